@@ -1,0 +1,131 @@
+package io.github.pfncache.rules;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What the current thread holds, kept only while rules are {@linkplain Rules#ENABLED checked}. All methods concern the
+ * calling thread and do nothing otherwise.
+ *
+ * <p>Kernel counterpart: {@code task_struct.held_locks}, {@code might_sleep()}, {@code preempt_disable()}.
+ */
+public final class HeldLocks {
+
+    private static final ThreadLocal<HeldLocks> OF_THREAD = ThreadLocal.withInitial(HeldLocks::new);
+
+    /** Locks held, in the order of acquisition. Confined to the thread. */
+    private final List<Held> held = new ArrayList<>();
+
+    /** How many {@link #atomically} calls enclose the current point. Confined to the thread. */
+    private int atomicDepth;
+
+    private HeldLocks() {}
+
+    /** One lock held: the lock, its class, and its place among the locks of that class. */
+    private record Held(Object lock, LockClass lockClass, long creation) {
+        @Override
+        public String toString() {
+            return lockClass + "#" + creation;
+        }
+    }
+
+    /**
+     * Runs code as interrupt-like context would: a lock may be tried, nothing may wait.
+     *
+     * @param body the code
+     */
+    public static void atomically(Runnable body) {
+        if (!Rules.ENABLED) {
+            body.run();
+            return;
+        }
+        HeldLocks mine = OF_THREAD.get();
+        mine.atomicDepth++;
+        try {
+            body.run();
+        } finally {
+            mine.atomicDepth--;
+        }
+    }
+
+    /**
+     * States that the caller is about to do something that can sleep: resolve a page, map, unmap, wait.
+     *
+     * @param what what is about to happen, for the message
+     * @throws RuleViolation under a short lock or in atomic context
+     */
+    public static void mightSleep(String what) {
+        if (Rules.ENABLED) {
+            HeldLocks mine = OF_THREAD.get();
+            LockRule.NO_WAIT_IN_ATOMIC_CONTEXT.check(mine.atomicDepth == 0, what);
+            for (Held h : mine.held) { // bounded by the number of lock classes, plus the caches of one area
+                LockRule.NO_SLEEP_UNDER_SHORT_LOCK.check(h.lockClass.maySleepUnder(), what + " while holding " + mine);
+            }
+        }
+    }
+
+    /** How the caller goes about taking a lock. */
+    enum Manner {
+        /** Waits as long as it takes. */
+        WAITS,
+        /** Waits up to a deadline. */
+        BOUNDED,
+        /** Does not wait. */
+        TRIES
+    }
+
+    /** Checks an acquisition before it is attempted, so that a violation is reported instead of a deadlock. */
+    static void beforeAcquire(Object lock, LockClass lockClass, long creation, Manner manner) {
+        HeldLocks mine = OF_THREAD.get();
+        if (manner != Manner.TRIES && !lockClass.mayWaitInAtomicContext()) {
+            LockRule.NO_WAIT_IN_ATOMIC_CONTEXT.check(mine.atomicDepth == 0, "waiting for " + lockClass);
+        }
+        for (Held h : mine.held) { // bounded by the number of lock classes, plus the caches of one area
+            if (manner == Manner.WAITS) {
+                LockRule.NO_RECURSION.check(h.lock != lock, "taking " + lockClass + " while holding " + mine);
+            }
+            if (manner != Manner.TRIES) {
+                LockRule.ORDER.check(
+                        mayFollow(h, lockClass, creation, manner),
+                        "taking " + lockClass + "#" + creation + " while holding " + mine);
+            }
+        }
+    }
+
+    private static boolean mayFollow(Held h, LockClass next, long creation, Manner manner) {
+        if (h.lockClass != next) {
+            return h.lockClass.compareTo(next) < 0;
+        }
+        // Within one class an acquisition with a deadline cannot deadlock for ever; it ends in BUSY.
+        return manner == Manner.BOUNDED || next.nestsInCreationOrder() && h.creation < creation;
+    }
+
+    static void acquired(Object lock, LockClass lockClass, long creation) {
+        OF_THREAD.get().held.add(new Held(lock, lockClass, creation));
+    }
+
+    static void released(Object lock, LockClass lockClass) {
+        HeldLocks mine = OF_THREAD.get();
+        for (int i = mine.held.size() - 1; i >= 0; i--) { // bounded by the locks held; the latest is the likeliest
+            if (mine.held.get(i).lock == lock) {
+                mine.held.remove(i);
+                return;
+            }
+        }
+        LockRule.RELEASED_BY_HOLDER.check(false, "releasing " + lockClass + " while holding " + mine);
+    }
+
+    static boolean holds(Object lock) {
+        for (Held h : OF_THREAD.get().held) { // bounded by the locks held
+            if (h.lock == lock) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public String toString() {
+        return held.toString();
+    }
+}

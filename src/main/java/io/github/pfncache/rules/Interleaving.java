@@ -1,0 +1,68 @@
+package io.github.pfncache.rules;
+
+/**
+ * Where a schedule explorer may switch threads. A thread that runs under an explorer has bound its {@link Explorer}
+ * here; everybody else, and every process without {@linkplain Rules#ENABLED rules}, passes through without a trace.
+ *
+ * <p>The tracked locks report to it by themselves. Code calls {@link #reached} only at the few places where a switch
+ * matters and no lock is taken: entry of a page-fault handler, map, unmap, a page resolved.
+ */
+public final class Interleaving {
+
+    private static final ThreadLocal<Explorer> OF_THREAD = new ThreadLocal<>();
+
+    private Interleaving() {}
+
+    /** Drives the threads of one exploration, one at a time. Implementations are thread-safe. */
+    public interface Explorer {
+
+        /**
+         * The current thread is at a point where another thread may be let run first.
+         *
+         * @param point name of the point, stable from run to run
+         */
+        void reached(String point);
+
+        /**
+         * The current thread cannot go on before another thread has made progress. Returns when it is worth trying
+         * again.
+         *
+         * @param on what it waits for
+         * @param timed whether its wait may expire
+         * @return false iff the wait is timed and expires now: no other thread can make progress
+         */
+        boolean blocked(Object on, boolean timed);
+    }
+
+    /**
+     * Puts the current thread under an explorer.
+     *
+     * @param explorer the explorer, or null to release the thread
+     */
+    public static void bind(Explorer explorer) {
+        if (explorer == null) {
+            OF_THREAD.remove();
+        } else {
+            OF_THREAD.set(explorer);
+        }
+    }
+
+    /**
+     * Marks a place where threads may switch.
+     *
+     * @param point name of the place, stable from run to run
+     */
+    public static void reached(String point) {
+        if (Rules.ENABLED) {
+            Explorer explorer = OF_THREAD.get();
+            if (explorer != null) {
+                explorer.reached(point);
+            }
+        }
+    }
+
+    /** The explorer that drives the current thread, or null. */
+    static Explorer explorer() {
+        return Rules.ENABLED ? OF_THREAD.get() : null;
+    }
+}

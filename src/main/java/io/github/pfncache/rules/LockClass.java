@@ -1,0 +1,91 @@
+package io.github.pfncache.rules;
+
+/**
+ * The lock order. A thread acquires locks in the order in which the constants stand here, never backwards
+ * ([rule L8], [rule L13]).
+ *
+ * <p>Two locks of one class are never held together, but for {@link #CACHE} (in creation order, [rule L14]) and for
+ * {@link #REFRESH} (bounded acquisition only: a page-fault handler may refresh another cache).
+ *
+ * <p>Kernel counterpart: the lock ordering notes of {@code Documentation/virt/kvm/locking.rst} and lockdep's classes.
+ */
+public enum LockClass {
+
+    /** State of one paravirtual interface for the whole VM: ports, timers, the shared page's mode. */
+    VM_USER(Context.SLEEPS),
+
+    /** State of one paravirtual interface for one vCPU: its registered addresses, its clock. */
+    VCPU_USER(Context.SLEEPS),
+
+    /** The segments of one area that may cross pages: which caches it consists of. */
+    AREA(Context.SLEEPS),
+
+    /** The right to change the memslot table. Held while earlier readers of the table are waited for. */
+    SLOTS(Context.SLEEPS),
+
+    /** One cache's activate, refresh and deactivate, one at a time ([rule L3]). Held across hva to pfn resolution. */
+    REFRESH(Context.SLEEPS),
+
+    /** Which caches are listed, and under which host page. Not held across hva to pfn resolution. */
+    CACHE_LIST(Context.SHORT),
+
+    /** One cache's mapping: readers use it, a writer takes it away. Nothing that can sleep runs under it ([rule L10]). */
+    CACHE(Context.SHORT),
+
+    /** The invalidations in progress. */
+    INVALIDATIONS(Context.ATOMIC),
+
+    /** The files of the emulated host: their size and pages. */
+    HOST_FILES(Context.SHORT),
+
+    /** Page tables and mappings of an emulated address space. Not held while notifiers or fault handlers run. */
+    HOST_PAGES(Context.SHORT),
+
+    /** The frame allocator. */
+    FRAMES(Context.ATOMIC),
+
+    /** Waiting for readers of an old memslot table; taken by a reader only to wake a waiting writer. */
+    TABLE_READERS(Context.ATOMIC),
+
+    /** One dirty log. */
+    DIRTY(Context.ATOMIC);
+
+    private enum Context {
+        SLEEPS,
+        SHORT,
+        ATOMIC
+    }
+
+    private final Context context;
+
+    LockClass(Context context) {
+        this.context = context;
+    }
+
+    /**
+     * Whether a thread that holds a lock of this class may sleep: resolve a page, map, unmap, or wait.
+     *
+     * @return true for the outer locks, false from {@link #CACHE_LIST} on
+     */
+    public boolean maySleepUnder() {
+        return context == Context.SLEEPS;
+    }
+
+    /**
+     * Whether interrupt-like context may wait for a lock of this class. Any lock may be tried there.
+     *
+     * @return true for the innermost locks, which are held for a few instructions only
+     */
+    public boolean mayWaitInAtomicContext() {
+        return context == Context.ATOMIC;
+    }
+
+    /**
+     * Whether two locks of this class may be held by one thread, taken in creation order.
+     *
+     * @return true for {@link #CACHE}
+     */
+    boolean nestsInCreationOrder() {
+        return this == CACHE;
+    }
+}

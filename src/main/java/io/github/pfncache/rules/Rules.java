@@ -1,0 +1,17 @@
+package io.github.pfncache.rules;
+
+/** Whether rules are checked in this process. */
+public final class Rules {
+
+    /**
+     * True when this class was loaded with assertions on, or with {@code -Dpfncache.rules=true}. A constant: the code
+     * behind {@code if (Rules.ENABLED)} does not exist in a process that runs without.
+     */
+    public static final boolean ENABLED = assertionsOn() || Boolean.getBoolean("pfncache.rules");
+
+    private Rules() {}
+
+    private static boolean assertionsOn() {
+        return Rules.class.desiredAssertionStatus();
+    }
+}
