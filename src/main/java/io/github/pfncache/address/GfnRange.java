@@ -12,6 +12,8 @@ public record GfnRange(long start, long npages) {
     /**
      * Checks that the range is not empty and ends inside the guest physical space.
      *
+     * @param start first guest frame number
+     * @param npages number of pages
      * @throws IllegalArgumentException if it does not
      */
     public GfnRange {

@@ -20,6 +20,8 @@ public record HvaRange(long start, long end) {
     /**
      * Checks alignment, order and bounds.
      *
+     * @param start first address
+     * @param end first address behind the range
      * @throws IllegalArgumentException if the range is empty, not page aligned, or not inside the user address space
      */
     public HvaRange {
