@@ -1,0 +1,186 @@
+package io.github.pfncache.memslot;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * Which pages of one slot were written since the last harvest: one bit a page. Any number of threads may mark and
+ * harvest at once.
+ *
+ * <p>Bits live in chunks of 32,768 pages that are made when the first of their pages is marked, so the log of a large
+ * slot costs memory for the parts written only.
+ *
+ * <p><b>Memory order.</b> A writer writes the data, then marks; a harvest clears the bit, then its caller reads the
+ * data. A mark may find the bit set and skip the atomic instruction, which is why it fences first: data, full fence,
+ * look at the bit. If it sees the bit set, the clearing comes later in the order of that word, so the fence has made
+ * the data visible to whoever cleared it. Without the fence the look could be done before the data is visible: the
+ * harvest clears the bit in between, its caller reads the old data, and the page written is lost to the log. If the
+ * mark sees the bit clear, it sets it, and the next harvest reports the page: at worst once more than needed.
+ *
+ * <p>Kernel counterpart: {@code memslot->dirty_bitmap} and {@code KVM_GET_DIRTY_LOG}.
+ */
+public final class DirtyBitmap {
+
+    private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
+    private static final VarHandle CHUNKS = MethodHandles.arrayElementVarHandle(long[][].class);
+
+    private static final int PAGES_PER_WORD_SHIFT = 6;
+    private static final int PAGES_PER_CHUNK_SHIFT = 15;
+    private static final int PAGES_PER_CHUNK = 1 << PAGES_PER_CHUNK_SHIFT;
+    private static final int LAST_WORD_OF_CHUNK = (PAGES_PER_CHUNK >>> PAGES_PER_WORD_SHIFT) - 1;
+
+    private final long npages;
+
+    /** Elements are set once, by compare-and-set from null; their words only by atomic operations. */
+    private final long[][] chunks;
+
+    /**
+     * An empty log.
+     *
+     * @param npages pages of the slot, 1 to 2<sup>31</sup> - 1
+     */
+    DirtyBitmap(long npages) {
+        this.npages = npages;
+        this.chunks = new long[(int) (npages + PAGES_PER_CHUNK - 1 >>> PAGES_PER_CHUNK_SHIFT)][];
+    }
+
+    /**
+     * Marks a page as written, after its data was.
+     *
+     * @param page page of the slot, 0 to npages - 1
+     */
+    void mark(long page) {
+        long[] words = chunk((int) (page >>> PAGES_PER_CHUNK_SHIFT));
+        int word = (int) (page >>> PAGES_PER_WORD_SHIFT) & LAST_WORD_OF_CHUNK;
+        long bit = 1L << page;
+        // Pairs with the clearing in harvest(): see the class comment.
+        VarHandle.fullFence();
+        if (((long) WORDS.getOpaque(words, word) & bit) == 0) {
+            WORDS.getAndBitwiseOr(words, word, bit);
+        }
+    }
+
+    private long[] chunk(int number) {
+        long[] words = (long[]) CHUNKS.getAcquire(chunks, number);
+        if (words != null) {
+            return words;
+        }
+        long pages = Math.min(PAGES_PER_CHUNK, npages - ((long) number << PAGES_PER_CHUNK_SHIFT));
+        long[] fresh = new long[(int) (pages + Long.SIZE - 1 >>> PAGES_PER_WORD_SHIFT)];
+        long[] winner = (long[]) CHUNKS.compareAndExchange(chunks, number, null, fresh);
+        return winner == null ? fresh : winner;
+    }
+
+    /**
+     * Takes the marks away and hands them out. A page marked meanwhile is in this harvest or in the next.
+     *
+     * @return the pages marked since the last harvest
+     */
+    Harvest harvest() {
+        List<Part> parts = new ArrayList<>();
+        for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
+            long[] words = (long[]) CHUNKS.getAcquire(chunks, c);
+            if (words != null) {
+                takeInto(parts, c, words);
+            }
+        }
+        return new Harvest(this, parts);
+    }
+
+    private static void takeInto(List<Part> parts, int chunk, long[] words) {
+        long[] taken = null;
+        for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
+            if ((long) WORDS.getOpaque(words, w) != 0) {
+                if (taken == null) {
+                    taken = new long[words.length];
+                    parts.add(new Part(chunk, taken));
+                }
+                taken[w] = (long) WORDS.getAndSet(words, w, 0L);
+            }
+        }
+    }
+
+    private void putBack(List<Part> parts) {
+        for (Part part : parts) { // bounded by the size of the slot
+            long[] words = chunk(part.chunk);
+            for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
+                if (part.words[w] != 0) {
+                    WORDS.getAndBitwiseOr(words, w, part.words[w]);
+                }
+            }
+        }
+    }
+
+    /** The marks taken out of one chunk. */
+    private record Part(int chunk, long[] words) {}
+
+    /**
+     * The pages that were found marked, taken out of the log. Safe from any thread.
+     *
+     * <p>Whoever cannot deliver them puts them back, and the next harvest has them again.
+     */
+    public static final class Harvest {
+
+        /** What there is to harvest where there is no log. */
+        static final Harvest EMPTY = new Harvest(new DirtyBitmap(1), List.of());
+
+        private final DirtyBitmap origin;
+        private final List<Part> parts;
+        private final AtomicBoolean putBack = new AtomicBoolean();
+
+        private Harvest(DirtyBitmap origin, List<Part> parts) {
+            this.origin = origin;
+            this.parts = parts;
+        }
+
+        /**
+         * The pages.
+         *
+         * @return page numbers relative to the slot, ascending, each once
+         */
+        public long[] pages() {
+            long[] pages = new long[Math.toIntExact(count())];
+            int n = 0;
+            for (Part part : parts) { // these three loops are bounded by the pages of the slot
+                for (int w = 0; w < part.words.length; w++) {
+                    long first = ((long) part.chunk << PAGES_PER_CHUNK_SHIFT) + ((long) w << PAGES_PER_WORD_SHIFT);
+                    for (long rest = part.words[w]; rest != 0; rest &= rest - 1) {
+                        pages[n++] = first + Long.numberOfTrailingZeros(rest);
+                    }
+                }
+            }
+            return pages;
+        }
+
+        /**
+         * How many pages there are.
+         *
+         * @return at least 0
+         */
+        public long count() {
+            long count = 0;
+            for (Part part : parts) { // bounded by the size of the slot
+                for (long word : part.words) {
+                    count += Long.bitCount(word);
+                }
+            }
+            return count;
+        }
+
+        /**
+         * Marks the pages again, because they could not be delivered. If the slot has stopped logging or is gone,
+         * nobody will ask for them and nothing comes of it.
+         *
+         * @throws IllegalStateException if they were put back before: pages of a later harvest would be reported twice
+         */
+        public void putBack() {
+            if (!putBack.compareAndSet(false, true)) {
+                throw new IllegalStateException("this harvest of " + count() + " pages was put back before");
+            }
+            origin.putBack(parts);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+package io.github.pfncache.memslot;
+
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.TrackedLock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * The dirty log of one vCPU: one entry for every page it marks, in order, without removing duplicates.
+ *
+ * <pre>{@code
+ * DirtyRing ring = memslots.newDirtyRing(256);
+ * ring.bind();                            // the thread that runs the vCPU
+ * try { ... if (ring.exitNeeded()) ... } finally { ring.unbind(); }
+ *
+ * for (DirtyRing.Entry e : ring.entries()) { ... }    // any other thread
+ * ring.reset();                           // the entries handed out may be reused
+ * }</pre>
+ *
+ * <p>An entry takes up room from the mark until the {@link #reset} after it was handed out. When {@link #softLimit}
+ * entries are taken up the vCPU has to stop running ({@link #exitNeeded}); the rest of the ring is for what it still
+ * writes on its way out. A mark that finds no room at all goes to the slot's bitmap.
+ *
+ * <p><b>Thread safety.</b> Only the bound thread marks, so an entry is published by one release store of the count, and
+ * the data written before it is visible to whoever got the entry. {@link #entries} and {@link #reset} may be called
+ * from any thread.
+ *
+ * <p>Kernel counterpart: {@code struct kvm_dirty_ring}, {@code KVM_RESET_DIRTY_RINGS} (of one ring) and
+ * {@code KVM_EXIT_DIRTY_RING_FULL}.
+ */
+public final class DirtyRing {
+
+    /** Entries kept free for what a vCPU writes on its way out of the guest; real KVM left 64 of 256. */
+    private static final int RESERVED = 64;
+
+    private static final int MIN_ENTRIES = 2 * RESERVED;
+    private static final int MAX_ENTRIES = 1 << 16;
+    private static final int SLOT_ID_SHIFT = 32;
+
+    private final DirtyRings owner;
+
+    /** Slot id and page of each entry; element {@code n & length - 1} is written by the bound thread, before pushed. */
+    private final long[] ring;
+
+    /** The thread that marks, or null. Handing over orders the old thread's marks before the new thread's. */
+    private final AtomicReference<Thread> bound = new AtomicReference<>();
+
+    /** How many entries were ever marked. Written by the bound thread only. */
+    private volatile long pushed;
+
+    private final TrackedLock reading = new TrackedLock(LockClass.DIRTY);
+
+    // Guarded by reading; reset <= collected <= pushed <= reset + length. The bound thread reads reset without it: what
+    // it sees may be old, then the ring looks fuller than it is, never emptier.
+    private long collected;
+    private volatile long reset;
+
+    DirtyRing(DirtyRings owner, int entries) {
+        if (entries < MIN_ENTRIES || entries > MAX_ENTRIES || Integer.bitCount(entries) != 1) {
+            throw new IllegalArgumentException(
+                    "entries=" + entries + " is not a power of two from " + MIN_ENTRIES + " to " + MAX_ENTRIES);
+        }
+        this.owner = owner;
+        this.ring = new long[entries];
+    }
+
+    /**
+     * One mark.
+     *
+     * @param slotId id of the slot
+     * @param page page relative to the slot
+     */
+    public record Entry(int slotId, long page) {}
+
+    /**
+     * Makes the current thread the one whose marks go here: it is about to run the vCPU.
+     *
+     * @throws IllegalStateException if the ring is bound, or another ring of the same memslots to this thread
+     */
+    public void bind() {
+        owner.bind(this);
+    }
+
+    /**
+     * Ends what {@link #bind} began.
+     *
+     * @throws IllegalStateException if the ring is not bound to this thread
+     */
+    public void unbind() {
+        owner.unbind(this);
+    }
+
+    /**
+     * Whether the vCPU has to stop running until entries are reset.
+     *
+     * @return true iff at least {@link #softLimit} entries are taken up
+     */
+    public boolean exitNeeded() {
+        return pushed - reset >= softLimit();
+    }
+
+    /**
+     * How many entries may be taken up before the vCPU has to stop.
+     *
+     * @return 64 below the number of entries
+     */
+    public int softLimit() {
+        return ring.length - RESERVED;
+    }
+
+    /**
+     * Hands out the marks that were not handed out before.
+     *
+     * @return the entries, in the order of the marks
+     */
+    public List<Entry> entries() {
+        reading.lock();
+        try {
+            long end = pushed;
+            List<Entry> entries = new ArrayList<>((int) (end - collected));
+            for (long n = collected; n < end; n++) { // bounded by the size of the ring
+                long packed = ring[index(n)];
+                entries.add(new Entry((int) (packed >>> SLOT_ID_SHIFT), packed & (1L << SLOT_ID_SHIFT) - 1));
+            }
+            collected = end;
+            return entries;
+        } finally {
+            reading.unlock();
+        }
+    }
+
+    /**
+     * Frees the entries that were handed out.
+     *
+     * @return how many were freed
+     */
+    public int reset() {
+        reading.lock();
+        try {
+            int freed = (int) (collected - reset);
+            // Releases the reads of the entries: the bound thread overwrites them only after it has seen this.
+            reset = collected;
+            return freed;
+        } finally {
+            reading.unlock();
+        }
+    }
+
+    /** Called by the bound thread. */
+    boolean push(int slotId, long page) {
+        long n = pushed;
+        if (n - reset >= ring.length) {
+            return false;
+        }
+        ring[index(n)] = (long) slotId << SLOT_ID_SHIFT | page;
+        pushed = n + 1;
+        return true;
+    }
+
+    void acquireBy(Thread thread) {
+        if (!bound.compareAndSet(null, thread)) {
+            throw new IllegalStateException(this + " is bound to another thread");
+        }
+    }
+
+    void releaseFrom(Thread thread) {
+        boolean wasBound = bound.compareAndSet(thread, null);
+        MemslotRule.RING_HAS_ONE_WRITER.check(wasBound, this);
+    }
+
+    private int index(long n) {
+        return (int) n & ring.length - 1;
+    }
+
+    @Override
+    public String toString() {
+        return "dirty ring of " + ring.length + " entries, taken up " + (pushed - reset);
+    }
+}

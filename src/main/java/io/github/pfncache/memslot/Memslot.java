@@ -1,0 +1,203 @@
+package io.github.pfncache.memslot;
+
+import io.github.pfncache.address.GfnRange;
+import io.github.pfncache.address.Pages;
+
+/**
+ * One guest memory region: the guest frames {@code [baseGfn, baseGfn + npages)} are backed by the host user addresses
+ * from {@code hva} on. Immutable, but for the dirty log it leads to; safe from any thread.
+ *
+ * <pre>{@code
+ * Memslot slot = memslots.table().find(gfn);
+ * long hva = slot.gfnToHva(gfn);
+ * ...                                  // write there
+ * slot.markDirty(gfn);                 // after the write, before the right to write is given up
+ * }</pre>
+ *
+ * <p>Kernel counterpart: {@code struct kvm_memory_slot}, {@code gfn_to_hva_memslot()},
+ * {@code mark_page_dirty_in_slot()}.
+ */
+public final class Memslot {
+
+    /** Pages written are logged. ABI: {@code KVM_MEM_LOG_DIRTY_PAGES}. */
+    public static final int FLAG_LOG_DIRTY_PAGES = 1;
+
+    /** The guest must not write. ABI: {@code KVM_MEM_READONLY}. */
+    public static final int FLAG_READONLY = 2;
+
+    private final int id;
+    private final int flags;
+    private final long baseGfn;
+    private final long npages;
+    private final long hva;
+    private final DirtyRings rings;
+
+    /**
+     * The log, or null. Written by the holder under its SLOTS lock, read without a lock: a thread that still sees the
+     * log of a slot that has ceased to log marks a page nobody will ask for. May be useless, never wrong.
+     */
+    private DirtyBitmap log;
+
+    /**
+     * A slot whose numbers {@link MemslotRequest} has checked.
+     *
+     * @param log the bitmap that marks go to, or null
+     * @param rings the rings that marks go to first, or null in bitmap mode
+     */
+    Memslot(int id, int flags, GfnRange gfns, long hva, DirtyBitmap log, DirtyRings rings) {
+        this.id = id;
+        this.flags = flags;
+        this.baseGfn = gfns.start();
+        this.npages = gfns.npages();
+        this.hva = hva;
+        this.log = log;
+        this.rings = rings;
+    }
+
+    /**
+     * The number by which the region is changed.
+     *
+     * @return 0 to 32763
+     */
+    public int id() {
+        return id;
+    }
+
+    /**
+     * First guest frame.
+     *
+     * @return a gfn
+     */
+    public long baseGfn() {
+        return baseGfn;
+    }
+
+    /**
+     * Size.
+     *
+     * @return pages, 1 to 2<sup>31</sup> - 1
+     */
+    public long npages() {
+        return npages;
+    }
+
+    /**
+     * First guest frame behind the slot.
+     *
+     * @return {@code baseGfn + npages}
+     */
+    public long endGfn() {
+        return baseGfn + npages;
+    }
+
+    /**
+     * Host user virtual address of the first page.
+     *
+     * @return page aligned, below 2<sup>56</sup>
+     */
+    public long hva() {
+        return hva;
+    }
+
+    /**
+     * The flags as given.
+     *
+     * @return any of {@link #FLAG_LOG_DIRTY_PAGES} and {@link #FLAG_READONLY}
+     */
+    public int flags() {
+        return flags;
+    }
+
+    /**
+     * Whether the guest must not write here.
+     *
+     * @return true iff {@link #FLAG_READONLY} is set
+     */
+    public boolean readOnly() {
+        return (flags & FLAG_READONLY) != 0;
+    }
+
+    /**
+     * Whether pages written are logged.
+     *
+     * @return true iff {@link #FLAG_LOG_DIRTY_PAGES} is set
+     */
+    public boolean logsDirtyPages() {
+        return (flags & FLAG_LOG_DIRTY_PAGES) != 0;
+    }
+
+    /**
+     * The guest frames as a range.
+     *
+     * @return {@code [baseGfn, endGfn)}
+     */
+    public GfnRange gfns() {
+        return new GfnRange(baseGfn, npages);
+    }
+
+    /**
+     * Whether a guest frame lies in the slot.
+     *
+     * @param gfn any value
+     * @return true iff {@code baseGfn <= gfn < endGfn}
+     */
+    public boolean contains(long gfn) {
+        return gfn >= baseGfn && gfn < baseGfn + npages;
+    }
+
+    /**
+     * Host user virtual address of a guest frame.
+     *
+     * @param gfn a frame of this slot; an exclusive end is not one
+     * @return page-aligned hva
+     * @throws IllegalArgumentException if the frame is not in the slot
+     */
+    public long gfnToHva(long gfn) {
+        return hva + (relativePage(gfn) << Pages.PAGE_SHIFT);
+    }
+
+    /**
+     * Logs that a page was written. To be called after the data was written and before the right to write it is given
+     * up ([rule L12]), once for every page written. Does nothing if the slot does not log.
+     *
+     * <p>With rings, the mark goes to the ring that is bound to the current thread; without one, or when that ring is
+     * full to the last entry, it goes to the slot's bitmap, so no mark is ever lost.
+     *
+     * @param gfn a frame of this slot
+     * @throws IllegalArgumentException if the slot logs and the frame is not in it
+     */
+    public void markDirty(long gfn) {
+        DirtyBitmap bitmap = log;
+        if (bitmap == null) {
+            return;
+        }
+        long page = relativePage(gfn);
+        if (rings == null || !rings.push(id, page)) {
+            bitmap.mark(page);
+        }
+    }
+
+    /** The log, or null; with rings it holds what no ring took. Read under SLOTS, or racily by a harvest. */
+    DirtyBitmap log() {
+        return log;
+    }
+
+    /** Lets go of a log kept only while the change that turned logging off could still be taken back. Under SLOTS. */
+    void dropLogUnlessLogging() {
+        if (!logsDirtyPages()) {
+            log = null;
+        }
+    }
+
+    private long relativePage(long gfn) {
+        if (!contains(gfn)) {
+            throw new IllegalArgumentException("gfn=" + Pages.hex(gfn) + " is not in " + this);
+        }
+        return gfn - baseGfn;
+    }
+
+    @Override
+    public String toString() {
+        return "slot " + id + " " + gfns() + " hva=" + Pages.hex(hva) + " flags=" + Pages.hex(flags);
+    }
+}

@@ -1,0 +1,412 @@
+package io.github.pfncache.memslot;
+
+import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.Rules;
+import io.github.pfncache.rules.TrackedLock;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.function.Function;
+
+/**
+ * The guest memory map of one virtual machine: the current {@link MemslotTable}, and the only way to change it.
+ *
+ * <pre>{@code
+ * Memslots memslots = new Memslots();
+ * memslots.set(1, 0, 0x100000, 0x4000, 0x7f0000000000L);
+ *
+ * int token = memslots.enterRead();           // until exitRead no slot of the table read can be given up
+ * try {
+ *     Memslot slot = memslots.table().find(gfn);
+ *     ...
+ * } finally {
+ *     memslots.exitRead(token);
+ * }
+ * }</pre>
+ *
+ * <p><b>A change</b> is judged by KVM's rules ({@link Rejected}), makes the next table, publishes it through the {@link
+ * InvalidationGate}, waits until those have left who may read an earlier table, and has the {@link MemslotListener}
+ * drain those who kept the former slot. When {@link Change#DONE} is returned, nobody uses a slot that was deleted,
+ * moved or replaced ([rule L11]).
+ *
+ * <p><b>BUSY.</b> No change waits for its own caller: a thread that is in a read section, in an invalidation or in
+ * another change gets {@link Change#BUSY} at once. Everybody else waits up to the deadline. If it passes before the
+ * publication, nothing has happened. If it passes after, the former content is published again under a new generation;
+ * then the generation has grown by two, and nothing else has changed: the dirty log of the slot is complete. Those who
+ * picked up the attempted slot meanwhile are waited for up to a second deadline. A thread that is interrupted counts as
+ * one whose deadline has passed.
+ *
+ * <p><b>Thread safety.</b> Everything may be called from any thread. Look-ups, read sections and dirty marks take no
+ * lock.
+ *
+ * <p>Kernel counterpart: {@code kvm_set_memory_region()}, {@code kvm_memslots()}, {@code kvm->srcu},
+ * {@code kvm_vm_ioctl_get_dirty_log()}.
+ */
+public final class Memslots {
+
+    /** How long a change waits unless told otherwise. */
+    public static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(5);
+
+    private static final Neighbours NONE = new Neighbours(Memslots::runAtOnce, (former, deadline) -> true);
+
+    private final long timeoutNanos;
+    private final ReadSections readers = new ReadSections();
+
+    /** The rings of the vCPUs, or null in bitmap mode. */
+    private final DirtyRings rings;
+
+    private final TrackedLock changing = new TrackedLock(LockClass.SLOTS);
+
+    /** Written once, under changing; read by changes. */
+    private volatile Neighbours neighbours = NONE;
+
+    /** Written under changing, by way of the gate; read by anybody. */
+    private volatile MemslotTable table = MemslotTable.empty();
+
+    /** Where writes are logged. */
+    public enum DirtyMode {
+        /** In a bitmap for each slot. */
+        BITMAP,
+        /** In a ring for each vCPU. ABI: {@code KVM_CAP_DIRTY_LOG_RING}. */
+        RING
+    }
+
+    /** What became of a request that keeps the rules. */
+    public enum Change {
+        /** The table has changed, and nobody uses what is no longer in it. */
+        DONE,
+        /** The table was like this already; it has the same generation as before. */
+        UNCHANGED,
+        /** It could not be done now, and the table has its former content. */
+        BUSY
+    }
+
+    /** Whether there was a log to harvest. */
+    public enum HarvestStatus {
+        /** There was. */
+        OK,
+        /** No slot has the id, or it does not log. */
+        ENOENT,
+        /** The other dirty mode was chosen. */
+        ENXIO
+    }
+
+    /**
+     * What a harvest brought.
+     *
+     * @param status whether there was a log
+     * @param harvest the pages; empty if there was none
+     */
+    public record HarvestResult(HarvestStatus status, DirtyBitmap.Harvest harvest) {}
+
+    /** A request breaks a rule of the memory map; nothing has changed. */
+    public static final class Rejected extends IllegalArgumentException {
+
+        private static final long serialVersionUID = 1L;
+
+        private final MemslotRule rule;
+
+        Rejected(MemslotRule rule, String request) {
+            super(rule.errno() + ": " + rule.statement() + ", but: " + request);
+            this.rule = rule;
+        }
+
+        /**
+         * The first rule that the request breaks.
+         *
+         * @return one with an errno
+         */
+        public MemslotRule rule() {
+            return rule;
+        }
+
+        /**
+         * What KVM would have answered.
+         *
+         * @return {@code "EINVAL"} or {@code "EEXIST"}
+         */
+        public String errno() {
+            return rule.errno();
+        }
+    }
+
+    /** Who has a say in a change. */
+    private record Neighbours(InvalidationGate gate, MemslotListener listener) {}
+
+    /** No slots; bitmaps; the default timeout. */
+    public Memslots() {
+        this(DirtyMode.BITMAP, DEFAULT_TIMEOUT);
+    }
+
+    /**
+     * No slots.
+     *
+     * @param dirtyMode where writes are logged
+     * @param timeout how long one change waits, all its waits together; not negative
+     */
+    public Memslots(DirtyMode dirtyMode, Duration timeout) {
+        if (timeout.isNegative()) {
+            throw new IllegalArgumentException("timeout=" + timeout);
+        }
+        this.rings = dirtyMode == DirtyMode.RING ? new DirtyRings() : null;
+        this.timeoutNanos = timeout.toNanos();
+    }
+
+    /**
+     * Ties the memory map to those who cache its translations. Until then a new table is published at once, and nobody
+     * is told of a slot that has gone.
+     *
+     * @param gate lets a new table appear
+     * @param listener drains those who keep using a former slot
+     * @throws IllegalStateException if it was tied before
+     */
+    public void attach(InvalidationGate gate, MemslotListener listener) {
+        Neighbours both = new Neighbours(Objects.requireNonNull(gate), Objects.requireNonNull(listener));
+        changing.lock();
+        try {
+            if (neighbours != NONE) {
+                throw new IllegalStateException("these memslots have a gate: " + neighbours.gate);
+            }
+            neighbours = both;
+        } finally {
+            changing.unlock();
+        }
+    }
+
+    private static InvalidationGate.Gate runAtOnce(Runnable publish, long deadlineNanos) {
+        publish.run();
+        return InvalidationGate.Gate.DONE;
+    }
+
+    /**
+     * The current table. Outside of a read section it may be replaced, and its slots given up, at any time.
+     *
+     * @return the latest published
+     */
+    public MemslotTable table() {
+        return table;
+    }
+
+    /**
+     * Generation of the current table.
+     *
+     * @return grows with every change
+     */
+    public long generation() {
+        return table.generation();
+    }
+
+    /**
+     * Enters a section in which every table read stays in use: no change that takes away one of its slots is
+     * {@link Change#DONE} before the section is left. Wait-free. Sections nest.
+     *
+     * @return what {@link #exitRead} takes
+     */
+    public int enterRead() {
+        return readers.enter();
+    }
+
+    /**
+     * Leaves a section, on the thread that entered it.
+     *
+     * @param token what {@link #enterRead} returned
+     * @throws IllegalStateException if the thread is not in that section
+     */
+    public void exitRead(int token) {
+        readers.exit(token);
+    }
+
+    /**
+     * Creates, deletes, moves or re-flags a slot; any values, judged by {@link MemslotRule}. Mirrors
+     * {@code KVM_SET_USER_MEMORY_REGION}.
+     *
+     * @param id number of the slot
+     * @param flags of {@link Memslot}
+     * @param gpa first guest physical address; ignored by a delete, but for its alignment
+     * @param size bytes, unsigned; 0 deletes
+     * @param hva first host user address; whether anything is mapped there does not matter
+     * @return what became of it
+     * @throws Rejected if it breaks a rule; nothing has changed
+     */
+    public Change set(int id, int flags, long gpa, long size, long hva) {
+        MemslotRequest request = new MemslotRequest(id, flags, gpa, size, hva);
+        return change(current -> request);
+    }
+
+    /**
+     * Deletes a slot and its dirty log.
+     *
+     * @param id number of the slot
+     * @return what became of it
+     * @throws Rejected if there is no such slot
+     */
+    public Change delete(int id) {
+        return change(current -> MemslotRequest.delete(existing(current, id)));
+    }
+
+    /**
+     * Moves a slot, with its memory and its dirty log.
+     *
+     * @param id number of the slot
+     * @param gpa new first guest physical address
+     * @return what became of it
+     * @throws Rejected if there is no such slot, or it cannot be there
+     */
+    public Change move(int id, long gpa) {
+        return change(current -> MemslotRequest.move(existing(current, id), gpa));
+    }
+
+    /**
+     * Changes the flags of a slot. Logging starts with an empty log.
+     *
+     * @param id number of the slot
+     * @param flags of {@link Memslot}; READONLY as it was
+     * @return what became of it
+     * @throws Rejected if there is no such slot, or it cannot have these flags
+     */
+    public Change setFlags(int id, int flags) {
+        return change(current -> MemslotRequest.setFlags(existing(current, id), flags));
+    }
+
+    private static Memslot existing(MemslotTable current, int id) {
+        Memslot slot = current.byId(id);
+        MemslotRule.SLOT_EXISTS.require(slot != null, "slot " + id);
+        return slot;
+    }
+
+    private Change change(Function<MemslotTable, MemslotRequest> wish) {
+        if (isCurrentThreadInWay()) {
+            // Judged all the same: a bad request is a bad request from everywhere, and a void one needs no waiting.
+            MemslotTable now = table;
+            return wish.apply(now).against(now, rings) == MemslotRequest.Step.NONE ? Change.UNCHANGED : Change.BUSY;
+        }
+        long deadline = System.nanoTime() + timeoutNanos;
+        if (!changing.tryLock(deadline)) {
+            return Change.BUSY;
+        }
+        try {
+            MemslotTable before = table;
+            MemslotRequest.Step step = wish.apply(before).against(before, rings);
+            return step == MemslotRequest.Step.NONE ? Change.UNCHANGED : install(before, step, deadline);
+        } finally {
+            changing.unlock();
+        }
+    }
+
+    private boolean isCurrentThreadInWay() {
+        return readers.isCurrentThreadInside()
+                || neighbours.gate.isCurrentThreadInside()
+                || changing.isHeldByCurrentThread();
+    }
+
+    private Change install(MemslotTable before, MemslotRequest.Step step, long deadline) {
+        MemslotTable after = before.with(step.former(), step.successor());
+        checkPlaced(after, step);
+        if (!publish(after, deadline)) {
+            return Change.BUSY;
+        }
+        boolean quiet = false;
+        try {
+            quiet = drain(step.former(), deadline);
+        } finally {
+            if (!quiet) { // also when the listener threw
+                takeBack(before, step);
+            }
+        }
+        if (quiet && step.successor() != null) {
+            step.successor().dropLogUnlessLogging();
+        }
+        return quiet ? Change.DONE : Change.BUSY;
+    }
+
+    /** Publishes a table through the gate. */
+    private boolean publish(MemslotTable next, long deadline) {
+        MemslotRule.GENERATION_GROWS.check(next.generation() == table.generation() + 1, next);
+        InvalidationGate gate = neighbours.gate;
+        boolean done = gate.runWhenQuiet(() -> table = next, deadline) == InvalidationGate.Gate.DONE;
+        MemslotRule.GATE_ANSWERS_TRULY.check(done == (table == next), gate);
+        Interleaving.reached("memslot table published");
+        return done;
+    }
+
+    /** Waits for the readers of earlier tables, then for those who keep a slot that has left the table, if any. */
+    private boolean drain(Memslot gone, long deadline) {
+        MemslotRule.NO_WAIT_IN_OWN_SECTION.check(!readers.isCurrentThreadInside(), gone);
+        return readers.awaitEarlier(deadline) && (gone == null || neighbours.listener.slotChanged(gone, deadline));
+    }
+
+    private void takeBack(MemslotTable before, MemslotRequest.Step step) {
+        MemslotTable again = before.after(table);
+        long deadline = System.nanoTime() + timeoutNanos;
+        if (!publish(again, deadline)) {
+            // Taking back is not refused: a caller told BUSY must find its slots. The gate is there so that an
+            // invalidation sees one table; host pages are safe without it, because invalidations go by hva.
+            table = again;
+        }
+        if (step.successor() != null) {
+            // Those who found the attempted slot get the time to leave it. Nobody relies on the answer: the caller has
+            // not been told that the slot exists, and its memory is protected by invalidations.
+            drain(step.successor(), deadline);
+        }
+    }
+
+    private static void checkPlaced(MemslotTable after, MemslotRequest.Step step) {
+        Memslot slot = step.successor();
+        if (Rules.ENABLED && slot != null) {
+            boolean found = after.find(slot.baseGfn()) == slot && after.find(slot.endGfn() - 1) == slot;
+            MemslotRule.SLOT_FOUND_WHERE_PUT.check(found && after.byId(slot.id()) == slot, slot);
+            Memslot above = after.atOrAbove(slot.endGfn());
+            MemslotRule.SLOTS_DISJOINT.check(above == null || above.baseGfn() >= slot.endGfn(), slot);
+        }
+    }
+
+    /**
+     * Takes the dirty pages out of a slot's bitmap. Mirrors {@code KVM_GET_DIRTY_LOG}.
+     *
+     * @param id number of the slot, any value
+     * @return the pages, to be put back if they cannot be delivered; or why there are none
+     */
+    public HarvestResult harvestDirty(int id) {
+        return rings == null ? harvest(id) : noLog(HarvestStatus.ENXIO);
+    }
+
+    /**
+     * In ring mode, takes out of a slot's bitmap the pages marked by threads that had no ring bound, or a full one.
+     *
+     * @param id number of the slot, any value
+     * @return the pages, to be put back if they cannot be delivered; or why there are none
+     */
+    public HarvestResult harvestDirtyOutsideRings(int id) {
+        return rings != null ? harvest(id) : noLog(HarvestStatus.ENXIO);
+    }
+
+    private HarvestResult harvest(int id) {
+        Memslot slot = table.byId(id);
+        DirtyBitmap log = slot == null || !slot.logsDirtyPages() ? null : slot.log();
+        return log == null ? noLog(HarvestStatus.ENOENT) : new HarvestResult(HarvestStatus.OK, log.harvest());
+    }
+
+    private static HarvestResult noLog(HarvestStatus status) {
+        return new HarvestResult(status, DirtyBitmap.Harvest.EMPTY);
+    }
+
+    /**
+     * Makes the dirty ring of one vCPU.
+     *
+     * @param entries a power of two from 128 to 65536
+     * @return a ring bound to no thread
+     * @throws IllegalStateException in bitmap mode
+     * @throws IllegalArgumentException for another number of entries
+     */
+    public DirtyRing newDirtyRing(int entries) {
+        if (rings == null) {
+            throw new IllegalStateException("entries=" + entries + ": these memslots log into bitmaps");
+        }
+        return new DirtyRing(rings, entries);
+    }
+
+    @Override
+    public String toString() {
+        return table.toString();
+    }
+}
