@@ -1,8 +1,6 @@
 package io.github.pfncache.memslot;
 
-import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
-import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedLock;
 import java.time.Duration;
 import java.util.Objects;
@@ -47,21 +45,13 @@ public final class Memslots {
     /** How long a change waits unless told otherwise. */
     public static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(5);
 
-    private static final Neighbours NONE = new Neighbours(Memslots::runAtOnce, (former, deadline) -> true);
-
-    private final long timeoutNanos;
     private final ReadSections readers = new ReadSections();
+    private final PublishedTable published;
 
     /** The rings of the vCPUs, or null in bitmap mode. */
     private final DirtyRings rings;
 
     private final TrackedLock changing = new TrackedLock(LockClass.SLOTS);
-
-    /** Written once, under changing; read by changes. */
-    private volatile Neighbours neighbours = NONE;
-
-    /** Written under changing, by way of the gate; read by anybody. */
-    private volatile MemslotTable table = MemslotTable.empty();
 
     /** Where writes are logged. */
     public enum DirtyMode {
@@ -130,9 +120,6 @@ public final class Memslots {
         }
     }
 
-    /** Who has a say in a change. */
-    private record Neighbours(InvalidationGate gate, MemslotListener listener) {}
-
     /** No slots; bitmaps; the default timeout. */
     public Memslots() {
         this(DirtyMode.BITMAP, DEFAULT_TIMEOUT);
@@ -149,7 +136,7 @@ public final class Memslots {
             throw new IllegalArgumentException("timeout=" + timeout);
         }
         this.rings = dirtyMode == DirtyMode.RING ? new DirtyRings() : null;
-        this.timeoutNanos = timeout.toNanos();
+        this.published = new PublishedTable(readers, timeout.toNanos());
     }
 
     /**
@@ -161,21 +148,14 @@ public final class Memslots {
      * @throws IllegalStateException if it was tied before
      */
     public void attach(InvalidationGate gate, MemslotListener listener) {
-        Neighbours both = new Neighbours(Objects.requireNonNull(gate), Objects.requireNonNull(listener));
+        Objects.requireNonNull(gate, "gate");
+        Objects.requireNonNull(listener, "listener");
         changing.lock();
         try {
-            if (neighbours != NONE) {
-                throw new IllegalStateException("these memslots have a gate: " + neighbours.gate);
-            }
-            neighbours = both;
+            published.attach(gate, listener);
         } finally {
             changing.unlock();
         }
-    }
-
-    private static InvalidationGate.Gate runAtOnce(Runnable publish, long deadlineNanos) {
-        publish.run();
-        return InvalidationGate.Gate.DONE;
     }
 
     /**
@@ -184,7 +164,7 @@ public final class Memslots {
      * @return the latest published
      */
     public MemslotTable table() {
-        return table;
+        return published.current();
     }
 
     /**
@@ -193,7 +173,7 @@ public final class Memslots {
      * @return grows with every change
      */
     public long generation() {
-        return table.generation();
+        return table().generation();
     }
 
     /**
@@ -275,89 +255,34 @@ public final class Memslots {
     }
 
     private Change change(Function<MemslotTable, MemslotRequest> wish) {
-        if (isCurrentThreadInWay()) {
+        if (published.waitsForCurrentThread() || changing.isHeldByCurrentThread()) {
             // Judged all the same: a bad request is a bad request from everywhere, and a void one needs no waiting.
-            MemslotTable now = table;
+            MemslotTable now = table();
             return wish.apply(now).against(now, rings) == MemslotRequest.Step.NONE ? Change.UNCHANGED : Change.BUSY;
         }
-        long deadline = System.nanoTime() + timeoutNanos;
+        long deadline = published.deadlineFromNow();
         if (!changing.tryLock(deadline)) {
             return Change.BUSY;
         }
         try {
-            MemslotTable before = table;
-            MemslotRequest.Step step = wish.apply(before).against(before, rings);
-            return step == MemslotRequest.Step.NONE ? Change.UNCHANGED : install(before, step, deadline);
+            MemslotTable now = table();
+            return install(wish.apply(now).against(now, rings), deadline);
         } finally {
             changing.unlock();
         }
     }
 
-    private boolean isCurrentThreadInWay() {
-        return readers.isCurrentThreadInside()
-                || neighbours.gate.isCurrentThreadInside()
-                || changing.isHeldByCurrentThread();
-    }
-
-    private Change install(MemslotTable before, MemslotRequest.Step step, long deadline) {
-        MemslotTable after = before.with(step.former(), step.successor());
-        checkPlaced(after, step);
-        if (!publish(after, deadline)) {
+    private Change install(MemslotRequest.Step step, long deadline) {
+        if (step == MemslotRequest.Step.NONE) {
+            return Change.UNCHANGED;
+        }
+        if (!published.install(step, deadline)) {
             return Change.BUSY;
         }
-        boolean quiet = false;
-        try {
-            quiet = drain(step.former(), deadline);
-        } finally {
-            if (!quiet) { // also when the listener threw
-                takeBack(before, step);
-            }
-        }
-        if (quiet && step.successor() != null) {
+        if (step.successor() != null) {
             step.successor().dropLogUnlessLogging();
         }
-        return quiet ? Change.DONE : Change.BUSY;
-    }
-
-    /** Publishes a table through the gate. */
-    private boolean publish(MemslotTable next, long deadline) {
-        MemslotRule.GENERATION_GROWS.check(next.generation() == table.generation() + 1, next);
-        InvalidationGate gate = neighbours.gate;
-        boolean done = gate.runWhenQuiet(() -> table = next, deadline) == InvalidationGate.Gate.DONE;
-        MemslotRule.GATE_ANSWERS_TRULY.check(done == (table == next), gate);
-        Interleaving.reached("memslot table published");
-        return done;
-    }
-
-    /** Waits for the readers of earlier tables, then for those who keep a slot that has left the table, if any. */
-    private boolean drain(Memslot gone, long deadline) {
-        MemslotRule.NO_WAIT_IN_OWN_SECTION.check(!readers.isCurrentThreadInside(), gone);
-        return readers.awaitEarlier(deadline) && (gone == null || neighbours.listener.slotChanged(gone, deadline));
-    }
-
-    private void takeBack(MemslotTable before, MemslotRequest.Step step) {
-        MemslotTable again = before.after(table);
-        long deadline = System.nanoTime() + timeoutNanos;
-        if (!publish(again, deadline)) {
-            // Taking back is not refused: a caller told BUSY must find its slots. The gate is there so that an
-            // invalidation sees one table; host pages are safe without it, because invalidations go by hva.
-            table = again;
-        }
-        if (step.successor() != null) {
-            // Those who found the attempted slot get the time to leave it. Nobody relies on the answer: the caller has
-            // not been told that the slot exists, and its memory is protected by invalidations.
-            drain(step.successor(), deadline);
-        }
-    }
-
-    private static void checkPlaced(MemslotTable after, MemslotRequest.Step step) {
-        Memslot slot = step.successor();
-        if (Rules.ENABLED && slot != null) {
-            boolean found = after.find(slot.baseGfn()) == slot && after.find(slot.endGfn() - 1) == slot;
-            MemslotRule.SLOT_FOUND_WHERE_PUT.check(found && after.byId(slot.id()) == slot, slot);
-            Memslot above = after.atOrAbove(slot.endGfn());
-            MemslotRule.SLOTS_DISJOINT.check(above == null || above.baseGfn() >= slot.endGfn(), slot);
-        }
+        return Change.DONE;
     }
 
     /**
@@ -381,7 +306,7 @@ public final class Memslots {
     }
 
     private HarvestResult harvest(int id) {
-        Memslot slot = table.byId(id);
+        Memslot slot = table().byId(id);
         DirtyBitmap log = slot == null || !slot.logsDirtyPages() ? null : slot.log();
         return log == null ? noLog(HarvestStatus.ENOENT) : new HarvestResult(HarvestStatus.OK, log.harvest());
     }
@@ -407,6 +332,6 @@ public final class Memslots {
 
     @Override
     public String toString() {
-        return table.toString();
+        return table().toString();
     }
 }

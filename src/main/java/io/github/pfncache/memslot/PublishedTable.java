@@ -1,0 +1,121 @@
+package io.github.pfncache.memslot;
+
+import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.rules.Rules;
+
+/**
+ * The current table, and how the next one takes its place: published through the gate, then those are waited for who may
+ * use what has left the table; if that takes too long, the former content is published again.
+ *
+ * <p>One change at a time: {@link #install} and {@link #attach} are called under the SLOTS lock.
+ */
+final class PublishedTable {
+
+    private static final Neighbours NONE = new Neighbours(PublishedTable::runAtOnce, (former, deadline) -> true);
+
+    private final long timeoutNanos;
+    private final ReadSections readers;
+
+    // Written under SLOTS, the table by way of the gate; read by anybody.
+    private volatile MemslotTable table = MemslotTable.empty();
+    private volatile Neighbours neighbours = NONE;
+
+    /** Who has a say in a change. */
+    private record Neighbours(InvalidationGate gate, MemslotListener listener) {}
+
+    PublishedTable(ReadSections readers, long timeoutNanos) {
+        this.readers = readers;
+        this.timeoutNanos = timeoutNanos;
+    }
+
+    private static InvalidationGate.Gate runAtOnce(Runnable publish, long deadlineNanos) {
+        publish.run();
+        return InvalidationGate.Gate.DONE;
+    }
+
+    void attach(InvalidationGate gate, MemslotListener listener) {
+        if (neighbours != NONE) {
+            throw new IllegalStateException("these memslots have a gate: " + neighbours.gate);
+        }
+        neighbours = new Neighbours(gate, listener);
+    }
+
+    MemslotTable current() {
+        return table;
+    }
+
+    /** Whether the current thread is what a change would wait for. */
+    boolean waitsForCurrentThread() {
+        return readers.isCurrentThreadInside() || neighbours.gate.isCurrentThreadInside();
+    }
+
+    /** A value of {@link System#nanoTime()} after which a wait that begins now gives up. */
+    long deadlineFromNow() {
+        return System.nanoTime() + timeoutNanos;
+    }
+
+    /**
+     * Changes the table.
+     *
+     * @param step what to change in the current table
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
+     * @return false iff it gave up; then the table has its former content
+     */
+    boolean install(MemslotRequest.Step step, long deadlineNanos) {
+        MemslotTable before = table;
+        MemslotTable after = before.with(step.former(), step.successor());
+        checkPlaced(after, step.successor());
+        if (!publish(after, deadlineNanos)) {
+            return false;
+        }
+        boolean quiet = false;
+        try {
+            quiet = drain(step.former(), deadlineNanos);
+        } finally {
+            if (!quiet) { // also when the listener threw
+                takeBack(before, step);
+            }
+        }
+        return quiet;
+    }
+
+    private boolean publish(MemslotTable next, long deadlineNanos) {
+        MemslotRule.GENERATION_GROWS.check(next.generation() == table.generation() + 1, next);
+        InvalidationGate gate = neighbours.gate;
+        boolean done = gate.runWhenQuiet(() -> table = next, deadlineNanos) == InvalidationGate.Gate.DONE;
+        MemslotRule.GATE_ANSWERS_TRULY.check(done == (table == next), gate);
+        Interleaving.reached("memslot table published");
+        return done;
+    }
+
+    /** Waits for the readers of earlier tables, then for those who keep a slot that has left the table, if any. */
+    private boolean drain(Memslot gone, long deadlineNanos) {
+        MemslotRule.NO_WAIT_IN_OWN_SECTION.check(!readers.isCurrentThreadInside(), gone);
+        return readers.awaitEarlier(deadlineNanos)
+                && (gone == null || neighbours.listener.slotChanged(gone, deadlineNanos));
+    }
+
+    private void takeBack(MemslotTable before, MemslotRequest.Step step) {
+        MemslotTable again = before.after(table);
+        long deadline = deadlineFromNow();
+        if (!publish(again, deadline)) {
+            // Taking back is not refused: a caller told BUSY must find its slots. The gate is there so that an
+            // invalidation sees one table; host pages are safe without it, because invalidations go by hva.
+            table = again;
+        }
+        if (step.successor() != null) {
+            // Those who found the attempted slot get the time to leave it. Nobody relies on the answer: the caller has
+            // not been told that the slot exists, and its memory is protected by invalidations.
+            drain(step.successor(), deadline);
+        }
+    }
+
+    private static void checkPlaced(MemslotTable after, Memslot slot) {
+        if (Rules.ENABLED && slot != null) {
+            boolean found = after.find(slot.baseGfn()) == slot && after.find(slot.endGfn() - 1) == slot;
+            MemslotRule.SLOT_FOUND_WHERE_PUT.check(found && after.byId(slot.id()) == slot, slot);
+            Memslot above = after.atOrAbove(slot.endGfn());
+            MemslotRule.SLOTS_DISJOINT.check(above == null || above.baseGfn() >= slot.endGfn(), slot);
+        }
+    }
+}
