@@ -1,0 +1,277 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.Interleaving;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.Objects;
+
+/**
+ * One write fault, from the first look at the page to its end. Confined to the faulting thread; single use.
+ *
+ * <p>Each turn looks at the page under the lock and either finishes there, or leaves the lock to break a copy-on-write
+ * sharing (which invalidates, on this very thread) or to ask a fault handler, and looks again: what it knew may be stale.
+ *
+ * <p>Kernel counterpart: {@code handle_mm_fault()} as {@code hva_to_pfn()} reaches it.
+ */
+final class FaultPath {
+
+    /** How a fault ended. */
+    enum Outcome {
+        DONE,
+        UNMAPPED,
+        FORBIDDEN,
+        BEYOND_END,
+        NO_MEMORY,
+        REFUSED,
+        BUSY
+    }
+
+    /** What the faulting access wants the frame for. Runs under the family lock, once. */
+    interface FrameUse {
+        void use(int pfn);
+    }
+
+    /** Looks at one page before a fault gives up: each turn means that the page changed under a handler. */
+    static final int MAX_ATTEMPTS = 16;
+
+    /** A handler's reply, good for the state of the page that it was asked about. */
+    private record Answer(PageFault.Reason reason, Vma vma, long entry, byte[] content) {}
+
+    private final HostMemory memory;
+    private final HostFamily family;
+    private final long page;
+    private final boolean force;
+    private final FrameUse use;
+
+    // What the last look found.
+    private Answer question;
+    private PageFaultHandler handler;
+    private Answer answer;
+    private boolean copyNeeded;
+    private Outcome copied;
+
+    /**
+     * A fault of one page.
+     *
+     * @param force a debugger's access: protections do not matter, handlers are not asked
+     */
+    FaultPath(HostMemory memory, long page, boolean force, FrameUse use) {
+        this.memory = memory;
+        this.family = memory.family();
+        this.page = page;
+        this.force = force;
+        this.use = use;
+    }
+
+    Outcome run() {
+        for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+            Outcome outcome = look();
+            if (outcome != null) {
+                return outcome;
+            }
+            if (copyNeeded) {
+                outcome = copyOnWrite();
+            } else if (question != null) {
+                outcome = ask();
+            }
+            if (outcome != null) {
+                return outcome;
+            }
+        }
+        return Outcome.BUSY;
+    }
+
+    private Outcome look() {
+        family.lock.lock();
+        try {
+            question = null;
+            copyNeeded = false;
+            Outcome outcome = lookLocked();
+            answer = null;
+            return outcome;
+        } finally {
+            family.lock.unlock();
+        }
+    }
+
+    private Outcome copyOnWrite() {
+        copied = null;
+        HostResult result = family.change(HostFamily.fixed(memory, range()), true, () -> {
+            copied = copyLocked();
+            return HostResult.OK;
+        });
+        return result == HostResult.OK ? copied : Outcome.BUSY;
+    }
+
+    private Outcome ask() {
+        family.checkUnlocked("onFault");
+        Interleaving.reached("host.fault.handler");
+        boolean writeProtected = question.reason == PageFault.Reason.WRITE_PROTECTED;
+        ByteBuffer content = ByteBuffer.wrap(question.content);
+        PageFault fault = new PageFault(
+                HostMemory.pageToHva(page),
+                true,
+                question.reason,
+                (writeProtected ? content.asReadOnlyBuffer() : content).order(ByteOrder.LITTLE_ENDIAN));
+        PageFaultHandler.Decision decision = Objects.requireNonNull(handler.onFault(fault), "decision");
+        if (decision == PageFaultHandler.Decision.REFUSE) {
+            return Outcome.REFUSED;
+        }
+        answer = question;
+        return null;
+    }
+
+    // From here on: lock held.
+
+    /** The outcome, or null when the lock has to be left first. */
+    private Outcome lookLocked() {
+        Vma vma = memory.vmas().find(page);
+        Outcome refused = refuse(vma);
+        if (refused != null) {
+            return refused;
+        }
+        long pte = memory.table().get(page);
+        if (!Pte.isPresent(pte)) {
+            Outcome failed = vma.shared() ? bringInShared(vma, pte) : bringInPrivate(vma, pte);
+            if (failed != null || question != null) {
+                return failed;
+            }
+            pte = memory.table().get(page);
+        }
+        if (Pte.isArmed(pte) && !force) {
+            if (mustAsk(PageFault.Reason.WRITE_PROTECTED, vma, pte)) {
+                return null;
+            }
+            pte = Pte.disarmed(pte);
+        }
+        if (!vma.shared() && family.frames.owners(Pte.index(pte)) > 1) {
+            memory.table().set(page, pte);
+            copyNeeded = true;
+            return null;
+        }
+        return finish(vma, pte, Pte.index(pte));
+    }
+
+    private Outcome refuse(Vma vma) {
+        if (vma == null) {
+            return Outcome.UNMAPPED;
+        }
+        return force ? vma.mayWrite() ? null : Outcome.FORBIDDEN : vma.isWritable() ? null : Outcome.FORBIDDEN;
+    }
+
+    /** Gives a shared mapping's page the file's frame. Null with the question set, or with the entry in place. */
+    private Outcome bringInShared(Vma vma, long pte) {
+        FilePages file = vma.file();
+        long filePage = vma.toFilePage(page);
+        if (filePage >= file.npages()) {
+            return Outcome.BEYOND_END;
+        }
+        long entry = file.entry(filePage);
+        int pfn = Pte.index(entry);
+        if (!Pte.isPresent(entry)) {
+            PageFault.Reason reason = Pte.isSwapped(entry) ? PageFault.Reason.EVICTED : PageFault.Reason.MISSING;
+            if (mustAsk(reason, vma, entry)) {
+                return null;
+            }
+            pfn = answer != null ? file.install(filePage, answer.content) : file.load(filePage);
+            if (pfn == FrameStore.NONE) {
+                return Outcome.NO_MEMORY;
+            }
+        }
+        family.frames.addOwner(pfn);
+        memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
+        return null;
+    }
+
+    /** Gives a private mapping's page a frame of its own. Null with the question set, or with the entry in place. */
+    private Outcome bringInPrivate(Vma vma, long pte) {
+        if (vma.file() != null && vma.toFilePage(page) >= vma.file().npages()) {
+            return Outcome.BEYOND_END;
+        }
+        PageFault.Reason reason = Pte.isSwapped(pte) ? PageFault.Reason.EVICTED : PageFault.Reason.MISSING;
+        if (mustAsk(reason, vma, pte)) {
+            return null;
+        }
+        int pfn;
+        if (answer != null) {
+            pfn = family.frames.allocateWith(answer.content);
+        } else if (Pte.isSwapped(pte) || vma.file() != null) {
+            pfn = family.frames.allocateWith(content(vma, pte));
+        } else {
+            pfn = family.frames.allocateZeroed();
+        }
+        if (pfn == FrameStore.NONE) {
+            return Outcome.NO_MEMORY;
+        }
+        memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
+        family.dropEntry(pte);
+        return null;
+    }
+
+    /** Whether a handler has to be asked first. If it has answered for this very state, the answer stays to be used. */
+    private boolean mustAsk(PageFault.Reason reason, Vma vma, long entry) {
+        if (answer != null
+                && answer.reason == reason
+                && answer.entry == entry
+                && answer.vma.isAlikeAt(page, vma)) {
+            return false;
+        }
+        answer = null;
+        handler = force ? null : memory.handlerFor(HostMemory.pageToHva(page), reason);
+        if (handler == null) {
+            return false;
+        }
+        question = new Answer(reason, vma, entry, content(vma, entry));
+        return true;
+    }
+
+    /** What the page holds: its entry's content, or what its file would give it. */
+    private byte[] content(Vma vma, long entry) {
+        byte[] bytes = new byte[Pages.PAGE_SIZE];
+        if (entry == 0 && vma.file() != null) {
+            vma.file().read(vma.toFilePage(page), 0, bytes, 0, Pages.PAGE_SIZE);
+        } else {
+            family.readEntry(entry, 0, bytes, 0, Pages.PAGE_SIZE);
+        }
+        return bytes;
+    }
+
+    /** The copy itself, after the invalidation has started; null when the page no longer needs it. */
+    private Outcome copyLocked() {
+        Vma vma = memory.vmas().find(page);
+        long pte = memory.table().get(page);
+        if (refuse(vma) != null || vma.shared() || !Pte.isPresent(pte) || Pte.isArmed(pte) && !force) {
+            return null;
+        }
+        int shared = Pte.index(pte);
+        if (family.frames.owners(shared) == 1) {
+            return null;
+        }
+        int own = family.frames.allocateCopy(shared);
+        if (own == FrameStore.NONE) {
+            return Outcome.NO_MEMORY;
+        }
+        Outcome outcome = finish(vma, pte, own);
+        family.frames.dropOwner(shared);
+        return outcome;
+    }
+
+    private Outcome finish(Vma vma, long pte, int pfn) {
+        boolean writable = vma.isWritable() && !Pte.isArmed(pte);
+        memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, writable), pte));
+        use.use(pfn);
+        return Outcome.DONE;
+    }
+
+    private HvaRange range() {
+        return HvaRange.ofPages(HostMemory.pageToHva(page), 1);
+    }
+
+    @Override
+    public String toString() {
+        return "fault at hva=" + Pages.hex(HostMemory.pageToHva(page)) + Arrays.asList(question, answer);
+    }
+}

@@ -1,0 +1,92 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.Pages;
+import java.util.HashMap;
+import java.util.Map;
+
+/** Recounts what every entry of a family owns and compares it with the counts that are kept. Single use. */
+final class HostAudit {
+
+    private final HostFamily family;
+    private final FrameStore frames;
+    private final Map<Integer, Integer> frameOwners = new HashMap<>();
+    private final Map<Integer, Integer> swapOwners = new HashMap<>();
+
+    HostAudit(HostFamily family) {
+        this.family = family;
+        this.frames = family.frames;
+    }
+
+    void run() {
+        HostRule.NOTIFIER_PAIRED.check(
+                family.invalidationsInProgress.get() == 0,
+                "invalidations in progress=" + family.invalidationsInProgress);
+        family.locked(this::runLocked);
+    }
+
+    private void runLocked() {
+        int userFrames = 0;
+        for (FilePages file : family.files) { // bounded by the files of the family
+            file.entries.forEach(0, PageTable.PAGES_END, (page, entry) -> count(entry));
+            userFrames += file.userMemory ? (int) file.npages() : 0;
+        }
+        for (HostMemory memory : family.members) { // bounded by the address spaces of the family
+            memory.table().forEach(0, PageTable.PAGES_END, (page, pte) -> {
+                count(pte);
+                checkEntry(memory, page, pte);
+            });
+        }
+        int temporary = 0;
+        for (Map.Entry<Integer, Integer> e : frameOwners.entrySet()) { // bounded by the frames in use
+            int pfn = e.getKey();
+            String state = "pfn=" + Pages.hex(pfn) + " owners=" + frames.owners(pfn) + " counted=" + e.getValue()
+                    + " references=" + frames.references(pfn);
+            HostRule.OWNERS_COUNTED.check(frames.owners(pfn) == e.getValue(), state);
+            HostRule.FRAME_LIVE_WHILE_REFERENCED.check(frames.references(pfn) >= e.getValue(), state);
+            temporary += frames.references(pfn) - e.getValue();
+        }
+        for (Map.Entry<Integer, Integer> e : swapOwners.entrySet()) { // bounded by the evicted pages
+            HostRule.OWNERS_COUNTED.check(family.swap.owners(e.getKey()) == e.getValue(), "swap slot=" + e.getKey());
+        }
+        HostRule.OWNERS_COUNTED.check(swapOwners.size() == family.swap.size(), "swap slots=" + family.swap.size());
+        checkBalance(userFrames, temporary);
+    }
+
+    /** A frame that no entry names is in use only because somebody holds a temporary reference. */
+    private void checkBalance(int userFrames, int temporary) {
+        long held = 0;
+        for (HostMemory memory : family.members) { // bounded by the address spaces of the family
+            held += memory.pageReferences();
+        }
+        int unnamed = frames.inUse() + userFrames - frameOwners.size();
+        String state = "frames in use=" + frames.inUse() + " named=" + frameOwners.size() + " user=" + userFrames
+                + " held=" + held + " temporary=" + temporary;
+        HostRule.OWNERS_COUNTED.check(held != 0 || unnamed == 0 && temporary == 0, state);
+    }
+
+    private void count(long entry) {
+        if (Pte.isPresent(entry)) {
+            frameOwners.merge(Pte.index(entry), 1, Integer::sum);
+        } else if (Pte.isSwapped(entry)) {
+            swapOwners.merge(Pte.index(entry), 1, Integer::sum);
+        }
+    }
+
+    private void checkEntry(HostMemory memory, long page, long pte) {
+        Vma vma = memory.vmas().find(page);
+        String state = "hva=" + Pages.hex(HostMemory.pageToHva(page)) + " entry=" + Pages.hex(pte) + " in " + vma;
+        HostRule.ENTRY_WITHIN_MAPPING.check(vma != null, state);
+        HostRule.ENTRY_WITHIN_MAPPING.check(!Pte.isWritable(pte) || vma.isWritable() && !Pte.isArmed(pte), state);
+        if (!Pte.isPresent(pte)) {
+            return;
+        }
+        if (vma.shared()) {
+            long entry = vma.file().entry(vma.toFilePage(page));
+            HostRule.ENTRY_WITHIN_MAPPING.check(
+                    Pte.isPresent(entry) && Pte.index(entry) == Pte.index(pte), state + " file entry=" + entry);
+        } else {
+            HostRule.PRIVATE_WRITABLE_IS_SOLE.check(
+                    !Pte.isWritable(pte) || frames.owners(Pte.index(pte)) == 1, state);
+        }
+    }
+}

@@ -1,0 +1,539 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.Pages;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * A usable mapping of one page frame, the khva: typed little-endian access to its 4096 bytes.
+ *
+ * <p>A mapping does not keep its frame. Whoever holds one has to stop using it when a {@link MmuNotifier} says so; until
+ * the host memory is collected an access through a stale mapping stays inside memory of the family, so that a reader may
+ * read first and find out afterwards that the value is worthless.
+ *
+ * <p>Every access is checked against the page; 0 to 4095 are its bytes. The memory order is in the name where it is not
+ * plain. On a caller's heap buffer the platform offers plain access only: there the ordered and atomic accesses exclude
+ * each other by a lock, and are atomic against each other but not against plain ones or the caller's own.
+ *
+ * <p>Kernel counterpart: the {@code khva} of {@code struct gfn_to_pfn_cache}, {@code kmap()}. Thread-safe as far as its
+ * operations are atomic.
+ */
+public final class HostMapping {
+
+    private static final VarHandle SHORT =
+            MethodHandles.byteBufferViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle INT =
+            MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LONG =
+            MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LIVE;
+
+    static {
+        try {
+            LIVE = MethodHandles.lookup().findVarHandle(HostMapping.class, "live", boolean.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private final HostMemory memory;
+    private final int pfn;
+    private final ByteBuffer buffer;
+    private final int base;
+    private final boolean nativeAtomics;
+    private boolean live = true; // accessed through LIVE
+
+    HostMapping(HostMemory memory, FrameStore frames, int pfn) {
+        this.memory = memory;
+        this.pfn = pfn;
+        this.buffer = frames.buffer(pfn);
+        this.base = frames.base(pfn);
+        this.nativeAtomics = frames.hasNativeAtomics(pfn);
+    }
+
+    /**
+     * Number of the frame behind the mapping. Numbers are used again: equal numbers do not make two mappings the same.
+     *
+     * @return the page frame number
+     */
+    public long pfn() {
+        return pfn;
+    }
+
+    /**
+     * Whether ordered and atomic accesses are the processor's own.
+     *
+     * @return false only on a caller's heap buffer
+     */
+    public boolean hasNativeAtomics() {
+        return nativeAtomics;
+    }
+
+    /** Ends the mapping; false if it is another memory's or had ended before. */
+    boolean endFrom(HostMemory owner) {
+        return memory == owner && (boolean) LIVE.compareAndSet(this, true, false);
+    }
+
+    // ---- plain
+
+    /**
+     * Reads a byte.
+     *
+     * @param offset byte in the page
+     * @return the byte
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public byte getByte(int offset) {
+        return buffer.get(at(offset, Byte.BYTES));
+    }
+
+    /**
+     * Writes a byte.
+     *
+     * @param offset byte in the page
+     * @param value the byte
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public void putByte(int offset, byte value) {
+        buffer.put(at(offset, Byte.BYTES), value);
+    }
+
+    /**
+     * Reads 2 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public short getShort(int offset) {
+        return (short) SHORT.get(buffer, at(offset, Short.BYTES));
+    }
+
+    /**
+     * Writes 2 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public void putShort(int offset, short value) {
+        SHORT.set(buffer, at(offset, Short.BYTES), value);
+    }
+
+    /**
+     * Reads 4 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public int getInt(int offset) {
+        return (int) INT.get(buffer, at(offset, Integer.BYTES));
+    }
+
+    /**
+     * Writes 4 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public void putInt(int offset, int value) {
+        INT.set(buffer, at(offset, Integer.BYTES), value);
+    }
+
+    /**
+     * Reads 8 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public long getLong(int offset) {
+        return (long) LONG.get(buffer, at(offset, Long.BYTES));
+    }
+
+    /**
+     * Writes 8 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public void putLong(int offset, long value) {
+        LONG.set(buffer, at(offset, Long.BYTES), value);
+    }
+
+    // ---- ordered and atomic
+
+    /**
+     * Reads 4 bytes in one access: really done each time, not ordered.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public int getIntOpaque(int offset) {
+        int index = aligned(offset, Integer.BYTES);
+        return nativeAtomics ? (int) INT.getOpaque(buffer, index) : HeapAtomics.getInt(buffer, index);
+    }
+
+    /**
+     * Writes 4 bytes in one access: really done each time, not ordered.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public void putIntOpaque(int offset, int value) {
+        int index = aligned(offset, Integer.BYTES);
+        if (nativeAtomics) {
+            INT.setOpaque(buffer, index, value);
+        } else {
+            HeapAtomics.putInt(buffer, index, value);
+        }
+    }
+
+    /**
+     * Reads 4 bytes in one access: later accesses stay behind it.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public int getIntAcquire(int offset) {
+        int index = aligned(offset, Integer.BYTES);
+        return nativeAtomics ? (int) INT.getAcquire(buffer, index) : HeapAtomics.getInt(buffer, index);
+    }
+
+    /**
+     * Writes 4 bytes in one access: earlier accesses stay before it.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public void putIntRelease(int offset, int value) {
+        int index = aligned(offset, Integer.BYTES);
+        if (nativeAtomics) {
+            INT.setRelease(buffer, index, value);
+        } else {
+            HeapAtomics.putInt(buffer, index, value);
+        }
+    }
+
+    /**
+     * Reads 4 bytes in one access: sequentially consistent.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public int getIntVolatile(int offset) {
+        int index = aligned(offset, Integer.BYTES);
+        return nativeAtomics ? (int) INT.getVolatile(buffer, index) : HeapAtomics.getInt(buffer, index);
+    }
+
+    /**
+     * Writes 4 bytes in one access: sequentially consistent.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public void putIntVolatile(int offset, int value) {
+        int index = aligned(offset, Integer.BYTES);
+        if (nativeAtomics) {
+            INT.setVolatile(buffer, index, value);
+        } else {
+            HeapAtomics.putInt(buffer, index, value);
+        }
+    }
+
+    /**
+     * Replaces 4 bytes if they have an expected value: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @param expected the value that has to be there
+     * @param value the new value
+     * @return whether it was there
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public boolean compareAndSetInt(int offset, int expected, int value) {
+        int index = aligned(offset, Integer.BYTES);
+        return nativeAtomics
+                ? INT.compareAndSet(buffer, index, expected, value)
+                : HeapAtomics.updateInt(buffer, index, now -> now == expected ? value : now) == expected;
+    }
+
+    /**
+     * Exchanges 4 bytes: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @param value the new value
+     * @return the former value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public int getAndSetInt(int offset, int value) {
+        int index = aligned(offset, Integer.BYTES);
+        return nativeAtomics
+                ? (int) INT.getAndSet(buffer, index, value)
+                : HeapAtomics.updateInt(buffer, index, now -> value);
+    }
+
+    /**
+     * Adds to 4 bytes: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @param value the summand
+     * @return the former value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public int getAndAddInt(int offset, int value) {
+        int index = aligned(offset, Integer.BYTES);
+        return nativeAtomics
+                ? (int) INT.getAndAdd(buffer, index, value)
+                : HeapAtomics.updateInt(buffer, index, now -> now + value);
+    }
+
+    /**
+     * Sets bits of 4 bytes: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @param value the bits to set
+     * @return the former value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public int getAndBitwiseOrInt(int offset, int value) {
+        int index = aligned(offset, Integer.BYTES);
+        return nativeAtomics
+                ? (int) INT.getAndBitwiseOr(buffer, index, value)
+                : HeapAtomics.updateInt(buffer, index, now -> now | value);
+    }
+
+    /**
+     * Clears bits of 4 bytes: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @param value the bits to keep
+     * @return the former value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public int getAndBitwiseAndInt(int offset, int value) {
+        int index = aligned(offset, Integer.BYTES);
+        return nativeAtomics
+                ? (int) INT.getAndBitwiseAnd(buffer, index, value)
+                : HeapAtomics.updateInt(buffer, index, now -> now & value);
+    }
+
+    /**
+     * Reads 8 bytes in one access: really done each time, not ordered.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public long getLongOpaque(int offset) {
+        int index = aligned(offset, Long.BYTES);
+        return nativeAtomics ? (long) LONG.getOpaque(buffer, index) : HeapAtomics.getLong(buffer, index);
+    }
+
+    /**
+     * Writes 8 bytes in one access: really done each time, not ordered.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public void putLongOpaque(int offset, long value) {
+        int index = aligned(offset, Long.BYTES);
+        if (nativeAtomics) {
+            LONG.setOpaque(buffer, index, value);
+        } else {
+            HeapAtomics.putLong(buffer, index, value);
+        }
+    }
+
+    /**
+     * Reads 8 bytes in one access: later accesses stay behind it.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public long getLongAcquire(int offset) {
+        int index = aligned(offset, Long.BYTES);
+        return nativeAtomics ? (long) LONG.getAcquire(buffer, index) : HeapAtomics.getLong(buffer, index);
+    }
+
+    /**
+     * Writes 8 bytes in one access: earlier accesses stay before it.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public void putLongRelease(int offset, long value) {
+        int index = aligned(offset, Long.BYTES);
+        if (nativeAtomics) {
+            LONG.setRelease(buffer, index, value);
+        } else {
+            HeapAtomics.putLong(buffer, index, value);
+        }
+    }
+
+    /**
+     * Reads 8 bytes in one access: sequentially consistent.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public long getLongVolatile(int offset) {
+        int index = aligned(offset, Long.BYTES);
+        return nativeAtomics ? (long) LONG.getVolatile(buffer, index) : HeapAtomics.getLong(buffer, index);
+    }
+
+    /**
+     * Writes 8 bytes in one access: sequentially consistent.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public void putLongVolatile(int offset, long value) {
+        int index = aligned(offset, Long.BYTES);
+        if (nativeAtomics) {
+            LONG.setVolatile(buffer, index, value);
+        } else {
+            HeapAtomics.putLong(buffer, index, value);
+        }
+    }
+
+    /**
+     * Replaces 8 bytes if they have an expected value: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @param expected the value that has to be there
+     * @param value the new value
+     * @return whether it was there
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public boolean compareAndSetLong(int offset, long expected, long value) {
+        int index = aligned(offset, Long.BYTES);
+        return nativeAtomics
+                ? LONG.compareAndSet(buffer, index, expected, value)
+                : HeapAtomics.updateLong(buffer, index, now -> now == expected ? value : now) == expected;
+    }
+
+    /**
+     * Exchanges 8 bytes: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @param value the new value
+     * @return the former value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public long getAndSetLong(int offset, long value) {
+        int index = aligned(offset, Long.BYTES);
+        return nativeAtomics
+                ? (long) LONG.getAndSet(buffer, index, value)
+                : HeapAtomics.updateLong(buffer, index, now -> value);
+    }
+
+    /**
+     * Adds to 8 bytes: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @param value the summand
+     * @return the former value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public long getAndAddLong(int offset, long value) {
+        int index = aligned(offset, Long.BYTES);
+        return nativeAtomics
+                ? (long) LONG.getAndAdd(buffer, index, value)
+                : HeapAtomics.updateLong(buffer, index, now -> now + value);
+    }
+
+    /**
+     * Sets bits of 8 bytes: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @param value the bits to set
+     * @return the former value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public long getAndBitwiseOrLong(int offset, long value) {
+        int index = aligned(offset, Long.BYTES);
+        return nativeAtomics
+                ? (long) LONG.getAndBitwiseOr(buffer, index, value)
+                : HeapAtomics.updateLong(buffer, index, now -> now | value);
+    }
+
+    /**
+     * Clears bits of 8 bytes: atomic, sequentially consistent.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @param value the bits to keep
+     * @return the former value
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     */
+    public long getAndBitwiseAndLong(int offset, long value) {
+        int index = aligned(offset, Long.BYTES);
+        return nativeAtomics
+                ? (long) LONG.getAndBitwiseAnd(buffer, index, value)
+                : HeapAtomics.updateLong(buffer, index, now -> now & value);
+    }
+
+    // ---- bulk
+
+    /**
+     * Copies bytes out, with no ordering.
+     *
+     * @param offset first byte in the page
+     * @param into receives the bytes
+     * @param start first index in the array
+     * @param length number of bytes
+     * @throws IllegalArgumentException if the access leaves the page
+     * @throws IndexOutOfBoundsException if it leaves the array
+     */
+    public void getBytes(int offset, byte[] into, int start, int length) {
+        buffer.get(at(offset, length), into, start, length);
+    }
+
+    /**
+     * Copies bytes in, with no ordering.
+     *
+     * @param offset first byte in the page
+     * @param from the bytes
+     * @param start first index in the array
+     * @param length number of bytes
+     * @throws IllegalArgumentException if the access leaves the page
+     * @throws IndexOutOfBoundsException if it leaves the array
+     */
+    public void putBytes(int offset, byte[] from, int start, int length) {
+        buffer.put(at(offset, length), from, start, length);
+    }
+
+    private int at(int offset, int width) {
+        if (offset < 0 || width < 0 || offset > Pages.PAGE_SIZE - width) {
+            throw new IllegalArgumentException("offset=" + offset + " width=" + width + " leaves the page of " + this);
+        }
+        return base + offset;
+    }
+
+    private int aligned(int offset, int width) {
+        if ((offset & width - 1) != 0) {
+            throw new IllegalArgumentException("offset=" + offset + " width=" + width + " is not aligned in " + this);
+        }
+        return at(offset, width);
+    }
+
+    @Override
+    public String toString() {
+        return "khva of pfn=" + Pages.hex(pfn);
+    }
+}

@@ -1,0 +1,628 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.HeldLocks;
+import io.github.pfncache.rules.Interleaving;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Stream;
+
+/**
+ * The address space of an emulated host process: hva to page frame to mapping.
+ *
+ * <pre>{@code
+ * HostMemory host = HostMemory.builder().build();
+ * host.mapAnonymous(0x7f0000000000L, 16, Protection.READ_WRITE);
+ * HostPage page = host.hvaToPage(0x7f0000000000L);   // null: the address has no writable page
+ * HostMapping khva = host.map(page);
+ * host.release(page);                                // the notifier protects the mapping from here on
+ * khva.putLong(8, 42);
+ * host.unmap(khva);
+ * }</pre>
+ *
+ * <p>Memory is committed page by page on first touch. Every call that takes mappings away tells the registered
+ * {@linkplain MmuNotifier notifiers} first, with no lock held, and afterwards; frames go back only in between.
+ *
+ * <p>Ranges are given as a page-aligned hva and a number of pages; one that is not a range of user pages is a caller's
+ * bug and throws {@link IllegalArgumentException}, with nothing changed. What depends on the state of the memory is a
+ * {@link HostResult}. A call that could not get hold of unchanging mappings in 16 attempts answers BUSY.
+ *
+ * <p>Kernel counterpart: {@code struct mm_struct} with its page tables and the {@code mmap()} family of calls;
+ * {@code hva_to_pfn()} and {@code gpc_map()} of KVM. Thread-safe.
+ */
+public final class HostMemory implements AutoCloseable {
+
+    private final HostFamily family;
+    private final VmaSet vmas = new VmaSet();
+    private final PageTable table = new PageTable();
+    private final RangeOps ranges;
+    private final Residency residency;
+    private final LongAdder pageReferences = new LongAdder();
+    private final LongAdder liveMappings = new LongAdder();
+
+    // Written under the family lock; immutable lists, replaced.
+    private volatile List<MmuNotifier> notifiers = List.of();
+    private volatile List<Registration> handlers = List.of();
+
+    // Guarded by the family lock.
+    private boolean closed;
+
+    /** One registered fault handler. */
+    private record Registration(HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
+        boolean covers(long hva, PageFault.Reason reason) {
+            return range.contains(hva) && (reason == PageFault.Reason.WRITE_PROTECTED ? writeProtect : missing);
+        }
+    }
+
+    HostMemory(HostFamily family) {
+        this.family = family;
+        this.ranges = new RangeOps(this);
+        this.residency = new Residency(this);
+    }
+
+    /**
+     * Starts the configuration of an address space.
+     *
+     * @return a builder with the defaults
+     */
+    public static HostMemoryBuilder builder() {
+        return new HostMemoryBuilder();
+    }
+
+    // ---- hva -> page -> mapping
+
+    /**
+     * Resolves an address to the page that backs it now, for writing. May fault, call a fault handler, block, and
+     * invalidate on this very thread (when it breaks a copy-on-write sharing). A resident writable page costs no lock.
+     *
+     * @param uhva any 64-bit value
+     * @return the page with one reference taken, to be {@linkplain #release released}; null if there is none: not
+     *     mapped, not writable, behind the end of its file, refused by the handler, or out of memory
+     */
+    public HostPage hvaToPage(long uhva) {
+        HeldLocks.mightSleep("hvaToPage");
+        if (uhva < 0 || uhva >= HvaRange.USER_END) {
+            return null;
+        }
+        long page = uhva >>> Pages.PAGE_SHIFT;
+        long pte = table.get(page);
+        if (Pte.isWritable(pte)) {
+            int pfn = Pte.index(pte);
+            Interleaving.reached("host.resident.seen");
+            // Reference first, then look again: pairs with Residency and RangeOps, which clear the entry first and then
+            // look at the references or drop theirs. The same entry again means that it named this live frame.
+            if (family.frames.tryGet(pfn)) {
+                if (table.get(page) == pte) {
+                    return referenced(pfn);
+                }
+                family.frames.put(pfn);
+            }
+        }
+        HostPage[] found = new HostPage[1];
+        new FaultPath(this, page, false, pfn -> {
+            family.frames.get(pfn);
+            found[0] = referenced(pfn);
+        }).run();
+        Interleaving.reached("host.resolved");
+        return found[0];
+    }
+
+    private HostPage referenced(int pfn) {
+        pageReferences.increment();
+        return new HostPage(this, pfn);
+    }
+
+    /**
+     * Gives a reference back. The frame is freed if it was the last.
+     *
+     * @param page a page of this memory whose reference is held
+     * @throws IllegalStateException if the reference has been given back before, or is another memory's
+     */
+    public void release(HostPage page) {
+        boolean held = page.isHeldFrom(this) && page.end();
+        HostRule.PAGE_RELEASED_ONCE.check(held, page);
+        if (!held) {
+            throw new IllegalStateException(page + " is not held from this memory");
+        }
+        pageReferences.decrement();
+        family.frames.put(page.frame());
+    }
+
+    /**
+     * Maps a page. The mapping outlives the reference: what keeps it right afterwards is the notifier.
+     *
+     * @param page a page of this memory whose reference is held
+     * @return the mapping, to be {@linkplain #unmap unmapped}
+     * @throws IllegalStateException if the reference is not held from this memory
+     */
+    public HostMapping map(HostPage page) {
+        HeldLocks.mightSleep("map");
+        Interleaving.reached("host.map");
+        if (!page.isHeldFrom(this)) {
+            throw new IllegalStateException(page + " is not held from this memory");
+        }
+        liveMappings.increment();
+        return new HostMapping(this, family.frames, page.frame());
+    }
+
+    /**
+     * Ends a mapping.
+     *
+     * @param mapping a mapping made by {@link #map} of this memory
+     * @throws IllegalStateException if it was unmapped before, or is another memory's
+     */
+    public void unmap(HostMapping mapping) {
+        HeldLocks.mightSleep("unmap");
+        Interleaving.reached("host.unmap");
+        boolean live = mapping.endFrom(this);
+        HostRule.MAPPING_UNMAPPED_ONCE.check(live, mapping);
+        if (!live) {
+            throw new IllegalStateException(mapping + " is not mapped by this memory");
+        }
+        liveMappings.decrement();
+    }
+
+    // ---- mappings
+
+    /**
+     * Maps fresh private pages over whatever was there: {@code mmap(MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param protection what is allowed
+     * @return OK, or ENOMEM if there are too many mappings
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapAnonymous(long hva, long npages, Protection protection) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return ranges.map(Vma.anonymous(first(range), end(range), protection));
+    }
+
+    /**
+     * Maps pages of a file, shared: {@code mmap(MAP_FIXED | MAP_SHARED)}. May reach behind the file's end.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param file a file of this family
+     * @param filePage page of the file at {@code hva}
+     * @param protection what is allowed
+     * @return OK; EACCES for a writable mapping of a read-only handle; ENOMEM if there are too many mappings
+     * @throws IllegalArgumentException if the file is another family's or the file range is impossible
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapShared(long hva, long npages, HostFile file, long filePage, Protection protection) {
+        if (protection == Protection.READ_WRITE && !file.isWritable()) {
+            return HostResult.EACCES;
+        }
+        return ranges.map(fileMapping(hva, npages, file, filePage, true, protection));
+    }
+
+    /**
+     * Maps pages of a file, private: reads see the file until a page is first written ({@code mmap(MAP_FIXED |
+     * MAP_PRIVATE)}).
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param file a file of this family
+     * @param filePage page of the file at {@code hva}
+     * @param protection what is allowed
+     * @return OK, or ENOMEM if there are too many mappings
+     * @throws IllegalArgumentException if the file is another family's or the file range is impossible
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapPrivate(long hva, long npages, HostFile file, long filePage, Protection protection) {
+        return ranges.map(fileMapping(hva, npages, file, filePage, false, protection));
+    }
+
+    private Vma fileMapping(
+            long hva, long npages, HostFile file, long filePage, boolean shared, Protection protection) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        HostFile.checkRange(filePage, npages);
+        if (file.pages().family != family) {
+            throw new IllegalArgumentException(file + " belongs to another memory");
+        }
+        boolean mayWrite = !shared || file.isWritable();
+        return new Vma(first(range), end(range), file.pages(), filePage, shared, mayWrite, protection);
+    }
+
+    /**
+     * Maps a caller's buffer, shared: guest and caller see the same bytes. Such pages are never moved or evicted. The
+     * buffer stays referenced as long as the family of this memory.
+     *
+     * @param hva first address
+     * @param buffer its bytes from position to limit, a positive multiple of 4096; direct ones 8-byte aligned; heap ones
+     *     work too, see {@link HostMapping#hasNativeAtomics}
+     * @param protection what is allowed
+     * @return OK, or ENOMEM if there are too many mappings
+     * @throws IllegalArgumentException if the buffer is read-only, misaligned or not a number of pages
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapBuffer(long hva, ByteBuffer buffer, Protection protection) {
+        HostFile file = family.adopt(buffer);
+        return mapShared(hva, file.npages(), file, 0, protection);
+    }
+
+    /**
+     * Maps a caller's array: {@link #mapBuffer(long, ByteBuffer, Protection)} of the wrapped array.
+     *
+     * @param hva first address
+     * @param bytes a positive multiple of 4096 bytes
+     * @param protection what is allowed
+     * @return OK, or ENOMEM if there are too many mappings
+     * @throws IllegalArgumentException if the length is not a number of pages
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapBuffer(long hva, byte[] bytes, Protection protection) {
+        return mapBuffer(hva, ByteBuffer.wrap(bytes), protection);
+    }
+
+    /**
+     * Makes a file that every memory of this family can map: {@code memfd_create()} and {@code ftruncate()}.
+     *
+     * @param npages its size; all holes
+     * @return a writable handle
+     * @throws IllegalArgumentException if the size is negative or beyond 2<sup>44</sup> pages
+     */
+    public HostFile createFile(long npages) {
+        HostFile.checkRange(npages, 0);
+        return new HostFile(family.newFile(npages), true);
+    }
+
+    /**
+     * Takes a range away: {@code munmap()}. Holes do not matter.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK, or ENOMEM if splitting would make too many mappings
+     */
+    public HostResult unmap(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return ranges.unmap(first(range), end(range));
+    }
+
+    /**
+     * Moves what is mapped in a range to another place, over what was there: {@code mremap(MREMAP_MAYMOVE |
+     * MREMAP_FIXED)} with an unchanged size. Frames move along. Holes behind the first page are skipped, and what is at
+     * the place that a hole would go to stays.
+     *
+     * @param hva first address of the source
+     * @param npages number of pages, at least 1
+     * @param newHva first address of the destination
+     * @return OK; EFAULT if the first page is not mapped; EINVAL if the ranges overlap; ENOMEM with too many mappings;
+     *     nothing changed unless OK
+     */
+    public HostResult move(long hva, long npages, long newHva) {
+        HvaRange source = HvaRange.ofPages(hva, npages);
+        return ranges.move(first(source), npages, first(HvaRange.ofPages(newHva, npages)));
+    }
+
+    /**
+     * Changes the protection page by page up to the first hole: {@code mprotect()}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param protection what is allowed from now on
+     * @return OK; ENOMEM at a hole or with too many mappings; EACCES at a shared mapping of a read-only file
+     */
+    public HostResult protect(long hva, long npages, Protection protection) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return ranges.protect(first(range), end(range), protection);
+    }
+
+    // ---- advice: what is behind the mappings
+
+    /**
+     * Forgets private pages, which become zero (or the file's) again; shared pages keep their content:
+     * {@code madvise(MADV_DONTNEED)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK, or ENOMEM if there is a hole, with the rest done
+     */
+    public HostResult discard(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return ranges.discard(first(range), end(range));
+    }
+
+    /**
+     * Frees the file pages that are mapped in a range, whatever the protection: {@code madvise(MADV_REMOVE)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK; ENOMEM if there is a hole, with the rest done; EINVAL at the first private page or caller's buffer, and
+     *     EACCES at the first page of a read-only handle, with what comes before done
+     */
+    public HostResult remove(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return ranges.remove(first(range), end(range));
+    }
+
+    /**
+     * Faults every page in for writing: {@code madvise(MADV_POPULATE_WRITE)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK; else the first failure, with the pages before it done: ENOMEM not mapped or out of memory, EINVAL not
+     *     writable, EFAULT behind a file's end or refused by a handler, BUSY
+     */
+    public HostResult populateWrite(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return ranges.populate(first(range), end(range));
+    }
+
+    /**
+     * Allows the host to reclaim private anonymous pages lazily; here it never does: {@code madvise(MADV_FREE)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK; ENOMEM if there is a hole; EINVAL if a page is not private and anonymous
+     */
+    public HostResult freeLazily(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return ranges.freeLazily(first(range), end(range));
+    }
+
+    /**
+     * Moves the resident pages of a range to other frames, where they can be: {@code madvise(MADV_COLLAPSE)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK, or ENOMEM if there is a hole, with the rest done
+     */
+    public HostResult collapse(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return residency.collapse(first(range), end(range));
+    }
+
+    // ---- where contents live
+
+    /**
+     * Gives the page at an address another frame with the same content, at every place that shares it: page migration.
+     *
+     * @param hva any address of the page
+     * @return whether it moved: not if it is not resident, a caller's buffer, referenced, or memory is short
+     */
+    public boolean migrate(long hva) {
+        return residency.migrate(first(HvaRange.pageOf(hva))) == HostResult.OK;
+    }
+
+    /**
+     * Takes the frames of a range away and keeps the contents; the next access faults them back: swap out,
+     * {@code madvise(MADV_PAGEOUT)}. Callers' buffers stay.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK; ENOMEM if there is a hole; BUSY if a page is referenced; in both cases with the rest done
+     */
+    public HostResult evict(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return residency.evict(first(range), end(range), true);
+    }
+
+    /**
+     * {@link #evict} that never waits: a mapping for which a notifier would have to wait is skipped.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return as {@code evict}; BUSY also if a notifier refused
+     */
+    public HostResult tryEvict(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return residency.evict(first(range), end(range), false);
+    }
+
+    /**
+     * Whether the page-table entry of an address is present.
+     *
+     * @param hva any 64-bit value
+     * @return true if a frame backs the page now
+     */
+    public boolean isPresent(long hva) {
+        return hva >= 0 && hva < HvaRange.USER_END && Pte.isPresent(table.get(hva >>> Pages.PAGE_SHIFT));
+    }
+
+    /**
+     * Reads like a debugger: protections do not matter, nothing is populated. Behind a file's end are zeros.
+     *
+     * @param hva first byte
+     * @param into receives the bytes, at least 1
+     * @return OK, or EFAULT if a page is not mapped, with nothing read
+     */
+    public HostResult peek(long hva, byte[] into) {
+        HvaRange range = HvaRange.roundedOut(hva, into.length);
+        return ranges.peek(first(range), end(range), hva, into);
+    }
+
+    /**
+     * Writes like a debugger: protections and armed write-protection do not matter, fault handlers are not asked.
+     *
+     * @param hva first byte
+     * @param from the bytes, at least 1
+     * @return OK; else the first failure, with the pages before it written: EFAULT not mapped or behind a file's end,
+     *     EACCES a shared page of a read-only handle, ENOMEM, BUSY
+     */
+    public HostResult poke(long hva, byte[] from) {
+        HvaRange.roundedOut(hva, from.length); // throws unless all bytes are user addresses
+        return ranges.poke(hva, from);
+    }
+
+    // ---- forks, notifiers, handlers
+
+    /**
+     * Makes a child: private pages are shared copy on write, shared mappings are shared. It is also a snapshot: what the
+     * child sees of private memory stays as it is now. Notifiers and fault handlers are not inherited.
+     *
+     * @return the child, to be {@linkplain #close closed}
+     * @throws IllegalStateException if this memory is closed, or its notifiers kept changing
+     */
+    public HostMemory fork() {
+        return Fork.of(this);
+    }
+
+    /**
+     * Registers a notifier. Register before resolving: a change that already runs does not tell it.
+     *
+     * @param notifier told from now on
+     */
+    public void registerNotifier(MmuNotifier notifier) {
+        family.locked(() -> {
+            notifiers = Stream.concat(notifiers.stream(), Stream.of(notifier)).toList();
+            family.listenersChanged();
+        });
+    }
+
+    /**
+     * Ends a registration. A change that already runs still tells it.
+     *
+     * @param notifier a registered notifier; another one is ignored
+     */
+    public void unregisterNotifier(MmuNotifier notifier) {
+        family.locked(() -> {
+            notifiers = notifiers.stream().filter(n -> n != notifier).toList();
+            family.listenersChanged();
+        });
+    }
+
+    /**
+     * Registers a fault handler for a range; where ranges overlap the latest is asked.
+     *
+     * @param range pages it serves
+     * @param handler asked on this memory's faults
+     * @param missing whether it is asked for missing and evicted pages
+     * @param writeProtect whether it is asked for pages that {@link #writeProtect} armed
+     */
+    public void registerFaultHandler(
+            HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
+        Registration registration = new Registration(range, handler, missing, writeProtect);
+        // Latest first, in the order in which they are asked.
+        family.locked(() -> handlers = Stream.concat(Stream.of(registration), handlers.stream()).toList());
+    }
+
+    /**
+     * Ends all registrations of a handler. Faults that already asked it take its answer.
+     *
+     * @param handler a registered handler; another one is ignored
+     */
+    public void unregisterFaultHandler(PageFaultHandler handler) {
+        family.locked(() -> handlers = handlers.stream().filter(r -> r.handler != handler).toList());
+    }
+
+    /**
+     * Arms or disarms write-protection faults of the pages that are resident or evicted: {@code UFFDIO_WRITEPROTECT}. An
+     * armed page without a handler is disarmed by its next write.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param armed whether the next write asks the handler
+     * @return OK, or ENOMEM if there is a hole, with the rest done
+     */
+    public HostResult writeProtect(long hva, long npages, boolean armed) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return ranges.arm(first(range), end(range), armed);
+    }
+
+    // ---- balance
+
+    /**
+     * Temporary references: pages resolved and not yet released.
+     *
+     * @return exact when no call is in progress
+     */
+    public long pageReferences() {
+        return pageReferences.sum();
+    }
+
+    /**
+     * Mappings made and not yet unmapped.
+     *
+     * @return exact when no call is in progress
+     */
+    public long liveMappings() {
+        return liveMappings.sum();
+    }
+
+    /**
+     * Frames in use by this memory and its relatives, callers' buffers not counted.
+     *
+     * @return number of frames
+     */
+    public long framesInUse() {
+        return family.frames.inUse();
+    }
+
+    /**
+     * Recounts the whole state of the family and checks it against the {@link HostRule}s; at quiescence only.
+     *
+     * @throws io.github.pfncache.rules.RuleViolation if something does not add up and rules are checked
+     */
+    public void audit() {
+        new HostAudit(family).run();
+    }
+
+    /** Ends the process: everything is unmapped, relatives live on. Later map calls throw, others find nothing. */
+    @Override
+    public void close() {
+        ranges.close();
+    }
+
+    // ---- for this package
+
+    HostFamily family() {
+        return family;
+    }
+
+    VmaSet vmas() {
+        return vmas;
+    }
+
+    PageTable table() {
+        return table;
+    }
+
+    RangeOps ranges() {
+        return ranges;
+    }
+
+    List<MmuNotifier> notifiers() {
+        return notifiers;
+    }
+
+    PageFaultHandler handlerFor(long hva, PageFault.Reason reason) {
+        for (Registration registration : handlers) { // bounded by the registrations
+            if (registration.covers(hva, reason)) {
+                return registration.handler;
+            }
+        }
+        return null;
+    }
+
+    /** Lock held. */
+    void markClosed() {
+        closed = true;
+    }
+
+    /** Lock held. */
+    void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException("host memory is closed");
+        }
+    }
+
+    static long pageToHva(long page) {
+        return page << Pages.PAGE_SHIFT;
+    }
+
+    static HvaRange pagesToHvaRange(long from, long to) {
+        return new HvaRange(pageToHva(from), pageToHva(to));
+    }
+
+    private static long first(HvaRange range) {
+        return range.start() >>> Pages.PAGE_SHIFT;
+    }
+
+    private static long end(HvaRange range) {
+        return range.end() >>> Pages.PAGE_SHIFT;
+    }
+}

@@ -1,0 +1,31 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.HvaRange;
+
+/**
+ * Told by {@link HostMemory} before it takes mappings away, and after.
+ *
+ * <p>Every call runs with no lock of the host held, on the thread that changes the memory, and may call back into the
+ * host for other pages. Starts and ends of different changes nest and run concurrently. Implementations are thread-safe.
+ *
+ * <p>Kernel counterpart: {@code struct mmu_notifier_ops}, {@code include/linux/mmu_notifier.h}.
+ */
+public interface MmuNotifier {
+
+    /**
+     * A change of a range is about to happen. When this returns true nobody may use a mapping of the range that was
+     * made before, and {@link #invalidateRangeEnd} will follow with the same range.
+     *
+     * @param range the pages about to change
+     * @param mayBlock whether the notifier may wait; if not and it would have to, it answers false
+     * @return false only if {@code !mayBlock} and it would have to wait: the change is skipped, and no end follows
+     */
+    boolean invalidateRangeStart(HvaRange range, boolean mayBlock);
+
+    /**
+     * The change is over; the range may be resolved again.
+     *
+     * @param range the range of the start that this ends
+     */
+    void invalidateRangeEnd(HvaRange range);
+}

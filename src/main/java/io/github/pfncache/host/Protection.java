@@ -1,0 +1,14 @@
+package io.github.pfncache.host;
+
+/** What a mapping allows the process to do with its pages: the {@code PROT_*} values of {@code mmap()}. */
+public enum Protection {
+
+    /** No access ({@code PROT_NONE}). */
+    NONE,
+
+    /** Reads only ({@code PROT_READ}). */
+    READ,
+
+    /** Reads and writes ({@code PROT_READ | PROT_WRITE}). */
+    READ_WRITE
+}

@@ -1,0 +1,65 @@
+package io.github.pfncache.host;
+
+/**
+ * One mapping: pages {@code [start, end)} with one backing and one protection. Immutable; page numbers, not addresses.
+ *
+ * @param start first page
+ * @param end first page behind it
+ * @param file what the pages come from, or null for anonymous memory
+ * @param filePage page of the file at {@code start}; 0 without a file
+ * @param shared whether writes reach the file; false: private, copied on write
+ * @param mayWrite whether the protection may be raised to read-write
+ * @param protection what is allowed now
+ */
+record Vma(
+        long start, long end, FilePages file, long filePage, boolean shared, boolean mayWrite, Protection protection) {
+
+    static Vma anonymous(long start, long end, Protection protection) {
+        return new Vma(start, end, null, 0, false, true, protection);
+    }
+
+    boolean isWritable() {
+        return protection == Protection.READ_WRITE;
+    }
+
+    /** Page of the file behind a page of this mapping. */
+    long toFilePage(long page) {
+        return filePage + (page - start);
+    }
+
+    /** The part of this mapping inside {@code [from, to)}, which overlaps it. */
+    Vma slice(long from, long to) {
+        long first = Math.max(start, from);
+        return moved(first, Math.min(end, to), file == null ? 0 : toFilePage(first));
+    }
+
+    /** The same pages at another place. */
+    Vma movedTo(long newStart) {
+        return moved(newStart, newStart + (end - start), filePage);
+    }
+
+    Vma withProtection(Protection wanted) {
+        return new Vma(start, end, file, filePage, shared, mayWrite, wanted);
+    }
+
+    /** Whether the two behave alike at {@code page}, which both contain. */
+    boolean isAlikeAt(long page, Vma other) {
+        return isSameKind(other) && (file == null || toFilePage(page) == other.toFilePage(page));
+    }
+
+    /** Whether {@code next} begins where this ends and continues it. */
+    boolean isContinuedBy(Vma next) {
+        return next.start == end && isSameKind(next) && (file == null || next.filePage == toFilePage(end));
+    }
+
+    private boolean isSameKind(Vma other) {
+        return file == other.file
+                && shared == other.shared
+                && mayWrite == other.mayWrite
+                && protection == other.protection;
+    }
+
+    private Vma moved(long newStart, long newEnd, long newFilePage) {
+        return new Vma(newStart, newEnd, file, newFilePage, shared, mayWrite, protection);
+    }
+}
