@@ -5,7 +5,8 @@
  * Everything here is a pure function or an immutable record.
  *
  * <p><b>Vocabulary.</b> gpa: guest physical address. gfn: guest frame number, {@code gpa >> 12}. hva: host user virtual
- * address. {@code start} is inclusive, {@code end} exclusive; {@code length} is bytes, {@code npages} pages of 4096 bytes.
+ * address. {@code start} is inclusive, {@code end} exclusive; {@code length} is bytes, {@code npages} pages of 4096
+ * bytes.
  *
  * <p><b>Locks owned.</b> None. <b>Rule enum.</b> None. <b>May use.</b> Nothing.
  */

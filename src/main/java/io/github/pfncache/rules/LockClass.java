@@ -29,7 +29,7 @@ public enum LockClass {
     /** Which caches are listed, and under which host page. Not held across hva to pfn resolution. */
     CACHE_LIST(Context.SHORT),
 
-    /** One cache's mapping: readers use it, a writer takes it away. Nothing that can sleep runs under it ([rule L10]). */
+    /** One cache's mapping: readers use it, a writer takes it away. Nothing under it can sleep ([rule L10]). */
     CACHE(Context.SHORT),
 
     /** The invalidations in progress. */

@@ -13,8 +13,8 @@ import java.util.function.BooleanSupplier;
  * <p>It doubles as a monitor: {@link #await} waits for a condition over the state that the lock guards, and whoever
  * changes that state calls {@link #signalAll}.
  *
- * <p>Deadlines are values of {@link System#nanoTime()}. Kernel counterpart: {@code struct mutex}, {@code spinlock_t} and
- * {@code rcuwait}, with lockdep.
+ * <p>Deadlines are values of {@link System#nanoTime()}. Kernel counterpart: {@code struct mutex}, {@code spinlock_t}
+ * and {@code rcuwait}, with lockdep.
  */
 public final class TrackedLock {
 

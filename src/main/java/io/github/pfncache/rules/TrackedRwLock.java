@@ -6,8 +6,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 /**
  * A read-write lock with a place in the {@linkplain LockClass lock order}. Readers exclude writers, not each other. Not
  * reentrant and not upgradable: a thread that holds it and waits for it breaks {@link LockRule#NO_RECURSION}; without
- * rules, waiting for the write side while holding either side is an {@link IllegalStateException}, because it would wait
- * for itself.
+ * rules, waiting for the write side while holding either side is an {@link IllegalStateException}, because it would
+ * wait for itself.
  *
  * <p>Kernel counterpart: {@code rwlock_t} with lockdep.
  */
@@ -153,6 +153,7 @@ public final class TrackedRwLock {
 
     @Override
     public String toString() {
-        return lockClass + "#" + creation + (lock.isWriteLocked() ? " (written)" : " (readers " + lock.getReadLockCount() + ")");
+        String holders = lock.isWriteLocked() ? " (written)" : " (readers " + lock.getReadLockCount() + ")";
+        return lockClass + "#" + creation + holders;
     }
 }

@@ -1,5 +1,5 @@
 /**
- * The rules of the library as code: a lock order, invariants that check themselves, and places where threads may switch.
+ * The rules of the library as code: a lock order, invariants that check themselves, places where threads may switch.
  *
  * <p><b>Purpose.</b> What lockdep and {@code WARN_ON} are to the kernel. A {@link io.github.pfncache.rules.LockClass}
  * says what a lock protects and where it stands in the order; a {@link io.github.pfncache.rules.Rule} states an

@@ -1,0 +1,89 @@
+package io.github.pfncache.architecture;
+
+import io.github.pfncache.rules.Rule;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.module.ModuleDescriptor;
+import java.lang.module.ModuleFinder;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** The product as the compiler left it, and the sources it came from. */
+final class BuiltClasses {
+
+    static final String ROOT = "io.github.pfncache";
+
+    private BuiltClasses() {}
+
+    /** Directory of the compiled product. */
+    static Path directory() {
+        return directoryOf(Rule.class);
+    }
+
+    /** Directory or jar that {@code type} was loaded from. */
+    static Path directoryOf(Class<?> type) {
+        try {
+            return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI());
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException("class location of " + type, e);
+        }
+    }
+
+    /** Every class of the product, loaded and not initialised, in the order of their names. */
+    static List<Class<?>> all() {
+        Path root = directory();
+        return files(root, ".class").stream()
+                .map(file -> root.relativize(file).toString().replace('/', '.').replace('\\', '.'))
+                .filter(name -> !name.equals("module-info.class") && !name.endsWith("package-info.class"))
+                .map(name -> name.substring(0, name.length() - ".class".length()))
+                .sorted()
+                .map(BuiltClasses::load)
+                .collect(Collectors.toList());
+    }
+
+    /** The packages that hold classes, without the root: {@code memslot}. */
+    static Set<String> packages() {
+        return all().stream()
+                .map(type -> type.getPackageName().substring(ROOT.length() + 1))
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** The module as compiled. */
+    static ModuleDescriptor module() {
+        return ModuleFinder.of(directory())
+                .find(ROOT)
+                .orElseThrow(() -> new IllegalStateException("no module " + ROOT + " in " + directory()))
+                .descriptor();
+    }
+
+    /** A path inside the checkout. */
+    static Path inCheckout(String relative) {
+        return Path.of(System.getProperty("basedir", "")).resolve(relative);
+    }
+
+    /** The files below {@code root} whose name ends in {@code suffix}, sorted; none if there is no such directory. */
+    static List<Path> files(Path root, String suffix) {
+        if (!Files.isDirectory(root)) {
+            return List.of();
+        }
+        try (Stream<Path> walk = Files.walk(root)) {
+            return walk.filter(file -> file.toString().endsWith(suffix)).sorted().collect(Collectors.toList());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static Class<?> load(String name) {
+        try {
+            return Class.forName(name, false, BuiltClasses.class.getClassLoader());
+        } catch (ClassNotFoundException e) {
+            throw new IllegalStateException(name, e);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+package io.github.pfncache.architecture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.spi.ToolProvider;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/** Who may use whom. {@link #MAP} is the rule and the documentation; jdeps says what is. */
+final class PackageEdgesTest {
+
+    /** A package and those it may use. A row uses rows above it only; memslot and host share nothing but the hva. */
+    private static final List<Row> MAP = List.of(
+            row("address"),
+            row("rules"),
+            row("memslot", "address", "rules"),
+            row("host", "address", "rules"),
+            row("cache", "address", "rules", "memslot", "host"),
+            row("vm", "address", "rules", "memslot", "host", "cache"),
+            row("pvclock", "address", "rules", "cache", "vm"),
+            row("xen", "address", "rules", "cache", "vm", "pvclock"),
+            row("trace", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen"),
+            row("stress", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen", "trace"),
+            row("cli", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen", "trace", "stress"));
+
+    private static final Pattern EDGE = Pattern.compile("^\\s+(\\S+)\\s+->\\s+(\\S+)\\s+(\\S.*?)\\s*$");
+    private static final String PREFIX = BuiltClasses.ROOT + ".";
+
+    @Test
+    void packagesUseOnlyWhatTheMapAllows() {
+        Map<String, Set<String>> edges = edges(BuiltClasses.directory());
+        for (Row row : MAP) {
+            Set<String> uses = new TreeSet<>(edges.getOrDefault(row.name, Set.of()));
+            uses.removeAll(row.mayUse);
+            assertThat(uses).as("packages that %s uses and the map does not allow", row.name).isEmpty();
+        }
+    }
+
+    @Test
+    void everyPackageIsOnTheMap() {
+        assertThat(MAP.stream().map(Row::name)).containsAll(BuiltClasses.packages());
+    }
+
+    @Test
+    void aRowUsesRowsAboveItOnly() {
+        Set<String> above = new LinkedHashSet<>();
+        for (Row row : MAP) {
+            assertThat(above).as("rows above %s", row.name).containsAll(row.mayUse);
+            assertThat(above.add(row.name)).as("%s has one row", row.name).isTrue();
+        }
+    }
+
+    @Test
+    void onlyTheCommandLineUsesMoreThanTheBaseModule() {
+        Set<String> foreign = new TreeSet<>();
+        for (String line : jdeps(BuiltClasses.directory())) {
+            Matcher edge = EDGE.matcher(line);
+            if (edge.matches() && !edge.group(2).startsWith(PREFIX) && !edge.group(3).equals("java.base")
+                    && !edge.group(1).equals(PREFIX + "cli")) {
+                foreign.add(edge.group(1) + " -> " + edge.group(2));
+            }
+        }
+        assertThat(foreign).isEmpty();
+    }
+
+    @Test
+    void theModuleExportsEveryPackageButTheCommandLine() {
+        Set<String> expected = new TreeSet<>(BuiltClasses.packages());
+        expected.remove("cli");
+        Set<String> exported = BuiltClasses.module().exports().stream()
+                .filter(export -> !export.isQualified())
+                .map(export -> export.source().substring(PREFIX.length()))
+                .collect(Collectors.toCollection(TreeSet::new));
+        assertThat(exported).isEqualTo(expected);
+    }
+
+    /** Canary: this package uses rules, and the reader of jdeps' output sees it. */
+    @Test
+    void anEdgeIsSeen() {
+        assertThat(edges(BuiltClasses.directoryOf(PackageEdgesTest.class)).get("architecture")).contains("rules");
+    }
+
+    /** Package to the other packages of the product that it uses, as compiled in {@code classes}. */
+    private static Map<String, Set<String>> edges(Path classes) {
+        Map<String, Set<String>> edges = new TreeMap<>();
+        for (String line : jdeps(classes)) {
+            Matcher edge = EDGE.matcher(line);
+            if (edge.matches() && edge.group(1).startsWith(PREFIX) && edge.group(2).startsWith(PREFIX)
+                    && !edge.group(1).equals(edge.group(2))) {
+                edges.computeIfAbsent(edge.group(1).substring(PREFIX.length()), name -> new TreeSet<>())
+                        .add(edge.group(2).substring(PREFIX.length()));
+            }
+        }
+        return edges;
+    }
+
+    private static List<String> jdeps(Path classes) {
+        ToolProvider tool = ToolProvider.findFirst("jdeps").orElseThrow();
+        StringWriter out = new StringWriter();
+        int status = tool.run(new PrintWriter(out), new PrintWriter(out),
+                "-verbose:package", "-filter:none", classes.toString());
+        assertThat(status).as("jdeps: %s", out).isZero();
+        return Arrays.asList(out.toString().split("\\R"));
+    }
+
+    private static Row row(String name, String... mayUse) {
+        return new Row(name, new TreeSet<>(Arrays.asList(mayUse)));
+    }
+
+    private record Row(String name, Set<String> mayUse) {}
+}

@@ -1,0 +1,26 @@
+package io.github.pfncache.architecture;
+
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Java source as text. */
+final class SourceText {
+
+    /** A literal, which is kept, or a comment. The literal comes first: a comment cannot start inside one. */
+    private static final Pattern LITERAL_OR_COMMENT = Pattern.compile(
+            "(\"\"\"(?:\\\\.|[^\\\\])*?\"\"\"|\"(?:\\\\.|[^\"\\\\\\n])*\"|'(?:\\\\.|[^'\\\\\\n])+')"
+                    + "|//[^\\n]*|/\\*(?s:.*?)\\*/");
+
+    private SourceText() {}
+
+    /** The source with its comments cut out. */
+    static String withoutComments(String source) {
+        return LITERAL_OR_COMMENT.matcher(source)
+                .replaceAll(match -> match.group(1) == null ? " " : Matcher.quoteReplacement(match.group(1)));
+    }
+
+    /** The source with comments and the contents of literals cut out. */
+    static String codeOnly(String source) {
+        return LITERAL_OR_COMMENT.matcher(source).replaceAll(match -> match.group(1) == null ? " " : "\"\"");
+    }
+}
