@@ -9,5 +9,9 @@ module io.github.pfncache {
     requires static info.picocli;
 
     exports io.github.pfncache.address;
+    exports io.github.pfncache.cache;
+    exports io.github.pfncache.host;
+    exports io.github.pfncache.memslot;
     exports io.github.pfncache.rules;
+    exports io.github.pfncache.vm;
 }
