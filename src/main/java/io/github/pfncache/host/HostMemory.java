@@ -448,6 +448,61 @@ public final class HostMemory implements AutoCloseable {
         return ranges.poke(hva, from);
     }
 
+    /**
+     * Writes as the process itself would: protections are obeyed, pages are faulted in, handlers are asked.
+     *
+     * @param hva first byte, any value
+     * @param from holds the bytes
+     * @param at index of the first byte in {@code from}
+     * @param length number of bytes, at least 1, within one page
+     * @return whether they were written; false if the page is not there, not writable, or its handler refused
+     * @throws IllegalArgumentException if the bytes are not inside one page
+     * @throws IndexOutOfBoundsException if they are not inside the array
+     */
+    public boolean copyToUser(long hva, byte[] from, int at, int length) {
+        HeldLocks.mightSleep("copyToUser");
+        return UserCopy.to(this, hva, from, at, length);
+    }
+
+    /**
+     * Reads as the process itself would: protections are obeyed, pages are faulted in, handlers are asked.
+     *
+     * @param hva first byte, any value
+     * @param into receives the bytes
+     * @param at index of the first byte in {@code into}
+     * @param length number of bytes, at least 1, within one page
+     * @return whether they were read; false if the page is not there, not readable, or its handler refused
+     * @throws IllegalArgumentException if the bytes are not inside one page
+     * @throws IndexOutOfBoundsException if they are not inside the array
+     */
+    public boolean copyFromUser(long hva, byte[] into, int at, int length) {
+        HeldLocks.mightSleep("copyFromUser");
+        return UserCopy.from(this, hva, into, at, length);
+    }
+
+    /** Whether the page of an address is mapped and may be read. */
+    boolean isReadable(long hva) {
+        family.lock.lock();
+        try {
+            Vma vma = vmas.find(hva >>> Pages.PAGE_SHIFT);
+            return vma != null && vma.protection() != Protection.NONE;
+        } finally {
+            family.lock.unlock();
+        }
+    }
+
+    /**
+     * Which frame backs a page now, writable; takes no lock. For audits: what it says may be over at once, unless the
+     * caller keeps invalidations of the page from returning.
+     *
+     * @param hva any 64-bit value
+     * @return the page frame number; -1 if the page is not present or not writable
+     */
+    public long presentPfn(long hva) {
+        long pte = hva < 0 || hva >= HvaRange.USER_END ? 0 : table.get(hva >>> Pages.PAGE_SHIFT);
+        return Pte.isWritable(pte) ? Pte.index(pte) : -1;
+    }
+
     // ---- forks, notifiers, handlers
 
     /**

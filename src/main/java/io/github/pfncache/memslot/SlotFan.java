@@ -26,13 +26,22 @@ final class SlotFan extends SlotIndex {
     static SlotFan of(Block within, Memslot[] sorted) {
         long first = within.firstOf(sorted[0]);
         long last = within.lastOf(sorted[sorted.length - 1]);
+        Block block = Block.spanning(first, last);
         SlotIndex[] parts = new SlotIndex[FAN_OUT];
-        Arrays.fill(parts, SlotLeaf.EMPTY);
-        SlotFan fan = new SlotFan(Block.spanning(first, last), parts, sorted.length);
-        for (Memslot slot : sorted) { // bounded by the size of a leaf, plus one
-            fan.addTo(parts, slot);
+        int from = 0;
+        for (int i = 0; i < FAN_OUT; i++) {
+            Block part = block.part(i);
+            while (from < sorted.length && sorted[from].endGfn() <= part.start()) { // all turns together: the slots
+                from++;
+            }
+            int to = from;
+            while (to < sorted.length && part.overlaps(sorted[to])) { // bounded by the slots
+                to++;
+            }
+            // Depth is bounded: a part is smaller than the block, and so many slots do not fit a small one.
+            parts[i] = from == to ? SlotLeaf.EMPTY : of(part, sorted, from, to);
         }
-        return fan;
+        return new SlotFan(block, parts, sorted.length);
     }
 
     /** A fan for a larger block, with this one in one of its parts. */
@@ -83,9 +92,9 @@ final class SlotFan extends SlotIndex {
         SlotIndex filled = null;
         int last = partOf(block.lastOf(slot));
         for (int i = partOf(block.firstOf(slot)); i <= last; i++) { // bounded by FAN_OUT
-            Block part = blockOf(i);
+            Block part = block.part(i);
             if (part.isFilledBy(slot)) {
-                filled = filled == null ? SlotLeaf.of(slot) : filled;
+                filled = filled == null ? SlotLeaf.of(part, slot) : filled;
                 copy[i] = filled;
             } else {
                 copy[i] = copy[i].with(part, slot);
@@ -98,7 +107,7 @@ final class SlotFan extends SlotIndex {
         SlotIndex[] copy = parts.clone();
         int last = partOf(block.lastOf(slot));
         for (int i = partOf(block.firstOf(slot)); i <= last; i++) { // bounded by FAN_OUT
-            copy[i] = copy[i].without(blockOf(i), slot);
+            copy[i] = copy[i].without(block.part(i), slot);
         }
         SlotFan fan = new SlotFan(block, copy, size - 1);
         return fan.size <= COLLAPSE_AT ? fan.collapsed() : fan;
@@ -111,14 +120,10 @@ final class SlotFan extends SlotIndex {
             sorted[i] = atOrAbove(gfn);
             gfn = sorted[i].endGfn();
         }
-        return SlotLeaf.of(sorted);
+        return SlotLeaf.of(block, sorted);
     }
 
     private int partOf(long gfn) {
         return (int) (gfn >>> shift) & PART_MASK;
-    }
-
-    private Block blockOf(int part) {
-        return new Block(block.start() + ((long) part << shift), shift);
     }
 }

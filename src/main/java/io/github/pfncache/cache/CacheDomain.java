@@ -1,0 +1,150 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.MmuNotifier;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.MemslotListener;
+import io.github.pfncache.memslot.Memslots;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+
+/**
+ * The caches of one VM: makes them, lists the active ones by host page, and tells them what the host and the memslots
+ * take away.
+ *
+ * <p>Thread-safe. Kernel counterpart: the fields {@code gpc_list}, {@code gpc_lock} and {@code mn_active_invalidate_count}
+ * of {@code struct kvm}, and {@code gfn_to_pfn_cache_invalidate_start()}.
+ */
+public final class CacheDomain {
+
+    final Memslots memslots;
+    final HostMemory host;
+    final RetryPolicy retry;
+    final CacheIndex index = new CacheIndex();
+    final Invalidations invalidations = new Invalidations();
+    final CacheCounters counters = new CacheCounters();
+
+    private final GuestMemory guestMemory;
+
+    /**
+     * Makes the domain and ties it to the memory it caches.
+     *
+     * @param memslots the guest memory map; its changes wait for this domain's invalidations and drain its accesses
+     * @param host the host address space; its notifier
+     * @param retry how long a call goes on before it answers BUSY
+     */
+    public CacheDomain(Memslots memslots, HostMemory host, RetryPolicy retry) {
+        this.memslots = memslots;
+        this.host = host;
+        this.retry = retry;
+        this.guestMemory = new GuestMemory(memslots, host);
+        memslots.attach(invalidations, new SlotChanges());
+        host.registerNotifier(new Notifier());
+    }
+
+    /**
+     * A new, inactive cache.
+     *
+     * @param length size of its window in bytes, for its whole life
+     * @return the cache
+     * @throws IllegalArgumentException if {@code length} is not in 1..4096
+     */
+    public GfnPfnCache newCache(int length) {
+        return new GfnPfnCache(this, length);
+    }
+
+    /**
+     * A new cache of the older kind, which remembers gpa to hva only.
+     *
+     * @param length size of its window in bytes
+     * @return the cache
+     * @throws IllegalArgumentException if {@code length} is not in 1..4096
+     */
+    public GfnToHvaCache newGfnToHvaCache(int length) {
+        return new GfnToHvaCache(memslots, host, length);
+    }
+
+    /**
+     * Guest memory without a cache.
+     *
+     * @return the same object each time
+     */
+    public GuestMemory guestMemory() {
+        return guestMemory;
+    }
+
+    /**
+     * What the caches did up to now.
+     *
+     * @return a snapshot of the counts
+     */
+    public CacheStats stats() {
+        return counters.snapshot();
+    }
+
+    /**
+     * The active caches.
+     *
+     * @return a snapshot of the list, in no order
+     */
+    public List<GfnPfnCache> activeCaches() {
+        List<GfnPfnCache> caches = new ArrayList<>();
+        index.forEach(caches::add);
+        return caches;
+    }
+
+    /**
+     * The audit: looks at the invariants of every listed cache. At rest, when no call and no access is under way, it also
+     * looks at the balance of pages and mappings ([I5]).
+     *
+     * @param atRest whether nothing is under way
+     * @throws io.github.pfncache.rules.RuleViolation if one is broken
+     */
+    public void audit(boolean atRest) {
+        long owned = 0;
+        for (GfnPfnCache cache : activeCaches()) { // bounded by the number of caches
+            CacheState state = cache.state();
+            CacheRule.I2_ACTIVE_IFF_LISTED.check(state.active() || !atRest, state);
+            cache.check();
+            owned += state.pfn() == -1 ? 0 : 1;
+        }
+        if (atRest) {
+            CacheRule.NOTIFIER_PAIRS.check(invalidations.inProgress() == 0, invalidations.inProgress());
+            CacheRule.I5_BALANCE.check(
+                    host.pageReferences() == 0 && host.liveMappings() == owned,
+                    "page references " + host.pageReferences() + ", mappings " + host.liveMappings() + ", owned " + owned);
+        }
+    }
+
+    /** What the host tells us. */
+    private final class Notifier implements MmuNotifier {
+
+        @Override
+        public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+            counters.ranges.increment();
+            invalidations.start(range); // before the walk: no refresh may slip in between [rule L6]
+            if (index.walk(range, cache -> cache.invalidate(mayBlock))) {
+                return true;
+            }
+            invalidations.end(range); // refused: the host leaves the pages alone and calls no end
+            return false;
+        }
+
+        @Override
+        public void invalidateRangeEnd(HvaRange range) {
+            invalidations.end(range);
+        }
+    }
+
+    /** What the memslots tell us. */
+    private final class SlotChanges implements MemslotListener {
+
+        @Override
+        public boolean slotChanged(Memslot former, long deadlineNanos) {
+            Predicate<GfnPfnCache> drain = GfnPfnCache::drain;
+            return index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.memslot.Memslots;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * The older half of a cache: remembers gpa to hva only, and lets every access go through the host's page table, as a
+ * process accesses its own memory. No mapping, so nothing to invalidate; only a memslot change makes it translate again.
+ * Steal time uses it.
+ *
+ * <p>As real KVM was seen to do, it marks the page dirty even when the write faulted.
+ *
+ * <p>For one thread at a time: its user's lock guards it. Kernel counterpart: {@code struct gfn_to_hva_cache},
+ * {@code kvm_write_guest_offset_cached()}.
+ */
+public final class GfnToHvaCache {
+
+    private final Memslots memslots;
+    private final HostMemory host;
+    private final int length;
+
+    // Guarded by the user's lock.
+
+    private Translation where = Translation.NOWHERE;
+    private boolean faulted;
+
+    GfnToHvaCache(Memslots memslots, HostMemory host, int length) {
+        if (length < 1 || length > Pages.PAGE_SIZE) {
+            throw new IllegalArgumentException("length=" + length + " is not in 1..4096");
+        }
+        this.memslots = memslots;
+        this.host = host;
+        this.length = length;
+    }
+
+    /**
+     * Points the cache at guest memory. Nothing is accessed.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @return OK, or INVALID with nothing changed for a window that would cross a page or no address
+     */
+    public Outcome activate(long gpa) {
+        CacheTarget target = new CacheTarget.ByGpa(gpa);
+        if (!target.isCacheable(length)) {
+            return Outcome.INVALID;
+        }
+        where = Translation.pending(target);
+        return Outcome.OK;
+    }
+
+    /** Takes the cache out of use. */
+    public void deactivate() {
+        where = Translation.NOWHERE;
+    }
+
+    /** What a user does with the window while the memslots hold still. */
+    @FunctionalInterface
+    public interface Update {
+
+        /**
+         * Reads and writes the window.
+         *
+         * @param window the window; not to be kept
+         */
+        void on(Window window);
+    }
+
+    /**
+     * Accesses the window, and marks its page dirty once, whether or not a write faulted.
+     *
+     * @param update what to do
+     * @return OK; INACTIVE; FAULT if there is no writable slot, or if an access faulted
+     */
+    public Outcome update(Update update) {
+        if (where.target() == null) {
+            return Outcome.INACTIVE;
+        }
+        int readers = memslots.enterRead();
+        try {
+            if (!where.isOf(memslots.generation())) {
+                where = Translation.of(where.target(), memslots.table());
+            }
+            if (!where.isBacked()) {
+                return Outcome.FAULT;
+            }
+            faulted = false;
+            update.on(new Window());
+            where.markDirty();
+            return faulted ? Outcome.FAULT : Outcome.OK;
+        } finally {
+            memslots.exitRead(readers);
+        }
+    }
+
+    /** The window during one update: little-endian access that may fault. After a fault, nothing more is accessed. */
+    public final class Window {
+
+        private Window() {}
+
+        /**
+         * Reads a few bytes as a little-endian number.
+         *
+         * @param offset bytes from the start of the window
+         * @param width 1, 4 or 8 bytes
+         * @return the value, zero-extended; 0 after a fault
+         * @throws IndexOutOfBoundsException if the bytes do not lie inside the window
+         */
+        public long get(int offset, int width) {
+            long hva = hvaOf(offset, width);
+            byte[] bytes = new byte[Long.BYTES];
+            faulted = faulted || !host.copyFromUser(hva, bytes, 0, width);
+            return faulted ? 0 : ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
+        }
+
+        /**
+         * Writes a few bytes as a little-endian number; in one piece, as seen by whoever accesses guest memory.
+         *
+         * @param offset bytes from the start of the window
+         * @param width 1, 4 or 8 bytes
+         * @param value the value; higher bytes are ignored
+         * @throws IndexOutOfBoundsException if the bytes do not lie inside the window
+         */
+        public void put(int offset, int width, long value) {
+            long hva = hvaOf(offset, width);
+            byte[] bytes = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(value).array();
+            faulted = faulted || !host.copyToUser(hva, bytes, 0, width);
+        }
+
+        private long hvaOf(int offset, int width) {
+            if (!Pages.rangeFits(offset, width, length) || width < 1 || width > Long.BYTES) {
+                throw new IndexOutOfBoundsException(
+                        "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + where.target());
+            }
+            return where.uhva() + offset;
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "GfnToHvaCache[length=" + length + " " + where.target() + " -> uhva=" + Pages.hex(where.uhva()) + "]";
+    }
+}

@@ -1,0 +1,322 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostMapping;
+
+/**
+ * One access to the window of a {@link GfnPfnCache}: owns the read side of the cache's lock, and is the only way to its
+ * mapping. Bound to the thread that opened it, and to the time until {@link #close}.
+ *
+ * <p>Offsets are bytes from the start of the window; every accessor is checked against the window's length from the width
+ * it accesses. All values are little endian, at any alignment. Plain accessors are not atomic; those that are say so.
+ * Whatever was written, {@link #close} marks the page dirty before it drops the lock: nobody can forget it, and it cannot
+ * come too late.
+ *
+ * <p>An access that is not {@linkplain #isUsable() usable} holds no lock and its accessors throw; its {@link #outcome}
+ * says why. An access that came from {@link GfnPfnCache#readLock} becomes usable by {@link #check}.
+ *
+ * <p>Not thread-safe, by intent. Kernel counterpart: the span from {@code read_lock(&gpc->lock)} to {@code read_unlock()}.
+ */
+public final class GuestAccess implements AutoCloseable {
+
+    private final GuardedMapping mapping;
+    private final int length;
+
+    // Confined to the thread that opened the access.
+
+    /** The thread that may use this access; null once it is closed or when it never held the lock. */
+    private Thread owner;
+    /** Where the window starts in {@link #khva}. */
+    private int base;
+    /** The mapping; null unless usable. */
+    private HostMapping khva;
+    private Outcome outcome;
+    private boolean written;
+
+    private GuestAccess(GuardedMapping mapping, int length, Thread owner, Outcome outcome) {
+        this.mapping = mapping;
+        this.length = length;
+        this.owner = owner;
+        this.outcome = outcome;
+    }
+
+    /** An access whose thread holds the read side, not yet checked. */
+    static GuestAccess locked(GuardedMapping mapping, int length) {
+        return new GuestAccess(mapping, length, Thread.currentThread(), Outcome.BUSY);
+    }
+
+    /** An access that could not be had. */
+    static GuestAccess refused(GuardedMapping mapping, int length, Outcome outcome) {
+        return new GuestAccess(mapping, length, null, outcome);
+    }
+
+    /**
+     * Asks, with the lock held, whether the window may be used. The answer holds until {@link #close}.
+     *
+     * @return true iff it may
+     * @throws IllegalStateException if this access is closed, was refused, or belongs to another thread
+     */
+    public boolean check() {
+        requireOwner();
+        if (khva == null) {
+            if (mapping.isUsable()) {
+                khva = mapping.khva();
+                base = mapping.where().offsetInPage();
+                outcome = Outcome.OK;
+            } else if (!mapping.isActive()) {
+                outcome = Outcome.INACTIVE;
+            }
+        }
+        return khva != null;
+    }
+
+    /**
+     * Whether the accessors work.
+     *
+     * @return true iff the window was checked and the access is not closed
+     */
+    public boolean isUsable() {
+        return khva != null;
+    }
+
+    /**
+     * How it came out.
+     *
+     * @return OK if usable; otherwise why not. BUSY means: not without waiting or refreshing
+     */
+    public Outcome outcome() {
+        return outcome;
+    }
+
+    /**
+     * Size of the window.
+     *
+     * @return bytes, 1 to 4096
+     */
+    public int length() {
+        return length;
+    }
+
+    /** Ends the access: marks the page dirty if it was written, then drops the lock. Idempotent. */
+    @Override
+    public void close() {
+        if (owner == null) {
+            return;
+        }
+        requireOwner();
+        owner = null;
+        khva = null;
+        try {
+            if (written) {
+                mapping.markDirty(); // under the lock: afterwards the cache may point elsewhere [rule L12]
+            }
+        } finally {
+            mapping.readUnlock();
+        }
+    }
+
+    private HostMapping forReading(int offset, int width) {
+        HostMapping usable = khva;
+        // The window's length, not the page's: offset + width must not be formed before it is known not to overflow.
+        if (usable == null || owner != Thread.currentThread() || !Pages.rangeFits(offset, width, length)) {
+            throw refusal(offset, width);
+        }
+        CacheRule.I7_IN_BOUNDS.check(base + offset + width <= Pages.PAGE_SIZE, this);
+        return usable;
+    }
+
+    private HostMapping forWriting(int offset, int width) {
+        HostMapping usable = forReading(offset, width);
+        written = true; // before the write: an exception in it must not lose the mark
+        return usable;
+    }
+
+    private RuntimeException refusal(int offset, int width) {
+        if (owner != Thread.currentThread() || khva == null) {
+            return new IllegalStateException(
+                    owner == null ? "access is closed or was refused: " + outcome
+                            : owner != Thread.currentThread() ? "access belongs to " + owner
+                                    : "access was not checked, or the check said no: " + outcome);
+        }
+        return new IndexOutOfBoundsException(
+                "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + mapping.where().target());
+    }
+
+    private void requireOwner() {
+        if (owner != Thread.currentThread()) {
+            throw refusal(0, 0);
+        }
+    }
+
+    /**
+     * Reads a byte, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @return the value
+     * @throws IndexOutOfBoundsException if it does not lie inside the window
+     */
+    public byte getByte(int offset) {
+        return forReading(offset, 1).getByte(base + offset);
+    }
+
+    /**
+     * Writes a byte, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @param value the value
+     * @throws IndexOutOfBoundsException if it does not lie inside the window
+     */
+    public void putByte(int offset, byte value) {
+        forWriting(offset, 1).putByte(base + offset, value);
+    }
+
+    /**
+     * Reads two bytes, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @return the value
+     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     */
+    public short getShort(int offset) {
+        return forReading(offset, 2).getShort(base + offset);
+    }
+
+    /**
+     * Writes two bytes, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @param value the value
+     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     */
+    public void putShort(int offset, short value) {
+        forWriting(offset, 2).putShort(base + offset, value);
+    }
+
+    /**
+     * Reads four bytes, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @return the value
+     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     */
+    public int getInt(int offset) {
+        return forReading(offset, 4).getInt(base + offset);
+    }
+
+    /**
+     * Writes four bytes, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @param value the value
+     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     */
+    public void putInt(int offset, int value) {
+        forWriting(offset, 4).putInt(base + offset, value);
+    }
+
+    /**
+     * Reads eight bytes, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @return the value
+     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     */
+    public long getLong(int offset) {
+        return forReading(offset, 8).getLong(base + offset);
+    }
+
+    /**
+     * Writes eight bytes, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @param value the value
+     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     */
+    public void putLong(int offset, long value) {
+        forWriting(offset, 8).putLong(base + offset, value);
+    }
+
+    /**
+     * Reads bytes, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @param into filled whole
+     * @throws IndexOutOfBoundsException if {@code into.length} bytes from there do not lie inside the window
+     */
+    public void get(int offset, byte[] into) {
+        forReading(offset, into.length).getBytes(base + offset, into, 0, into.length);
+    }
+
+    /**
+     * Writes bytes, plain.
+     *
+     * @param offset bytes from the start of the window
+     * @param from written whole
+     * @throws IndexOutOfBoundsException if {@code from.length} bytes from there do not lie inside the window
+     */
+    public void put(int offset, byte[] from) {
+        forWriting(offset, from.length).putBytes(base + offset, from, 0, from.length);
+    }
+
+    /**
+     * Sets a bit of a little-endian bit map, atomically at any alignment, with the effect of a full fence.
+     *
+     * @param offset start of the map in bytes from the start of the window
+     * @param bit number of the bit in the map, not negative
+     * @return whether it was set before
+     * @throws IndexOutOfBoundsException if the byte that holds the bit does not lie inside the window
+     */
+    public boolean testAndSetBit(int offset, int bit) {
+        int inPage = base + bytePosition(offset, bit);
+        int mask = maskInWord(inPage, bit);
+        return (forWriting(bytePosition(offset, bit), 1).getAndBitwiseOrInt(wordOf(inPage), mask) & mask) != 0;
+    }
+
+    /**
+     * Clears a bit of a little-endian bit map, atomically at any alignment, with the effect of a full fence.
+     *
+     * @param offset start of the map in bytes from the start of the window
+     * @param bit number of the bit in the map, not negative
+     * @return whether it was set before
+     * @throws IndexOutOfBoundsException if the byte that holds the bit does not lie inside the window
+     */
+    public boolean testAndClearBit(int offset, int bit) {
+        int inPage = base + bytePosition(offset, bit);
+        int mask = maskInWord(inPage, bit);
+        return (forWriting(bytePosition(offset, bit), 1).getAndBitwiseAndInt(wordOf(inPage), ~mask) & mask) != 0;
+    }
+
+    // A bit changes by an atomic operation on the aligned word of the page that holds it: the window may start at any
+    // byte, and the other bits of the word are written back as the operation found them.
+
+    private static int wordOf(int positionInPage) {
+        return positionInPage & -Integer.BYTES;
+    }
+
+    private static int maskInWord(int positionInPage, int bit) {
+        return 1 << (bit & 7) + Byte.SIZE * (positionInPage & Integer.BYTES - 1);
+    }
+
+    /**
+     * Reads a bit of a little-endian bit map.
+     *
+     * @param offset start of the map in bytes from the start of the window
+     * @param bit number of the bit in the map, not negative
+     * @return whether it is set
+     * @throws IndexOutOfBoundsException if the byte that holds the bit does not lie inside the window
+     */
+    public boolean testBit(int offset, int bit) {
+        int position = bytePosition(offset, bit);
+        return (forReading(position, 1).getByte(base + position) >> (bit & 7) & 1) != 0;
+    }
+
+    /** The byte of a bit; a bit number that no window can hold becomes an offset that no check lets pass. */
+    private static int bytePosition(int offset, int bit) {
+        return bit < 0 || offset < 0 ? -1 : (int) Math.min(Integer.MAX_VALUE, (long) offset + (bit >>> 3));
+    }
+
+    @Override
+    public String toString() {
+        return "GuestAccess[" + outcome + (owner == null ? " closed" : "") + " length=" + length + "]";
+    }
+}

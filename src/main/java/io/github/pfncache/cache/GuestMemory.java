@@ -1,0 +1,81 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
+
+/**
+ * Guest memory without a cache: each call translates afresh, page by page, and accesses the host address as a process
+ * would its own memory, faulting pages in and obeying protections. For what is accessed once.
+ *
+ * <p>Thread-safe; a call is not atomic. Kernel counterpart: {@code kvm_write_guest()} and {@code kvm_read_guest()}.
+ */
+public final class GuestMemory {
+
+    private final Memslots memslots;
+    private final HostMemory host;
+
+    GuestMemory(Memslots memslots, HostMemory host) {
+        this.memslots = memslots;
+        this.host = host;
+    }
+
+    /**
+     * Writes guest memory, in ascending order, up to the first page that cannot be written. Each page written is marked
+     * dirty.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param from the bytes
+     * @return number of bytes written, 0 to {@code from.length}
+     */
+    public int write(long gpa, byte[] from) {
+        int readers = memslots.enterRead();
+        try {
+            int done = 0;
+            while (done < from.length) { // bounded by the pages that the bytes span
+                long at = gpa + done;
+                int part = Math.min(from.length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at));
+                Memslot slot = Pages.wraps(gpa, done + 1L) ? null : memslots.table().find(Pages.gpaToGfn(at));
+                if (slot == null || slot.readOnly() || !host.copyToUser(gpaToHva(slot, at), from, done, part)) {
+                    return done;
+                }
+                slot.markDirty(Pages.gpaToGfn(at));
+                done += part;
+            }
+            return done;
+        } finally {
+            memslots.exitRead(readers);
+        }
+    }
+
+    /**
+     * Reads guest memory, in ascending order, up to the first page that cannot be read.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param into receives the bytes
+     * @return number of bytes read, 0 to {@code into.length}
+     */
+    public int read(long gpa, byte[] into) {
+        int readers = memslots.enterRead();
+        try {
+            int done = 0;
+            while (done < into.length) { // bounded by the pages that the bytes span
+                long at = gpa + done;
+                int part = Math.min(into.length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at));
+                Memslot slot = Pages.wraps(gpa, done + 1L) ? null : memslots.table().find(Pages.gpaToGfn(at));
+                if (slot == null || !host.copyFromUser(gpaToHva(slot, at), into, done, part)) {
+                    return done;
+                }
+                done += part;
+            }
+            return done;
+        } finally {
+            memslots.exitRead(readers);
+        }
+    }
+
+    private static long gpaToHva(Memslot slot, long gpa) {
+        return slot.gfnToHva(Pages.gpaToGfn(gpa)) + Pages.offsetInPage(gpa);
+    }
+}

@@ -1,0 +1,125 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.memslot.InvalidationGate;
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.TrackedLock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+
+/**
+ * The invalidations in progress: which host pages are being taken away now, and by which thread.
+ *
+ * <p>A refresh must not install a page that an overlapping invalidation is about to take. An invalidation is entered
+ * here <em>before</em> the caches are walked ([rule L6]) and leaves after the page table has changed, so a refresh that
+ * tests {@link #covers} with its cache's write lock held either sees it here, or installs before the walk reaches it and
+ * is taken back by the walk ([rule L5]).
+ *
+ * <p>Kernel counterpart: {@code mn_active_invalidate_count} and its {@code rcuwait}; there a bare count, here with ranges,
+ * so that an invalidation delays only those whose page it covers.
+ */
+final class Invalidations implements InvalidationGate {
+
+    private final TrackedLock lock = new TrackedLock(LockClass.INVALIDATIONS);
+
+    /** Starts and ends nest and come from several threads; one entry for each. Guarded by {@link #lock}. */
+    private final List<InProgress> inProgress = new ArrayList<>();
+
+    /**
+     * Size of {@link #inProgress}. Written under {@link #lock}, read without. A reader that holds a cache's write lock
+     * and sees zero is safe: whoever raises it afterwards has that cache still to walk.
+     */
+    private volatile int count;
+
+    private record InProgress(HvaRange range, Thread thread) {}
+
+    void start(HvaRange range) {
+        lock.lock();
+        try {
+            inProgress.add(new InProgress(range, Thread.currentThread()));
+            count = inProgress.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void end(HvaRange range) {
+        lock.lock();
+        try {
+            boolean started = inProgress.remove(new InProgress(range, Thread.currentThread()));
+            count = inProgress.size();
+            lock.signalAll();
+            CacheRule.NOTIFIER_PAIRS.check(started, range);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether an invalidation in progress covers an address. */
+    boolean covers(long hva) {
+        return count != 0 && locked(() -> coveredNow(hva, null));
+    }
+
+    /**
+     * Waits until no invalidation in progress covers an address.
+     *
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
+     * @return false if one still does: the deadline passed, or the waiting thread is itself inside it
+     */
+    boolean awaitUncovered(long hva, long deadlineNanos) {
+        return locked(() -> !coveredNow(hva, Thread.currentThread())
+                && lock.await(() -> !coveredNow(hva, null), deadlineNanos));
+    }
+
+    /**
+     * Publishes a memslot table while no invalidation is in progress and none can start, so that a start and its end see
+     * one table.
+     */
+    @Override
+    public Gate runWhenQuiet(Runnable publish, long deadlineNanos) {
+        lock.lock();
+        try {
+            boolean quiet = !isInside(Thread.currentThread()) && lock.await(inProgress::isEmpty, deadlineNanos);
+            if (quiet) {
+                publish.run();
+            }
+            return quiet ? Gate.DONE : Gate.BUSY;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** How many invalidations are in progress. */
+    int inProgress() {
+        return count;
+    }
+
+    /** Whether one covers the address; with a thread given, one of that thread. The lock is held. */
+    private boolean coveredNow(long hva, Thread thread) {
+        for (InProgress each : inProgress) { // bounded by the invalidations in progress
+            if (each.range.contains(hva) && (thread == null || each.thread == thread)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean isInside(Thread thread) {
+        for (InProgress each : inProgress) { // bounded by the invalidations in progress
+            if (each.thread == thread) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean locked(BooleanSupplier body) {
+        lock.lock();
+        try {
+            return body.getAsBoolean();
+        } finally {
+            lock.unlock();
+        }
+    }
+}

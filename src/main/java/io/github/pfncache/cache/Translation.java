@@ -1,0 +1,81 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.MemslotTable;
+
+/**
+ * The first half of the line: where a cache points, and the host address that the memslots make of it. Immutable, so that
+ * target, slot, generation and uhva can only change together.
+ *
+ * <p>Kernel counterpart: {@code gpa}, {@code memslot}, {@code generation} and {@code uhva} of
+ * {@code struct gfn_to_pfn_cache}.
+ *
+ * @param target where the cache points; null for {@link #NOWHERE}
+ * @param slot the writable slot of a target by gpa; null by hva, and when there is none
+ * @param generation of the table the slot was looked for in; without meaning by hva
+ * @param uhva host address of the target's first byte, or {@link #NO_HVA}
+ */
+record Translation(CacheTarget target, Memslot slot, long generation, long uhva) {
+
+    /** No host address; what {@code KVM_HVA_ERR_BAD} is to the kernel. Not a user address, so not to be confused with one. */
+    static final long NO_HVA = -1;
+
+    /** Of a cache that points nowhere. */
+    static final Translation NOWHERE = new Translation(null, null, 0, NO_HVA);
+
+    /** Of a target that has not been looked up yet: older than any table. */
+    static Translation pending(CacheTarget target) {
+        return new Translation(target, null, -1, NO_HVA);
+    }
+
+    /** Translates a target by one snapshot of the memslots. */
+    static Translation of(CacheTarget target, MemslotTable slots) {
+        if (target instanceof CacheTarget.ByHva byHva) {
+            return new Translation(target, null, slots.generation(), byHva.hva());
+        }
+        long gpa = ((CacheTarget.ByGpa) target).gpa();
+        Memslot slot = slots.find(Pages.gpaToGfn(gpa));
+        if (slot == null || slot.readOnly()) {
+            return new Translation(target, null, slots.generation(), NO_HVA);
+        }
+        return new Translation(target, slot, slots.generation(), gpaToUhva(slot, gpa));
+    }
+
+    private static long gpaToUhva(Memslot slot, long gpa) {
+        return slot.gfnToHva(Pages.gpaToGfn(gpa)) + Pages.offsetInPage(gpa);
+    }
+
+    /** Whether there is a host address at all. */
+    boolean isBacked() {
+        return uhva != NO_HVA;
+    }
+
+    /** Whether the memslots have not changed since. By hva there are none to test; doing so would never be true again. */
+    boolean isOf(long currentGeneration) {
+        return target instanceof CacheTarget.ByHva || generation == currentGeneration;
+    }
+
+    /** Whether two translations lead to the same host page, at whatever offset. */
+    boolean isSamePageAs(Translation other) {
+        return isBacked() && other.isBacked() && Pages.pageStart(uhva) == Pages.pageStart(other.uhva);
+    }
+
+    /** Offset of the first byte in its page, of the guest as of the host. */
+    int offsetInPage() {
+        return Pages.offsetInPage(uhva);
+    }
+
+    /** Marks the guest page dirty; nothing by hva or without a slot. */
+    void markDirty() {
+        if (slot != null) {
+            slot.markDirty(Pages.gpaToGfn(((CacheTarget.ByGpa) target).gpa()));
+        }
+    }
+
+    /** Whether the uhva has the offset of the target, and a window of this length fits behind it. */
+    boolean offsetsAgree(int length) {
+        long address = target instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : ((CacheTarget.ByHva) target).hva();
+        return Pages.offsetInPage(address) == offsetInPage() && Pages.fitsInPage(uhva, length);
+    }
+}

@@ -1,0 +1,59 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
+import java.util.Objects;
+
+/**
+ * The process's own access to its memory: obeys protections, faults pages in, asks fault handlers. The bytes are moved
+ * with the page table locked, so a page that has been taken away is never touched.
+ *
+ * <p>Kernel counterpart: {@code copy_to_user()} and {@code copy_from_user()}, of one page.
+ */
+final class UserCopy {
+
+    private UserCopy() {}
+
+    /** Writes bytes of one page; false if the page cannot be written. */
+    static boolean to(HostMemory memory, long hva, byte[] from, int at, int length) {
+        if (!isInOnePage(hva, from, at, length)) {
+            return false;
+        }
+        int within = Pages.offsetInPage(hva);
+        FaultPath.FrameUse write = pfn -> memory.family().frames.write(pfn, within, from, at, length);
+        return new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, false, write).run() == FaultPath.Outcome.DONE;
+    }
+
+    /**
+     * Reads bytes of one page; false if the page cannot be read. A page that is writable is brought in as if for writing;
+     * of one that is not, the content is read where it is.
+     */
+    static boolean from(HostMemory memory, long hva, byte[] into, int at, int length) {
+        if (!isInOnePage(hva, into, at, length)) {
+            return false;
+        }
+        int within = Pages.offsetInPage(hva);
+        FaultPath.FrameUse read = pfn -> memory.family().frames.read(pfn, within, into, at, length);
+        FaultPath.Outcome outcome = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, false, read).run();
+        return outcome == FaultPath.Outcome.DONE
+                || outcome == FaultPath.Outcome.FORBIDDEN && fromReadOnly(memory, hva, into, at, length);
+    }
+
+    private static boolean fromReadOnly(HostMemory memory, long hva, byte[] into, int at, int length) {
+        byte[] bytes = new byte[length];
+        if (!memory.isReadable(hva) || memory.peek(hva, bytes) != HostResult.OK) {
+            return false;
+        }
+        System.arraycopy(bytes, 0, into, at, length);
+        return true;
+    }
+
+    /** Whether these are user bytes of one page. An access over a page's end is the caller's fault, a bad hva is not. */
+    private static boolean isInOnePage(long hva, byte[] bytes, int at, int length) {
+        Objects.checkFromIndexSize(at, length, bytes.length);
+        if (!Pages.fitsInPage(hva, length)) {
+            throw new IllegalArgumentException("hva=" + Pages.hex(hva) + " length=" + length + " is not inside one page");
+        }
+        return Pages.rangeFits(hva, length, HvaRange.USER_END);
+    }
+}

@@ -1,0 +1,24 @@
+package io.github.pfncache.vm;
+
+/**
+ * What a paravirtual interface does when a vCPU enters the guest. Called on the vCPU's thread, in the order in which the
+ * hooks were added.
+ *
+ * <p>Kernel counterpart: the requests handled by {@code vcpu_enter_guest()}, and {@code kvm_arch_vcpu_load()}.
+ */
+public interface EntryHook {
+
+    /**
+     * A run begins; once for each {@link Vcpu#run}.
+     *
+     * @param vcpu the vCPU
+     */
+    default void beforeRun(Vcpu vcpu) {}
+
+    /**
+     * The guest is about to execute: at the start of a run, and again after each register write that left it.
+     *
+     * @param vcpu the vCPU
+     */
+    default void beforeEntry(Vcpu vcpu) {}
+}

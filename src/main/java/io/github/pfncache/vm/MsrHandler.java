@@ -1,0 +1,29 @@
+package io.github.pfncache.vm;
+
+/**
+ * What a paravirtual interface does when one of its model-specific registers is accessed. Called on the thread that
+ * accesses the register; implementations are thread-safe.
+ *
+ * <p>Kernel counterpart: a case of {@code kvm_set_msr_common()} and {@code kvm_get_msr_common()}.
+ */
+public interface MsrHandler {
+
+    /**
+     * The register is read.
+     *
+     * @param vcpu whose register
+     * @param index which register
+     * @return its value
+     */
+    long read(Vcpu vcpu, int index);
+
+    /**
+     * The register is written, by the guest or by the host.
+     *
+     * @param vcpu whose register
+     * @param index which register
+     * @param value the new value, any: a guest may have chosen it
+     * @return false to reject it with the old value kept; a guest then takes a general protection fault
+     */
+    boolean write(Vcpu vcpu, int index, long value);
+}

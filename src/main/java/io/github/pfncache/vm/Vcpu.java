@@ -1,0 +1,157 @@
+package io.github.pfncache.vm;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.memslot.DirtyRing;
+
+/**
+ * One virtual CPU: registers that paravirtual interfaces listen to, and entry into the guest.
+ *
+ * <p>A vCPU is run by one thread at a time, its caller's business; registers may be written from any thread when it does
+ * not run. Kernel counterpart: {@code struct kvm_vcpu}, {@code KVM_RUN}, {@code KVM_SET_MSRS}.
+ */
+public final class Vcpu {
+
+    private final Vm vm;
+    private final int id;
+
+    /** This vCPU's dirty ring; null when the VM logs into bitmaps. */
+    private final DirtyRing ring;
+
+    /** Set by any thread; read when a run starts. */
+    private volatile boolean immediateExit;
+
+    Vcpu(Vm vm, int id, DirtyRing ring) {
+        this.vm = vm;
+        this.id = id;
+        this.ring = ring;
+    }
+
+    /** Why a run ended. */
+    public enum Exit {
+        /** The guest's code ended, or did something that its host must handle. */
+        GUEST,
+        /** The vCPU was told not to enter; nothing was consumed. {@code EINTR} with {@code immediate_exit}. */
+        INTERRUPTED,
+        /** The dirty ring has reached its soft limit: harvest it, then run again. {@code KVM_EXIT_DIRTY_RING_FULL}. */
+        DIRTY_RING_FULL
+    }
+
+    /**
+     * Number of the vCPU.
+     *
+     * @return from 0, in order of creation
+     */
+    public int id() {
+        return id;
+    }
+
+    /**
+     * The VM it belongs to.
+     *
+     * @return the VM
+     */
+    public Vm vm() {
+        return vm;
+    }
+
+    /**
+     * Its dirty ring.
+     *
+     * @return the ring; null when the VM logs into bitmaps
+     */
+    public DirtyRing dirtyRing() {
+        return ring;
+    }
+
+    /**
+     * Makes the next runs return at once, without entering the guest.
+     *
+     * @param immediately whether to
+     */
+    public void setImmediateExit(boolean immediately) {
+        immediateExit = immediately;
+    }
+
+    /**
+     * Runs the guest once: what is pending is done first, then the code executes.
+     *
+     * @param guest what the guest does until it exits
+     * @return why the run ended
+     */
+    public Exit run(Runnable guest) {
+        if (immediateExit) {
+            return Exit.INTERRUPTED;
+        }
+        if (ring == null) {
+            return enter(guest);
+        }
+        ring.bind();
+        try {
+            // Before and after the entry's own writes: they alone can fill the ring.
+            return ring.exitNeeded() ? Exit.DIRTY_RING_FULL : enter(guest);
+        } finally {
+            ring.unbind();
+        }
+    }
+
+    private Exit enter(Runnable guest) {
+        vm.hooks().forEach(hook -> hook.beforeRun(this));
+        vm.hooks().forEach(hook -> hook.beforeEntry(this));
+        if (ring != null && ring.exitNeeded()) {
+            return Exit.DIRTY_RING_FULL;
+        }
+        guest.run();
+        return Exit.GUEST;
+    }
+
+    /**
+     * The host writes a register.
+     *
+     * @param index number of the register
+     * @param value new value
+     * @return false if it was rejected, with the old value kept
+     * @throws IllegalArgumentException if nothing handles this register
+     */
+    public boolean writeMsr(int index, long value) {
+        return handler(index).write(this, index, value);
+    }
+
+    /**
+     * The guest writes a register, on the vCPU's thread inside {@link #run}: leaves the guest, and enters it again, so what
+     * the write has made pending is done before the guest goes on.
+     *
+     * @param index number of the register
+     * @param value new value
+     * @return false if the guest takes a general protection fault, with the old value kept
+     * @throws IllegalArgumentException if nothing handles this register
+     */
+    public boolean guestWriteMsr(int index, long value) {
+        boolean accepted = writeMsr(index, value);
+        vm.hooks().forEach(hook -> hook.beforeEntry(this));
+        return accepted;
+    }
+
+    /**
+     * Reads a register.
+     *
+     * @param index number of the register
+     * @return its value
+     * @throws IllegalArgumentException if nothing handles this register
+     */
+    public long readMsr(int index) {
+        return handler(index).read(this, index);
+    }
+
+    private MsrHandler handler(int index) {
+        MsrHandler handler = vm.msrHandler(index);
+        if (handler == null) {
+            throw new IllegalArgumentException("no handler for msr " + Pages.hex(Integer.toUnsignedLong(index)));
+        }
+        return handler;
+    }
+
+    @Override
+    public String toString() {
+        return "vcpu " + id;
+    }
+}

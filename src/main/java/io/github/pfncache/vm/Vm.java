@@ -1,0 +1,273 @@
+package io.github.pfncache.vm;
+
+import io.github.pfncache.cache.CacheDomain;
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestMemory;
+import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.memslot.DirtyRing;
+import io.github.pfncache.memslot.Memslots;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * One virtual machine, put together: an address space of the host, the guest's memory map, the caches, the vCPUs.
+ *
+ * <pre>{@code
+ * Vm vm = Vm.builder().vcpus(2).build();
+ * vm.host().mapAnonymous(0x7f0000000000L, 16, Protection.READ_WRITE);
+ * vm.memslots().set(0, 0, 0x100000, 16 * 4096, 0x7f0000000000L);
+ * GfnPfnCache cache = vm.newCache(64);
+ * }</pre>
+ *
+ * <p>Thread-safe. Kernel counterpart: {@code struct kvm}.
+ */
+public final class Vm {
+
+    private final HostMemory host;
+    private final Memslots memslots;
+    private final CacheDomain caches;
+    private final HostClock clock;
+
+    /** Fixed when the VM is built. */
+    private final List<Vcpu> vcpus;
+
+    /** Thread-safe by itself. */
+    private final Map<Integer, MsrHandler> msrHandlers = new ConcurrentHashMap<>();
+
+    /** Thread-safe by itself; in the order of addition. */
+    private final List<EntryHook> hooks = new CopyOnWriteArrayList<>();
+
+    private Vm(Builder builder) {
+        host = builder.host == null ? HostMemory.builder().build() : builder.host;
+        boolean rings = builder.dirtyRingEntries > 0;
+        memslots = new Memslots(
+                rings ? Memslots.DirtyMode.RING : Memslots.DirtyMode.BITMAP, builder.slotChangeTimeout);
+        caches = new CacheDomain(memslots, host, builder.retry);
+        clock = builder.clock;
+        List<Vcpu> made = new ArrayList<>();
+        for (int id = 0; id < builder.vcpus; id++) { // bounded by the builder's number of vCPUs
+            DirtyRing ring = rings ? memslots.newDirtyRing(builder.dirtyRingEntries) : null;
+            made.add(new Vcpu(this, id, ring));
+        }
+        vcpus = List.copyOf(made);
+    }
+
+    /**
+     * Starts the description of a VM.
+     *
+     * @return a builder: one vCPU, a host address space of its own, bitmap dirty logs, the system's clocks
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Describes a VM. Not thread-safe. */
+    public static final class Builder {
+
+        private static final int MAX_VCPUS = 4096;
+
+        private HostMemory host;
+        private RetryPolicy retry = RetryPolicy.DEFAULT;
+        private Duration slotChangeTimeout = Memslots.DEFAULT_TIMEOUT;
+        private HostClock clock = HostClock.system();
+        private int dirtyRingEntries;
+        private int vcpus = 1;
+
+        private Builder() {}
+
+        /**
+         * The host address space that holds the guest's memory.
+         *
+         * @param memory the address space
+         * @return this builder
+         */
+        public Builder host(HostMemory memory) {
+            host = memory;
+            return this;
+        }
+
+        /**
+         * How long a call on a cache goes on before it answers BUSY.
+         *
+         * @param policy the bound
+         * @return this builder
+         */
+        public Builder retry(RetryPolicy policy) {
+            retry = policy;
+            return this;
+        }
+
+        /**
+         * How long a memslot change waits for readers and invalidations before it answers BUSY.
+         *
+         * @param timeout the bound
+         * @return this builder
+         */
+        public Builder slotChangeTimeout(Duration timeout) {
+            slotChangeTimeout = timeout;
+            return this;
+        }
+
+        /**
+         * The host's clocks.
+         *
+         * @param hostClock the clocks
+         * @return this builder
+         */
+        public Builder clock(HostClock hostClock) {
+            clock = hostClock;
+            return this;
+        }
+
+        /**
+         * Logs dirty pages into one ring for each vCPU instead of bitmaps.
+         *
+         * @param entries size of each ring
+         * @return this builder
+         */
+        public Builder dirtyRing(int entries) {
+            dirtyRingEntries = entries;
+            return this;
+        }
+
+        /**
+         * Number of vCPUs.
+         *
+         * @param count 0 to 4096
+         * @return this builder
+         * @throws IllegalArgumentException if out of range
+         */
+        public Builder vcpus(int count) {
+            if (count < 0 || count > MAX_VCPUS) {
+                throw new IllegalArgumentException("vcpus=" + count + " is not in 0.." + MAX_VCPUS);
+            }
+            vcpus = count;
+            return this;
+        }
+
+        /**
+         * Makes the VM.
+         *
+         * @return a VM without memory
+         */
+        public Vm build() {
+            return new Vm(this);
+        }
+    }
+
+    /**
+     * The host address space.
+     *
+     * @return the same object each time
+     */
+    public HostMemory host() {
+        return host;
+    }
+
+    /**
+     * The guest's memory map.
+     *
+     * @return the same object each time
+     */
+    public Memslots memslots() {
+        return memslots;
+    }
+
+    /**
+     * The caches.
+     *
+     * @return the same object each time
+     */
+    public CacheDomain caches() {
+        return caches;
+    }
+
+    /**
+     * The host's clocks.
+     *
+     * @return the same object each time
+     */
+    public HostClock clock() {
+        return clock;
+    }
+
+    /**
+     * Guest memory without a cache.
+     *
+     * @return the same object each time
+     */
+    public GuestMemory guestMemory() {
+        return caches.guestMemory();
+    }
+
+    /**
+     * A new, inactive cache.
+     *
+     * @param length size of its window in bytes, for its whole life
+     * @return the cache
+     * @throws IllegalArgumentException if {@code length} is not in 1..4096
+     */
+    public GfnPfnCache newCache(int length) {
+        return caches.newCache(length);
+    }
+
+    /**
+     * The vCPUs.
+     *
+     * @return all, by id
+     */
+    public List<Vcpu> vcpus() {
+        return vcpus;
+    }
+
+    /**
+     * One vCPU.
+     *
+     * @param id its number
+     * @return the vCPU
+     * @throws IndexOutOfBoundsException if there is none
+     */
+    public Vcpu vcpu(int id) {
+        return vcpus.get(id);
+    }
+
+    /**
+     * Lets an interface handle a register, on all vCPUs.
+     *
+     * @param index number of the register
+     * @param handler what to do
+     * @throws IllegalStateException if the register has a handler
+     */
+    public void handleMsr(int index, MsrHandler handler) {
+        if (msrHandlers.putIfAbsent(index, handler) != null) {
+            throw new IllegalStateException("msr 0x" + Integer.toHexString(index) + " has a handler");
+        }
+    }
+
+    /**
+     * Lets an interface do something when a vCPU enters the guest.
+     *
+     * @param hook what to do, after the hooks added before
+     */
+    public void addEntryHook(EntryHook hook) {
+        hooks.add(hook);
+    }
+
+    MsrHandler msrHandler(int index) {
+        return msrHandlers.get(index);
+    }
+
+    List<EntryHook> hooks() {
+        return hooks;
+    }
+
+    @Override
+    public String toString() {
+        return "Vm[" + vcpus.size() + " vcpus, " + memslots + "]";
+    }
+}
