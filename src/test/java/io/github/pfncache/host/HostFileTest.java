@@ -1,0 +1,214 @@
+package io.github.pfncache.host;
+
+import static io.github.pfncache.host.HostResult.EACCES;
+import static io.github.pfncache.host.HostResult.EINVAL;
+import static io.github.pfncache.host.HostResult.OK;
+import static io.github.pfncache.host.HostWorld.A;
+import static io.github.pfncache.host.HostWorld.M;
+import static io.github.pfncache.host.HostWorld.bytes;
+import static io.github.pfncache.host.HostWorld.page;
+import static io.github.pfncache.host.Protection.READ;
+import static io.github.pfncache.host.Protection.READ_WRITE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Files, private mappings of them, callers' buffers, and forks. */
+class HostFileTest {
+
+    private final HostWorld world = new HostWorld();
+    private final HostMemory host = world.host;
+    private final HostFile file = world.file;
+
+    @AfterEach
+    void close() {
+        world.close();
+    }
+
+    @Test
+    void writesToTheFileAreSeenThroughMappingsAndBack() {
+        assertThat(file.write(4096 + 8, bytes(5))).isEqualTo(OK);
+        assertThat(world.load(page(M, 1) + 8)).isEqualTo(5);
+        world.store(page(M, 1) + 8, 6);
+        assertThat(fileLong(4096 + 8)).isEqualTo(6);
+    }
+
+    @Test
+    void punchedPagesReadAsZerosEverywhere() {
+        world.store(M, 1);
+        world.store(page(M, 1), 2);
+        host.mapShared(A, 1, file, 0, READ_WRITE);
+        world.store(A, 3);
+        assertThat(file.punchHole(0, 1)).isEqualTo(OK);
+        assertThat(world.load(M)).isZero();
+        assertThat(world.load(A)).isZero();
+        assertThat(world.load(page(M, 1))).isEqualTo(2);
+        assertThat(file.npages()).isEqualTo(16);
+        assertThat(host.framesInUse()).isEqualTo(1);
+    }
+
+    @Test
+    void behindTheEndAccessesFaultUntilTheFileGrowsAgain() {
+        world.store(page(M, 3), 1);
+        assertThat(file.truncate(3)).isEqualTo(OK);
+        assertThat(world.store(page(M, 3), 2)).isFalse();
+        assertThat(world.load(page(M, 3))).as("a debugger sees zeros").isZero();
+        assertThat(host.poke(page(M, 3), new byte[1])).isEqualTo(HostResult.EFAULT);
+        assertThat(file.truncate(16)).isEqualTo(OK);
+        assertThat(world.load(page(M, 3))).isZero();
+        assertThat(world.store(page(M, 3), 3)).isTrue();
+        assertThat(fileLong(3 * 4096)).isEqualTo(3);
+    }
+
+    @Test
+    void writingBehindTheEndGrowsTheFileAndReadingStopsThere() {
+        file.truncate(1);
+        assertThat(file.read(4096 - 4, new byte[8])).isEqualTo(4);
+        assertThat(file.read(1 << 20, new byte[8])).isZero();
+        assertThat(file.write(2 * 4096, new byte[1])).isEqualTo(OK);
+        assertThat(file.npages()).isEqualTo(3);
+        assertThat(file.write(1 << 20, new byte[0])).isEqualTo(OK);
+        assertThat(file.npages()).isEqualTo(3);
+        assertThatIllegalArgumentException().isThrownBy(() -> file.write(-1, new byte[1]));
+        assertThatIllegalArgumentException().isThrownBy(() -> file.truncate(-1));
+    }
+
+    @Test
+    void aPrivateMappingSeesTheFileUntilItIsWritten() {
+        file.write(0, bytes(1));
+        assertThat(host.mapPrivate(A, 2, file, 0, READ_WRITE)).isEqualTo(OK);
+        assertThat(world.load(A)).isEqualTo(1);
+        file.write(0, bytes(2));
+        assertThat(world.load(A)).isEqualTo(2);
+        world.store(A + 8, 9);
+        assertThat(world.load(A)).isEqualTo(2);
+        file.write(0, bytes(3));
+        assertThat(world.load(A)).as("the copy is private").isEqualTo(2);
+        assertThat(fileLong(8)).as("the file is unchanged").isZero();
+        file.punchHole(0, 1);
+        assertThat(world.load(A)).isEqualTo(2);
+        host.discard(A, 1);
+        assertThat(world.load(A)).as("the file again").isZero();
+    }
+
+    @Test
+    void truncationTakesPrivateCopiesToo() {
+        host.mapPrivate(A, 2, file, 0, READ_WRITE);
+        world.store(page(A, 1), 1);
+        file.truncate(1);
+        assertThat(world.store(page(A, 1), 2)).isFalse();
+        assertThat(world.load(page(A, 1))).isZero();
+        assertThat(host.framesInUse()).isZero();
+    }
+
+    @Test
+    void aReadOnlyHandleForbidsEveryChange() {
+        HostFile readOnly = file.asReadOnly();
+        file.write(0, bytes(1));
+        assertThat(readOnly.isWritable()).isFalse();
+        assertThat(readOnly.write(0, new byte[1])).isEqualTo(EACCES);
+        assertThat(readOnly.truncate(0)).isEqualTo(EACCES);
+        assertThat(readOnly.punchHole(0, 1)).isEqualTo(EACCES);
+        assertThat(host.mapShared(A, 1, readOnly, 0, READ_WRITE)).isEqualTo(EACCES);
+        assertThat(host.mapShared(A, 1, readOnly, 0, READ)).isEqualTo(OK);
+        assertThat(host.protect(A, 1, READ_WRITE)).isEqualTo(EACCES);
+        assertThat(host.remove(A, 1)).isEqualTo(EACCES);
+        assertThat(world.store(A, 1)).isFalse();
+        assertThat(world.load(A)).isEqualTo(1);
+        assertThat(host.mapPrivate(A, 1, readOnly, 0, READ_WRITE)).isEqualTo(OK);
+        assertThat(world.store(A, 2)).isTrue();
+        assertThat(fileLong(0)).isEqualTo(1);
+    }
+
+    @Test
+    void aChildKeepsWhatThePrivatePagesWereAndSharesFiles() {
+        world.store(A, 1);
+        world.store(M, 2);
+        try (HostMemory child = host.fork()) {
+            assertThat(host.framesInUse()).as("nothing copied yet").isEqualTo(2);
+            world.store(A, 3);
+            world.store(M, 4);
+            assertThat(HostWorld.load(child, A)).isEqualTo(1);
+            assertThat(HostWorld.load(child, M)).isEqualTo(4);
+            HostWorld.store(child, A, 5);
+            HostWorld.store(child, M, 6);
+            assertThat(world.load(A)).isEqualTo(3);
+            assertThat(world.load(M)).isEqualTo(6);
+            host.audit();
+        }
+        assertThat(host.framesInUse()).isEqualTo(2);
+        assertThat(world.load(A)).isEqualTo(3);
+    }
+
+    @Test
+    void theLastOwnerOfACopyOnWritePageWritesItInPlace() {
+        world.store(A, 1);
+        host.fork().close();
+        world.told.clear();
+        assertThat(world.store(A, 2)).isTrue();
+        assertThat(world.told).as("no copy, no invalidation").isEmpty();
+        assertThat(host.framesInUse()).isEqualTo(1);
+    }
+
+    @Test
+    void childrenOutliveTheirParentAndEvictedPagesAreInherited() {
+        HostMemory parent = HostMemory.builder().build();
+        parent.mapAnonymous(A, 2, READ_WRITE);
+        HostWorld.store(parent, A, 1);
+        assertThat(parent.evict(A, 1)).isEqualTo(OK);
+        HostMemory child = parent.fork();
+        HostWorld.store(parent, A, 2);
+        parent.close();
+        assertThat(HostWorld.load(child, A)).isEqualTo(1);
+        HostWorld.store(child, A + 8, 3);
+        assertThat(HostWorld.load(child, A)).isEqualTo(1);
+        child.audit();
+        child.close();
+        assertThat(child.framesInUse()).isZero();
+    }
+
+    @Test
+    void aCallersDirectBufferIsSharedAndStaysWhereItIs() {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(2 * 4096).order(ByteOrder.LITTLE_ENDIAN);
+        assertThat(host.mapBuffer(A, buffer, READ_WRITE)).isEqualTo(OK);
+        world.store(page(A, 1) + 8, 5);
+        assertThat(buffer.getLong(4096 + 8)).isEqualTo(5);
+        buffer.putLong(0, 6);
+        assertThat(world.load(A)).isEqualTo(6);
+        assertThat(host.migrate(A)).isFalse();
+        assertThat(host.evict(A, 1)).isEqualTo(OK);
+        assertThat(host.isPresent(page(A, 1))).isTrue();
+        assertThat(host.remove(A, 1)).isEqualTo(EINVAL);
+        host.unmap(A, 2);
+        assertThat(buffer.getLong(4096 + 8)).isEqualTo(5);
+        assertThat(host.framesInUse()).isZero();
+    }
+
+    @Test
+    void aBufferLargerThanAChunkAndASliceOfOneWork() {
+        ByteBuffer large = ByteBuffer.allocateDirect(1500 * 4096).order(ByteOrder.LITTLE_ENDIAN);
+        host.mapBuffer(0x5000_0000L, large.slice(4096, 1400 * 4096), READ_WRITE);
+        world.store(0x5000_0000L + 1399L * 4096, 7);
+        assertThat(large.getLong(1400 * 4096)).isEqualTo(7);
+    }
+
+    @Test
+    void buffersThatCannotBeMemoryAreRefused() {
+        assertThatIllegalArgumentException().isThrownBy(() -> host.mapBuffer(A, new byte[0], READ));
+        assertThatIllegalArgumentException().isThrownBy(() -> host.mapBuffer(A, new byte[4097], READ));
+        ByteBuffer readOnly = ByteBuffer.allocateDirect(4096).asReadOnlyBuffer();
+        assertThatIllegalArgumentException().isThrownBy(() -> host.mapBuffer(A, readOnly, READ));
+        ByteBuffer skewed = ByteBuffer.allocateDirect(8192).position(4).limit(4100);
+        assertThatIllegalArgumentException().isThrownBy(() -> host.mapBuffer(A, skewed, READ));
+    }
+
+    private long fileLong(long offset) {
+        byte[] into = new byte[8];
+        assertThat(file.read(offset, into)).isEqualTo(8);
+        return ByteBuffer.wrap(into).order(ByteOrder.LITTLE_ENDIAN).getLong();
+    }
+}

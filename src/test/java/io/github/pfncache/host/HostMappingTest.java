@@ -1,0 +1,118 @@
+package io.github.pfncache.host;
+
+import static io.github.pfncache.host.HostWorld.A;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.function.Consumer;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Typed access to a page, on frames of the host and on a caller's heap array. */
+class HostMappingTest {
+
+    private static void withPage(boolean heap, Consumer<HostMapping> body) {
+        try (HostMemory host = HostMemory.builder().build()) {
+            if (heap) {
+                host.mapBuffer(A, new byte[4096], Protection.READ_WRITE);
+            } else {
+                host.mapAnonymous(A, 1, Protection.READ_WRITE);
+            }
+            HostPage page = host.hvaToPage(A);
+            HostMapping khva = host.map(page);
+            assertThat(khva.pfn()).isEqualTo(page.pfn());
+            assertThat(khva.hasNativeAtomics()).isNotEqualTo(heap);
+            host.release(page);
+            body.accept(khva);
+            host.unmap(khva);
+            host.audit();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void valuesAreLittleEndianAtAnyOffset(boolean heap) {
+        withPage(heap, khva -> {
+            khva.putLong(3, 0x1122334455667788L);
+            assertThat(khva.getByte(3)).isEqualTo((byte) 0x88);
+            assertThat(khva.getShort(4)).isEqualTo((short) 0x6677);
+            assertThat(khva.getInt(5)).isEqualTo(0x33445566);
+            khva.putShort(3, (short) 0xabcd);
+            khva.putByte(10, (byte) 1);
+            khva.putInt(6, 0);
+            assertThat(khva.getLong(3)).isEqualTo(0x010000000066abcdL);
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void everyAccessIsCheckedAgainstThePage(boolean heap) {
+        withPage(heap, khva -> {
+            khva.putLong(4088, 1);
+            for (int offset : new int[] {-1, 4089, 4096, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
+                assertThatIllegalArgumentException().isThrownBy(() -> khva.getLong(offset));
+                assertThatIllegalArgumentException().isThrownBy(() -> khva.putLong(offset, 0));
+                assertThatIllegalArgumentException().isThrownBy(() -> khva.getBytes(offset, new byte[8], 0, 8));
+            }
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.getByte(4096));
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.putBytes(0, new byte[8], 0, -1));
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.getIntAcquire(4096));
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.getLongAcquire(-8));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> khva.getIntAcquire(2))
+                    .withMessageContaining("offset=2");
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void orderedAndAtomicAccessesOfFourBytes(boolean heap) {
+        withPage(heap, khva -> {
+            khva.putIntRelease(4, 1);
+            assertThat(khva.getIntAcquire(4)).isEqualTo(1);
+            khva.putIntOpaque(4, 2);
+            assertThat(khva.getIntOpaque(4)).isEqualTo(2);
+            khva.putIntVolatile(4, 3);
+            assertThat(khva.getIntVolatile(4)).isEqualTo(3);
+            assertThat(khva.compareAndSetInt(4, 2, 9)).isFalse();
+            assertThat(khva.compareAndSetInt(4, 3, 8)).isTrue();
+            assertThat(khva.getAndBitwiseOrInt(4, 3)).isEqualTo(8);
+            assertThat(khva.getAndBitwiseAndInt(4, 9)).isEqualTo(11);
+            assertThat(khva.getAndAddInt(4, 5)).isEqualTo(9);
+            assertThat(khva.getAndSetInt(4, -1)).isEqualTo(14);
+            assertThat(khva.getLong(0)).as("the neighbour is untouched").isEqualTo(0xffffffff00000000L);
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void orderedAndAtomicAccessesOfEightBytes(boolean heap) {
+        withPage(heap, khva -> {
+            long high = 1L << 40;
+            khva.putLongRelease(8, high);
+            assertThat(khva.getLongAcquire(8)).isEqualTo(high);
+            khva.putLongOpaque(8, high + 1);
+            assertThat(khva.getLongOpaque(8)).isEqualTo(high + 1);
+            khva.putLongVolatile(8, high + 2);
+            assertThat(khva.getLongVolatile(8)).isEqualTo(high + 2);
+            assertThat(khva.compareAndSetLong(8, high, 9)).isFalse();
+            assertThat(khva.compareAndSetLong(8, high + 2, high)).isTrue();
+            assertThat(khva.getAndBitwiseOrLong(8, 3)).isEqualTo(high);
+            assertThat(khva.getAndBitwiseAndLong(8, high | 1)).isEqualTo(high + 3);
+            assertThat(khva.getAndAddLong(8, 5)).isEqualTo(high + 1);
+            assertThat(khva.getAndSetLong(8, -1)).isEqualTo(high + 6);
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void bytesAreCopiedInAndOut(boolean heap) {
+        withPage(heap, khva -> {
+            byte[] bytes = {1, 2, 3, 4, 5};
+            khva.putBytes(4091, bytes, 0, 5);
+            byte[] back = new byte[7];
+            khva.getBytes(4092, back, 2, 4);
+            assertThat(back).containsExactly(0, 0, 2, 3, 4, 5, 0);
+        });
+    }
+}
