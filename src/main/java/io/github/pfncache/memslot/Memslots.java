@@ -94,6 +94,7 @@ public final class Memslots {
 
         private static final long serialVersionUID = 1L;
 
+        /** The first rule that the request breaks. */
         private final MemslotRule rule;
 
         Rejected(MemslotRule rule, String request) {
