@@ -12,6 +12,7 @@ module io.github.pfncache {
     exports io.github.pfncache.cache;
     exports io.github.pfncache.host;
     exports io.github.pfncache.memslot;
+    exports io.github.pfncache.pvclock;
     exports io.github.pfncache.rules;
     exports io.github.pfncache.vm;
 }

@@ -18,7 +18,7 @@ public interface MsrHandler {
     long read(Vcpu vcpu, int index);
 
     /**
-     * The register is written, by the guest or by the host.
+     * The register is written, by the host, or by the guest unless {@link #guestWrite} says otherwise.
      *
      * @param vcpu whose register
      * @param index which register
@@ -26,4 +26,16 @@ public interface MsrHandler {
      * @return false to reject it with the old value kept; a guest then takes a general protection fault
      */
     boolean write(Vcpu vcpu, int index, long value);
+
+    /**
+     * The guest writes the register. By default as if the host did; an interface that tells the two apart overrides it.
+     *
+     * @param vcpu whose register
+     * @param index which register
+     * @param value the new value, any
+     * @return false to reject it with the old value kept; the guest then takes a general protection fault
+     */
+    default boolean guestWrite(Vcpu vcpu, int index, long value) {
+        return write(vcpu, index, value);
+    }
 }

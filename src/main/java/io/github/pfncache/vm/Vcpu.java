@@ -126,7 +126,7 @@ public final class Vcpu {
      * @throws IllegalArgumentException if nothing handles this register
      */
     public boolean guestWriteMsr(int index, long value) {
-        boolean accepted = writeMsr(index, value);
+        boolean accepted = handler(index).guestWrite(this, index, value);
         vm.hooks().forEach(hook -> hook.beforeEntry(this));
         return accepted;
     }

@@ -1,0 +1,312 @@
+package io.github.pfncache.pvclock;
+
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.vm.EntryHook;
+import io.github.pfncache.vm.MsrHandler;
+import io.github.pfncache.vm.Vcpu;
+import io.github.pfncache.vm.Vm;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * The paravirtual clock of one VM: the guest registers an address by a register write, and finds there what turns its TSC
+ * into time.
+ *
+ * <pre>{@code
+ * Kvmclock clock = Kvmclock.attach(vm, TscSource.of(vm.clock(), 2_400_000_000L));
+ * vm.vcpu(0).run(() -> vm.vcpu(0).guestWriteMsr(Kvmclock.MSR_SYSTEM_TIME, 0x1fc1));
+ * }</pre>
+ *
+ * <p><b>When the structure is written.</b> At an entry of its vCPU, if an update was requested; several requests before
+ * one entry make one write. An update is requested for
+ * <ul>
+ * <li>all vCPUs by the first entry of any, by {@link #setClock}, and when vCPU 0's guest changes between the old and the
+ *     new register;
+ * <li>one vCPU by {@link #guestStopped}, {@link #requestUpdate} and the write of its register; the entry that serves such a
+ *     write, like a first entry, requests all vCPUs once more {@link #DELAYED_UPDATE_NANOS} later.
+ * </ul>
+ * A write that finds no memory is lost in silence. One that could not be made in the time allowed is made at the next
+ * entry.
+ *
+ * <p><b>The time</b> is counted by the TSC alone, from a reference that {@link #setClock} moves, so that all vCPUs agree and
+ * an update never takes time back.
+ *
+ * <p>Thread-safe. Kernel counterpart: {@code kvm_guest_time_update()}, {@code kvm_write_system_time()}, and
+ * {@code KVM_SET_CLOCK}, {@code KVM_GET_CLOCK}, {@code KVM_KVMCLOCK_CTRL}.
+ */
+public final class Kvmclock {
+
+    /** The register as it was first numbered; a guest that uses it on vCPU 0 gets no stable TSC promised. */
+    public static final int MSR_SYSTEM_TIME_OLD = 0x12;
+
+    /** The register: address of the structure, and {@link #ENABLE}. */
+    public static final int MSR_SYSTEM_TIME = 0x4b564d01;
+
+    /** The wall clock register as it was first numbered. */
+    public static final int MSR_WALL_CLOCK_OLD = 0x11;
+
+    /** The wall clock register: address of 12 bytes, which are written at once. */
+    public static final int MSR_WALL_CLOCK = 0x4b564d00;
+
+    /** Bit of the register that turns the clock on; the other bits are the address. */
+    public static final long ENABLE = 1;
+
+    /** How long after the entry that serves a registration every vCPU is updated once more. */
+    public static final long DELAYED_UPDATE_NANOS = 100_000_000;
+
+    private static final long DEFAULT_HZ = 1_000_000_000;
+
+    private final Vm vm;
+    private final TscSource tsc;
+    private final PvclockScale scale;
+    private final WallClock wallClock;
+
+    /** By vCPU id; fixed. */
+    private final List<VcpuClock> clocks;
+
+    /** Thread-safe by itself. */
+    private final List<ClockUpdateListener> listeners = new CopyOnWriteArrayList<>();
+
+    /** When all vCPUs are to be updated once more; null if no such update is due. */
+    private final AtomicReference<Deadline> delayed = new AtomicReference<>();
+
+    /** Replaced as a whole. */
+    private volatile Reference reference;
+
+    /** Whether vCPU 0's guest used the old register last. Written by vCPU 0's thread only. */
+    private volatile boolean oldRegister;
+
+    /** At this TSC it was that time: what the clock counts from. Compared by identity: each setting is a new one. */
+    record Reference(long tsc, long nanos) {}
+
+    private record Deadline(long monotonicNanos) {}
+
+    private Kvmclock(Vm vm, TscSource tsc) {
+        this.vm = vm;
+        this.tsc = tsc;
+        this.scale = PvclockScale.ofFrequency(tsc.frequencyHz());
+        this.reference = new Reference(tsc.read(), 0);
+        this.wallClock = new WallClock(vm.guestMemory());
+        this.clocks = vm.vcpus().stream().map(vcpu -> new VcpuClock(this, vcpu)).toList();
+    }
+
+    /**
+     * Gives a VM a clock, with a TSC of 1 GHz that follows the VM's {@linkplain Vm#clock clock}.
+     *
+     * @param vm the VM
+     * @return its clock, at 0
+     * @throws IllegalStateException if it has one
+     */
+    public static Kvmclock attach(Vm vm) {
+        return attach(vm, TscSource.of(vm.clock(), DEFAULT_HZ));
+    }
+
+    /**
+     * Gives a VM a clock.
+     *
+     * @param vm the VM
+     * @param tsc its time stamp counter
+     * @return its clock, at 0
+     * @throws IllegalStateException if it has one
+     * @throws IllegalArgumentException if the TSC's frequency is out of range
+     */
+    public static Kvmclock attach(Vm vm, TscSource tsc) {
+        Kvmclock clock = new Kvmclock(vm, tsc);
+        vm.handleMsr(MSR_SYSTEM_TIME, clock.new SystemTimeRegister(false));
+        vm.handleMsr(MSR_SYSTEM_TIME_OLD, clock.new SystemTimeRegister(true));
+        vm.handleMsr(MSR_WALL_CLOCK, clock.new WallClockRegister());
+        vm.handleMsr(MSR_WALL_CLOCK_OLD, clock.new WallClockRegister());
+        vm.addEntryHook(new EntryHook() {
+            @Override
+            public void beforeEntry(Vcpu vcpu) {
+                clock.beforeEntry(vcpu);
+            }
+        });
+        return clock;
+    }
+
+    // ------------------------------------------------------------------ time
+
+    /**
+     * The TSC that the guest reads.
+     *
+     * @return the counter
+     */
+    public TscSource tsc() {
+        return tsc;
+    }
+
+    /**
+     * Sets the guest's clock, and requests an update of all vCPUs. {@code KVM_SET_CLOCK}.
+     *
+     * @param nanos the time it shows now, nanoseconds
+     */
+    public void setClock(long nanos) {
+        reference = new Reference(tsc.read(), nanos);
+        requestUpdateOfAll(); // after the reference: whoever takes the request sees the new time
+    }
+
+    /**
+     * The guest's clock. {@code KVM_GET_CLOCK}.
+     *
+     * @return nanoseconds
+     */
+    public long getClock() {
+        return timeBy(reference).systemTime();
+    }
+
+    /**
+     * What a vCPU's clock structure would say now. The kvmclock itself, and whoever else shows a clock to the guest, writes
+     * this value.
+     *
+     * @param vcpu the vCPU
+     * @return the value; {@link PvclockTimeInfo#FLAG_TSC_STABLE} unless vCPU 0's guest uses the old register
+     * @throws IllegalArgumentException if the vCPU belongs to another VM
+     */
+    public PvclockTimeInfo timeFor(Vcpu vcpu) {
+        clockOf(vcpu);
+        return timeBy(reference);
+    }
+
+    Reference reference() {
+        return reference;
+    }
+
+    /** The reference was read before the TSC is: the difference is not negative. */
+    PvclockTimeInfo timeBy(Reference from) {
+        long now = tsc.read();
+        return new PvclockTimeInfo(
+                now,
+                from.nanos + scale.toNanos(now - from.tsc),
+                scale,
+                oldRegister ? 0 : PvclockTimeInfo.FLAG_TSC_STABLE);
+    }
+
+    // ------------------------------------------------------------------ requests
+
+    /**
+     * Tells a vCPU's guest, with its next update, that it was stopped. {@code KVM_KVMCLOCK_CTRL}.
+     *
+     * @param vcpu the vCPU
+     * @return OK; INACTIVE with nothing requested if its clock is off
+     * @throws IllegalArgumentException if the vCPU belongs to another VM
+     */
+    public Outcome guestStopped(Vcpu vcpu) {
+        VcpuClock clock = clockOf(vcpu);
+        if (!clock.isActive()) {
+            return Outcome.INACTIVE;
+        }
+        clock.request(VcpuClock.Request.GUEST_STOPPED); // first: an update that is taken in between serves it or leaves it
+        clock.request(VcpuClock.Request.UPDATE);
+        return Outcome.OK;
+    }
+
+    /**
+     * Requests an update of one vCPU, at its next entry. Never waits.
+     *
+     * @param vcpu the vCPU
+     * @throws IllegalArgumentException if the vCPU belongs to another VM
+     */
+    public void requestUpdate(Vcpu vcpu) {
+        clockOf(vcpu).request(VcpuClock.Request.UPDATE);
+    }
+
+    /** Requests an update of all vCPUs, each at its next entry. Never waits. */
+    public void requestUpdateOfAll() {
+        clocks.forEach(clock -> clock.request(VcpuClock.Request.UPDATE));
+    }
+
+    /**
+     * Adds somebody who shows a clock to the guest too.
+     *
+     * @param listener called at each update of a vCPU, after the listeners added before
+     */
+    public void addUpdateListener(ClockUpdateListener listener) {
+        listeners.add(listener);
+    }
+
+    private void beforeEntry(Vcpu vcpu) {
+        VcpuClock clock = clocks.get(vcpu.id());
+        fireDelayedUpdate();
+        if (clock.take(VcpuClock.Request.FIRST_ENTRY)) {
+            requestUpdateOfAll();
+            armDelayedUpdate();
+        }
+        if (clock.take(VcpuClock.Request.REGISTRATION)) {
+            clock.request(VcpuClock.Request.UPDATE);
+            armDelayedUpdate();
+        }
+        if (clock.enter()) {
+            listeners.forEach(listener -> listener.clockUpdated(vcpu));
+        }
+    }
+
+    /** One that is due already is not put off: a guest that registers all the time could put it off for ever. */
+    private void armDelayedUpdate() {
+        delayed.compareAndSet(null, new Deadline(vm.clock().monotonicNanos() + DELAYED_UPDATE_NANOS));
+    }
+
+    private void fireDelayedUpdate() {
+        Deadline due = delayed.get();
+        if (due != null
+                && vm.clock().monotonicNanos() - due.monotonicNanos >= 0
+                && delayed.compareAndSet(due, null)) { // one of the vCPUs that come here at once
+            requestUpdateOfAll();
+        }
+    }
+
+    private VcpuClock clockOf(Vcpu vcpu) {
+        if (vcpu.vm() != vm) {
+            throw new IllegalArgumentException(vcpu + " belongs to another VM");
+        }
+        return clocks.get(vcpu.id());
+    }
+
+    // ------------------------------------------------------------------ registers
+
+    /** One of the two numbers of one register. */
+    private final class SystemTimeRegister implements MsrHandler {
+
+        private final boolean old;
+
+        SystemTimeRegister(boolean old) {
+            this.old = old;
+        }
+
+        @Override
+        public long read(Vcpu vcpu, int index) {
+            return clocks.get(vcpu.id()).register();
+        }
+
+        @Override
+        public boolean write(Vcpu vcpu, int index, long value) {
+            clocks.get(vcpu.id()).register(value);
+            return true;
+        }
+
+        /** Which number vCPU 0's guest uses matters; which one the host uses to restore a register does not. */
+        @Override
+        public boolean guestWrite(Vcpu vcpu, int index, long value) {
+            if (vcpu.id() == 0 && oldRegister != old) {
+                oldRegister = old;
+                requestUpdateOfAll();
+            }
+            return write(vcpu, index, value);
+        }
+    }
+
+    private final class WallClockRegister implements MsrHandler {
+
+        @Override
+        public long read(Vcpu vcpu, int index) {
+            return wallClock.register();
+        }
+
+        @Override
+        public boolean write(Vcpu vcpu, int index, long value) {
+            wallClock.register(value, vm.clock().realtimeNanos() - getClock());
+            return true;
+        }
+    }
+}
