@@ -18,7 +18,10 @@ public record RetryPolicy(int attempts, Duration patience) {
     /**
      * Checks the ranges.
      *
-     * @throws IllegalArgumentException if {@code attempts < 1} or {@code patience} is negative or beyond 2<sup>62</sup> ns
+     * @param attempts how often one call resolves its page again
+     * @param patience how long one call waits altogether
+     * @throws IllegalArgumentException if {@code attempts < 1} or {@code patience} is negative or beyond 2<sup>62</sup>
+     *     ns
      */
     public RetryPolicy {
         if (attempts < 1 || patience.isNegative() || patience.compareTo(Duration.ofNanos(1L << 62)) > 0) {
