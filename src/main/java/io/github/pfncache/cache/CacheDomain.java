@@ -56,6 +56,15 @@ public final class CacheDomain {
     }
 
     /**
+     * A new, inactive area, for windows that may cross pages or change their length.
+     *
+     * @return the area
+     */
+    public GuestArea newArea() {
+        return new GuestArea(this);
+    }
+
+    /**
      * A new cache of the older kind, which remembers gpa to hva only.
      *
      * @param length size of its window in bytes

@@ -267,8 +267,8 @@ public final class GfnPfnCache {
      */
     public GuestAccess access() {
         for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-            GuestAccess access = readLock();
-            if (access.check()) {
+            GuestAccess access = lockAndCheck();
+            if (access.isUsable()) {
                 return access;
             }
             access.close(); // a refresh takes the write side: the read side must be free [rule L8]
@@ -306,7 +306,14 @@ public final class GfnPfnCache {
         return GuestAccess.locked(mapping, length);
     }
 
-    // ------------------------------------------------------------------ for the domain
+    // ------------------------------------------------------------------ for the area and the domain
+
+    /** One turn of the combined access: holds the lock, whatever the check said. */
+    GuestAccess lockAndCheck() {
+        GuestAccess access = readLock();
+        access.check();
+        return access;
+    }
 
     /** See {@link GuardedMapping#invalidate}. */
     boolean invalidate(boolean mayBlock) {

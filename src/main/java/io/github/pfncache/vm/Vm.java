@@ -2,6 +2,7 @@ package io.github.pfncache.vm;
 
 import io.github.pfncache.cache.CacheDomain;
 import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.GuestMemory;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.host.HostMemory;
@@ -214,6 +215,15 @@ public final class Vm {
      */
     public GfnPfnCache newCache(int length) {
         return caches.newCache(length);
+    }
+
+    /**
+     * A new, inactive area, for windows that may cross pages or change their length.
+     *
+     * @return the area
+     */
+    public GuestArea newArea() {
+        return caches.newArea();
     }
 
     /**

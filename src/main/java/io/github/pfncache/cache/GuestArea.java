@@ -1,0 +1,207 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.TrackedLock;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A window of guest memory that may start at any byte and cross pages: one {@link GfnPfnCache} for each page, taken
+ * together, all or nothing.
+ *
+ * <p>Unlike a cache, an area may change its length when it is pointed somewhere: a 64-bit guest's structure is longer than
+ * a 32-bit one's. It then gets <em>new</em> caches, activated before the old ones are deactivated; the length of each
+ * cache stays what it was made with.
+ *
+ * <p><b>Locks.</b> The area's lock guards which caches it consists of, and is held while it is pointed somewhere. An
+ * access takes only the read locks of the caches, in the order in which they were made, which is that of the addresses
+ * ([rule L14]). If one of them needs a refresh, all are let go first, and afterwards <em>all</em> are checked again.
+ *
+ * <p>Thread-safe. Kernel counterpart: the two caches of {@code kvm_xen_update_runstate_guest()}.
+ */
+public final class GuestArea {
+
+    /** Largest area: sixteen pages, touching at most seventeen. */
+    public static final int MAX_LENGTH = 16 * Pages.PAGE_SIZE;
+
+    private final CacheDomain domain;
+    private final TrackedLock lock = new TrackedLock(LockClass.AREA);
+
+    /** What the area consists of now. Written under {@link #lock}; read by anybody, who then finds it retired at worst. */
+    private volatile Segments segments = Segments.NONE;
+
+    /** Caches that were replaced while one of their calls did not end; still to be deactivated. Guarded by lock. */
+    private final List<GfnPfnCache> retired = new ArrayList<>();
+
+    /** One cache for each page, by ascending address. Immutable. */
+    record Segments(CacheTarget target, int length, List<GfnPfnCache> caches) {
+
+        static final Segments NONE = new Segments(null, 0, List.of());
+
+        /** Splits a range at the page boundaries. */
+        static Segments of(CacheDomain domain, CacheTarget target, int length) {
+            List<GfnPfnCache> caches = new ArrayList<>();
+            for (int done = 0; done < length; ) { // bounded by the pages of the range
+                int part = Math.min(length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at(target, done)));
+                caches.add(domain.newCache(part));
+                done += part;
+            }
+            return new Segments(target, length, List.copyOf(caches));
+        }
+
+        /** Activates each cache at its part; the first outcome that is not OK. */
+        Outcome activate() {
+            Outcome outcome = Outcome.OK;
+            int done = 0;
+            for (GfnPfnCache cache : caches) { // bounded by the pages of the range
+                Outcome each = target instanceof CacheTarget.ByHva
+                        ? cache.activateHva(at(target, done))
+                        : cache.activate(at(target, done));
+                outcome = outcome == Outcome.OK ? each : outcome;
+                done += cache.length();
+            }
+            return outcome;
+        }
+
+        private static long at(CacheTarget target, int done) {
+            return done
+                    + (target instanceof CacheTarget.ByHva byHva ? byHva.hva() : ((CacheTarget.ByGpa) target).gpa());
+        }
+    }
+
+    GuestArea(CacheDomain domain) {
+        this.domain = domain;
+    }
+
+    /**
+     * Points the area at guest memory.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param length bytes, 1 to {@link #MAX_LENGTH}
+     * @return OK; INVALID with nothing changed, for {@link Pages#INVALID_GPA} or a range that wraps; FAULT or BUSY if a
+     *     page cannot be had now, with the area active at the new address
+     * @throws IllegalArgumentException if the length is out of range
+     */
+    public Outcome activate(long gpa, int length) {
+        boolean invalid = gpa == Pages.INVALID_GPA || Pages.wraps(gpa, length);
+        return activate(new CacheTarget.ByGpa(gpa), length, invalid);
+    }
+
+    /**
+     * Points the area at host memory.
+     *
+     * @param hva host user virtual address of the first byte, any value
+     * @param length bytes, 1 to {@link #MAX_LENGTH}
+     * @return as for {@link #activate}; INVALID also for a range that is not all user addresses
+     * @throws IllegalArgumentException if the length is out of range
+     */
+    public Outcome activateHva(long hva, int length) {
+        return activate(new CacheTarget.ByHva(hva), length, !Pages.rangeFits(hva, length, HvaRange.USER_END));
+    }
+
+    private Outcome activate(CacheTarget target, int length, boolean invalid) {
+        if (length < 1 || length > MAX_LENGTH) {
+            throw new IllegalArgumentException("length=" + length + " is not in 1.." + MAX_LENGTH);
+        }
+        if (invalid) {
+            return Outcome.INVALID;
+        }
+        lock.lock();
+        try {
+            Segments fresh = Segments.of(domain, target, length);
+            Outcome outcome = fresh.activate();
+            replace(fresh);
+            return outcome;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Takes the area out of use. On return nobody uses it, unless the answer is BUSY. Idempotent.
+     *
+     * @return OK; BUSY if a call on one of its caches does not end, which then is taken out of use by the next activation
+     *     or deactivation
+     */
+    public Outcome deactivate() {
+        lock.lock();
+        try {
+            replace(Segments.NONE);
+            return retired.isEmpty() ? Outcome.OK : Outcome.BUSY;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Publishes the new caches, then retires the old ones: an access finds either, and old ones only while they work. */
+    private void replace(Segments fresh) {
+        retired.addAll(segments.caches());
+        segments = fresh;
+        retired.removeIf(cache -> cache.deactivate() == Outcome.OK);
+    }
+
+    /**
+     * The combined access to all pages: as {@link GfnPfnCache#access}, for the area.
+     *
+     * @return an access; usable, or with the outcome that says why not. Always close it
+     */
+    public AreaAccess access() {
+        for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
+            Segments now = segments;
+            AreaAccess access = AreaAccess.open(now, GfnPfnCache::lockAndCheck);
+            if (access.isUsable() || now == Segments.NONE) {
+                return access;
+            }
+            access.close();
+            Outcome outcome = refresh(now);
+            if (outcome != Outcome.OK && now == segments) {
+                return AreaAccess.refused(now, outcome);
+            }
+        }
+        return AreaAccess.refused(segments, Outcome.BUSY);
+    }
+
+    private static Outcome refresh(Segments now) {
+        for (GfnPfnCache cache : now.caches()) { // bounded by the pages of the area
+            Outcome outcome = cache.check() ? Outcome.OK : cache.refresh();
+            if (outcome != Outcome.OK) {
+                return outcome;
+            }
+        }
+        return Outcome.OK;
+    }
+
+    /**
+     * The combined access for interrupt-like context: never waits, never refreshes ([rule L9]).
+     *
+     * @return an access; usable, or INACTIVE, or BUSY if it could be had only by waiting or refreshing
+     */
+    public AreaAccess tryAccess() {
+        return AreaAccess.open(segments, GfnPfnCache::tryAccess);
+    }
+
+    /**
+     * Where the area points.
+     *
+     * @return the target; null when it is inactive
+     */
+    public CacheTarget target() {
+        return segments.target();
+    }
+
+    /**
+     * Size of the area now.
+     *
+     * @return bytes; 0 when it is inactive
+     */
+    public int length() {
+        return segments.length();
+    }
+
+    @Override
+    public String toString() {
+        return "GuestArea" + segments.caches();
+    }
+}
