@@ -1,0 +1,214 @@
+package io.github.pfncache.pvclock;
+
+import static io.github.pfncache.pvclock.ClockWorld.BOOT_REALTIME;
+import static io.github.pfncache.pvclock.ClockWorld.GPA;
+import static io.github.pfncache.pvclock.ClockWorld.TSC_HZ;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.PageFaultHandler;
+import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.rules.RuleViolation;
+import io.github.pfncache.vm.Vm;
+import java.nio.ByteBuffer;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+
+/** What the guest reads: the time, the wall clock. */
+final class KvmclockTimeTest {
+
+    private static final long SECOND = 1_000_000_000L;
+
+    final ClockWorld world = new ClockWorld(1);
+
+    @AfterEach
+    void audit() {
+        world.audit();
+    }
+
+    long guestTime(long gpa) {
+        return world.read(gpa).time().timeAt(world.clock.tsc().read());
+    }
+
+    @Test
+    void startsAtZero() {
+        assertThat(world.clock.getClock()).isZero();
+        world.time.advance(SECOND);
+        assertThat(world.clock.getClock()).isBetween(SECOND - 2, SECOND);
+    }
+
+    @Test
+    void theGuestComputesTheHostsTimeLongAfterAnUpdate() {
+        world.settle(0, GPA + 0x100);
+        world.clock.setClock(1234 * SECOND);
+        world.run(0);
+        for (long elapsed = 0; elapsed < 3600; elapsed += 600) { // an hour, without another update
+            assertThat(guestTime(GPA + 0x100))
+                    .as("after %d s", elapsed)
+                    .isEqualTo(world.clock.getClock())
+                    .isBetween((1234 + elapsed) * SECOND - 2000, (1234 + elapsed) * SECOND);
+            world.time.advance(600 * SECOND);
+        }
+    }
+
+    @Test
+    void canBeSetBackAndForth() {
+        world.settle(0, GPA + 0x100);
+        for (long nanos : new long[] {50 * SECOND, 3, 0, Long.MAX_VALUE}) {
+            world.clock.setClock(nanos);
+            world.run(0);
+            assertThat(guestTime(GPA + 0x100)).isEqualTo(nanos);
+            assertThat(world.clock.getClock()).isEqualTo(nanos);
+        }
+    }
+
+    @Test
+    void anUpdateTakesItsTimeWhenTheMemoryIsThere() {
+        world.settle(0, GPA + 0x100);
+        world.host.discard(ClockWorld.HVA, 1);
+        PageFaultHandler slow = fault -> {
+            world.time.advance(SECOND);
+            return PageFaultHandler.Decision.RESOLVE;
+        };
+        world.host.registerFaultHandler(
+                HvaRange.ofPages(ClockWorld.HVA, 1), slow, true, false);
+        world.clock.setClock(0);
+        world.run(0);
+        world.host.unregisterFaultHandler(slow);
+        assertThat(world.read(GPA + 0x100).time().systemTime()).isBetween(SECOND - 2, SECOND);
+    }
+
+    @Test
+    void aVcpusValueIsTheSameForEverybodyWhoShowsIt() {
+        PvclockTimeInfo value = world.clock.timeFor(world.vm.vcpu(0));
+        world.settle(0, GPA + 0x100);
+        PvclockTimeInfo shown = world.read(GPA + 0x100).time();
+        assertThat(shown.scale()).isEqualTo(value.scale()).isEqualTo(PvclockScale.ofFrequency(TSC_HZ));
+        assertThat(value.has(PvclockTimeInfo.FLAG_TSC_STABLE)).isTrue();
+    }
+
+    @Test
+    void aCounterThatGoesBackIsABrokenRule() {
+        AtomicLong ticks = new AtomicLong(1000);
+        TscSource broken = new TscSource() {
+            @Override
+            public long read() {
+                return ticks.get();
+            }
+
+            @Override
+            public long frequencyHz() {
+                return SECOND;
+            }
+        };
+        Vm vm = Vm.builder().build();
+        vm.host().mapAnonymous(ClockWorld.HVA, 1, Protection.READ_WRITE);
+        vm.memslots().set(0, 0, GPA, 4096, ClockWorld.HVA);
+        Kvmclock clock = Kvmclock.attach(vm, broken);
+        vm.vcpu(0).writeMsr(Kvmclock.MSR_SYSTEM_TIME, GPA | 1);
+        ticks.set(2000);
+        vm.vcpu(0).run(() -> {});
+        ticks.set(1500);
+        clock.requestUpdate(vm.vcpu(0));
+        assertThatExceptionOfType(RuleViolation.class)
+                .isThrownBy(() -> vm.vcpu(0).run(() -> {}))
+                .withMessageContaining(PvclockRule.I12_TIME_IS_MONOTONIC.name());
+    }
+
+    @Test
+    void frequenciesOutOfRangeAreRefused() {
+        assertThatIllegalArgumentException().isThrownBy(() -> TscSource.of(world.time, 999));
+        assertThatIllegalArgumentException().isThrownBy(() -> TscSource.of(world.time, PvclockScale.MAX_HZ + 1));
+    }
+
+    @Nested
+    class WallClockRegister {
+
+        private static final long SEC = BOOT_REALTIME / SECOND;
+        private static final long NSEC = BOOT_REALTIME % SECOND;
+
+        void write(long gpa) {
+            assertThat(world.guestWrites(0, Kvmclock.MSR_WALL_CLOCK, gpa)).isTrue();
+        }
+
+        void assertBootTime(long gpa, int version) {
+            ByteBuffer wall = world.bytes(gpa, 12);
+            assertThat(wall.getInt(0)).isEqualTo(version);
+            assertThat(Integer.toUnsignedLong(wall.getInt(4))).isEqualTo(SEC);
+            assertThat(Integer.toUnsignedLong(wall.getInt(8))).isBetween(NSEC, NSEC + 2);
+        }
+
+        @Test
+        void isTheRealTimeWhenTheClockReadZero() {
+            world.time.advance(77 * SECOND + 5);
+            write(GPA + 0x100);
+            assertBootTime(GPA + 0x100, 0xaaaaaaac);
+            assertThat(world.bytes(GPA + 0x10c, 4).getInt()).isEqualTo(0xaaaaaaaa);
+            assertThat(world.vm.vcpu(0).readMsr(Kvmclock.MSR_WALL_CLOCK)).isEqualTo(GPA + 0x100);
+            assertThat(world.vm.vcpu(0).readMsr(Kvmclock.MSR_WALL_CLOCK_OLD)).isEqualTo(GPA + 0x100);
+        }
+
+        @Test
+        void isWrittenOnceAtAnyAlignment() {
+            write(GPA + 0x101);
+            world.clock.setClock(0);
+            world.run(0);
+            assertBootTime(GPA + 0x101, 0xaaaaaaac);
+        }
+
+        @Test
+        void makesAnOddVersionEven() {
+            world.pokeInt(GPA, 7);
+            world.vm.vcpu(0).writeMsr(Kvmclock.MSR_WALL_CLOCK_OLD, GPA);
+            assertBootTime(GPA, 10);
+        }
+
+        @Test
+        void mayCrossPagesAndMarksBothDirty() {
+            world.logged();
+            write(GPA + 0xffa);
+            assertBootTime(GPA + 0xffa, 0xaaaaaaac);
+            assertThat(world.dirty()).containsExactly(0L, 1L);
+        }
+
+        @Test
+        void isCutWhereMemoryEnds() {
+            long last = GPA + 4096 * ClockWorld.NPAGES - 6;
+            write(last);
+            assertThat(world.version(last)).isEqualTo(0xaaaaaaac);
+            assertThat(world.bytes(last + 4, 2).getShort()).isEqualTo((short) SEC);
+        }
+
+        @Test
+        void isNotWrittenWhereTheVersionDoesNotFitMemory() {
+            write(GPA + 4096 * ClockWorld.NPAGES - 2);
+            assertThat(world.bytes(GPA + 4096 * ClockWorld.NPAGES - 2, 2).getShort()).isEqualTo((short) 0xaaaa);
+        }
+
+        @Test
+        void isLostInSilenceWithoutWritableMemory() {
+            for (long gpa : new long[] {0x900000, -1, -4, 1L << 52, 0}) {
+                write(gpa);
+            }
+            world.deleteSlot();
+            world.slot(Memslot.FLAG_READONLY);
+            write(GPA);
+            assertThat(world.version(GPA)).isEqualTo(0xaaaaaaaa);
+            assertThat(world.clock.guestStopped(world.vm.vcpu(0))).isEqualTo(Outcome.INACTIVE);
+        }
+
+        @Test
+        void zeroIsNoAddress() {
+            world.vm.memslots().set(9, 0, 0, 4096, ClockWorld.HVA);
+            write(0);
+            assertThat(world.version(GPA)).isEqualTo(0xaaaaaaaa);
+            assertThat(world.vm.vcpu(0).readMsr(Kvmclock.MSR_WALL_CLOCK)).isZero();
+        }
+    }
+}
