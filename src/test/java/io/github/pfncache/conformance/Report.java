@@ -1,0 +1,73 @@
+package io.github.pfncache.conformance;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.assertj.core.api.Assertions;
+
+/** Counts and compares the rows of one file. */
+final class Report {
+
+    private final String file;
+    private final List<String> differences = new ArrayList<>();
+    private final List<String> notes = new ArrayList<>();
+    private int agreed;
+    private int outOfScope;
+
+    Report(String file) {
+        this.file = file;
+    }
+
+    /** Prints and returns that a file is not there. */
+    static String absent(String file) {
+        String note = file + ": absent, skipped";
+        System.out.println(note);
+        return note;
+    }
+
+    /** A row that was run. */
+    void compare(Vectors.Row row, String expected, String actual) {
+        compare(row, row.columns().size() > 1 ? row.get(1) : "", expected, actual);
+    }
+
+    /** A row that was run, and what was done for it. */
+    void compare(Vectors.Row row, String input, String expected, String actual) {
+        if (expected.equals(actual)) {
+            agreed++;
+        } else {
+            differences.add("%s: %s differs%n  input    %s%n  expected %s%n  actual   %s"
+                    .formatted(file, row, input, expected, actual));
+        }
+    }
+
+    /** A row that is known not to count. */
+    void outOfScope() {
+        outOfScope++;
+    }
+
+    /** A row that is not known; it is named. */
+    void unknown(Vectors.Row row, String why) {
+        outOfScope++;
+        notes.add(file + ": " + row + " is out of scope: " + why);
+    }
+
+    int run() {
+        return agreed + differences.size();
+    }
+
+    int differing() {
+        return differences.size();
+    }
+
+    String summary() {
+        return "%s: %d rows, %d run, %d agree, %d differ, %d out of scope"
+                .formatted(file, run() + outOfScope, run(), agreed, differences.size(), outOfScope);
+    }
+
+    /** Prints what there is to say, and fails if a row differs. */
+    void finish() {
+        notes.forEach(System.out::println);
+        differences.forEach(System.out::println);
+        System.out.println(summary());
+        Assertions.assertThat(differences).as(summary()).isEmpty();
+    }
+}
