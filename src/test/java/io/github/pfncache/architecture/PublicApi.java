@@ -64,7 +64,10 @@ final class PublicApi {
     }
 
     private static String header(Class<?> type) {
-        String line = type.toGenericString().replace(" " + type.getTypeName(), "");
+        // Newer platforms say "sealed" here and 17 does not; what is permitted is said below.
+        String line = type.toGenericString()
+                .replace(" " + type.getTypeName(), "")
+                .replaceFirst("\\b(non-)?sealed ", "");
         if (type.getSuperclass() != null && isOurs(type.getSuperclass()) && canBeNamed(type.getSuperclass())
                 || type.getSuperclass() != null && Throwable.class.isAssignableFrom(type)) {
             line += " extends " + type.getGenericSuperclass().getTypeName();
