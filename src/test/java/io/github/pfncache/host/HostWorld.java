@@ -6,8 +6,9 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 
 /** One address space with two anonymous arenas and a shared file, as the tests of this package use it. */
 final class HostWorld implements AutoCloseable {
@@ -20,7 +21,7 @@ final class HostWorld implements AutoCloseable {
     final HostMemory host;
     final HostFile file;
     /** What a notifier of {@link #host} was told: {@code "start"} or {@code "end"} and the range. */
-    final List<String> told = new CopyOnWriteArrayList<>();
+    final List<String> told = Collections.synchronizedList(new ArrayList<>());
 
     HostWorld() {
         this(HostMemory.builder().build());
@@ -55,10 +56,11 @@ final class HostWorld implements AutoCloseable {
         if (page == null) {
             return false;
         }
+        // The reference is held across the store: there is no notifier here that would tell when to stop.
         HostMapping khva = host.map(page);
-        host.release(page);
         khva.putLong(Pages.offsetInPage(hva), value);
         host.unmap(khva);
+        host.release(page);
         return true;
     }
 
