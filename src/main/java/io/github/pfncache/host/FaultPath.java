@@ -12,7 +12,8 @@ import java.util.Objects;
  * One write fault, from the first look at the page to its end. Confined to the faulting thread; single use.
  *
  * <p>Each turn looks at the page under the lock and either finishes there, or leaves the lock to break a copy-on-write
- * sharing (which invalidates, on this very thread) or to ask a fault handler, and looks again: what it knew may be stale.
+ * sharing (which invalidates, on this very thread) or to ask a fault handler, and looks again: what it knew may be
+ * stale.
  *
  * <p>Kernel counterpart: {@code handle_mm_fault()} as {@code hva_to_pfn()} reaches it.
  */

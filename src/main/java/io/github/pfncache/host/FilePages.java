@@ -56,7 +56,9 @@ final class FilePages {
         return install(page, Pte.isSwapped(entry) ? family.swap.content(Pte.index(entry)) : null);
     }
 
-    /** Gives a page that is not present a frame with a content, zeros if null; {@link FrameStore#NONE} without memory. */
+    /**
+     * Gives a page that is not present a frame with a content, zeros if null; {@link FrameStore#NONE} without memory.
+     */
     int install(long page, byte[] content) {
         int pfn = content == null ? family.frames.allocateZeroed() : family.frames.allocateWith(content);
         if (pfn != FrameStore.NONE) {

@@ -7,8 +7,8 @@ import java.util.function.IntUnaryOperator;
 import java.util.function.LongUnaryOperator;
 
 /**
- * Ordered and atomic accesses to a heap buffer, where newer platforms offer plain ones only. A stripe of locks, chosen by
- * the 8-byte word, makes them atomic against each other; the lock is also at least as strong as every memory order.
+ * Ordered and atomic accesses to a heap buffer, where newer platforms offer plain ones only. A stripe of locks, chosen
+ * by the 8-byte word, makes them atomic against each other; the lock is also at least as strong as every memory order.
  */
 final class HeapAtomics {
 

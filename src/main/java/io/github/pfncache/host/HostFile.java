@@ -6,7 +6,8 @@ import io.github.pfncache.address.Pages;
  * A file in memory, to be mapped by {@link HostMemory#mapShared} and {@link HostMemory#mapPrivate}. Pages are committed
  * when first touched and live until punched or truncated away, whatever is mapped. All methods are thread-safe.
  *
- * <p>Kernel counterpart: a {@code memfd}, with {@code ftruncate()}, {@code fallocate()}, {@code pread()}, {@code pwrite()}.
+ * <p>Kernel counterpart: a {@code memfd}, with {@code ftruncate()}, {@code fallocate()}, {@code pread()}, {@code
+ * pwrite()}.
  */
 public final class HostFile {
 
@@ -25,8 +26,8 @@ public final class HostFile {
     }
 
     /**
-     * The same file, as a descriptor opened for reading only: it cannot be changed through the result, nor mapped shared
-     * and writable.
+     * The same file, as a descriptor opened for reading only: it cannot be changed through the result, nor mapped
+     * shared and writable.
      *
      * @return a read-only handle
      */
@@ -63,7 +64,8 @@ public final class HostFile {
      *
      * @param page first page of the hole; behind the end of the file nothing happens
      * @param npages pages, at least 1
-     * @return OK; EACCES through a read-only handle; EINVAL for a caller's buffer; BUSY if mappings would not hold still
+     * @return OK; EACCES through a read-only handle; EINVAL for a caller's buffer; BUSY if mappings would not hold
+     *     still
      * @throws IllegalArgumentException if the range is not one of file pages
      */
     public HostResult punchHole(long page, long npages) {
@@ -88,7 +90,8 @@ public final class HostFile {
      * them fail until the file grows again; pages gained by growing read as zeros.
      *
      * @param npages the new size in pages
-     * @return OK; EACCES through a read-only handle; EINVAL for a caller's buffer; BUSY if mappings would not hold still
+     * @return OK; EACCES through a read-only handle; EINVAL for a caller's buffer; BUSY if mappings would not hold
+     *     still
      * @throws IllegalArgumentException if the size is negative or beyond 2<sup>44</sup> pages
      */
     public HostResult truncate(long npages) {

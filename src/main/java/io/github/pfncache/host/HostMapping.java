@@ -3,15 +3,13 @@ package io.github.pfncache.host;
 import io.github.pfncache.address.Pages;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /**
  * A usable mapping of one page frame, the khva: typed little-endian access to its 4096 bytes.
  *
- * <p>A mapping does not keep its frame. Whoever holds one has to stop using it when a {@link MmuNotifier} says so; until
- * the host memory is collected an access through a stale mapping stays inside memory of the family, so that a reader may
- * read first and find out afterwards that the value is worthless.
+ * <p>A mapping does not keep its frame. Whoever holds one has to stop using it when a {@link MmuNotifier} says so;
+ * until the host memory is collected an access through a stale mapping stays inside memory of the family, so that a
+ * reader may read first and find out afterwards that the value is worthless.
  *
  * <p>Every access is checked against the page; 0 to 4095 are its bytes. The memory order is in the name where it is not
  * plain. On a caller's heap buffer the platform offers plain access only: there the ordered and atomic accesses exclude
@@ -20,14 +18,8 @@ import java.nio.ByteOrder;
  * <p>Kernel counterpart: the {@code khva} of {@code struct gfn_to_pfn_cache}, {@code kmap()}. Thread-safe as far as its
  * operations are atomic.
  */
-public final class HostMapping {
+public final class HostMapping extends PageBytes {
 
-    private static final VarHandle SHORT =
-            MethodHandles.byteBufferViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final VarHandle INT =
-            MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final VarHandle LONG =
-            MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle LIVE;
 
     static {
@@ -40,16 +32,13 @@ public final class HostMapping {
 
     private final HostMemory memory;
     private final int pfn;
-    private final ByteBuffer buffer;
-    private final int base;
     private final boolean nativeAtomics;
     private boolean live = true; // accessed through LIVE
 
     HostMapping(HostMemory memory, FrameStore frames, int pfn) {
+        super(frames.buffer(pfn), frames.base(pfn));
         this.memory = memory;
         this.pfn = pfn;
-        this.buffer = frames.buffer(pfn);
-        this.base = frames.base(pfn);
         this.nativeAtomics = frames.hasNativeAtomics(pfn);
     }
 
@@ -74,96 +63,6 @@ public final class HostMapping {
     /** Ends the mapping; false if it is another memory's or had ended before. */
     boolean endFrom(HostMemory owner) {
         return memory == owner && (boolean) LIVE.compareAndSet(this, true, false);
-    }
-
-    // ---- plain
-
-    /**
-     * Reads a byte.
-     *
-     * @param offset byte in the page
-     * @return the byte
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public byte getByte(int offset) {
-        return buffer.get(at(offset, Byte.BYTES));
-    }
-
-    /**
-     * Writes a byte.
-     *
-     * @param offset byte in the page
-     * @param value the byte
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public void putByte(int offset, byte value) {
-        buffer.put(at(offset, Byte.BYTES), value);
-    }
-
-    /**
-     * Reads 2 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public short getShort(int offset) {
-        return (short) SHORT.get(buffer, at(offset, Short.BYTES));
-    }
-
-    /**
-     * Writes 2 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public void putShort(int offset, short value) {
-        SHORT.set(buffer, at(offset, Short.BYTES), value);
-    }
-
-    /**
-     * Reads 4 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public int getInt(int offset) {
-        return (int) INT.get(buffer, at(offset, Integer.BYTES));
-    }
-
-    /**
-     * Writes 4 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public void putInt(int offset, int value) {
-        INT.set(buffer, at(offset, Integer.BYTES), value);
-    }
-
-    /**
-     * Reads 8 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public long getLong(int offset) {
-        return (long) LONG.get(buffer, at(offset, Long.BYTES));
-    }
-
-    /**
-     * Writes 8 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public void putLong(int offset, long value) {
-        LONG.set(buffer, at(offset, Long.BYTES), value);
     }
 
     // ---- ordered and atomic
@@ -486,50 +385,6 @@ public final class HostMapping {
         return nativeAtomics
                 ? (long) LONG.getAndBitwiseAnd(buffer, index, value)
                 : HeapAtomics.updateLong(buffer, index, now -> now & value);
-    }
-
-    // ---- bulk
-
-    /**
-     * Copies bytes out, with no ordering.
-     *
-     * @param offset first byte in the page
-     * @param into receives the bytes
-     * @param start first index in the array
-     * @param length number of bytes
-     * @throws IllegalArgumentException if the access leaves the page
-     * @throws IndexOutOfBoundsException if it leaves the array
-     */
-    public void getBytes(int offset, byte[] into, int start, int length) {
-        buffer.get(at(offset, length), into, start, length);
-    }
-
-    /**
-     * Copies bytes in, with no ordering.
-     *
-     * @param offset first byte in the page
-     * @param from the bytes
-     * @param start first index in the array
-     * @param length number of bytes
-     * @throws IllegalArgumentException if the access leaves the page
-     * @throws IndexOutOfBoundsException if it leaves the array
-     */
-    public void putBytes(int offset, byte[] from, int start, int length) {
-        buffer.put(at(offset, length), from, start, length);
-    }
-
-    private int at(int offset, int width) {
-        if (offset < 0 || width < 0 || offset > Pages.PAGE_SIZE - width) {
-            throw new IllegalArgumentException("offset=" + offset + " width=" + width + " leaves the page of " + this);
-        }
-        return base + offset;
-    }
-
-    private int aligned(int offset, int width) {
-        if ((offset & width - 1) != 0) {
-            throw new IllegalArgumentException("offset=" + offset + " width=" + width + " is not aligned in " + this);
-        }
-        return at(offset, width);
     }
 
     @Override

@@ -6,7 +6,8 @@ import io.github.pfncache.address.HvaRange;
  * Told by {@link HostMemory} before it takes mappings away, and after.
  *
  * <p>Every call runs with no lock of the host held, on the thread that changes the memory, and may call back into the
- * host for other pages. Starts and ends of different changes nest and run concurrently. Implementations are thread-safe.
+ * host for other pages. Starts and ends of different changes nest and run concurrently. Implementations are
+ * thread-safe.
  *
  * <p>Kernel counterpart: {@code struct mmu_notifier_ops}, {@code include/linux/mmu_notifier.h}.
  */

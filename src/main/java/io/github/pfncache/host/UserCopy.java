@@ -25,8 +25,8 @@ final class UserCopy {
     }
 
     /**
-     * Reads bytes of one page; false if the page cannot be read. A page that is writable is brought in as if for writing;
-     * of one that is not, the content is read where it is.
+     * Reads bytes of one page; false if the page cannot be read. A page that is writable is brought in as if for
+     * writing; of one that is not, the content is read where it is.
      */
     static boolean from(HostMemory memory, long hva, byte[] into, int at, int length) {
         if (!isInOnePage(hva, into, at, length)) {
@@ -41,18 +41,31 @@ final class UserCopy {
 
     private static boolean fromReadOnly(HostMemory memory, long hva, byte[] into, int at, int length) {
         byte[] bytes = new byte[length];
-        if (!memory.isReadable(hva) || memory.peek(hva, bytes) != HostResult.OK) {
+        if (!isReadable(memory, hva) || memory.peek(hva, bytes) != HostResult.OK) {
             return false;
         }
         System.arraycopy(bytes, 0, into, at, length);
         return true;
     }
 
-    /** Whether these are user bytes of one page. An access over a page's end is the caller's fault, a bad hva is not. */
+    private static boolean isReadable(HostMemory memory, long hva) {
+        memory.family().lock.lock();
+        try {
+            Vma vma = memory.vmas().find(hva >>> Pages.PAGE_SHIFT);
+            return vma != null && vma.protection() != Protection.NONE;
+        } finally {
+            memory.family().lock.unlock();
+        }
+    }
+
+    /**
+     * Whether these are user bytes of one page. An access over a page's end is the caller's fault, a bad hva is not.
+     */
     private static boolean isInOnePage(long hva, byte[] bytes, int at, int length) {
         Objects.checkFromIndexSize(at, length, bytes.length);
         if (!Pages.fitsInPage(hva, length)) {
-            throw new IllegalArgumentException("hva=" + Pages.hex(hva) + " length=" + length + " is not inside one page");
+            throw new IllegalArgumentException(
+                    "hva=" + Pages.hex(hva) + " length=" + length + " is not inside one page");
         }
         return Pages.rangeFits(hva, length, HvaRange.USER_END);
     }

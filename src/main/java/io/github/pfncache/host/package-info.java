@@ -3,19 +3,19 @@
  * address space that moves pages about the way a real host does.
  *
  * <p><b>Purpose.</b> {@link io.github.pfncache.host.HostMemory} is the memory map and its page tables;
- * {@link io.github.pfncache.host.HostPage} is a reference to a frame, {@link io.github.pfncache.host.HostMapping} a view of
- * one, {@link io.github.pfncache.host.HostFile} memory that several mappings share. Everything that takes a mapping away
- * goes the same way: notifiers start with no lock held; page-table lock, entries cleared, frames dropped, unlock; notifiers
- * end. A frame is freed only after the start has returned.
+ * {@link io.github.pfncache.host.HostPage} is a reference to a frame, {@link io.github.pfncache.host.HostMapping} a
+ * view of one, {@link io.github.pfncache.host.HostFile} memory that several mappings share. Everything that takes a
+ * mapping away goes the same way: notifiers start with no lock held; page-table lock, entries cleared, frames dropped,
+ * unlock; notifiers end. A frame is freed only after the start has returned.
  *
- * <p><b>Layers</b>, each knowing those above it: entries and frames ({@code Pte}, {@code PageTable}, {@code FrameStore},
- * {@code SwapStore}); what is mapped ({@code Vma}, {@code VmaSet}, {@code FilePages}); the one way to change it
- * ({@code HostFamily}, {@code Invalidation}); the changes ({@code RangeOps}, {@code Residency}, {@code Fork},
+ * <p><b>Layers</b>, each knowing those above it: entries and frames ({@code Pte}, {@code PageTable}, {@code
+ * FrameStore}, {@code SwapStore}); what is mapped ({@code Vma}, {@code VmaSet}, {@code FilePages}); the one way to
+ * change it ({@code HostFamily}, {@code Invalidation}); the changes ({@code RangeOps}, {@code Residency}, {@code Fork},
  * {@code FaultPath}); the interface ({@code HostMemory}, {@code HostFile}).
  *
- * <p><b>Locks owned.</b> HOST_PAGES, one for an address space and all its forks, over mappings, page tables, file pages and
- * swap; FRAMES, the free list, and the stripes that stand in for atomics on heap buffers. Resolving a resident writable
- * page takes neither.
+ * <p><b>Locks owned.</b> HOST_PAGES, one for an address space and all its forks, over mappings, page tables, file pages
+ * and swap; FRAMES, the free list, and the stripes that stand in for atomics on heap buffers. Resolving a resident
+ * writable page takes neither.
  *
  * <p><b>Rule enum.</b> {@link io.github.pfncache.host.HostRule}. <b>May use.</b> {@code address}, {@code rules}.
  */

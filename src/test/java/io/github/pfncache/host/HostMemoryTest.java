@@ -46,7 +46,8 @@ class HostMemoryTest {
 
     @Test
     void addressesThatAreNotMappedOrNotUserAddressesFault() {
-        for (long hva : new long[] {0, page(A, 16), page(A, -1), HvaRange.USER_END, HvaRange.USER_END - 1, -1, 1L << 63}) {
+        long end = HvaRange.USER_END;
+        for (long hva : new long[] {0, page(A, 16), page(A, -1), end, end - 1, -1, 1L << 63}) {
             assertThat(host.hvaToPage(hva)).isNull();
             assertThat(host.isPresent(hva)).isFalse();
         }

@@ -39,6 +39,7 @@ class HostNotifierTest {
         record Case(String name, Runnable change, HvaRange... ranges) {}
         HvaRange a = HvaRange.ofPages(A, 2);
         HvaRange m = HvaRange.ofPages(M, 2);
+        HvaRange restOfB = HvaRange.ofPages(page(B, 2), 14); // the move back took two pages away
         return Stream.of(
                         new Case("map", () -> host.mapAnonymous(A, 2, READ_WRITE), a),
                         new Case("unmap", () -> host.unmap(A, 2), a),
@@ -56,7 +57,7 @@ class HostNotifierTest {
                         new Case("remove", () -> host.remove(M, 2), m),
                         new Case("punch", () -> world.file.punchHole(0, 2), m),
                         new Case("truncate", () -> world.file.truncate(14), HvaRange.ofPages(page(M, 14), 2)),
-                        new Case("fork", () -> host.fork().close(), HvaRange.ofPages(A, 16), HvaRange.ofPages(page(B, 2), 14)))
+                        new Case("fork", () -> host.fork().close(), HvaRange.ofPages(A, 16), restOfB))
                 .map(c -> DynamicTest.dynamicTest(c.name, () -> {
                     world.told.clear();
                     c.change.run();
