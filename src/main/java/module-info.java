@@ -14,5 +14,8 @@ module io.github.pfncache {
     exports io.github.pfncache.memslot;
     exports io.github.pfncache.pvclock;
     exports io.github.pfncache.rules;
+    exports io.github.pfncache.trace;
     exports io.github.pfncache.vm;
+
+    opens io.github.pfncache.cli to info.picocli; // sets the fields of options
 }

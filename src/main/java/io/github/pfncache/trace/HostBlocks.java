@@ -10,19 +10,14 @@ import java.util.Map;
 /** The blocks of a trace, in an emulated host's memory: private zero pages, far apart. */
 final class HostBlocks {
 
-    /** As far as a host's user addresses reach, this many blocks of the greatest length are far apart. */
-    static final int MAX_BLOCKS = 127;
-
+    /** {@link MemslotTrace#MAX_BLOCKS} of them end below the end of a host's user addresses. */
     private static final long STRIDE = 4 * SlotOperation.MAX_BLOCK_END;
 
     private final Map<String, Long> bases = new HashMap<>();
 
     HostBlocks(HostMemory host, Map<String, Long> lengths) {
-        if (lengths.size() > MAX_BLOCKS) {
-            throw new IllegalArgumentException(lengths.size() + " blocks of host memory are more than " + MAX_BLOCKS);
-        }
         long base = STRIDE / 2;
-        for (Map.Entry<String, Long> block : lengths.entrySet()) { // bounded by MAX_BLOCKS
+        for (Map.Entry<String, Long> block : lengths.entrySet()) { // bounded by MemslotTrace.MAX_BLOCKS
             // A block that is only deleted from has length 0, and one of a call that failed may end inside a page.
             long npages = Math.max(1, block.getValue() + Pages.PAGE_SIZE - 1 >>> Pages.PAGE_SHIFT);
             HostResult result = host.mapAnonymous(base, npages, Protection.READ_WRITE);

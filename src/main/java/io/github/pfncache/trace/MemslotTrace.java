@@ -17,11 +17,14 @@ public record MemslotTrace(String name, List<String> description, List<SlotOpera
     /** Longest trace, in calls. */
     public static final int MAX_OPERATIONS = 100_000;
 
+    /** Most blocks of host memory that a trace names: so many of the greatest length fit into a host's user addresses. */
+    public static final int MAX_BLOCKS = 127;
+
     /**
      * One trace.
      *
      * @throws IllegalArgumentException if a comment is none or holds a control character; if the calls are not numbered
-     *     from 0, go back in time, or are of another kind than the state of their slots says; if there are too many
+     *     from 0, go back in time, or are of another kind than the state of their slots says; if there are too many calls or blocks
      */
     public MemslotTrace {
         description = List.copyOf(description);
@@ -41,6 +44,8 @@ public record MemslotTrace(String name, List<String> description, List<SlotOpera
             history.add(operation);
             before = operation.micros();
         }
+        long blocks = operations.stream().map(SlotOperation::block).distinct().count();
+        require(blocks <= MAX_BLOCKS, blocks + " blocks of host memory");
     }
 
     private static void require(boolean holds, String message) {

@@ -6,6 +6,7 @@ import io.github.pfncache.host.HostResult;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -21,7 +22,8 @@ final class ProbePlaces {
 
     private final HostMemory host;
     private final List<List<Watched>> byProbe = new ArrayList<>();
-    private final Set<Long> writtenPages = new LinkedHashSet<>();
+    /** Every page in which a clock was found. Bounded by the places. */
+    private final Set<Long> writtenPages = new HashSet<>();
     private final byte[] page = new byte[Pages.PAGE_SIZE];
     private final byte[] version = new byte[Integer.BYTES];
 
@@ -29,6 +31,9 @@ final class ProbePlaces {
         final Landing.Place place;
         final long hva;
         int version;
+
+        /** Found written since the last search for strays. */
+        boolean fresh;
 
         Watched(Landing.Place place, long hva) {
             this.place = place;
@@ -61,6 +66,7 @@ final class ProbePlaces {
             int now = ByteBuffer.wrap(version).order(ByteOrder.LITTLE_ENDIAN).getInt();
             if (now != watched.version) {
                 watched.version = now;
+                watched.fresh = true;
                 changed.add(watched.place);
                 writtenPages.add(Pages.pageStart(watched.hva));
             }
@@ -69,16 +75,22 @@ final class ProbePlaces {
     }
 
     /**
-     * Looks for bytes where none belong: in another page than those where clocks were found, or next to the clocks.
+     * Looks for bytes where none belong: in another page than those where clocks were found, or next to the clocks that
+     * were written since the last search.
      *
+     * @param everywhere whether to look next to all other clocks too
      * @return what was found, or null
      */
-    String stray() {
+    String stray(boolean everywhere) {
         if (host.framesInUse() != writtenPages.size()) {
             return host.framesInUse() + " pages of host memory in use, clocks in " + writtenPages.size();
         }
         for (List<Watched> places : byProbe) { // bounded: probes x operations x bytes of a page
             for (Watched watched : places) {
+                if (!watched.fresh && !everywhere) {
+                    continue;
+                }
+                watched.fresh = false;
                 read(Pages.pageStart(watched.hva), page);
                 int clock = Pages.offsetInPage(watched.hva);
                 for (int i = 0; i < page.length; i++) {

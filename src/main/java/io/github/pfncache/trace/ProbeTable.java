@@ -15,7 +15,7 @@ import java.util.TreeMap;
 public final class ProbeTable {
 
     /** Longest table, in changes. */
-    public static final int MAX_CHANGES = 1_000_000;
+    public static final int MAX_CHANGES = 2_000_000;
 
     private final List<Change> changes;
 

@@ -28,8 +28,8 @@ public final class ProbeTableParser {
      *
      * @param file name of the file, for messages
      * @param in its bytes; not closed
-     * @param traces the traces that will be compared: a change of one of them must name an operation that it has;
-     *     changes of other traces are read all the same
+     * @param traces the traces that will be compared: the table must have changes of each that has operations, and they
+     *     must name operations that it has; changes of other traces are read all the same
      * @return the table
      * @throws MalformedInput if it is not a table
      * @throws IOException if it cannot be read
@@ -49,6 +49,11 @@ public final class ProbeTableParser {
                 throw rows.expected(1, "at most " + ProbeTable.MAX_CHANGES + " changes");
             }
             changes.add(change(rows.columns(COLUMNS), lengths, lastIndexes));
+        }
+        for (MemslotTrace trace : traces) { // bounded by the caller's list
+            if (!trace.operations().isEmpty() && !lastIndexes.containsKey(trace.name())) {
+                throw rows.expected(1, "lines of " + trace.name() + ", which this table does not name");
+            }
         }
         return new ProbeTable(changes);
     }

@@ -54,7 +54,6 @@ public final class Replay {
      * @param table where each update must land
      * @param observer looks on
      * @return the numbers
-     * @throws IllegalArgumentException if the trace names more than 127 blocks of host memory
      * @throws io.github.pfncache.rules.RuleViolation if an invariant of the machine was broken
      */
     public static ReplayResult compare(MemslotTrace trace, ProbeTable table, ReplayObserver observer) {
@@ -69,7 +68,6 @@ public final class Replay {
      * @param trace the trace
      * @param observer sees where the updates land
      * @return the numbers
-     * @throws IllegalArgumentException if the trace names more than 127 blocks of host memory
      * @throws io.github.pfncache.rules.RuleViolation if an invariant of the machine was broken
      */
     public static ReplayResult observe(MemslotTrace trace, ReplayObserver observer) {
@@ -128,7 +126,7 @@ public final class Replay {
             dirtyPages += logs.compare(written, differences);
             first = first == null ? landings : first;
         }
-        String stray = places.stray();
+        String stray = places.stray(operation.index() == trace.operations().size() - 1);
         if (stray != null) {
             differences.add(new Difference(Difference.ALL_PROBES, "nothing but clocks written", stray));
         }

@@ -5,13 +5,16 @@ import io.github.pfncache.trace.SlotOperation.Kind;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Reads a trace: comment lines, a header, one line for each call. Strict: a trace that is returned makes sense from the
  * first call to the last. Stateless.
  *
- * <p>Bounds: 64 MiB a file, 64 KiB a line, {@link MemslotTrace#MAX_OPERATIONS} calls.
+ * <p>Bounds: 64 MiB a file, 64 KiB a line, {@link MemslotTrace#MAX_OPERATIONS} calls, {@link MemslotTrace#MAX_BLOCKS}
+ * blocks.
  */
 public final class TraceParser {
 
@@ -41,12 +44,16 @@ public final class TraceParser {
         rows.header(COLUMNS);
         List<SlotOperation> operations = new ArrayList<>();
         SlotHistory history = new SlotHistory();
+        Set<String> blocks = new HashSet<>();
         while (rows.advance()) { // bounded by the check of the number of rows
             if (operations.size() == MemslotTrace.MAX_OPERATIONS) {
                 throw rows.expected(1, "at most " + MemslotTrace.MAX_OPERATIONS + " operations");
             }
             long before = operations.isEmpty() ? 0 : operations.get(operations.size() - 1).micros();
             SlotOperation operation = operation(rows.columns(COLUMNS), operations.size(), before, history);
+            if (blocks.add(operation.block()) && blocks.size() > MemslotTrace.MAX_BLOCKS) {
+                throw rows.expected(1, "at most " + MemslotTrace.MAX_BLOCKS + " names of blocks, found another");
+            }
             operations.add(operation);
             history.add(operation);
         }

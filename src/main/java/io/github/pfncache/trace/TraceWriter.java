@@ -2,6 +2,7 @@ package io.github.pfncache.trace;
 
 import io.github.pfncache.address.Pages;
 import java.io.IOException;
+import java.util.List;
 
 /** Writes what {@link TraceParser} and {@link ProbeTableParser} read. Stateless. */
 public final class TraceWriter {
@@ -35,8 +36,19 @@ public final class TraceWriter {
      * @throws IOException if it cannot be written
      */
     public static void write(ProbeTable table, Appendable out) throws IOException {
+        write(table.changes(), out);
+    }
+
+    /**
+     * Writes the table of some changes, of as many traces as there are.
+     *
+     * @param changes the changes, in order
+     * @param out where to
+     * @throws IOException if it cannot be written
+     */
+    public static void write(List<ProbeTable.Change> changes, Appendable out) throws IOException {
         row(out, (Object[]) ProbeTableParser.COLUMNS);
-        for (ProbeTable.Change each : table.changes()) { // bounded by ProbeTable.MAX_CHANGES
+        for (ProbeTable.Change each : changes) { // bounded by the caller's list
             row(out, each.trace(), each.afterIndex(), Pages.hex(Probes.gpa(each.probe())), each.landing());
         }
     }

@@ -1,0 +1,75 @@
+package io.github.pfncache.cli;
+
+import io.github.pfncache.trace.MalformedInput;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.lang.reflect.InvocationTargetException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.ParameterException;
+
+/**
+ * Where a command writes. Not thread-safe.
+ *
+ * @param out results
+ * @param err progress and complaints
+ * @param terminal whether a person looks on
+ * @param ansi whether to use colours
+ */
+record Console(PrintStream out, PrintStream err, boolean terminal, Ansi ansi) {
+
+    /** Something was found that should not be. */
+    static final int FOUND = ExitCode.SOFTWARE;
+
+    /** The arguments or the files are wrong. */
+    static final int BAD_INPUT = ExitCode.USAGE;
+
+    /** Whether both ends of this process's standard streams are a terminal. */
+    static boolean isTerminal() {
+        java.io.Console console = System.console();
+        if (console == null) {
+            return false;
+        }
+        try {
+            // From release 22 on there is a console object in a pipe too, and this method to ask it.
+            return (boolean) java.io.Console.class.getMethod("isTerminal").invoke(console);
+        } catch (NoSuchMethodException absent) {
+            return true;
+        } catch (IllegalAccessException | InvocationTargetException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    /** One line about a fault that is the arguments', or the file system's; everything else is ours, and goes on. */
+    int complain(Exception fault) throws Exception {
+        if (fault instanceof ParameterException) {
+            String command = ((ParameterException) fault).getCommandLine().getCommandSpec().qualifiedName();
+            err.println(fault.getMessage() + " (see " + command + " --help)");
+            return BAD_INPUT;
+        }
+        if (fault instanceof MalformedInput) {
+            err.println(fault.getMessage());
+        } else if (fault instanceof IOException) {
+            err.println(describe((IOException) fault));
+        } else {
+            throw fault;
+        }
+        return BAD_INPUT;
+    }
+
+    private static String describe(IOException fault) {
+        if (fault instanceof NoSuchFileException) {
+            return fault.getMessage() + ": no such file";
+        }
+        if (fault instanceof AccessDeniedException) {
+            return fault.getMessage() + ": not readable";
+        }
+        if (fault instanceof FileSystemException) {
+            return fault.getMessage();
+        }
+        return "cannot read: " + fault.getMessage();
+    }
+}

@@ -1,0 +1,197 @@
+package io.github.pfncache.cli;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.RuleViolation;
+import io.github.pfncache.trace.BundledTraces;
+import io.github.pfncache.trace.Landing;
+import io.github.pfncache.trace.MalformedInput;
+import io.github.pfncache.trace.MemslotTrace;
+import io.github.pfncache.trace.ProbeTable;
+import io.github.pfncache.trace.ProbeTableParser;
+import io.github.pfncache.trace.Probes;
+import io.github.pfncache.trace.Replay;
+import io.github.pfncache.trace.ReplayObserver;
+import io.github.pfncache.trace.ReplayResult;
+import io.github.pfncache.trace.ReplayStep;
+import io.github.pfncache.trace.TraceParser;
+import io.github.pfncache.trace.TraceWriter;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Replays recordings, and compares where clock updates land with what real KVM did. Reads everything, then replays. */
+@Command(
+        name = "replay",
+        description = {
+            "Does to a virtual machine what recorded boots did to their memslots, and compares where clock updates land"
+                    + " with what real KVM did.",
+            "Without FILE: the 20 boots that come with the program."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Main.Version.class)
+final class ReplayCommand implements Callable<Integer> {
+
+    private static final int SHOWN_DIFFERENCES = 20;
+
+    private final Console console;
+
+    @Parameters(paramLabel = "FILE", arity = "0..*", description = "Recorded memslot traces.")
+    private List<Path> files = List.of();
+
+    @Option(
+            names = "--expect",
+            paramLabel = "TABLE",
+            description = "Where each update must land. Without it, and with FILE: report where they land.")
+    private Path expected;
+
+    @Spec
+    private CommandSpec spec;
+
+    ReplayCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() throws IOException, MalformedInput {
+        List<MemslotTrace> traces = files.isEmpty() ? BundledTraces.traces() : readTraces();
+        if (expected != null) {
+            return replay(traces, readTable(traces));
+        }
+        return replay(traces, files.isEmpty() ? BundledTraces.table(traces) : null);
+    }
+
+    private ProbeTable readTable(List<MemslotTrace> traces) throws IOException, MalformedInput {
+        try (InputStream in = Files.newInputStream(expected)) {
+            return ProbeTableParser.parse(expected.toString(), in, traces);
+        } catch (IOException fault) {
+            throw located(expected, fault);
+        }
+    }
+
+    private List<MemslotTrace> readTraces() throws IOException, MalformedInput {
+        List<MemslotTrace> traces = new ArrayList<>();
+        Set<Path> names = new HashSet<>();
+        for (Path file : files) { // bounded by the arguments
+            if (!names.add(file.getFileName())) {
+                throw new ParameterException(
+                        spec.commandLine(), file + ": a trace is known by its file name, and this one occurs twice");
+            }
+            try (InputStream in = Files.newInputStream(file)) {
+                traces.add(TraceParser.parse(file.toString(), in));
+            } catch (IOException fault) {
+                throw located(file, fault);
+            }
+        }
+        return traces;
+    }
+
+    /** Some faults do not say which file it was. */
+    private static IOException located(Path file, IOException fault) {
+        String message = String.valueOf(fault.getMessage());
+        return message.startsWith(file.toString()) ? fault : new IOException(file + ": " + message, fault);
+    }
+
+    /** Where updates landed, as changes, and what was not as it should be. */
+    private static final class Witness implements ReplayObserver {
+
+        private final List<Landing> last = new ArrayList<>();
+        private final List<ProbeTable.Change> changes = new ArrayList<>();
+        private final List<String> differences = new ArrayList<>();
+        private final Progress progress;
+        private final String trace;
+        private int suppressed;
+
+        Witness(Progress progress, String trace) {
+            this.progress = progress;
+            this.trace = trace;
+        }
+
+        @Override
+        public void stepped(ReplayStep step) {
+            progress.advance(trace);
+            for (int probe = 0; probe < Probes.COUNT; probe++) { // bounded by the probes
+                note(step.operation().index(), probe, step.landings().get(probe));
+            }
+            for (ReplayStep.Difference each : step.differences()) { // bounded by the probes and the dirty pages
+                if (differences.size() < SHOWN_DIFFERENCES) {
+                    differences.add(describe(step, each));
+                } else {
+                    suppressed++;
+                }
+            }
+        }
+
+        private void note(int index, int probe, Landing landing) {
+            boolean known = probe < last.size();
+            if (known && last.get(probe).equals(landing)) {
+                return;
+            }
+            if (known) {
+                last.set(probe, landing);
+            } else {
+                last.add(landing);
+            }
+            if (landing.places().size() <= 1) { // landing in two places is a difference, not a place
+                changes.add(new ProbeTable.Change(trace, index, probe, landing));
+            }
+        }
+
+        private String describe(ReplayStep step, ReplayStep.Difference difference) {
+            String probe = difference.probe() == ReplayStep.Difference.ALL_PROBES
+                    ? ""
+                    : ", clock at " + Pages.hex(Probes.gpa(difference.probe()));
+            return trace + " after operation " + step.operation().index() + probe + ": " + difference;
+        }
+    }
+
+    private int replay(List<MemslotTrace> traces, ProbeTable table) throws IOException {
+        List<ReplayResult> results = new ArrayList<>();
+        List<Witness> witnesses = new ArrayList<>();
+        int operations = traces.stream().mapToInt(trace -> trace.operations().size()).sum();
+        try (Progress progress = new Progress(console, operations)) {
+            for (MemslotTrace trace : traces) { // bounded by the arguments
+                Witness witness = new Witness(progress, trace.name());
+                witnesses.add(witness);
+                results.add(table == null ? Replay.observe(trace, witness) : Replay.compare(trace, table, witness));
+                progress.finished(trace.name());
+            }
+        } catch (RuleViolation broken) {
+            console.err().println(traces.get(results.size()).name() + ": " + broken.getMessage());
+            return Console.FOUND;
+        }
+        report(results, witnesses, table != null);
+        return results.stream().allMatch(result -> result.differ() == 0) ? 0 : Console.FOUND;
+    }
+
+    private void report(List<ReplayResult> results, List<Witness> witnesses, boolean compared) throws IOException {
+        if (!compared) {
+            List<ProbeTable.Change> changes = new ArrayList<>();
+            witnesses.forEach(witness -> changes.addAll(witness.changes));
+            TraceWriter.write(changes, console.out());
+            console.out().println();
+        }
+        for (Witness witness : witnesses) { // bounded by the arguments
+            witness.differences.forEach(console.out()::println);
+            if (witness.suppressed > 0) {
+                console.out().println(witness.trace + ": and " + witness.suppressed + " more differences");
+            }
+        }
+        ReplayResult sum = results.stream().reduce(ReplayResult.none("total"), ReplayResult::plus);
+        new ResultTable(results, sum, console.ansi()).print(console.out());
+        console.out().println("replay: " + results.size() + " traces, " + sum.operations() + " operations, "
+                + sum.probes() + " probes, " + sum.agree() + " agree, " + sum.differ() + " differ"
+                + (compared ? "" : " (nothing to compare with: see above where each landed)"));
+    }
+}
