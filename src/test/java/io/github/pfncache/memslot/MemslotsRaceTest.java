@@ -47,7 +47,7 @@ final class MemslotsRaceTest {
     @Test
     void nobodyInASectionHoldsASlotWhoseDeleteHasReturned() throws Exception {
         Memslots memslots = new Memslots();
-        int rounds = 4000;
+        int rounds = 2000;
         AtomicIntegerArray gone = new AtomicIntegerArray(rounds);
         List<Future<Integer>> readers = new ArrayList<>();
         for (int r = 0; r < 3; r++) {
@@ -176,7 +176,7 @@ final class MemslotsRaceTest {
      */
     @Test
     void aWriteThatFindsItsBitSetIsNotLostToTheHarvestThatClearsIt() throws Exception {
-        int rounds = 40_000;
+        int rounds = 20_000;
         DirtyBitmap bitmap = new DirtyBitmap(64);
         int[] memory = new int[4 * FAR];
         Future<?> writer = threads.submit(() -> {
@@ -222,7 +222,7 @@ final class MemslotsRaceTest {
     void bitsOfOneWordMarkedAtOnceAreAllKept() throws Exception {
         DirtyBitmap bitmap = new DirtyBitmap(64);
         long harvested = 0;
-        int rounds = 20_000;
+        int rounds = 2_000;
         List<Future<?>> writers = new ArrayList<>();
         AtomicIntegerArray counts = new AtomicIntegerArray(64);
         for (int w = 0; w < 2; w++) {
@@ -231,7 +231,7 @@ final class MemslotsRaceTest {
                 for (int i = 0; i < rounds; i++) {
                     bitmap.mark(page);
                     while (counts.get(page) <= i && !over.get()) { // until this very mark was harvested
-                        Thread.onSpinWait();
+                        Thread.yield();
                     }
                 }
             }));
