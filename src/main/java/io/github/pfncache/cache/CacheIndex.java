@@ -115,24 +115,28 @@ final class CacheIndex {
      * @return false iff a visit did
      */
     boolean walk(HvaRange range, Predicate<GfnPfnCache> visit) {
-        long first = range.start() >>> Pages.PAGE_SHIFT;
-        long last = (range.end() >>> Pages.PAGE_SHIFT) - 1;
         lock.lock();
         try {
-            if ((last >>> LEAF_SHIFT) - (first >>> LEAF_SHIFT) >= leaves.size()) {
-                return walkEveryLeaf(first, last, visit);
-            }
-            // Bounded by the number of leaves, and by the size of the range.
-            for (long key = first >>> LEAF_SHIFT; key <= last >>> LEAF_SHIFT; key++) {
-                Leaf leaf = leaves.get(key);
-                if (leaf != null && !walkLeaf(leaf, key, first, last, visit)) {
-                    return false;
-                }
-            }
-            return true;
+            return walkLocked(range, visit);
         } finally {
             lock.unlock();
         }
+    }
+
+    private boolean walkLocked(HvaRange range, Predicate<GfnPfnCache> visit) {
+        long first = range.start() >>> Pages.PAGE_SHIFT;
+        long last = (range.end() >>> Pages.PAGE_SHIFT) - 1;
+        if ((last >>> LEAF_SHIFT) - (first >>> LEAF_SHIFT) >= leaves.size()) {
+            return walkEveryLeaf(first, last, visit);
+        }
+        // Bounded by the number of leaves, and by the size of the range.
+        for (long key = first >>> LEAF_SHIFT; key <= last >>> LEAF_SHIFT; key++) {
+            Leaf leaf = leaves.get(key);
+            if (leaf != null && !walkLeaf(leaf, key, first, last, visit)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private boolean walkEveryLeaf(long first, long last, Predicate<GfnPfnCache> visit) {
@@ -157,14 +161,14 @@ final class CacheIndex {
         return true;
     }
 
-    /** Visits every listed cache, with the index locked. */
+    /** Visits every listed cache, with the index locked throughout: one that moves to or from a page is not missed. */
     void forEach(Consumer<GfnPfnCache> visit) {
-        walk(HvaRange.WHOLE, cache -> {
-            visit.accept(cache);
-            return true;
-        });
         lock.lock();
         try {
+            walkLocked(HvaRange.WHOLE, cache -> {
+                visit.accept(cache);
+                return true;
+            });
             for (Entry e = unbacked.heads[0]; e != null; e = e.next) { // bounded by the caches without a page
                 visit.accept(e.cache);
             }

@@ -90,6 +90,11 @@ final class Invalidations implements InvalidationGate {
         }
     }
 
+    @Override
+    public boolean isCurrentThreadInside() {
+        return count != 0 && locked(() -> isInside(Thread.currentThread()));
+    }
+
     /** How many invalidations are in progress. */
     int inProgress() {
         return count;
