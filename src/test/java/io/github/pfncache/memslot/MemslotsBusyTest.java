@@ -12,12 +12,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /** What a change does when somebody is in its way. */
 final class MemslotsBusyTest {
+
+    /** Not the common pool: on two processors it has one thread, and these tests need two at a time. */
+    private static final Executor NEW_THREAD = body -> new Thread(body, "another").start();
 
     private static final long HVA = 0x7f0000000000L;
 
@@ -86,7 +90,7 @@ final class MemslotsBusyTest {
             int token = memslots.enterRead();
             MemslotTable old = memslots.table();
             CompletableFuture<Change> change =
-                    CompletableFuture.supplyAsync(() -> memslots.move(1, old.byId(1).baseGfn() + 1 << 12));
+                    CompletableFuture.supplyAsync(() -> memslots.move(1, old.byId(1).baseGfn() + 1 << 12), NEW_THREAD);
             while (memslots.table() == old) { // ends with the change, or with the test's own timeout
                 Thread.onSpinWait();
             }
@@ -192,6 +196,6 @@ final class MemslotsBusyTest {
     }
 
     private static <T> T onAnotherThread(Supplier<T> body) {
-        return CompletableFuture.supplyAsync(body).orTimeout(60, TimeUnit.SECONDS).join();
+        return CompletableFuture.supplyAsync(body, NEW_THREAD).orTimeout(60, TimeUnit.SECONDS).join();
     }
 }
