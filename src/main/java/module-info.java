@@ -14,6 +14,7 @@ module io.github.pfncache {
     exports io.github.pfncache.memslot;
     exports io.github.pfncache.pvclock;
     exports io.github.pfncache.rules;
+    exports io.github.pfncache.stress;
     exports io.github.pfncache.trace;
     exports io.github.pfncache.vm;
 

@@ -1,0 +1,103 @@
+package io.github.pfncache.stress;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.List;
+import java.util.Random;
+
+/**
+ * Every schedule once, those with fewer preemptions first. Confined to one exploration.
+ *
+ * <p>A schedule that was run yields those that differ from it in one later decision. One with a further preemption waits
+ * until those with fewer are done.
+ */
+final class DepthFirst implements Chooser {
+
+    /** Schedules kept for later at most; of more than that a fair sample is kept. */
+    private static final int MAX_LATER = 200_000;
+
+    private final Deque<Deviations> now = new ArrayDeque<>();
+    private final List<Deviations> later = new ArrayList<>();
+    private final Random random;
+
+    /** Preemptions of the schedules being run; every schedule with fewer has been run or is left out for ever. */
+    private int preemptions;
+
+    /** How many were offered for later since the last change of {@link #preemptions}. */
+    private long offered;
+
+    /** Up to so many preemptions nothing was left out. */
+    private int leftOutBeyond = Integer.MAX_VALUE;
+
+    // Of the schedule that runs.
+    private Deviations origin;
+    private List<Deviations> prefix;
+    private int at;
+
+    DepthFirst(long seed) {
+        random = new Random(seed);
+        now.push(Deviations.NONE);
+    }
+
+    /** Takes up the next schedule; false if there are no more. */
+    boolean advance() {
+        if (now.isEmpty()) {
+            if (later.isEmpty()) {
+                return false;
+            }
+            Collections.shuffle(later, random); // if the budget ends among them, those run are a fair sample
+            now.addAll(later);
+            later.clear();
+            offered = 0;
+            preemptions++;
+        }
+        origin = now.pop();
+        prefix = origin.inOrder();
+        at = 0;
+        return true;
+    }
+
+    /** Every schedule with at most so many preemptions has been run, provided that the current one is over. */
+    int completed() {
+        return Math.min(leftOutBeyond, now.isEmpty() ? preemptions : preemptions - 1);
+    }
+
+    /** Whether nothing is left, and nothing was left out. */
+    boolean isComplete() {
+        return now.isEmpty() && later.isEmpty() && leftOutBeyond == Integer.MAX_VALUE;
+    }
+
+    @Override
+    public int choose(int decision, int[] candidates, int count, boolean preempts, boolean redundant) {
+        if (at < prefix.size()) {
+            if (prefix.get(at).decision() != decision) {
+                return candidates[0];
+            }
+            return Replay.require(prefix.get(at++), candidates, count);
+        }
+        for (int i = count - 1; i > 0 && !redundant; i--) { // bounded by Stage.MAX_THREADS
+            Deviations other = origin.with(decision, candidates[i], preempts);
+            if (preempts) {
+                keepForLater(other);
+            } else {
+                now.push(other);
+            }
+        }
+        return candidates[0];
+    }
+
+    private void keepForLater(Deviations other) {
+        offered++;
+        if (later.size() < MAX_LATER) {
+            later.add(other);
+            return;
+        }
+        leftOutBeyond = Math.min(leftOutBeyond, preemptions);
+        long place = (long) (random.nextDouble() * offered); // reservoir sampling: all have the same chance to stay
+        if (place < MAX_LATER) {
+            later.set((int) place, other);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+package io.github.pfncache.stress;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * A schedule, as its differences from the default one. The default lets a thread run until it waits or ends, and then
+ * takes the next one that can run. Decisions are numbered from 0; only moments at which more than one thread could run
+ * count. Immutable.
+ *
+ * @param parent the same without the last difference; null in {@link #NONE}
+ * @param decision number of the decision that differs
+ * @param thread number of the thread that runs instead
+ * @param preemptions how many of the differences take the right to run from a thread that could go on
+ */
+record Deviations(Deviations parent, int decision, int thread, int preemptions) {
+
+    static final Deviations NONE = new Deviations(null, -1, -1, 0);
+
+    private static final String DEFAULT = "-";
+
+    Deviations with(int at, int other, boolean preemption) {
+        return new Deviations(this, at, other, preemptions + (preemption ? 1 : 0));
+    }
+
+    /** The differences, first to last. */
+    List<Deviations> inOrder() {
+        List<Deviations> all = new ArrayList<>();
+        for (Deviations d = this; d.parent != null; d = d.parent) { // bounded by the number of differences
+            all.add(0, d);
+        }
+        return all;
+    }
+
+    /** Reads what {@link #toString} wrote. */
+    static Deviations parse(String schedule) {
+        Deviations all = NONE;
+        if (schedule.strip().equals(DEFAULT)) {
+            return all;
+        }
+        for (String part : schedule.strip().split(",")) { // bounded by the text
+            String[] pair = part.split(":");
+            try {
+                int at = Integer.parseInt(pair[0].strip());
+                if (pair.length != 2 || at <= all.decision) {
+                    throw new IllegalArgumentException("schedule \"" + schedule + "\" at " + Arrays.toString(pair));
+                }
+                all = all.with(at, Integer.parseInt(pair[1].strip()), false);
+            } catch (NumberFormatException e) {
+                throw new IllegalArgumentException("schedule \"" + schedule + "\" is not decision:thread,...", e);
+            }
+        }
+        return all;
+    }
+
+    /** For example {@code 17:1,30:0}: at decision 17 thread 1 runs, at decision 30 thread 0, by default otherwise. */
+    @Override
+    public String toString() {
+        return parent == null
+                ? DEFAULT
+                : inOrder().stream().map(d -> d.decision + ":" + d.thread).collect(Collectors.joining(","));
+    }
+}

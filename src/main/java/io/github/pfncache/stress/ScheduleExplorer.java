@@ -1,0 +1,179 @@
+package io.github.pfncache.stress;
+
+import io.github.pfncache.rules.Rules;
+import java.util.List;
+
+/**
+ * Runs a {@link Scenario} under many schedules and finds one that goes wrong. Threads run one at a time and switch at the
+ * points of {@link io.github.pfncache.rules.Interleaving} only: at the library's locks, in page faults, where pages are
+ * resolved, mapped and unmapped. A schedule is deterministic, so a failing one can be run again.
+ *
+ * <p>First every schedule is run, those with fewer preemptions before those with more, up to a budget: a race that two
+ * or three switches reach is found with certainty. Then come random ones, from a seed.
+ *
+ * <p>What goes wrong is a deadlock, a livelock (the bound of steps exceeded), or anything thrown by a thread or the
+ * check, above all a {@link io.github.pfncache.rules.RuleViolation}. Waits with a deadline expire only when nobody else
+ * can run. Memory is sequentially consistent; faults of memory order are not found here.
+ *
+ * <p>With {@code -Dexplore.schedule=...} {@link #explore} runs that schedule only. Needs {@linkplain Rules#ENABLED
+ * rules}. One thread uses an explorer; it starts threads of its own during a call, and none stays behind.
+ */
+public final class ScheduleExplorer {
+
+    /** Name of the system property that makes {@link #explore} run one schedule only. */
+    public static final String SCHEDULE_PROPERTY = "explore.schedule";
+
+    private static final int DEFAULT_BUDGET = 2_000;
+    private static final int DEFAULT_STEPS = 20_000;
+
+    private final Scenario scenario;
+    private int budget = DEFAULT_BUDGET;
+    private int randomBudget;
+    private long seed = 1;
+    private int maxSteps = DEFAULT_STEPS;
+    private int maxPreemptions = Integer.MAX_VALUE;
+
+    // Of the exploration in progress.
+    private Workers workers;
+    private long schedules;
+    private int longest;
+
+    /**
+     * An explorer with a budget of 2,000 schedules and no random ones.
+     *
+     * @param scenario what to run
+     * @throws IllegalStateException if rules are not checked in this process: no lock would report
+     */
+    public ScheduleExplorer(Scenario scenario) {
+        if (!Rules.ENABLED) {
+            throw new IllegalStateException("exploring schedules needs -ea or -Dpfncache.rules=true");
+        }
+        this.scenario = scenario;
+    }
+
+    /**
+     * Bounds the systematic part.
+     *
+     * @param preemptionBound most preemptions in one schedule
+     * @param scheduleBudget most schedules
+     * @return this explorer
+     */
+    public ScheduleExplorer exhaustive(int preemptionBound, int scheduleBudget) {
+        maxPreemptions = preemptionBound;
+        budget = scheduleBudget;
+        return this;
+    }
+
+    /**
+     * Adds random schedules behind the systematic ones.
+     *
+     * @param scheduleBudget how many
+     * @param randomSeed makes them the same each time
+     * @return this explorer
+     */
+    public ScheduleExplorer random(int scheduleBudget, long randomSeed) {
+        randomBudget = scheduleBudget;
+        seed = randomSeed;
+        return this;
+    }
+
+    /**
+     * Sets the number of steps after which a schedule counts as a livelock; 20,000 by default.
+     *
+     * @param steps at least 1
+     * @return this explorer
+     */
+    public ScheduleExplorer maxSteps(int steps) {
+        maxSteps = steps;
+        return this;
+    }
+
+    /**
+     * Runs schedules until one fails or the budgets are used up.
+     *
+     * @return what came of it
+     * @throws IllegalStateException if the scenario is not deterministic
+     */
+    public Exploration explore() {
+        String given = System.getProperty(SCHEDULE_PROPERTY);
+        return given != null ? replay(given) : withWorkers(this::exploreAll);
+    }
+
+    /**
+     * Runs one schedule.
+     *
+     * @param schedule as in {@link ScheduleFailure#schedule}
+     * @return what came of it
+     * @throws IllegalArgumentException if it is not a schedule
+     * @throws IllegalStateException if it is not one of this scenario
+     */
+    public Exploration replay(String schedule) {
+        Deviations deviations = Deviations.parse(schedule);
+        return withWorkers(() -> new Exploration(1, -1, false, run(new Replay(deviations))));
+    }
+
+    private interface Part {
+        Exploration run();
+    }
+
+    private Exploration withWorkers(Part part) {
+        schedules = 0;
+        longest = 0;
+        workers = new Workers();
+        try {
+            return part.run();
+        } finally {
+            workers.close();
+        }
+    }
+
+    private Exploration exploreAll() {
+        DepthFirst systematic = new DepthFirst(seed);
+        while (schedules < budget && systematic.completed() < maxPreemptions && systematic.advance()) {
+            ScheduleFailure failure = run(systematic);
+            if (failure != null) {
+                return new Exploration(schedules, systematic.completed(), false, failure);
+            }
+        }
+        boolean complete = systematic.isComplete();
+        for (int i = 0; i < randomBudget && !complete; i++) {
+            ScheduleFailure failure = run(new RandomPriorities(seed + i, longest));
+            if (failure != null) {
+                return new Exploration(schedules, systematic.completed(), false, failure);
+            }
+        }
+        return new Exploration(schedules, systematic.completed(), complete, null);
+    }
+
+    /** Runs one schedule; null if it went well. */
+    private ScheduleFailure run(Chooser chooser) {
+        schedules++;
+        Stage stage = new Stage();
+        try {
+            scenario.prepare(stage);
+        } catch (Exception | AssertionError e) {
+            return new ScheduleFailure(ScheduleFailure.Kind.VIOLATION, e, Deviations.NONE.toString(), "while preparing\n");
+        }
+        ScheduleRun run = new ScheduleRun(stage.names().size(), maxSteps, chooser, workers);
+        stage.attach(run);
+        workers.perform(run, stage.bodies());
+        longest = Math.max(longest, run.decisions());
+        if (run.failure() != null) {
+            if (run.cause() instanceof Replay.Misfit misfit) {
+                throw misfit;
+            }
+            return failure(run, run.failure(), run.cause(), stage.names());
+        }
+        try {
+            stage.check();
+            return null;
+        } catch (Exception | AssertionError e) {
+            return failure(run, ScheduleFailure.Kind.VIOLATION, e, stage.names());
+        }
+    }
+
+    private static ScheduleFailure failure(
+            ScheduleRun run, ScheduleFailure.Kind kind, Throwable cause, List<String> names) {
+        return new ScheduleFailure(kind, cause, run.taken().toString(), Listing.of(run.trace(), names));
+    }
+}

@@ -1,0 +1,221 @@
+package io.github.pfncache.interleaving;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.PageFaultHandler;
+import io.github.pfncache.host.Protection;
+import io.github.pfncache.stress.Stage;
+
+/** Refresh, activation and deactivation against what the host does to the page, and against each other. */
+public final class RefreshScenarios {
+
+    private RefreshScenarios() {}
+
+    /** The page moves while it is read. */
+    public static void accessAgainstMigration(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
+        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isEqualTo(1));
+        stage.afterwards(() -> {
+            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(1);
+            guest.atRest();
+        });
+    }
+
+    /** The page moves while the cache is first pointed at it. */
+    public static void activationAgainstMigration(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.vm.newCache(8);
+        stage.thread("activate", () -> {
+            assertThat(cache.activate(Guest.GPA)).as("activation").isEqualTo(Outcome.OK);
+            assertThat(Guest.read(cache)).as("value read").isEqualTo(1);
+        });
+        stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
+        stage.afterwards(() -> {
+            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(1);
+            guest.atRest();
+        });
+    }
+
+    /** The page goes for good. */
+    public static void accessAgainstUnmap(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        boolean[] unmapped = new boolean[1];
+        stage.thread("unmap", () -> {
+            guest.host.unmap(Guest.HVA, 1);
+            unmapped[0] = true;
+        });
+        stage.thread("access", () -> {
+            boolean before = unmapped[0];
+            assertThat(Guest.read(cache)).as("value read").isIn(before ? null : 1L, null);
+        });
+        stage.afterwards(() -> {
+            assertThat(cache.refresh()).as("refresh at rest").isEqualTo(Outcome.FAULT);
+            guest.atRest();
+        });
+    }
+
+    /** Another page takes its place. */
+    public static void accessAgainstReplacement(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        boolean[] replaced = new boolean[1];
+        stage.thread("replace", () -> {
+            guest.host.mapAnonymous(Guest.HVA, 1, Protection.READ_WRITE);
+            replaced[0] = true;
+        });
+        stage.thread("access", () -> {
+            boolean before = replaced[0];
+            assertThat(Guest.read(cache)).as("value read").isIn(before ? 0L : 1L, 0L);
+        });
+        stage.afterwards(() -> {
+            assertThat(Guest.read(cache)).as("value at rest").isZero();
+            guest.atRest();
+        });
+    }
+
+    /** Two users find the cache invalid at once, and the page moves again. */
+    public static void refreshAgainstRefresh(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        guest.host.migrate(Guest.HVA);
+        for (String name : new String[] {"first", "second"}) {
+            stage.thread(name, () -> assertThat(Guest.read(cache)).as("value read").isEqualTo(1));
+        }
+        stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
+        stage.afterwards(guest::atRest);
+    }
+
+    /** A user reads while the cache is pointed at another page. */
+    public static void accessAgainstRepoint(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        stage.thread("re-point", () -> assertThat(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
+        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, 2L));
+        stage.afterwards(() -> {
+            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(2);
+            guest.atRest();
+        });
+    }
+
+    /** Two threads point the cache at two pages. */
+    public static void repointAgainstRepoint(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        stage.thread("to page 1", () -> assertThat(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
+        stage.thread("to page 2", () -> assertThat(cache.activate(Guest.gpa(2))).isEqualTo(Outcome.OK));
+        stage.afterwards(() -> {
+            guest.atRest();
+            assertThat(Guest.read(cache)).as("value at rest").isIn(2L, 3L);
+        });
+    }
+
+    /** The cache goes out of use while it is refreshed. */
+    public static void deactivationAgainstRefresh(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        guest.host.migrate(Guest.HVA);
+        stage.thread("refresh", () -> assertThat(cache.refresh()).isIn(Outcome.OK, Outcome.INACTIVE));
+        stage.thread("deactivate", () -> assertThat(cache.deactivate()).isEqualTo(Outcome.OK));
+        stage.afterwards(() -> {
+            assertThat(cache.state().active()).as("active at rest").isFalse();
+            assertThat(guest.vm.caches().activeCaches()).as("listed at rest").isEmpty();
+            guest.atRest();
+        });
+    }
+
+    /** The cache goes out of use while its page moves, and somebody still tries to read. */
+    public static void deactivationAgainstMigrationAndAccess(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        stage.thread("deactivate", () -> assertThat(cache.deactivate()).isEqualTo(Outcome.OK));
+        stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
+        stage.thread("access", () -> {
+            try (GuestAccess access = cache.tryAccess()) {
+                if (access.isUsable()) {
+                    assertThat(access.getLong(0)).as("value read").isEqualTo(1);
+                }
+            }
+        });
+        stage.afterwards(guest::atRest);
+    }
+
+    /** Whoever sees an active cache finds it listed. */
+    public static void activationAgainstLookingAtTheList(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.vm.newCache(8);
+        stage.thread("activate", () -> assertThat(cache.activate(Guest.GPA)).isEqualTo(Outcome.OK));
+        stage.thread("look", () -> {
+            boolean active = cache.state().active();
+            boolean listed = guest.vm.caches().activeCaches().contains(cache);
+            assertThat(listed || !active).as("an active cache is listed").isTrue();
+        });
+        stage.afterwards(guest::atRest);
+    }
+
+    /** A reader is inside while the cache is activated again. */
+    public static void activationAgainstReader(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        cache.deactivate();
+        stage.thread("reader", () -> {
+            try (GuestAccess guard = cache.readLock()) {
+                boolean usable = guard.check();
+                stage.reached("inside");
+                assertThat(guard.check()).as("the answer holds").isEqualTo(usable);
+            }
+        });
+        stage.thread("activate", () -> assertThat(cache.activate(Guest.GPA)).isEqualTo(Outcome.OK));
+        stage.afterwards(guest::atRest);
+    }
+
+    /** Two caches of one page, at different offsets, agree on where it is. */
+    public static void twoCachesOfOnePage(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache one = guest.cacheOf(0);
+        GfnPfnCache other = guest.vm.newCache(16);
+        assertThat(other.activate(Guest.GPA)).isEqualTo(Outcome.OK);
+        stage.thread("write", () -> assertThat(Guest.write(one, 7)).as("written").isTrue());
+        stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
+        stage.thread("read", () -> assertThat(Guest.read(other)).as("value read").isIn(1L, 7L));
+        stage.afterwards(() -> {
+            assertThat(Guest.read(one)).as("value of one").isEqualTo(7);
+            assertThat(Guest.read(other)).as("value of the other").isEqualTo(7);
+            guest.atRest();
+        });
+    }
+
+    /** The handler of the page's own fault takes the page away again, and another thread faults too. */
+    public static void faultHandlerChangesMemory(Stage stage) {
+        Guest guest = Guest.touched();
+        guest.host.discard(Guest.HVA, 1);
+        int[] calls = new int[1];
+        guest.host.registerFaultHandler(
+                HvaRange.pageOf(Guest.HVA),
+                fault -> {
+                    fault.page().putLong(0, 1);
+                    if (calls[0]++ == 0) {
+                        assertThat(guest.host.discard(Guest.HVA, 1)).isEqualTo(HostResult.OK);
+                        assertThat(guest.host.migrate(Guest.hva(1))).isTrue();
+                    }
+                    return PageFaultHandler.Decision.RESOLVE;
+                },
+                true,
+                false);
+        GfnPfnCache cache = guest.vm.newCache(8);
+        GfnPfnCache neighbour = guest.cacheOf(1);
+        stage.thread("activate", () -> {
+            assertThat(cache.activate(Guest.GPA)).as("activation").isEqualTo(Outcome.OK);
+            assertThat(Guest.read(cache)).as("value read").isEqualTo(1);
+        });
+        stage.thread("neighbour", () -> assertThat(Guest.read(neighbour)).as("neighbour").isEqualTo(2));
+        stage.afterwards(guest::atRest);
+    }
+}

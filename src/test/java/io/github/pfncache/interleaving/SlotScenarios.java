@@ -1,0 +1,180 @@
+package io.github.pfncache.interleaving;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots.Change;
+import io.github.pfncache.stress.Stage;
+import java.util.Arrays;
+import java.util.stream.LongStream;
+
+/** Changes of the memory map, and the dirty log, against those who use guest memory. */
+public final class SlotScenarios {
+
+    private static final byte[] SEVEN = {7, 0, 0, 0, 0, 0, 0, 0};
+
+    private SlotScenarios() {}
+
+    /** Deletes the slot, and sees that nothing is written to its memory afterwards. */
+    private static void deleteThread(Stage stage, Guest guest) {
+        long[] seen = new long[1];
+        boolean[] deleted = new boolean[1];
+        stage.thread("delete", () -> {
+            deleted[0] = guest.vm.memslots().delete(Guest.SLOT) == Change.DONE;
+            seen[0] = guest.peek(0);
+        });
+        stage.afterwards(() -> {
+            assertThat(deleted[0]).as("deleted").isTrue();
+            assertThat(guest.peek(0)).as("memory of a deleted slot").isEqualTo(seen[0]);
+        });
+    }
+
+    /** A deleted slot is not written through a cache. */
+    public static void deleteAgainstCachedWrite(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        deleteThread(stage, guest);
+        stage.thread("write", () -> Guest.write(cache, 7));
+        stage.afterwards(() -> {
+            assertThat(Guest.read(cache)).as("value at rest").isNull();
+            guest.atRest();
+        });
+    }
+
+    /** A deleted slot is not written by those who translate afresh. */
+    public static void deleteAgainstUncachedWrite(Stage stage) {
+        Guest guest = Guest.touched();
+        deleteThread(stage, guest);
+        stage.thread("write", () -> guest.vm.guestMemory().write(Guest.GPA, SEVEN));
+        stage.afterwards(guest::atRest);
+    }
+
+    /** A deleted slot is not cached by an activation that was under way. */
+    public static void deleteAgainstActivation(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.vm.newCache(8);
+        deleteThread(stage, guest);
+        stage.thread("activate", () -> {
+            assertThat(cache.activate(Guest.GPA)).as("activation").isIn(Outcome.OK, Outcome.FAULT);
+            Guest.write(cache, 7);
+        });
+        stage.afterwards(guest::atRest);
+    }
+
+    /** The slot moves to another place in the guest. */
+    public static void moveAgainstAccess(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        boolean[] moved = new boolean[1];
+        stage.thread("move", () -> {
+            assertThat(guest.vm.memslots().move(Guest.SLOT, 0x90000)).isEqualTo(Change.DONE);
+            moved[0] = true;
+        });
+        stage.thread("access", () -> {
+            boolean before = moved[0];
+            assertThat(Guest.read(cache)).as("value read").isIn(before ? null : 1L, null);
+        });
+        stage.afterwards(() -> {
+            assertThat(cache.activate(0x90000)).as("activation at the new place").isEqualTo(Outcome.OK);
+            assertThat(Guest.read(cache)).as("value at the new place").isEqualTo(1);
+            guest.atRest();
+        });
+    }
+
+    /** Other memory takes the slot's place while the cache is refreshed, and the old page moves. */
+    public static void replacementAgainstRefresh(Stage stage) {
+        Guest guest = Guest.touched();
+        long other = Guest.HVA + 0x100000;
+        guest.host.mapAnonymous(other, 1, Protection.READ_WRITE);
+        guest.host.poke(other, SEVEN);
+        GfnPfnCache cache = guest.cacheOf(0);
+        guest.host.migrate(Guest.HVA);
+        stage.thread("replace", () -> {
+            assertThat(guest.vm.memslots().delete(Guest.SLOT)).isEqualTo(Change.DONE);
+            assertThat(guest.vm.memslots().set(Guest.SLOT, 0, Guest.GPA, 4096, other)).isEqualTo(Change.DONE);
+        });
+        stage.thread("refresh", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, 7L, null));
+        stage.afterwards(() -> {
+            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(7);
+            guest.atRest();
+        });
+    }
+
+    /** A harvest takes the mark or leaves it, and whoever reads after it sees what it does not report later. */
+    public static void harvestAgainstWrite(Stage stage) {
+        Guest guest = Guest.logging();
+        GfnPfnCache cache = guest.cacheOf(0);
+        long[] seen = new long[1];
+        stage.thread("harvest", () -> {
+            guest.harvest();
+            seen[0] = guest.peek(0);
+        });
+        stage.thread("write", () -> {
+            try (GuestAccess access = cache.access()) {
+                stage.reached("access open");
+                access.putLong(0, 7);
+                stage.reached("access written");
+            }
+        });
+        stage.afterwards(() -> {
+            boolean reported = LongStream.of(guest.harvest()).anyMatch(page -> page == 0);
+            assertThat(reported || seen[0] == 7).as("a page written is reported").isTrue();
+            guest.atRest();
+        });
+    }
+
+    /** The pages changed are the pages marked, also when the cache is pointed elsewhere in the middle. */
+    public static void repointAgainstLoggedWrite(Stage stage) {
+        Guest guest = Guest.logging();
+        GfnPfnCache cache = guest.cacheOf(0);
+        stage.thread("re-point", () -> assertThat(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
+        stage.thread("write", () -> assertThat(Guest.write(cache, 9)).as("written").isTrue());
+        stage.afterwards(() -> {
+            long[] changed = LongStream.range(0, Guest.PAGES).filter(p -> guest.peek((int) p) == 9).toArray();
+            assertThat(Arrays.toString(guest.harvest())).as("pages marked").isEqualTo(Arrays.toString(changed));
+            guest.atRest();
+        });
+    }
+
+    /** Logging goes on while somebody writes: what is written after that is marked. */
+    public static void loggingStartsAgainstWrite(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        boolean[] on = new boolean[1];
+        boolean[] writtenAfter = new boolean[1];
+        stage.thread("log", () -> {
+            assertThat(guest.vm.memslots().setFlags(Guest.SLOT, Memslot.FLAG_LOG_DIRTY_PAGES))
+                    .isEqualTo(Change.DONE);
+            on[0] = true;
+        });
+        stage.thread("write", () -> {
+            writtenAfter[0] = on[0];
+            assertThat(Guest.write(cache, 7)).as("written").isTrue();
+        });
+        stage.afterwards(() -> {
+            assertThat(guest.harvest().length).as("pages marked").isGreaterThanOrEqualTo(writtenAfter[0] ? 1 : 0);
+            guest.atRest();
+        });
+    }
+
+    /** Two changes of one slot exclude each other, whoever comes first. */
+    public static void changeAgainstChange(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        long before = guest.vm.memslots().generation();
+        stage.thread("move", () -> guest.vm.memslots().move(Guest.SLOT, 0x90000));
+        stage.thread("log", () -> guest.vm.memslots().setFlags(Guest.SLOT, Memslot.FLAG_LOG_DIRTY_PAGES));
+        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, null));
+        stage.afterwards(() -> {
+            Memslot slot = guest.vm.memslots().table().byId(Guest.SLOT);
+            assertThat(slot.baseGfn()).as("moved").isEqualTo(0x90);
+            assertThat(slot.logsDirtyPages()).as("logging").isTrue();
+            assertThat(guest.vm.memslots().generation()).as("generation").isEqualTo(before + 2);
+            guest.atRest();
+        });
+    }
+}
