@@ -11,8 +11,8 @@ import io.github.pfncache.vm.Vcpu;
 public interface ClockUpdateListener {
 
     /**
-     * A vCPU is about to enter the guest with an update requested, whether or not it registered a kvmclock. Called on the
-     * vCPU's thread with no lock held, after the kvmclock was written; {@link Kvmclock#timeFor} gives the value.
+     * A vCPU is about to enter the guest with an update requested, whether or not it registered a kvmclock. Called on
+     * the vCPU's thread with no lock held, after the kvmclock was written; {@link Kvmclock#timeFor} gives the value.
      *
      * @param vcpu the vCPU
      */

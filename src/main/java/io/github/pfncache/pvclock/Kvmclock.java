@@ -10,8 +10,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * The paravirtual clock of one VM: the guest registers an address by a register write, and finds there what turns its TSC
- * into time.
+ * The paravirtual clock of one VM: the guest registers an address by a register write, and finds there what turns its
+ * TSC into time.
  *
  * <pre>{@code
  * Kvmclock clock = Kvmclock.attach(vm, TscSource.of(vm.clock(), 2_400_000_000L));
@@ -21,16 +21,16 @@ import java.util.concurrent.atomic.AtomicReference;
  * <p><b>When the structure is written.</b> At an entry of its vCPU, if an update was requested; several requests before
  * one entry make one write. An update is requested for
  * <ul>
- * <li>all vCPUs by the first entry of any, by {@link #setClock}, and when vCPU 0's guest changes between the old and the
- *     new register;
- * <li>one vCPU by {@link #guestStopped}, {@link #requestUpdate} and the write of its register; the entry that serves such a
- *     write, like a first entry, requests all vCPUs once more {@link #DELAYED_UPDATE_NANOS} later.
+ * <li>all vCPUs by the first entry of any, by {@link #setClock}, and when vCPU 0's guest changes between the old and
+ *     the new register;
+ * <li>one vCPU by {@link #guestStopped}, {@link #requestUpdate} and the write of its register; the entry that serves
+ *     such a write, like a first entry, requests all vCPUs once more {@link #DELAYED_UPDATE_NANOS} later.
  * </ul>
  * A write that finds no memory is lost in silence. One that could not be made in the time allowed is made at the next
  * entry.
  *
- * <p><b>The time</b> is counted by the TSC alone, from a reference that {@link #setClock} moves, so that all vCPUs agree and
- * an update never takes time back.
+ * <p><b>The time</b> is counted by the TSC alone, from a reference that {@link #setClock} moves, so that all vCPUs
+ * agree and an update never takes time back.
  *
  * <p>Thread-safe. Kernel counterpart: {@code kvm_guest_time_update()}, {@code kvm_write_system_time()}, and
  * {@code KVM_SET_CLOCK}, {@code KVM_GET_CLOCK}, {@code KVM_KVMCLOCK_CTRL}.
@@ -157,8 +157,8 @@ public final class Kvmclock {
     }
 
     /**
-     * What a vCPU's clock structure would say now. The kvmclock itself, and whoever else shows a clock to the guest, writes
-     * this value.
+     * What a vCPU's clock structure would say now. The kvmclock itself, and whoever else shows a clock to the guest,
+     * writes this value.
      *
      * @param vcpu the vCPU
      * @return the value; {@link PvclockTimeInfo#FLAG_TSC_STABLE} unless vCPU 0's guest uses the old register
@@ -197,7 +197,8 @@ public final class Kvmclock {
         if (!clock.isActive()) {
             return Outcome.INACTIVE;
         }
-        clock.request(VcpuClock.Request.GUEST_STOPPED); // first: an update that is taken in between serves it or leaves it
+        // In this order: an entry in between serves both, or leaves both to the next.
+        clock.request(VcpuClock.Request.GUEST_STOPPED);
         clock.request(VcpuClock.Request.UPDATE);
         return Outcome.OK;
     }

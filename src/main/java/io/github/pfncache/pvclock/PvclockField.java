@@ -6,8 +6,8 @@ import io.github.pfncache.rules.Rules;
 import java.lang.invoke.VarHandle;
 
 /**
- * A clock structure's place in a window of guest memory: alone in a window of its own, or inside something larger. A place
- * that does not hold the whole structure cannot be made.
+ * A clock structure's place in a window of guest memory: alone in a window of its own, or inside something larger. A
+ * place that does not hold the whole structure cannot be made.
  *
  * <pre>{@code
  * static final PvclockField TIME = PvclockField.at(32, 64);    // the second half of 64 bytes
@@ -18,8 +18,8 @@ import java.lang.invoke.VarHandle;
  * }
  * }</pre>
  *
- * <p>Immutable. One writer at a time for one place: two do not exclude each other by the cache's lock, and lose versions.
- * Kernel counterpart: the {@code offset} argument of {@code kvm_setup_guest_pvclock()}.
+ * <p>Immutable. One writer at a time for one place: two do not exclude each other by the cache's lock, and lose
+ * versions. Kernel counterpart: the {@code offset} argument of {@code kvm_setup_guest_pvclock()}.
  */
 public final class PvclockField {
 
@@ -61,9 +61,9 @@ public final class PvclockField {
 
     /**
      * Writes a value by the version protocol: a guest that sees the same even version before and after its reading has
-     * read one whole value. All 32 bytes are overwritten, but a {@link PvclockTimeInfo#FLAG_GUEST_STOPPED} in guest memory
-     * stays set. The version goes on from whatever guest memory holds, since the guest owns it: an even one grows by 2, an
-     * odd one by 3.
+     * read one whole value. All 32 bytes are overwritten, but a {@link PvclockTimeInfo#FLAG_GUEST_STOPPED} in guest
+     * memory stays set. The version goes on from whatever guest memory holds, since the guest owns it: an even one
+     * grows by 2, an odd one by 3.
      *
      * @param access a usable access to a window of this length
      * @param time the value

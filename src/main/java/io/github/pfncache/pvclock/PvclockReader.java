@@ -80,9 +80,9 @@ public final class PvclockReader {
         for (int attempt = 0; attempt < attempts; attempt++) { // bounded by the reader's attempts
             version = words.get(PvclockTimeInfo.VERSION);
             if ((version & 1) == 0) {
-                VarHandle.loadLoadFence(); // the body is no older than this version; pairs with PvclockField's first fence
+                VarHandle.loadLoadFence(); // the body is no older than this version; pairs with PvclockField's first
                 PvclockTimeInfo time = body();
-                VarHandle.loadLoadFence(); // and no newer than the next; pairs with PvclockField's second fence
+                VarHandle.loadLoadFence(); // and no newer than the next; pairs with PvclockField's second
                 if (words.get(PvclockTimeInfo.VERSION) == version) {
                     return new Reading(Status.OK, version, time);
                 }

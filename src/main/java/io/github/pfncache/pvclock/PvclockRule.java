@@ -16,7 +16,7 @@ public enum PvclockRule implements Rule {
 
     /** [I12] Looked at when a vCPU's clock is updated. */
     I12_TIME_IS_MONOTONIC(
-            "an update never shows a time before what the guest computed from the one before it, unless the clock was set",
+            "an update never shows a time before what the last one lets the guest compute, unless the clock was set",
             "KVM's master clock"),
 
     /** [I12] Looked at after each write of a steal time structure. */

@@ -1,8 +1,8 @@
 package io.github.pfncache.pvclock;
 
 /**
- * The fixed-point factor that turns TSC ticks into nanoseconds, as the guest ABI wants it: shift the ticks, multiply by a
- * 32-bit fraction. {@code nanos = (ticks << shift) * multiplier >> 32}, or {@code >>} if the shift is negative.
+ * The fixed-point factor that turns TSC ticks into nanoseconds, as the guest ABI wants it: shift the ticks, multiply
+ * by a 32-bit fraction. {@code nanos = (ticks << shift) * multiplier >> 32}, or {@code >>} if the shift is negative.
  *
  * <p>All roundings are down. So the sum of two intervals' nanoseconds is never more than the nanoseconds of their sum,
  * and a clock that is re-based on its own reading never goes back.
@@ -88,8 +88,8 @@ public record PvclockScale(int multiplier, int shift) {
     }
 
     /**
-     * Ticks to nanoseconds. Of a shift that pushes bits out at the top, and of the product, the low 64 bits count, as in
-     * the guest's own arithmetic.
+     * Ticks to nanoseconds. Of a shift that pushes bits out at the top, and of the product, the low 64 bits count, as
+     * in the guest's own arithmetic.
      *
      * @param ticks unsigned 64-bit number of ticks
      * @return nanoseconds, rounded down

@@ -8,8 +8,8 @@ import io.github.pfncache.vm.Vm;
 import java.util.List;
 
 /**
- * Steal time: how long a vCPU would have run but did not, and whether it has just been preempted, where its guest can see
- * it. The guest registers an address by a register write; the structure is written at every run.
+ * Steal time: how long a vCPU would have run but did not, and whether it has just been preempted, where its guest can
+ * see it. The guest registers an address by a register write; the structure is written at every run.
  *
  * <pre>
  *  offset  0               8         12       16   17                64
@@ -19,8 +19,8 @@ import java.util.List;
  *          +---------------+---------+--------+----+-- ... -----------+
  * </pre>
  *
- * <p>Only steal, version and preempted are ever written. The address is a multiple of 64, so the structure never crosses a
- * page: the bits below are reserved, but for bit 0.
+ * <p>Only steal, version and preempted are ever written. The address is a multiple of 64, so the structure never
+ * crosses a page: the bits below are reserved, but for bit 0.
  *
  * <p>Thread-safe. Kernel counterpart: {@code record_steal_time()}, {@code kvm_steal_time_set_preempted()},
  * {@code struct kvm_steal_time}.
@@ -69,8 +69,8 @@ public final class StealTime {
     }
 
     /**
-     * Time was stolen from a vCPU: it was ready and did not run. The guest sees it, added to what its memory holds, from
-     * the next run that can write it. Never waits.
+     * Time was stolen from a vCPU: it was ready and did not run. The guest sees it, added to what its memory holds,
+     * from the next run that can write it. Never waits.
      *
      * @param vcpu the vCPU
      * @param nanos how long; not negative
@@ -84,11 +84,12 @@ public final class StealTime {
     }
 
     /**
-     * A vCPU is taken off its processor: tells the other vCPUs of its guest, so that they do not wait for it. Its next run
-     * clears the mark. Meant for interrupt-like context: never waits, and gives up instead ([rule L9]).
+     * A vCPU is taken off its processor: tells the other vCPUs of its guest, so that they do not wait for it. Its next
+     * run clears the mark. Meant for interrupt-like context: never waits, and gives up instead ([rule L9]).
      *
      * @param vcpu the vCPU, between two runs
-     * @return OK; INACTIVE if steal time is off or was never written; BUSY if the mark could not be made without waiting
+     * @return OK; INACTIVE if steal time is off or was never written; BUSY if the mark could not be made without
+     *     waiting
      * @throws IllegalArgumentException if the vCPU belongs to another VM
      */
     public Outcome preempted(Vcpu vcpu) {

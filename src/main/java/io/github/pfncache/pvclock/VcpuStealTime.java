@@ -13,9 +13,9 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * One vCPU's steal time.
  *
- * <p>Two caches, because there are two kinds of writer. The vCPU's run may fault pages in, and uses the half-cached way.
- * The scheduler, which marks the vCPU preempted, may not wait for anything: it uses a mapping of that one byte, which the
- * run has made ready, and gives up if it has gone.
+ * <p>Two caches, because there are two kinds of writer. The vCPU's run may fault pages in, and uses the half-cached
+ * way. The scheduler, which marks the vCPU preempted, may not wait for anything: it uses a mapping of that one byte,
+ * which the run has made ready, and gives up if it has gone.
  *
  * <p>Kernel counterpart: {@code vcpu->arch.st}.
  */
@@ -104,7 +104,7 @@ final class VcpuStealTime {
         PvclockRule.I12_STEAL_VERSION_EVEN.check(odd + 1 - before == 2 + (before & 1), before);
     }
 
-    /** Maps the preempted byte, on the page that was written a moment ago. Failing is allowed: then nothing is marked. */
+    /** Maps the preempted byte, on the page that was written a moment ago. If that fails, nothing will be marked. */
     private void makeReady() {
         if (!preemptedByte.check()) {
             preemptedByte.activate((register & ~StealTime.ENABLE) + PREEMPTED);

@@ -7,8 +7,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * When the guest's clock read zero, as real time. Written once for each write of its register, at any address, also over
- * the end of a page; where there is no memory, nothing is written, and nobody is told.
+ * When the guest's clock read zero, as real time. Written once for each write of its register, at any address, also
+ * over the end of a page; where there is no memory, nothing is written, and nobody is told.
  *
  * <pre>
  *  offset  0         4         8         12

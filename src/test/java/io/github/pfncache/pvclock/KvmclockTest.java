@@ -9,7 +9,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.vm.Vcpu;
@@ -410,6 +412,33 @@ final class KvmclockTest {
             world.run(0);
             assertThat(world.dirty()).isEmpty();
             world.host.protect(HVA + 0x2000, 1, Protection.READ_WRITE);
+        }
+
+        /** On a thread that is inside an invalidation of the page nothing can be written, but nothing is lost either. */
+        @Test
+        void aWriteThatHadToBePutOffIsMadeAtTheNextEntry() {
+            world.settle(0, GPA + 0x100);
+            world.poke(GPA + 0x100 + PvclockTimeInfo.FLAGS, (byte) 0);
+            int before = world.version(GPA + 0x100);
+            List<Integer> during = new ArrayList<>();
+            world.host.registerNotifier(new MmuNotifier() {
+                @Override
+                public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                    world.clock.guestStopped(world.vm.vcpu(0));
+                    world.run(0);
+                    during.add(world.version(GPA + 0x100));
+                    return true;
+                }
+
+                @Override
+                public void invalidateRangeEnd(HvaRange range) {}
+            });
+            world.host.protect(HVA, 1, Protection.READ_WRITE);
+            world.host.migrate(HVA);
+            assertThat(during).isNotEmpty().containsOnly(before);
+            world.run(0);
+            assertThat(world.version(GPA + 0x100)).isEqualTo(before + 2);
+            assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE | STOPPED);
         }
 
         @Test

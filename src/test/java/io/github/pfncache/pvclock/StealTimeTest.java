@@ -112,7 +112,9 @@ final class StealTimeTest {
         @Test
         void versionsGrowBy2OrFromOddOnesBy3() {
             register(AT | 1);
-            int[][] cases = {{0, 2}, {1, 4}, {2, 4}, {3, 6}, {-2, 0}, {-1, 2}, {Integer.MAX_VALUE, Integer.MIN_VALUE + 2}};
+            int[][] cases = {
+                {0, 2}, {1, 4}, {2, 4}, {3, 6}, {-2, 0}, {-1, 2}, {Integer.MAX_VALUE, Integer.MIN_VALUE + 2}
+            };
             for (int[] c : cases) {
                 world.pokeInt(AT + 8, c[0]);
                 world.run(0);
