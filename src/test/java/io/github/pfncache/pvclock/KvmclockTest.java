@@ -414,7 +414,9 @@ final class KvmclockTest {
             world.host.protect(HVA + 0x2000, 1, Protection.READ_WRITE);
         }
 
-        /** On a thread that is inside an invalidation of the page nothing can be written, but nothing is lost either. */
+        /**
+         * On a thread that is inside an invalidation of the page nothing can be written, but nothing is lost either.
+         */
         @Test
         void aWriteThatHadToBePutOffIsMadeAtTheNextEntry() {
             world.settle(0, GPA + 0x100);
