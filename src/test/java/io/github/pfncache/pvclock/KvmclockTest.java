@@ -9,10 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
-import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.host.MmuNotifier;
-import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
@@ -25,7 +22,6 @@ import org.junit.jupiter.api.Test;
 /** What real KVM was seen to do with a kvmclock, rule by rule. */
 final class KvmclockTest {
 
-    private static final int STOPPED = PvclockTimeInfo.FLAG_GUEST_STOPPED;
     private static final int STABLE = PvclockTimeInfo.FLAG_TSC_STABLE;
     private static final int POISON = 0xaaaaaaaa;
 
@@ -315,141 +311,6 @@ final class KvmclockTest {
             assertThatIllegalArgumentException().isThrownBy(() -> world.clock.requestUpdate(foreign));
             assertThatIllegalArgumentException().isThrownBy(() -> world.clock.timeFor(foreign));
             assertThatIllegalArgumentException().isThrownBy(() -> world.clock.guestStopped(foreign));
-        }
-    }
-
-    @Nested
-    class GuestStopped {
-
-        @Test
-        void isShownAndRetainedUntilTheGuestClearsIt() {
-            world.fill((byte) 0);
-            world.settle(0, GPA + 0x100);
-            assertThat(world.clock.guestStopped(world.vm.vcpu(0))).isEqualTo(Outcome.OK);
-            world.run(0);
-            assertThat(world.flags(GPA + 0x100)).isEqualTo(STOPPED | STABLE);
-            world.clock.setClock(1);
-            world.run(0);
-            assertThat(world.flags(GPA + 0x100)).isEqualTo(STOPPED | STABLE);
-            world.poke(GPA + 0x100 + PvclockTimeInfo.FLAGS, (byte) STABLE);
-            world.clock.setClock(2);
-            world.run(0);
-            assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE);
-        }
-
-        @Test
-        void isForThatVcpuOnly() {
-            world.fill((byte) 0);
-            world.settle(0, GPA + 0x100);
-            world.settle(1, GPA + 0x200);
-            world.clock.guestStopped(world.vm.vcpu(1));
-            world.clock.setClock(1);
-            world.run(0);
-            world.run(1);
-            assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE);
-            assertThat(world.flags(GPA + 0x200)).isEqualTo(STABLE | STOPPED);
-        }
-
-        @Test
-        void isRefusedWhileTheClockIsOff() {
-            assertThat(world.clock.guestStopped(world.vm.vcpu(0))).isEqualTo(Outcome.INACTIVE);
-            world.fill((byte) 0);
-            world.settle(0, GPA + 0x100);
-            assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE);
-        }
-
-        @Test
-        void isConsumedByALostWrite() {
-            world.fill((byte) 0);
-            world.settle(0, GPA + 0x100);
-            world.deleteSlot();
-            world.clock.guestStopped(world.vm.vcpu(0));
-            world.run(0);
-            world.slot(0);
-            world.clock.setClock(1);
-            world.run(0);
-            assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE);
-        }
-
-        @Test
-        void isKeptWhileTheClockIsOffAtTheEntry() {
-            world.fill((byte) 0);
-            world.settle(0, GPA + 0x100);
-            world.clock.guestStopped(world.vm.vcpu(0));
-            world.vm.vcpu(0).writeMsr(MSR_SYSTEM_TIME, 0);
-            world.run(0);
-            assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE);
-            world.guestWrites(0, MSR_SYSTEM_TIME, GPA + 0x101);
-            assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE | STOPPED);
-        }
-    }
-
-    @Nested
-    class Memory {
-
-        @Test
-        void aLostWriteIsNotMadeUpFor() {
-            world.settle(0, GPA + 0x100);
-            int before = world.version(GPA + 0x100);
-            world.host.protect(HVA, 1, Protection.READ);
-            world.clock.setClock(1);
-            world.run(0);
-            world.host.protect(HVA, 1, Protection.READ_WRITE);
-            world.run(0);
-            assertThat(world.version(GPA + 0x100)).isEqualTo(before);
-            world.clock.setClock(2);
-            world.run(0);
-            assertThat(world.version(GPA + 0x100)).isEqualTo(before + 2);
-        }
-
-        @Test
-        void marksThePageDirtyIffTheWriteLanded() {
-            world.logged();
-            world.settle(0, GPA + 0x2100);
-            assertThat(world.dirty()).containsExactly(2L);
-            world.host.protect(HVA + 0x2000, 1, Protection.NONE);
-            world.clock.setClock(1);
-            world.run(0);
-            assertThat(world.dirty()).isEmpty();
-            world.host.protect(HVA + 0x2000, 1, Protection.READ_WRITE);
-        }
-
-        /**
-         * On a thread that is inside an invalidation of the page nothing can be written, but nothing is lost either.
-         */
-        @Test
-        void aWriteThatHadToBePutOffIsMadeAtTheNextEntry() {
-            world.settle(0, GPA + 0x100);
-            world.poke(GPA + 0x100 + PvclockTimeInfo.FLAGS, (byte) 0);
-            int before = world.version(GPA + 0x100);
-            List<Integer> during = new ArrayList<>();
-            world.host.registerNotifier(new MmuNotifier() {
-                @Override
-                public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
-                    world.clock.guestStopped(world.vm.vcpu(0));
-                    world.run(0);
-                    during.add(world.version(GPA + 0x100));
-                    return true;
-                }
-
-                @Override
-                public void invalidateRangeEnd(HvaRange range) {}
-            });
-            world.host.protect(HVA, 1, Protection.READ_WRITE);
-            world.host.migrate(HVA);
-            assertThat(during).isNotEmpty().containsOnly(before);
-            world.run(0);
-            assertThat(world.version(GPA + 0x100)).isEqualTo(before + 2);
-            assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE | STOPPED);
-        }
-
-        @Test
-        void freshPagesStartAtVersionZero() {
-            world.settle(0, GPA + 0x100);
-            world.host.discard(HVA, 1);
-            world.clock.setClock(1);
-            world.run(0);
-            assertThat(world.version(GPA + 0x100)).isEqualTo(2);
         }
     }
 }
