@@ -17,14 +17,17 @@ public record MemslotTrace(String name, List<String> description, List<SlotOpera
     /** Longest trace, in calls. */
     public static final int MAX_OPERATIONS = 100_000;
 
-    /** Most blocks of host memory that a trace names: so many of the greatest length fit into a host's user addresses. */
+    /**
+     * Most blocks of host memory that a trace names: so many of the greatest length fit into a host's user addresses.
+     */
     public static final int MAX_BLOCKS = 127;
 
     /**
      * One trace.
      *
      * @throws IllegalArgumentException if a comment is none or holds a control character; if the calls are not numbered
-     *     from 0, go back in time, or are of another kind than the state of their slots says; if there are too many calls or blocks
+     *     from 0, go back in time, or are of another kind than the state of their slots says; if there are too many
+     *     calls or blocks
      */
     public MemslotTrace {
         description = List.copyOf(description);

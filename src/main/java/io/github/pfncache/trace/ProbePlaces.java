@@ -6,14 +6,17 @@ import io.github.pfncache.host.HostResult;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
- * Every place in host memory where some operation of a trace ever puts a probe, and what was last read there. Reads host
- * memory as a debugger does: what the caches believe plays no part.
+ * Every place in host memory where some operation of a trace ever puts a probe, and what was last read there. Reads
+ * host memory as a debugger does: what the caches believe plays no part.
  */
 final class ProbePlaces {
 
@@ -22,8 +25,12 @@ final class ProbePlaces {
 
     private final HostMemory host;
     private final List<List<Watched>> byProbe = new ArrayList<>();
-    /** Every page in which a clock was found. Bounded by the places. */
-    private final Set<Long> writtenPages = new HashSet<>();
+    /** Every page in which a clock was found, by its hva, with the bytes of its clocks. Bounded by the places. */
+    private final Map<Long, BitSet> clocks = new HashMap<>();
+
+    /** Those of them that were written since the last search for strays. */
+    private final Set<Long> fresh = new HashSet<>();
+
     private final byte[] page = new byte[Pages.PAGE_SIZE];
     private final byte[] version = new byte[Integer.BYTES];
 
@@ -31,9 +38,6 @@ final class ProbePlaces {
         final Landing.Place place;
         final long hva;
         int version;
-
-        /** Found written since the last search for strays. */
-        boolean fresh;
 
         Watched(Landing.Place place, long hva) {
             this.place = place;
@@ -66,42 +70,37 @@ final class ProbePlaces {
             int now = ByteBuffer.wrap(version).order(ByteOrder.LITTLE_ENDIAN).getInt();
             if (now != watched.version) {
                 watched.version = now;
-                watched.fresh = true;
                 changed.add(watched.place);
-                writtenPages.add(Pages.pageStart(watched.hva));
+                int offset = Pages.offsetInPage(watched.hva);
+                long start = Pages.pageStart(watched.hva);
+                clocks.computeIfAbsent(start, page -> new BitSet()).set(offset, offset + CLOCK_SIZE);
+                fresh.add(start);
             }
         }
         return new Landing(changed);
     }
 
     /**
-     * Looks for bytes where none belong: in another page than those where clocks were found, or next to the clocks that
-     * were written since the last search.
+     * Looks for bytes where none belong: in another page than those where clocks were found, or next to the clocks in a
+     * page that was written since the last search.
      *
-     * @param everywhere whether to look next to all other clocks too
+     * @param everywhere whether to look into all pages with clocks instead
      * @return what was found, or null
      */
     String stray(boolean everywhere) {
-        if (host.framesInUse() != writtenPages.size()) {
-            return host.framesInUse() + " pages of host memory in use, clocks in " + writtenPages.size();
+        if (host.framesInUse() != clocks.size()) {
+            return host.framesInUse() + " pages of host memory in use, clocks in " + clocks.size();
         }
-        for (List<Watched> places : byProbe) { // bounded: probes x operations x bytes of a page
-            for (Watched watched : places) {
-                if (!watched.fresh && !everywhere) {
-                    continue;
-                }
-                watched.fresh = false;
-                read(Pages.pageStart(watched.hva), page);
-                int clock = Pages.offsetInPage(watched.hva);
-                for (int i = 0; i < page.length; i++) {
-                    if (page[i] != 0 && (i < clock || i >= clock + CLOCK_SIZE)) {
-                        return "a byte written at " + watched.place.block() + "+"
-                                + Pages.hex(watched.place.offset() - clock + i);
-                    }
-                }
+        String found = null;
+        for (long start : everywhere ? clocks.keySet() : fresh) { // bounded by the places and the bytes of a page
+            BitSet expected = clocks.get(start);
+            read(start, page);
+            for (int i = expected.nextClearBit(0); i < page.length; i = expected.nextClearBit(i + 1)) {
+                found = page[i] == 0 ? found : "a byte written at hva " + Pages.hex(start + i);
             }
         }
-        return null;
+        fresh.clear();
+        return found;
     }
 
     private void read(long hva, byte[] into) {

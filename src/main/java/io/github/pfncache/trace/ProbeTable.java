@@ -9,8 +9,8 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
- * Where the clocks' updates landed after each operation of some traces. Kept as changes: a probe that is not named after
- * an operation lands where it did before, and nowhere before its first change. Immutable.
+ * Where the clocks' updates landed after each operation of some traces. Kept as changes: a probe that is not named
+ * after an operation lands where it did before, and nowhere before its first change. Immutable.
  */
 public final class ProbeTable {
 
@@ -35,8 +35,8 @@ public final class ProbeTable {
         /**
          * One change.
          *
-         * @throws IllegalArgumentException if the index is negative, the probe does not exist, or there is more than one
-         *     place
+         * @throws IllegalArgumentException if the index is negative, the probe does not exist, or there is more than
+         *     one place
          */
         public Change {
             if (afterIndex < 0 || probe < 0 || probe >= Probes.COUNT || landing.places().size() > 1) {

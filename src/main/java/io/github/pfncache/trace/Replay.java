@@ -62,8 +62,8 @@ public final class Replay {
     }
 
     /**
-     * Replays a trace of which it is not known where updates must land. Everything else is compared, and the second update
-     * after an operation must land where the first one did.
+     * Replays a trace of which it is not known where updates must land. Everything else is compared, and the second
+     * update after an operation must land where the first one did.
      *
      * @param trace the trace
      * @param observer sees where the updates land

@@ -13,8 +13,8 @@ package io.github.pfncache.trace;
  * @param differ the others
  * @param dirtyPages pages that were in a dirty log and had to be
  * @param refreshes refreshes of the clocks' caches after the operations; each looks up a slot
- * @param invalidations invalidations of host memory that the caches were told of. A boot that does nothing but change its
- *     slots has none: the slots' generation tells the caches
+ * @param invalidations invalidations of host memory that the caches were told of. A boot that does nothing but change
+ *     its slots has none: the slots' generation tells the caches
  * @param lookupsAvoided slot look-ups that the caches have saved: the clock updates attempted after the operations less
  *     {@code refreshes}. Without a cache each update would look its slot up
  */

@@ -1,0 +1,186 @@
+package io.github.pfncache.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.trace.BundledTraces;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class MainTest {
+
+    private static final String MICROVM = "microvm_m32.tsv";
+    private static final String HEADER =
+            "trace operations probes agree differ refreshes invalidations slot look-ups avoided";
+
+    @TempDir
+    private Path directory;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    private int run(Object... args) {
+        return runOn(false, args);
+    }
+
+    private int runOn(boolean terminal, Object... args) {
+        String[] words = new String[args.length];
+        for (int i = 0; i < args.length; i++) {
+            words[i] = args[i].toString();
+        }
+        return Main.run(words, stream(out), stream(err), terminal);
+    }
+
+    private static PrintStream stream(ByteArrayOutputStream bytes) {
+        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    }
+
+    private List<String> outLines() {
+        return out.toString(StandardCharsets.UTF_8).lines().toList();
+    }
+
+    private List<String> errLines() {
+        return err.toString(StandardCharsets.UTF_8).lines().toList();
+    }
+
+    private String lastLine() {
+        return outLines().get(outLines().size() - 1);
+    }
+
+    private Path copy(String resource) throws IOException {
+        Path file = directory.resolve(resource);
+        try (InputStream in = BundledTraces.class.getResourceAsStream(resource)) {
+            Files.copy(in, file);
+        }
+        return file;
+    }
+
+    private Path write(String name, String text) throws IOException {
+        return Files.writeString(directory.resolve(name), text);
+    }
+
+    @Test
+    void withoutArgumentsTheBundledBootsAreReplayed() {
+        assertThat(run()).isZero();
+        assertThat(lastLine()).isEqualTo("replay: 20 traces, 797 operations, 9564 probes, 9564 agree, 0 differ");
+        assertThat(outLines()).hasSize(1 + 20 + 1 + 1).noneMatch(line -> line.contains("\033"));
+        assertThat(outLines().get(0).replaceAll(" +", " ")).isEqualTo(HEADER);
+        assertThat(outLines().get(21).replaceAll(" +", " ")).startsWith("total 797 9564 9564 0 ");
+        assertThat(errLines()).as("one line a trace").hasSize(20).allMatch(line -> line.startsWith("replayed "));
+    }
+
+    @Test
+    void otherRecordingsAreComparedWithTheirTable() throws IOException {
+        assertThat(run("replay", copy(MICROVM), "--expect", copy(BundledTraces.TABLE))).isZero();
+        assertThat(lastLine()).isEqualTo("replay: 1 traces, 6 operations, 72 probes, 72 agree, 0 differ");
+        assertThat(outLines()).hasSize(4);
+        assertThat(errLines()).containsExactly("replayed " + MICROVM);
+    }
+
+    @Test
+    void whatDiffersIsNamedAndIsTheExitCode() throws IOException {
+        Path trace = copy(MICROVM);
+        String table = Files.readString(copy(BundledTraces.TABLE));
+        String good = MICROVM + "\t2\t0x7100\tmicrovm.ram+0x7100\n";
+        assertThat(table).contains(good);
+        Path altered = write("altered.tsv", table.replace(good, good.replace("0x7100\n", "0x7104\n")));
+        assertThat(run("replay", "--expect", altered, trace)).isEqualTo(1);
+        assertThat(lastLine()).isEqualTo("replay: 1 traces, 6 operations, 72 probes, 68 agree, 4 differ");
+        assertThat(outLines()).contains(MICROVM + " after operation 2, clock at 0x7100: "
+                + "expected microvm.ram+0x7104, found microvm.ram+0x7100");
+    }
+
+    @Test
+    void tooManyDifferencesAreCounted() throws IOException {
+        Path table = write("table.tsv", "trace\tafter_idx\tprobe_gpa\tlands_in\n" + MICROVM + "\t0\t0x7100\tnone\n");
+        assertThat(run("replay", "--expect", table, copy(MICROVM))).isEqualTo(1);
+        assertThat(outLines()).filteredOn(line -> line.contains(" after operation ")).hasSize(20);
+        assertThat(outLines()).anyMatch(line -> line.matches(MICROVM + ": and [0-9]+ more differences"));
+    }
+
+    @Test
+    void withoutATableTheLandingsAreReportedInItsFormat() throws IOException {
+        assertThat(run("replay", copy(MICROVM))).isZero();
+        List<String> table = Files.readAllLines(copy(BundledTraces.TABLE));
+        table.removeIf(line -> !line.startsWith("trace\t") && !line.startsWith(MICROVM + "\t"));
+        assertThat(outLines().subList(0, table.size())).isEqualTo(table);
+        assertThat(lastLine()).startsWith("replay: 1 traces, 6 operations, 72 probes, 72 agree, 0 differ (");
+    }
+
+    @Test
+    void aMalformedTraceStopsEverythingBeforeItBegins() throws IOException {
+        Path good = copy(MICROVM);
+        Path bad = write("bad.tsv", Files.readString(good).replace("2\t28825\tcreate", "2\t28825\tmake"));
+        assertThat(run("replay", good, bad, "--expect", copy(BundledTraces.TABLE))).isEqualTo(2);
+        assertThat(errLines()).containsExactly(bad + ":9:9: expected op: create, delete, move or flags, found 'make'");
+        assertThat(outLines()).isEmpty();
+    }
+
+    @Test
+    void aMalformedTableIsBadInput() throws IOException {
+        Path table = write("table.tsv", "trace\tafter_idx\tprobe_gpa\tlands_in\n" + MICROVM + "\t6\t0x7100\tnone\n");
+        assertThat(run("replay", copy(MICROVM), "--expect", table)).isEqualTo(2);
+        assertThat(errLines()).containsExactly(table
+                + ":2:17: expected after_idx: the number of one of the 6 operations of " + MICROVM + ", found '6'");
+        assertThat(outLines()).isEmpty();
+    }
+
+    @Test
+    void aFileThatCannotBeReadIsBadInput() throws IOException {
+        Path absent = directory.resolve("absent.tsv");
+        assertThat(run("replay", absent)).isEqualTo(2);
+        assertThat(run("replay", directory)).isEqualTo(2);
+        assertThat(run("replay", copy(MICROVM), "--expect", absent)).isEqualTo(2);
+        assertThat(errLines()).hasSize(3);
+        assertThat(errLines().get(0)).isEqualTo(absent + ": no such file");
+        assertThat(errLines().get(1)).contains(directory.toString());
+        assertThat(errLines().get(2)).isEqualTo(absent + ": no such file");
+        assertThat(outLines()).isEmpty();
+    }
+
+    @Test
+    void argumentsThatMakeNoSenseAreBadInput() throws IOException {
+        Path trace = copy(MICROVM);
+        assertThat(run("replay", "--expects", "x")).isEqualTo(2);
+        assertThat(run("rerun")).isEqualTo(2);
+        assertThat(run("replay", trace, trace)).isEqualTo(2);
+        assertThat(errLines()).hasSize(3);
+        assertThat(errLines().get(0)).contains("--expects").endsWith("(see pfncache replay --help)");
+        assertThat(errLines().get(1)).contains("rerun").endsWith("(see pfncache --help)");
+        assertThat(errLines().get(2)).contains("occurs twice");
+        assertThat(outLines()).isEmpty();
+    }
+
+    @Test
+    void helpAndVersionAreResults() {
+        assertThat(run("--help")).isZero();
+        assertThat(outLines()).anyMatch(line -> line.contains("replay")).noneMatch(line -> line.contains("\033"));
+        assertThat(run("replay", "--help")).isZero();
+        assertThat(outLines()).anyMatch(line -> line.contains("--expect=TABLE"));
+        out.reset();
+        assertThat(run("--version")).isZero();
+        assertThat(outLines()).hasSize(1).allMatch(line -> line.startsWith("pfncache "));
+        assertThat(errLines()).isEmpty();
+    }
+
+    @Test
+    void onATerminalOneLineIsWrittenOverAndGoesAway() throws IOException {
+        assertThat(runOn(true, "replay", copy(MICROVM), "--expect", copy(BundledTraces.TABLE))).isZero();
+        String shown = err.toString(StandardCharsets.UTF_8);
+        assertThat(shown).doesNotContain("\n").contains("] 1/6 " + MICROVM).endsWith("\r\033[K");
+    }
+
+    @Test
+    void aTraceWithoutOperationsHasNothingThatDiffers() throws IOException {
+        Path empty = write("empty.tsv", Files.readString(copy(MICROVM)).replaceAll("(?m)^[0-9].*\\n", ""));
+        assertThat(run("replay", empty)).isZero();
+        assertThat(lastLine()).startsWith("replay: 1 traces, 0 operations, 0 probes, 0 agree, 0 differ");
+    }
+}
