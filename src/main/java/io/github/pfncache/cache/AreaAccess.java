@@ -6,11 +6,11 @@ import java.nio.ByteOrder;
 import java.util.function.Function;
 
 /**
- * One access to a {@link GuestArea}: owns the read locks of all its pages, or of none. Offsets are bytes from the start of
- * the area; values are little endian and may lie across a page boundary, where they are not atomic.
+ * One access to a {@link GuestArea}: owns the read locks of all its pages, or of none. Offsets are bytes from the start
+ * of the area; values are little endian and may lie across a page boundary, where they are not atomic.
  *
- * <p>Each page written is marked dirty, and no other, before its lock is dropped. Not thread-safe, bound to its thread, as
- * {@link GuestAccess}.
+ * <p>Each page written is marked dirty, and no other, before its lock is dropped. Not thread-safe, bound to its thread,
+ * as {@link GuestAccess}.
  */
 public final class AreaAccess implements AutoCloseable {
 

@@ -14,8 +14,8 @@ import java.util.function.Predicate;
  * The caches of one VM: makes them, lists the active ones by host page, and tells them what the host and the memslots
  * take away.
  *
- * <p>Thread-safe. Kernel counterpart: the fields {@code gpc_list}, {@code gpc_lock} and {@code mn_active_invalidate_count}
- * of {@code struct kvm}, and {@code gfn_to_pfn_cache_invalidate_start()}.
+ * <p>Thread-safe. Kernel counterpart: the fields {@code gpc_list}, {@code gpc_lock} and
+ * {@code mn_active_invalidate_count} of {@code struct kvm}, and {@code gfn_to_pfn_cache_invalidate_start()}.
  */
 public final class CacheDomain {
 
@@ -105,8 +105,8 @@ public final class CacheDomain {
     }
 
     /**
-     * The audit: looks at the invariants of every listed cache. At rest, when no call and no access is under way, it also
-     * looks at the balance of pages and mappings ([I5]).
+     * The audit: looks at the invariants of every listed cache. At rest, when no call and no access is under way, it
+     * also looks at the balance of pages and mappings ([I5]).
      *
      * @param atRest whether nothing is under way
      * @throws io.github.pfncache.rules.RuleViolation if one is broken
@@ -123,7 +123,8 @@ public final class CacheDomain {
             CacheRule.NOTIFIER_PAIRS.check(invalidations.inProgress() == 0, invalidations.inProgress());
             CacheRule.I5_BALANCE.check(
                     host.pageReferences() == 0 && host.liveMappings() == owned,
-                    "page references " + host.pageReferences() + ", mappings " + host.liveMappings() + ", owned " + owned);
+                    "page references " + host.pageReferences() + ", mappings " + host.liveMappings()
+                            + ", owned " + owned);
         }
     }
 

@@ -10,12 +10,12 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
- * Every active cache of a VM, by the host page it points at. An invalidation finds the caches it hits without looking at
- * the others.
+ * Every active cache of a VM, by the host page it points at. An invalidation finds the caches it hits without looking
+ * at the others.
  *
  * <p>Two levels: leaves of 512 pages (2 MiB), each with a list of caches for every page, found through a hash map. A
- * cache without a host page waits in a list of its own, which no invalidation walks: being listed there is what makes it
- * active ([I2]).
+ * cache without a host page waits in a list of its own, which no invalidation walks: being listed there is what makes
+ * it active ([I2]).
  *
  * <p>Kernel counterpart: {@code kvm->gpc_list}, one list that every invalidation walks.
  */
@@ -36,8 +36,8 @@ final class CacheIndex {
     private int size;
 
     /**
-     * A cache's place in the index, made once with the cache. Written with the cache's refresh lock and the index's lock
-     * held; read with either. The links belong to the index's lock alone.
+     * A cache's place in the index, made once with the cache. Written with the cache's refresh lock and the index's
+     * lock held; read with either. The links belong to the index's lock alone.
      */
     static final class Entry {
         private final GfnPfnCache cache;
@@ -78,9 +78,9 @@ final class CacheIndex {
     }
 
     /**
-     * Moves a listed cache to the page it points at, or to those without one. The caller holds the cache's refresh lock,
-     * and nobody else moves it: that it is there already can be seen without the index's lock, so that caches that
-     * refresh in place share nothing.
+     * Moves a listed cache to the page it points at, or to those without one. The caller holds the cache's refresh
+     * lock, and nobody else moves it: that it is there already can be seen without the index's lock, so that caches
+     * that refresh in place share nothing.
      */
     void move(Entry entry, Translation where) {
         long pageNumber = where.isBacked() ? where.uhva() >>> Pages.PAGE_SHIFT : 0;

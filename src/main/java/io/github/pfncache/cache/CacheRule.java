@@ -17,7 +17,8 @@ public enum CacheRule implements Rule {
 
     /** [I4] Looked at whenever the state changes. */
     I4_VALID_IMPLIES_MAPPED(
-            "a valid cache owns a mapping, and target, uhva and mapping agree on the page offset", "__kvm_gpc_refresh()"),
+            "a valid cache owns a mapping, and target, uhva and mapping agree on the page offset",
+            "__kvm_gpc_refresh()"),
 
     /** [I5] Looked at by the audit, at quiescence. */
     I5_BALANCE(
@@ -38,7 +39,8 @@ public enum CacheRule implements Rule {
             "the gfn that was written is marked dirty before the lock is dropped", "mark_page_dirty_in_slot()"),
 
     /** [I11] Looked at where the kernel would have a lockdep assertion. */
-    I11_NO_GUARD_ACROSS_REFRESH("no thread refreshes a cache that it holds for access", "kvm_gpc_refresh(): might_sleep()"),
+    I11_NO_GUARD_ACROSS_REFRESH(
+            "no thread refreshes a cache that it holds for access", "kvm_gpc_refresh(): might_sleep()"),
 
     /** Starts and ends of invalidations pair up. */
     NOTIFIER_PAIRS("every invalidation that ends has started", "kvm->mn_active_invalidate_count");

@@ -29,14 +29,14 @@ import io.github.pfncache.rules.TrackedLock;
  * <p><b>The line.</b> gpa, by the memslots, to uhva; uhva, by the host, to a page; the page, mapped, to khva. A refresh
  * walks it forwards; an invalidation breaks it at the page; a memslot change breaks it at the slot.
  *
- * <p><b>Locks.</b> A read-write lock coordinates the users of the mapping with those who take it away: an access holds the
- * read side from the check to its end ([rule L1]), so an invalidation, which needs the write side, cannot return while
- * anybody still uses the page. A refresh lock makes activate, refresh and deactivate one at a time ([rule L3]), because
- * a refresh has to drop the read-write lock in its middle: it resolves a page, which may block, and may itself set off an
- * invalidation on the same thread ([rule L8], [rule L10]).
+ * <p><b>Locks.</b> A read-write lock coordinates the users of the mapping with those who take it away: an access holds
+ * the read side from the check to its end ([rule L1]), so an invalidation, which needs the write side, cannot return
+ * while anybody still uses the page. A refresh lock makes activate, refresh and deactivate one at a time ([rule L3]),
+ * because a refresh has to drop the read-write lock in its middle: it resolves a page, which may block, and may itself
+ * set off an invalidation on the same thread ([rule L8], [rule L10]).
  *
- * <p><b>A refresh that fails</b> leaves the cache active and listed at its new place, without a mapping. It heals by itself
- * when memory appears there: the next access refreshes again.
+ * <p><b>A refresh that fails</b> leaves the cache active and listed at its new place, without a mapping. It heals by
+ * itself when memory appears there: the next access refreshes again.
  *
  * <p>Thread-safe. Kernel counterpart: {@code struct gfn_to_pfn_cache} and {@code virt/kvm/pfncache.c}.
  */
@@ -73,12 +73,13 @@ public final class GfnPfnCache {
     // ------------------------------------------------------------------ pointing the cache somewhere
 
     /**
-     * Points the cache at guest memory and refreshes it. An active cache moves; when the address cannot be cached at all,
-     * it stays as it was.
+     * Points the cache at guest memory and refreshes it. An active cache moves; when the address cannot be cached at
+     * all, it stays as it was.
      *
      * @param gpa guest physical address of the first byte; a guest may have chosen it, so any value is allowed
-     * @return OK; INVALID with nothing changed, for {@link Pages#INVALID_GPA} or a window that would cross a page; FAULT or
-     *     BUSY as for {@link #refresh}, with the cache active at the new address (BUSY with nothing changed while another
+     * @return OK; INVALID with nothing changed, for {@link Pages#INVALID_GPA} or a window that would cross a page;
+     *     FAULT or BUSY as for {@link #refresh}, with the cache active at the new address (BUSY with nothing changed
+     *     while another
      *     call on this cache does not finish)
      */
     public Outcome activate(long gpa) {
@@ -107,7 +108,8 @@ public final class GfnPfnCache {
         }
         return underRefreshLock(deadline -> {
             if (!mapping.isActive()) {
-                domain.index.add(entry); // before it is active: "active but unlisted" would miss invalidations [rule L7]
+                // Before it is active: "active but unlisted" would miss invalidations [rule L7].
+                domain.index.add(entry);
                 mapping.activate();
             }
             return refreshAt(target, deadline);
@@ -147,11 +149,11 @@ public final class GfnPfnCache {
     }
 
     /**
-     * Translates again what has changed. Success does not mean usable: an invalidation may have come since; take the lock
-     * and check.
+     * Translates again what has changed. Success does not mean usable: an invalidation may have come since; take the
+     * lock and check.
      *
-     * @return OK; INACTIVE; FAULT if no writable memory is there; BUSY if invalidations of this page kept coming for the
-     *     whole of the {@link RetryPolicy}, or at once if the calling thread is inside one
+     * @return OK; INACTIVE; FAULT if no writable memory is there; BUSY if invalidations of this page kept coming for
+     *     the whole of the {@link RetryPolicy}, or at once if the calling thread is inside one
      */
     public Outcome refresh() {
         return underRefreshLock(
@@ -195,7 +197,9 @@ public final class GfnPfnCache {
         }
     }
 
-    /** uhva to page to khva, again and again while invalidations of this page come between. The refresh lock is held. */
+    /**
+     * uhva to page to khva, again and again while invalidations of this page come between. The refresh lock is held.
+     */
     private Outcome resolve(Translation where, long deadline) {
         // Listed under its page before the first sample: an invalidation either is in progress by then, and is seen
         // there, or walks the index later, and finds us.
@@ -230,8 +234,8 @@ public final class GfnPfnCache {
     }
 
     /**
-     * Maps a page and installs it, unless it was invalidated since the sample. Gives the page's reference back: from the
-     * install on, the notifier protects the mapping; a cache never pins its page.
+     * Maps a page and installs it, unless it was invalidated since the sample. Gives the page's reference back: from
+     * the install on, the notifier protects the mapping; a cache never pins its page.
      */
     private boolean mapAndInstall(HostPage page, long sampled) {
         try {
@@ -259,11 +263,11 @@ public final class GfnPfnCache {
     // ------------------------------------------------------------------ access
 
     /**
-     * The combined access: locks, checks, refreshes as needed, and hands out the window with the lock held. Always returns
-     * an object; always close it.
+     * The combined access: locks, checks, refreshes as needed, and hands out the window with the lock held. Always
+     * returns an object; always close it.
      *
-     * @return an access; {@linkplain GuestAccess#isUsable() usable}, or with the outcome that says why not: INACTIVE, FAULT
-     *     or BUSY as for {@link #refresh}
+     * @return an access; {@linkplain GuestAccess#isUsable() usable}, or with the outcome that says why not: INACTIVE,
+     *     FAULT or BUSY as for {@link #refresh}
      */
     public GuestAccess access() {
         for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
@@ -296,8 +300,8 @@ public final class GfnPfnCache {
     }
 
     /**
-     * Takes the read side of the lock, for those who need the parts: ask the guard to {@link GuestAccess#check}, and use it
-     * if the answer is true; otherwise close it, {@link #refresh}, and start over.
+     * Takes the read side of the lock, for those who need the parts: ask the guard to {@link GuestAccess#check}, and
+     * use it if the answer is true; otherwise close it, {@link #refresh}, and start over.
      *
      * @return a guard that holds the lock until it is closed
      */

@@ -8,8 +8,8 @@ import java.nio.ByteOrder;
 
 /**
  * The older half of a cache: remembers gpa to hva only, and lets every access go through the host's page table, as a
- * process accesses its own memory. No mapping, so nothing to invalidate; only a memslot change makes it translate again.
- * Steal time uses it.
+ * process accesses its own memory. No mapping, so nothing to invalidate; only a memslot change makes it translate
+ * again. Steal time uses it.
  *
  * <p>As real KVM was seen to do, it marks the page dirty even when the write faulted.
  *

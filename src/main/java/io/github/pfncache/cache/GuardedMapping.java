@@ -12,11 +12,12 @@ import io.github.pfncache.rules.TrackedRwLock;
  * What a check looks at, and the read-write lock that guards it. Every critical section of that lock is a method here;
  * none of them sleeps ([rule L10]).
  *
- * <p>Readers use the mapping; whoever takes it away is a writer, so it cannot be taken while somebody uses it ([rule L1]).
- * The lock protects the mapping, not the bytes behind it ([rule L2]).
+ * <p>Readers use the mapping; whoever takes it away is a writer, so it cannot be taken while somebody uses it ([rule
+ * L1]). The lock protects the mapping, not the bytes behind it ([rule L2]).
  *
- * <p>The methods that the refresh side calls (with the cache's refresh lock held, [rule L3]) are those that change where
- * the cache points and what it owns. The other two sides, invalidation and access, only withdraw validity and look.
+ * <p>The methods that the refresh side calls (with the cache's refresh lock held, [rule L3]) are those that change
+ * where the cache points and what it owns. The other two sides, invalidation and access, only withdraw validity and
+ * look.
  *
  * <p>Kernel counterpart: {@code gpc->lock} and the fields it protects.
  */
@@ -47,7 +48,8 @@ final class GuardedMapping {
         this.host = host;
     }
 
-    // ------------------------------------------------------------------ the refresh side; its caller holds the refresh lock
+    // ------------------------------------------------------------------ the refresh side; its caller holds the refresh
+    // lock
 
     /** Whether the cache is active. */
     boolean isActive() {
@@ -72,8 +74,8 @@ final class GuardedMapping {
      */
     boolean repoint(Translation fresh) {
         lock.writeLock();
-        // Everything else is new from here on: with the old mapping still valid, a check that comes between this and the
-        // install would pass with the wrong page [rule L4].
+        // Everything else is new from here on: with the old mapping still valid, a check that comes between this and
+        // the install would pass with the wrong page [rule L4].
         valid = valid && fresh.isSamePageAs(where);
         where = fresh;
         boolean keep = valid;
@@ -102,8 +104,8 @@ final class GuardedMapping {
     HostMapping install(HostMapping fresh, long sampled, Invalidations inProgress) {
         lock.writeLock();
         try {
-            // With the write side held [rule L5]: an invalidation that is not seen here has yet to walk over this cache.
-            // First those in progress, then those that finished: one that ends in between shows in the second.
+            // With the write side held [rule L5]: an invalidation that is not seen here has yet to walk over this
+            // cache. First those in progress, then those that finished: one that ends in between shows in the second.
             if (inProgress.covers(where.uhva()) || invalidations != sampled) {
                 return fresh;
             }
@@ -141,8 +143,8 @@ final class GuardedMapping {
     // ------------------------------------------------------------------ the other side: invalidation and slot changes
 
     /**
-     * Makes the mapping unusable. On return nobody uses it, though it is still owned: unmapping may sleep, and is left to
-     * the next refresh or deactivation.
+     * Makes the mapping unusable. On return nobody uses it, though it is still owned: unmapping may sleep, and is left
+     * to the next refresh or deactivation.
      *
      * @param mayBlock false if the caller must not wait for accesses to end
      * @return false iff it would have had to wait
@@ -160,8 +162,8 @@ final class GuardedMapping {
     }
 
     /**
-     * Waits until the accesses that began before have ended. After a memslot change, those that begin later find another
-     * generation.
+     * Waits until the accesses that began before have ended. After a memslot change, those that begin later find
+     * another generation.
      *
      * @return false if the current thread holds one of them
      */
@@ -233,7 +235,7 @@ final class GuardedMapping {
         CacheRule.I1_MAPPING_IS_CURRENT.check(host.presentPfn(where.uhva()) == khva.pfn(), stateLocked());
         MemslotTable slots = memslots.table();
         CacheRule.I8_GENERATION_IS_CURRENT.check(
-                !where.isOf(slots.generation()) // the slots have changed since the test, and the change waits for us now
+                !where.isOf(slots.generation()) // the slots have changed since the test, and the change waits for us
                         || Translation.of(where.target(), slots).uhva() == where.uhva(),
                 stateLocked());
     }

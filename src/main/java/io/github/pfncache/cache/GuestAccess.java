@@ -7,15 +7,16 @@ import io.github.pfncache.host.HostMapping;
  * One access to the window of a {@link GfnPfnCache}: owns the read side of the cache's lock, and is the only way to its
  * mapping. Bound to the thread that opened it, and to the time until {@link #close}.
  *
- * <p>Offsets are bytes from the start of the window; every accessor is checked against the window's length from the width
- * it accesses. All values are little endian, at any alignment. Plain accessors are not atomic; those that are say so.
- * Whatever was written, {@link #close} marks the page dirty before it drops the lock: nobody can forget it, and it cannot
- * come too late.
+ * <p>Offsets are bytes from the start of the window; every accessor is checked against the window's length from the
+ * width it accesses. All values are little endian, at any alignment. Plain accessors are not atomic; those that are say
+ * so. Whatever was written, {@link #close} marks the page dirty before it drops the lock: nobody can forget it, and it
+ * cannot come too late.
  *
  * <p>An access that is not {@linkplain #isUsable() usable} holds no lock and its accessors throw; its {@link #outcome}
  * says why. An access that came from {@link GfnPfnCache#readLock} becomes usable by {@link #check}.
  *
- * <p>Not thread-safe, by intent. Kernel counterpart: the span from {@code read_lock(&gpc->lock)} to {@code read_unlock()}.
+ * <p>Not thread-safe, by intent. Kernel counterpart: the span from {@code read_lock(&gpc->lock)} to
+ * {@code read_unlock()}.
  */
 public final class GuestAccess implements AutoCloseable {
 
@@ -139,7 +140,8 @@ public final class GuestAccess implements AutoCloseable {
                                     : "access was not checked, or the check said no: " + outcome);
         }
         return new IndexOutOfBoundsException(
-                "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + mapping.where().target());
+                "offset=" + offset + " width=" + width + " exceeds length=" + length
+                        + " at " + mapping.where().target());
     }
 
     private void requireOwner() {

@@ -11,9 +11,9 @@ import java.util.List;
  * A window of guest memory that may start at any byte and cross pages: one {@link GfnPfnCache} for each page, taken
  * together, all or nothing.
  *
- * <p>Unlike a cache, an area may change its length when it is pointed somewhere: a 64-bit guest's structure is longer than
- * a 32-bit one's. It then gets <em>new</em> caches, activated before the old ones are deactivated; the length of each
- * cache stays what it was made with.
+ * <p>Unlike a cache, an area may change its length when it is pointed somewhere: a 64-bit guest's structure is longer
+ * than a 32-bit one's. It then gets <em>new</em> caches, activated before the old ones are deactivated; the length of
+ * each cache stays what it was made with.
  *
  * <p><b>Locks.</b> The area's lock guards which caches it consists of, and is held while it is pointed somewhere. An
  * access takes only the read locks of the caches, in the order in which they were made, which is that of the addresses
@@ -29,7 +29,9 @@ public final class GuestArea {
     private final CacheDomain domain;
     private final TrackedLock lock = new TrackedLock(LockClass.AREA);
 
-    /** What the area consists of now. Written under {@link #lock}; read by anybody, who then finds it retired at worst. */
+    /**
+     * What the area consists of now. Written under {@link #lock}; read by anybody, who then finds it retired at worst.
+     */
     private volatile Segments segments = Segments.NONE;
 
     /** Caches that were replaced while one of their calls did not end; still to be deactivated. Guarded by lock. */
@@ -122,8 +124,8 @@ public final class GuestArea {
     /**
      * Takes the area out of use. On return nobody uses it, unless the answer is BUSY. Idempotent.
      *
-     * @return OK; BUSY if a call on one of its caches does not end, which then is taken out of use by the next activation
-     *     or deactivation
+     * @return OK; BUSY if a call on one of its caches does not end, which then is taken out of use by the next
+     *     activation or deactivation
      */
     public Outcome deactivate() {
         lock.lock();
@@ -135,7 +137,9 @@ public final class GuestArea {
         }
     }
 
-    /** Publishes the new caches, then retires the old ones: an access finds either, and old ones only while they work. */
+    /**
+     * Publishes the new caches, then retires the old ones: an access finds either, and old ones only while they work.
+     */
     private void replace(Segments fresh) {
         retired.addAll(segments.caches());
         segments = fresh;

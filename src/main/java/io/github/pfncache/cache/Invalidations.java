@@ -13,11 +13,11 @@ import java.util.function.BooleanSupplier;
  *
  * <p>A refresh must not install a page that an overlapping invalidation is about to take. An invalidation is entered
  * here <em>before</em> the caches are walked ([rule L6]) and leaves after the page table has changed, so a refresh that
- * tests {@link #covers} with its cache's write lock held either sees it here, or installs before the walk reaches it and
- * is taken back by the walk ([rule L5]).
+ * tests {@link #covers} with its cache's write lock held either sees it here, or installs before the walk reaches it
+ * and is taken back by the walk ([rule L5]).
  *
- * <p>Kernel counterpart: {@code mn_active_invalidate_count} and its {@code rcuwait}; there a bare count, here with ranges,
- * so that an invalidation delays only those whose page it covers.
+ * <p>Kernel counterpart: {@code mn_active_invalidate_count} and its {@code rcuwait}; there a bare count, here with
+ * ranges, so that an invalidation delays only those whose page it covers.
  */
 final class Invalidations implements InvalidationGate {
 
@@ -73,8 +73,8 @@ final class Invalidations implements InvalidationGate {
     }
 
     /**
-     * Publishes a memslot table while no invalidation is in progress and none can start, so that a start and its end see
-     * one table.
+     * Publishes a memslot table while no invalidation is in progress and none can start, so that a start and its end
+     * see one table.
      */
     @Override
     public Gate runWhenQuiet(Runnable publish, long deadlineNanos) {

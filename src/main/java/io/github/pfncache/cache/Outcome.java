@@ -20,6 +20,8 @@ public enum Outcome {
     /** The address has no writable memory behind it now; {@code -EFAULT} upstream. */
     FAULT,
 
-    /** Not without waiting longer than allowed, or than is possible here; {@code -EAGAIN} upstream. The caller decides. */
+    /**
+     * Not without waiting longer than allowed, or than is possible here; {@code -EAGAIN} upstream. The caller decides.
+     */
     BUSY
 }

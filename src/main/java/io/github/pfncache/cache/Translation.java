@@ -5,8 +5,8 @@ import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotTable;
 
 /**
- * The first half of the line: where a cache points, and the host address that the memslots make of it. Immutable, so that
- * target, slot, generation and uhva can only change together.
+ * The first half of the line: where a cache points, and the host address that the memslots make of it. Immutable, so
+ * that target, slot, generation and uhva can only change together.
  *
  * <p>Kernel counterpart: {@code gpa}, {@code memslot}, {@code generation} and {@code uhva} of
  * {@code struct gfn_to_pfn_cache}.
@@ -18,7 +18,10 @@ import io.github.pfncache.memslot.MemslotTable;
  */
 record Translation(CacheTarget target, Memslot slot, long generation, long uhva) {
 
-    /** No host address; what {@code KVM_HVA_ERR_BAD} is to the kernel. Not a user address, so not to be confused with one. */
+    /**
+     * No host address; what {@code KVM_HVA_ERR_BAD} is to the kernel. Not a user address, so not to be confused with
+     * one.
+     */
     static final long NO_HVA = -1;
 
     /** Of a cache that points nowhere. */
@@ -51,7 +54,9 @@ record Translation(CacheTarget target, Memslot slot, long generation, long uhva)
         return uhva != NO_HVA;
     }
 
-    /** Whether the memslots have not changed since. By hva there are none to test; doing so would never be true again. */
+    /**
+     * Whether the memslots have not changed since. By hva there are none to test; doing so would never be true again.
+     */
     boolean isOf(long currentGeneration) {
         return target instanceof CacheTarget.ByHva || generation == currentGeneration;
     }

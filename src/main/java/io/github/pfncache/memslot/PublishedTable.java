@@ -4,8 +4,8 @@ import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.Rules;
 
 /**
- * The current table, and how the next one takes its place: published through the gate, then those are waited for who may
- * use what has left the table; if that takes too long, the former content is published again.
+ * The current table, and how the next one takes its place: published through the gate, then those are waited for who
+ * may use what has left the table; if that takes too long, the former content is published again.
  *
  * <p>One change at a time: {@link #install} and {@link #attach} are called under the SLOTS lock.
  */

@@ -3,9 +3,9 @@ package io.github.pfncache.memslot;
 /**
  * A few slots, sorted by frame, in arrays of primitives; a look-up touches no slot but the one it returns.
  *
- * <p>Where to start looking is not searched but computed: the block that the slots span is cut into equal parts, at least
- * as many as there are slots, and for each part the first slot is noted that does not end before it. If the slots are
- * alike in size and spacing that is the slot wanted, or the one before it.
+ * <p>Where to start looking is not searched but computed: the block that the slots span is cut into equal parts, at
+ * least as many as there are slots, and for each part the first slot is noted that does not end before it. If the slots
+ * are alike in size and spacing that is the slot wanted, or the one before it.
  */
 final class SlotLeaf extends SlotIndex {
 

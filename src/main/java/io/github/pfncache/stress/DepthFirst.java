@@ -10,8 +10,8 @@ import java.util.Random;
 /**
  * Every schedule once, those with fewer preemptions first. Confined to one exploration.
  *
- * <p>A schedule that was run yields those that differ from it in one later decision. One with a further preemption waits
- * until those with fewer are done.
+ * <p>A schedule that was run yields those that differ from it in one later decision. One with a further preemption
+ * waits until those with fewer are done.
  */
 final class DepthFirst implements Chooser {
 

@@ -4,9 +4,9 @@ import io.github.pfncache.rules.Rules;
 import java.util.List;
 
 /**
- * Runs a {@link Scenario} under many schedules and finds one that goes wrong. Threads run one at a time and switch at the
- * points of {@link io.github.pfncache.rules.Interleaving} only: at the library's locks, in page faults, where pages are
- * resolved, mapped and unmapped. A schedule is deterministic, so a failing one can be run again.
+ * Runs a {@link Scenario} under many schedules and finds one that goes wrong. Threads run one at a time and switch at
+ * the points of {@link io.github.pfncache.rules.Interleaving} only: at the library's locks, in page faults, where pages
+ * are resolved, mapped and unmapped. A schedule is deterministic, so a failing one can be run again.
  *
  * <p>First every schedule is run, those with fewer preemptions before those with more, up to a budget: a race that two
  * or three switches reach is found with certainty. Then come random ones, from a seed.
@@ -152,7 +152,8 @@ public final class ScheduleExplorer {
         try {
             scenario.prepare(stage);
         } catch (Exception | AssertionError e) {
-            return new ScheduleFailure(ScheduleFailure.Kind.VIOLATION, e, Deviations.NONE.toString(), "while preparing\n");
+            String script = Deviations.NONE.toString();
+            return new ScheduleFailure(ScheduleFailure.Kind.VIOLATION, e, script, "while preparing\n");
         }
         ScheduleRun run = new ScheduleRun(stage.names().size(), maxSteps, chooser, workers);
         stage.attach(run);

@@ -39,7 +39,9 @@ final class ScheduleRun implements Interleaving.Explorer {
         /** Somebody did something since it began to wait: worth trying again before giving up. */
         boolean retry;
         boolean expired;
-        /** It has done something since it was last let run, or will: it does not just look whether it still has to wait. */
+        /**
+         * It has done something since it was last let run, or will: it does not just look whether it still has to wait.
+         */
         boolean progressed;
         /** The thread from which it took the right to run, or -1. */
         int preempted = -1;

@@ -51,8 +51,8 @@ public final class Stage {
     }
 
     /**
-     * Lets the calling thread of the scenario wait, whatever it holds, until a condition holds. If that never happens, the
-     * schedule ends in a deadlock.
+     * Lets the calling thread of the scenario wait, whatever it holds, until a condition holds. If that never happens,
+     * the schedule ends in a deadlock.
      *
      * @param what for listings
      * @param condition over state that the other threads change

@@ -132,7 +132,9 @@ final class Workers implements AutoCloseable {
         LockSupport.unpark(explorer);
     }
 
-    /** Stops the threads and waits for them; one that does not end by itself is interrupted and left to its daemon fate. */
+    /**
+     * Stops the threads and waits for them; one that does not end by itself is interrupted and left to its daemon fate.
+     */
     @Override
     public void close() {
         for (Worker worker : workers) { // bounded by Stage.MAX_THREADS

@@ -1,11 +1,11 @@
 /**
  * Schedules and load that find races: for the library's own tests, and for emulators that build on it.
  *
- * <p><b>Purpose.</b> {@link io.github.pfncache.stress.ScheduleExplorer} runs a {@link io.github.pfncache.stress.Scenario}
- * one thread at a time under every order of its steps, up to a bound, and reports the first
- * {@linkplain io.github.pfncache.stress.ScheduleFailure failure} as a schedule that can be run again.
+ * <p><b>Purpose.</b> {@link io.github.pfncache.stress.ScheduleExplorer} runs a
+ * {@link io.github.pfncache.stress.Scenario} one thread at a time under every order of its steps, up to a bound, and
+ * reports the first {@linkplain io.github.pfncache.stress.ScheduleFailure failure} as a schedule that can be run again.
  *
- * <p><b>Locks owned.</b> None. <b>Rule enum.</b> None: it reports what breaks the others'. <b>May use.</b> Everything but
- * {@code cli}.
+ * <p><b>Locks owned.</b> None. <b>Rule enum.</b> None: it reports what breaks the others'. <b>May use.</b> Everything
+ * but {@code cli}.
  */
 package io.github.pfncache.stress;

@@ -1,8 +1,8 @@
 package io.github.pfncache.vm;
 
 /**
- * What a paravirtual interface does when a vCPU enters the guest. Called on the vCPU's thread, in the order in which the
- * hooks were added.
+ * What a paravirtual interface does when a vCPU enters the guest. Called on the vCPU's thread, in the order in which
+ * the hooks were added.
  *
  * <p>Kernel counterpart: the requests handled by {@code vcpu_enter_guest()}, and {@code kvm_arch_vcpu_load()}.
  */

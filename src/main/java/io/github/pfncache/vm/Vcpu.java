@@ -6,8 +6,8 @@ import io.github.pfncache.memslot.DirtyRing;
 /**
  * One virtual CPU: registers that paravirtual interfaces listen to, and entry into the guest.
  *
- * <p>A vCPU is run by one thread at a time, its caller's business; registers may be written from any thread when it does
- * not run. Kernel counterpart: {@code struct kvm_vcpu}, {@code KVM_RUN}, {@code KVM_SET_MSRS}.
+ * <p>A vCPU is run by one thread at a time, its caller's business; registers may be written from any thread when it
+ * does not run. Kernel counterpart: {@code struct kvm_vcpu}, {@code KVM_RUN}, {@code KVM_SET_MSRS}.
  */
 public final class Vcpu {
 
@@ -117,8 +117,8 @@ public final class Vcpu {
     }
 
     /**
-     * The guest writes a register, on the vCPU's thread inside {@link #run}: leaves the guest, and enters it again, so what
-     * the write has made pending is done before the guest goes on.
+     * The guest writes a register, on the vCPU's thread inside {@link #run}: leaves the guest, and enters it again, so
+     * what the write has made pending is done before the guest goes on.
      *
      * @param index number of the register
      * @param value new value

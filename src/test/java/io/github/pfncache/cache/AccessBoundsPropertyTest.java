@@ -105,7 +105,9 @@ class AccessBoundsPropertyTest {
 
     @Provide
     Arbitrary<Integer> lengths() {
-        return Arbitraries.oneOf(Arbitraries.of(1, 4, 8, 12, 16, 32, 44, 48, 64, 4095, 4096), Arbitraries.integers().between(1, 4096));
+        return Arbitraries.oneOf(
+                Arbitraries.of(1, 4, 8, 12, 16, 32, 44, 48, 64, 4095, 4096),
+                Arbitraries.integers().between(1, 4096));
     }
 
     @Provide

@@ -18,8 +18,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Any sequence of guest, host and memslot operations, against a reference that translates afresh every time
- * ({@link ReferenceMap}). After each step the whole of host memory is compared and the deep audit runs: [I1] to [I5], [I7]
- * to [I9].
+ * ({@link ReferenceMap}). After each step the whole of host memory is compared and the deep audit runs: [I1] to [I5],
+ * [I7] to [I9].
  *
  * <p>A failing sequence is printed as a script; {@code new ModelWorld().run(ModelScript.parse("..."))} replays it.
  */

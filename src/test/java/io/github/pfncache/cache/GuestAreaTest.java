@@ -76,7 +76,8 @@ class GuestAreaTest {
             assertThat(access.getInt(8)).isEqualTo(-2);
             assertThat(access.getByte(3)).isEqualTo((byte) 0x44);
         }
-        assertThat(Arrays.copyOfRange(memory(), Pages.PAGE_SIZE - 3, Pages.PAGE_SIZE + 1)).containsExactly(0x11, 0x22, 0x33, 0x44);
+        assertThat(Arrays.copyOfRange(memory(), Pages.PAGE_SIZE - 3, Pages.PAGE_SIZE + 1))
+                .containsExactly(0x11, 0x22, 0x33, 0x44);
     }
 
     @Test
@@ -134,7 +135,8 @@ class GuestAreaTest {
         assertThat(area.activateHva((1L << 56) - 8, 16)).isEqualTo(Outcome.INVALID);
         assertThat(area.activateHva(-8, 4)).isEqualTo(Outcome.INVALID);
         assertThatThrownBy(() -> area.activate(GPA, 0)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> area.activate(GPA, GuestArea.MAX_LENGTH + 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> area.activate(GPA, GuestArea.MAX_LENGTH + 1))
+                .isInstanceOf(IllegalArgumentException.class);
         try (AreaAccess access = area.access()) {
             assertThat(access.isUsable()).isTrue();
             assertThatThrownBy(() -> access.getLong(9)).isInstanceOf(IndexOutOfBoundsException.class);

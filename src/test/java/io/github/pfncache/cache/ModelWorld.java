@@ -263,7 +263,8 @@ final class ModelWorld {
     private void moveSlot(int id, int base) {
         Slot slot = reference.slots.get(id);
         boolean allowed = slot != null
-                && reference.slots.values().stream().noneMatch(each -> each != slot && each.overlaps(base, slot.npages()));
+                && reference.slots.values().stream()
+                        .noneMatch(each -> each != slot && each.overlaps(base, slot.npages()));
         changes(allowed, () -> memslots.move(id, gpa(base, 0)));
         if (allowed) {
             reference.slots.put(id, new Slot(base, slot.npages(), slot.hostPage(), slot.readOnly(), slot.dirty()));
@@ -311,7 +312,8 @@ final class ModelWorld {
 
     private void protect(int from, int n, Protection protection) {
         host.protect(hva(from), n, protection);
-        for (int page = from; page < from + n && reference.hostPages.containsKey(page); page++) { // up to the first hole
+        // Up to the first hole.
+        for (int page = from; page < from + n && reference.hostPages.containsKey(page); page++) {
             reference.hostPages.get(page).writable = protection == Protection.READ_WRITE;
         }
     }

@@ -7,8 +7,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * The reference of {@link CacheModelTest}: which guest page is which host page, and what every host page holds. No caches,
- * no frames, no generations: every question is answered afresh from three small maps.
+ * The reference of {@link CacheModelTest}: which guest page is which host page, and what every host page holds. No
+ * caches, no frames, no generations: every question is answered afresh from three small maps.
  *
  * <p>Host pages are numbers: private ones, and windows on the pages of one shared file.
  */

@@ -28,7 +28,8 @@ class RefreshProgressPropertyTest {
 
     private final HostMemory host = HostMemory.builder().checked(true).build();
     private final Memslots memslots = new Memslots(Memslots.DirtyMode.BITMAP, Duration.ofMillis(20));
-    private final CacheDomain domain = new CacheDomain(memslots, host, new RetryPolicy(ATTEMPTS, Duration.ofMillis(20)));
+    private final CacheDomain domain =
+            new CacheDomain(memslots, host, new RetryPolicy(ATTEMPTS, Duration.ofMillis(20)));
     private final GfnPfnCache cache = domain.newCache(64);
 
     RefreshProgressPropertyTest() {
@@ -81,7 +82,8 @@ class RefreshProgressPropertyTest {
     }
 
     @Property(tries = 60)
-    void aStreamOfOtherInvalidationsNeverCostsOne(@ForAll @Size(max = 50) List<@IntRange(min = 1, max = 3) Integer> pages) {
+    void aStreamOfOtherInvalidationsNeverCostsOne(
+            @ForAll @Size(max = 50) List<@IntRange(min = 1, max = 3) Integer> pages) {
         long retries = domain.stats().retries();
         betweenResolveAndInstall(
                 () -> pages.forEach(page -> host.discard(HVA + (long) page * Pages.PAGE_SIZE, 1)),
@@ -146,7 +148,8 @@ class RefreshProgressPropertyTest {
             public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
                 other[0] = new Thread(() -> refreshed[0] = cache.refresh());
                 other[0].start();
-                while (domain.stats().waits() == 0 && other[0].isAlive()) { // until it waits: bounded by the test's timeout
+                // Until it waits: bounded by the test's timeout.
+                while (domain.stats().waits() == 0 && other[0].isAlive()) {
                     Thread.onSpinWait();
                 }
                 return true;

@@ -9,8 +9,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The host memory that scripts talk about: A and B private anonymous, M a shared file; 16 pages each, far apart, all bytes
- * 0xAA at first. And, out of every script's reach, the page range that the guest's code would be in.
+ * The host memory that scripts talk about: A and B private anonymous, M a shared file; 16 pages each, far apart, all
+ * bytes 0xAA at first. And, out of every script's reach, the page range that the guest's code would be in.
  */
 final class Arenas {
 

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A parsed script: operations separated by {@code ;}, words separated by spaces, numbers as C's {@code strtoull} with base 0
- * reads them.
+ * A parsed script: operations separated by {@code ;}, words separated by spaces, numbers as C's {@code strtoull} with
+ * base 0 reads them.
  */
 record Script(List<Op> ops) {
 

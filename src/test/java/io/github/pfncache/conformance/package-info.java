@@ -7,9 +7,9 @@
  * {@link io.github.pfncache.conformance.Report} counts and compares.
  *
  * <p>Rows that are scripts are run by a small interpreter: {@link io.github.pfncache.conformance.Script} parses,
- * {@link io.github.pfncache.conformance.Machine} puts a VM together and runs, {@link io.github.pfncache.conformance.VmOps}
- * and {@link io.github.pfncache.conformance.MemoryOps} do the operations through the library's public API, and
- * {@link io.github.pfncache.conformance.Observer} prints every byte that changed in the
- * {@link io.github.pfncache.conformance.Arenas}. There is no list of expected failures.
+ * {@link io.github.pfncache.conformance.Machine} puts a VM together and runs,
+ * {@link io.github.pfncache.conformance.VmOps} and {@link io.github.pfncache.conformance.MemoryOps} do the operations
+ * through the library's public API, and {@link io.github.pfncache.conformance.Observer} prints every byte that changed
+ * in the {@link io.github.pfncache.conformance.Arenas}. There is no list of expected failures.
  */
 package io.github.pfncache.conformance;

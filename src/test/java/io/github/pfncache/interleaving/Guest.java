@@ -17,8 +17,8 @@ import java.nio.ByteOrder;
 import java.time.Duration;
 
 /**
- * A small VM for scenarios: one slot of four pages at {@link #GPA}, backed at {@link #HVA}; page n starts with the number
- * {@code n + 1}. Cheap to make, because a scenario makes one for every schedule.
+ * A small VM for scenarios: one slot of four pages at {@link #GPA}, backed at {@link #HVA}; page n starts with the
+ * number {@code n + 1}. Cheap to make, because a scenario makes one for every schedule.
  */
 public final class Guest {
 

@@ -27,7 +27,7 @@ class ReadmeTest {
         vm.memslots().set(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0x100000, 16 * 4096, 0x7f00_0000_0000L);
 
         GfnPfnCache cache = vm.newCache(64);                 // 64 bytes, for its whole life
-        cache.activate(0x103fc0);                            // a guest chose the address: the outcome says if it is no good
+        cache.activate(0x103fc0);                            // the guest chose the address: the outcome judges it
         vm.host().migrate(0x7f00_0000_3000L);                // the host moves the page: the mapping has gone
 
         try (GuestAccess access = cache.access()) {          // locks, checks, refreshes
