@@ -17,6 +17,7 @@ module io.github.pfncache {
     exports io.github.pfncache.stress;
     exports io.github.pfncache.trace;
     exports io.github.pfncache.vm;
+    exports io.github.pfncache.xen;
 
     opens io.github.pfncache.cli to info.picocli; // sets the fields of options
 }

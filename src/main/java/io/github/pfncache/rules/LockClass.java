@@ -48,7 +48,10 @@ public enum LockClass {
     TABLE_READERS(Context.ATOMIC),
 
     /** One dirty log. */
-    DIRTY(Context.ATOMIC);
+    DIRTY(Context.ATOMIC),
+
+    /** Whether somebody who halts has been woken: a vCPU in a poll, a timer thread. Anybody may wake, in any context. */
+    WAKE_UP(Context.ATOMIC);
 
     private enum Context {
         SLEEPS,

@@ -1,0 +1,51 @@
+package io.github.pfncache.xen;
+
+import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.rules.HeldLocks;
+import java.util.function.Supplier;
+
+/**
+ * Where a call comes from, and so whether it may wait. A rule enforces it: whatever runs in {@link #ATOMIC} context and
+ * waits breaks {@link io.github.pfncache.rules.LockRule#NO_WAIT_IN_ATOMIC_CONTEXT}.
+ *
+ * <p>Kernel counterpart: {@code in_atomic()}; the difference between {@code kvm_xen_set_evtchn_fast()} and
+ * {@code kvm_xen_set_evtchn()}.
+ */
+public enum CallContext {
+
+    /** An ordinary thread: it may fault pages in and wait for them. */
+    MAY_SLEEP,
+
+    /** Interrupt-like: it tries, and gives up ([rule L9]). What it could not do is kept and done later. */
+    ATOMIC;
+
+    /** Runs code in this context. */
+    <T> T call(Supplier<T> body) {
+        if (this == MAY_SLEEP) {
+            return body.get();
+        }
+        Result<T> result = new Result<>();
+        HeldLocks.atomically(() -> result.value = body.get());
+        return result.value;
+    }
+
+    private static final class Result<T> {
+        private T value;
+    }
+
+    GuestAccess access(GfnPfnCache cache) {
+        return this == ATOMIC ? cache.tryAccess() : cache.access();
+    }
+
+    AreaAccess access(GuestArea area) {
+        return this == ATOMIC ? area.tryAccess() : area.access();
+    }
+
+    /** States that what follows may wait. */
+    void requireMaySleep(String what) {
+        XenRule.L9_ATOMIC_GIVES_UP.check(this == MAY_SLEEP, what);
+    }
+}

@@ -1,0 +1,36 @@
+package io.github.pfncache.xen;
+
+/**
+ * What became of an event. Whatever it is, nothing is lost that the ABI does not say is lost.
+ *
+ * <p>Kernel counterpart: the return values of {@code kvm_xen_set_evtchn_fast()}.
+ */
+public enum Delivery {
+
+    /** Pending, and the vCPU has been told. */
+    RAISED,
+
+    /** Pending, and the vCPU had been told of a port near it, and has not looked yet. */
+    JOINED,
+
+    /** Pending, and the vCPU will be told as soon as its structure can be written. */
+    PARKED,
+
+    /** Pending, but masked: the guest looks at it when it unmasks the port. */
+    MASKED,
+
+    /** It was pending already: two events became one. */
+    COALESCED,
+
+    /** The shared page cannot be written now. The event is kept, and delivered when it can. */
+    DEFERRED,
+
+    /** The port is not one of the guest's mode. */
+    INVALID,
+
+    /** The guest sent to a port that is bound to nothing. */
+    UNBOUND,
+
+    /** Handed to what is bound to the port outside the guest. */
+    FORWARDED
+}

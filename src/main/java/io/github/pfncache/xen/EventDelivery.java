@@ -1,0 +1,73 @@
+package io.github.pfncache.xen;
+
+import io.github.pfncache.cache.GuestAccess;
+
+/**
+ * The two-level event ABI: mark the port pending; unless it is masked, say in which word; if that was news, raise the
+ * upcall.
+ *
+ * <p>The same code serves both contexts. Atomic: every lock is tried, nothing is refreshed. Otherwise only the shared page is
+ * waited for; the vCPU's own structure is tried even then, because it is accessed while the shared page is held, and what
+ * could not be said is parked and said afterwards.
+ *
+ * <p>Kernel counterpart: {@code kvm_xen_set_evtchn_fast()} and {@code kvm_xen_set_evtchn()}.
+ */
+final class EventDelivery {
+
+    private final XenVm xen;
+
+    EventDelivery(XenVm xen) {
+        this.xen = xen;
+    }
+
+    /**
+     * Delivers an event if the shared page can be had.
+     *
+     * @return DEFERRED if it cannot; then nothing was done, and the caller has to keep the event
+     */
+    Delivery attempt(XenVcpu target, int port, CallContext context) {
+        XenRule.I11_NO_LOCK_AT_DELIVERY.check(target.holdsNoLock(), "port " + port);
+        SharedInfoPage page = xen.page(); // once: mode and mapping
+        if (page == null) {
+            return Delivery.DEFERRED;
+        }
+        if (port <= 0 || port >= page.layout().portLimit()) {
+            return Delivery.INVALID;
+        }
+        Delivery done;
+        try (GuestAccess shared = context.access(page.cache())) {
+            done = shared.isUsable() ? mark(page, shared, target, port) : Delivery.DEFERRED;
+        }
+        announce(done, target, port, context); // with nothing held
+        return done;
+    }
+
+    private static Delivery mark(SharedInfoPage page, GuestAccess shared, XenVcpu target, int port) {
+        SharedInfoLayout layout = page.layout();
+        if (layout.testAndSetPending(shared, port)) {
+            return Delivery.COALESCED;
+        }
+        if (layout.isMasked(shared, port)) { // after pending: a guest that unmasks looks at pending after it
+            return Delivery.MASKED;
+        }
+        return target.info().raise(page.mode().vcpuInfo(), layout.wordOf(port));
+    }
+
+    private void announce(Delivery done, XenVcpu target, int port, CallContext context) {
+        switch (done) {
+            case RAISED -> target.upcallRaised();
+            case PARKED -> {
+                target.workWaits(); // first: without a way to write now, the next entry is what delivers
+                if (context == CallContext.MAY_SLEEP) {
+                    target.injectParked(context);
+                }
+            }
+            default -> { } // nothing for the vCPU to hear
+        }
+        if (done != Delivery.DEFERRED && done != Delivery.COALESCED) {
+            // Whatever the mask and the selector said: a port that is polled wakes its poller. Pairs with the poll, which
+            // says what it polls before it tests pending.
+            xen.wakePollersOf(port);
+        }
+    }
+}

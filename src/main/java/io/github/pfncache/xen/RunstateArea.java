@@ -1,0 +1,274 @@
+package io.github.pfncache.xen;
+
+import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.CacheTarget;
+import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.TrackedLock;
+import io.github.pfncache.vm.Vm;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
+import java.util.function.UnaryOperator;
+
+/**
+ * What one vCPU is doing and how long it did what, and the area where its guest sees it: at any byte address, also over the
+ * end of a page.
+ *
+ * <p>The state itself changes by an atomic step, so the scheduler can change it in atomic context. The area is written by
+ * one thread at a time; a write that cannot be made without waiting is made at the vCPU's next entry.
+ *
+ * <p>Thread-safe. ABI: {@code VCPUOP_register_runstate_memory_area}; kernel counterpart:
+ * {@code kvm_xen_update_runstate()}, {@code kvm_xen_update_runstate_guest()}.
+ */
+public final class RunstateArea {
+
+    private final LongSupplier guestClock;
+    private final BooleanSupplier announced;
+
+    /** Any thread changes it, in any context. */
+    private final AtomicReference<Account> account = new AtomicReference<>(new Account(RunstateTimes.INITIAL, 0));
+
+    /** The area may be behind the account. Set by whoever gave up; taken by whoever writes. */
+    private volatile boolean behind;
+
+    private final TrackedLock lock = new TrackedLock(LockClass.VCPU_USER);
+
+    // Guarded by lock. The area's own lock guards what it consists of; this one makes it a single writer.
+
+    private final GuestArea area;
+    private RunstateLayout layout;
+
+    /** The times, and what was stolen of the present state's time and not accounted yet. */
+    private record Account(RunstateTimes times, long stolen) {
+
+        Account entering(RunState next, long now) {
+            long passed = Math.max(0, now - times.entryNanos());
+            // Only from a vCPU that wanted to run can time be stolen, and never more than has passed.
+            long taken = times.state() == RunState.RUNNING ? Math.min(stolen, passed) : 0;
+            return new Account(times.entering(next, now, taken), stolen - taken);
+        }
+    }
+
+    /**
+     * Makes it, running since the guest's clock read zero.
+     *
+     * @param guestClock the guest's clock, nanoseconds
+     * @param announced whether the guest asked for the UPDATE flag
+     */
+    RunstateArea(Vm vm, GuestMode mode, LongSupplier guestClock, BooleanSupplier announced) {
+        this.guestClock = guestClock;
+        this.announced = announced;
+        this.area = vm.newArea();
+        this.layout = mode.runstate();
+    }
+
+    // ------------------------------------------------------------------ where the guest sees it
+
+    /**
+     * The guest registers an area, or another one, and finds the runstate there.
+     *
+     * @param target its first byte, by gpa or by hva, any value
+     * @return OK; INVALID with nothing changed if there can be no area; FAULT or BUSY if it cannot be written now, but will be
+     *     when it can
+     */
+    public Outcome register(CacheTarget target) {
+        lock.lock();
+        try {
+            Outcome outcome = point(target);
+            return outcome == Outcome.OK ? writeLocked(CallContext.MAY_SLEEP) : outcome;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Outcome point(CacheTarget target) {
+        if (target instanceof CacheTarget.ByGpa byGpa) {
+            return area.activate(byGpa.gpa(), layout.size());
+        }
+        return area.activateHva(((CacheTarget.ByHva) target).hva(), layout.size());
+    }
+
+    /**
+     * The area is no longer written. The times go on.
+     *
+     * @return OK; BUSY if a call on it does not end
+     */
+    public Outcome clear() {
+        lock.lock();
+        try {
+            Outcome outcome = area.deactivate();
+            XenRule.CLEARED_MEANS_INACTIVE.check(area.target() == null, area);
+            return outcome;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Where the guest sees it.
+     *
+     * @return the area's first byte, by the kind of address that was given; null if there is none
+     */
+    public CacheTarget target() {
+        return area.target();
+    }
+
+    /** The guest's mode changes: the area has another length, at the same address, and is written anew. */
+    void switchMode(GuestMode mode) {
+        lock.lock();
+        try {
+            layout = mode.runstate();
+            CacheTarget target = area.target();
+            if (target == null) {
+                return;
+            }
+            if (point(target) == Outcome.INVALID) {
+                area.deactivate(); // the longer structure does not fit there: better none than one of the wrong length
+            } else {
+                writeLocked(CallContext.MAY_SLEEP);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ------------------------------------------------------------------ the account
+
+    /**
+     * The times.
+     *
+     * @return as of the last change
+     */
+    public RunstateTimes times() {
+        return account.get().times();
+    }
+
+    /**
+     * The vCPU does something else from now on, and its guest sees it. May wait.
+     *
+     * @param state what it does
+     * @return how the area was written; INACTIVE if there is none
+     */
+    public Outcome set(RunState state) {
+        enter(state);
+        return write(CallContext.MAY_SLEEP);
+    }
+
+    /**
+     * The vCPU is taken off its processor: runnable from now on. For atomic context: never waits, and leaves the writing to
+     * the next entry if it would have to.
+     *
+     * @return how the area was written; BUSY if it will be at the next entry
+     */
+    public Outcome preempted() {
+        return CallContext.ATOMIC.call(() -> {
+            enter(RunState.RUNNABLE);
+            return write(CallContext.ATOMIC);
+        });
+    }
+
+    /**
+     * Of the time that the vCPU is running, some was taken by something else: it counts as runnable. Never waits; the guest
+     * sees it with the next change.
+     *
+     * @param nanos how much; not negative
+     * @throws IllegalArgumentException if negative
+     */
+    public void addStolen(long nanos) {
+        if (nanos < 0) {
+            throw new IllegalArgumentException("nanos=" + nanos + " is negative");
+        }
+        account.updateAndGet(now -> new Account(now.times, now.stolen + nanos));
+    }
+
+    /**
+     * Sets all of it, as when a saved guest is restored. {@code KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_DATA}.
+     *
+     * @param times the new value
+     * @return false with nothing changed if the times do not add up, one is negative, or the entry lies in the future
+     */
+    public boolean setTimes(RunstateTimes times) {
+        return change(now -> times);
+    }
+
+    /**
+     * Adds to it. {@code KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADJUST}.
+     *
+     * @param state the new state; null to keep the present one
+     * @param entryDelta added to the entry time, nanoseconds
+     * @param deltas added to the times, in the order of {@link RunState}
+     * @return false with nothing changed if the deltas do not add up, or the result would be refused by {@link #setTimes}
+     * @throws IllegalArgumentException if there are not four deltas
+     */
+    public boolean adjust(RunState state, long entryDelta, long... deltas) {
+        if (deltas.length != RunState.values().length) {
+            throw new IllegalArgumentException(deltas.length + " deltas, there are four times");
+        }
+        return change(now -> now.adjusted(state, entryDelta, deltas));
+    }
+
+    private boolean change(UnaryOperator<RunstateTimes> step) {
+        boolean[] changed = new boolean[1];
+        account.updateAndGet(now -> {
+            RunstateTimes next = step.apply(now.times);
+            changed[0] = next.isPossibleAt(guestClock.getAsLong());
+            return changed[0] ? new Account(next, now.stolen) : now;
+        });
+        if (changed[0]) {
+            write(CallContext.MAY_SLEEP);
+        }
+        return changed[0];
+    }
+
+    private void enter(RunState state) {
+        RunstateTimes times = account.updateAndGet(now -> now.entering(state, guestClock.getAsLong())).times;
+        XenRule.I12_TIMES_ADD_UP.check(times.isConsistent(), times);
+    }
+
+    /** The vCPU enters its guest. */
+    void writeIfBehind() {
+        if (behind) {
+            write(CallContext.MAY_SLEEP);
+        }
+    }
+
+    // ------------------------------------------------------------------ writing
+
+    private Outcome write(CallContext context) {
+        if (context == CallContext.MAY_SLEEP) {
+            lock.lock();
+        } else if (!lock.tryLock()) {
+            behind = true; // after the account has changed: the thread that takes the mark away finds the change
+            return Outcome.BUSY;
+        }
+        try {
+            return writeLocked(context);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Outcome writeLocked(CallContext context) {
+        behind = false; // before the account is read
+        try (AreaAccess access = context.access(area)) {
+            if (access.isUsable()) {
+                layout.write(access, times(), announced.getAsBoolean());
+            }
+            if (access.outcome() == Outcome.BUSY) {
+                behind = true;
+            }
+            return access.outcome();
+        }
+    }
+
+    boolean isHeldByCurrentThread() {
+        return lock.isHeldByCurrentThread();
+    }
+
+    @Override
+    public String toString() {
+        return "runstate at " + target() + ": " + times();
+    }
+}

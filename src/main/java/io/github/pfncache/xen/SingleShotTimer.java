@@ -1,0 +1,126 @@
+package io.github.pfncache.xen;
+
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.TrackedLock;
+import java.util.function.LongSupplier;
+
+/**
+ * One vCPU's timer: fires its port once. It stays armed until its event has been delivered, so an event that cannot be
+ * delivered now is neither lost nor missing from the saved state.
+ *
+ * <p>Kernel counterpart: {@code vcpu->arch.xen.timer}, {@code kvm_xen_inject_timer_irqs()}.
+ */
+final class SingleShotTimer {
+
+    private final XenVcpu vcpu;
+    private final EventDelivery delivery;
+    private final LongSupplier guestClock;
+
+    private final TrackedLock lock = new TrackedLock(LockClass.VCPU_USER);
+
+    // Guarded by lock.
+
+    private int port;
+    private int priority = EventChannels.PRIORITY_2LEVEL;
+    /** Somebody delivers the event now; nobody else does. */
+    private boolean firing;
+
+    /** When to fire; null if not armed. Written with lock held; read anywhere. Compared by identity. */
+    private volatile Armed armed;
+
+    private record Armed(long expiresNanos) {
+
+        /** Unsigned, as the ABI has it: a time beyond 2^63 lies ahead. */
+        boolean isDueAt(long now) {
+            return Long.compareUnsigned(expiresNanos, now) <= 0;
+        }
+    }
+
+    SingleShotTimer(XenVcpu vcpu, EventDelivery delivery, LongSupplier guestClock) {
+        this.vcpu = vcpu;
+        this.delivery = delivery;
+        this.guestClock = guestClock;
+    }
+
+    /** Arms the timer; false if it has no port to fire. */
+    boolean arm(long expiresNanos) {
+        lock.lock();
+        try {
+            if (port != 0) {
+                armed = new Armed(expiresNanos);
+            }
+            return port != 0;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void disarm() {
+        lock.lock();
+        try {
+            armed = null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    TimerState state() {
+        lock.lock();
+        try {
+            return new TimerState(port, priority, armed == null ? 0 : armed.expiresNanos);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void restore(TimerState state) {
+        lock.lock();
+        try {
+            port = state.port();
+            priority = state.priority();
+            armed = state.port() == 0 || state.expiresNanos() == 0 ? null : new Armed(state.expiresNanos());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** When it fires, by the guest's clock; -1, the last of unsigned times, if it is not armed. Takes no lock. */
+    long expires() {
+        Armed now = armed;
+        return now == null ? -1 : now.expiresNanos;
+    }
+
+    /** Fires if it is time and the event can be delivered; otherwise stays as it is. May wait. */
+    void fireIfDue() {
+        Armed due = armed;
+        if (due == null || !due.isDueAt(guestClock.getAsLong())) {
+            return;
+        }
+        int target;
+        lock.lock();
+        try {
+            if (firing || armed != due) {
+                return; // somebody else is at it, or the guest changed its mind
+            }
+            firing = true;
+            target = port;
+        } finally {
+            lock.unlock();
+        }
+        Delivery done = Delivery.DEFERRED;
+        try {
+            done = delivery.attempt(vcpu, target, CallContext.MAY_SLEEP); // with no lock held
+        } finally {
+            lock.lock();
+            firing = false;
+            if (done != Delivery.DEFERRED && armed == due) {
+                armed = null; // unless it was armed anew meanwhile
+            }
+            lock.unlock();
+        }
+    }
+
+    boolean isHeldByCurrentThread() {
+        return lock.isHeldByCurrentThread();
+    }
+}

@@ -1,0 +1,66 @@
+package io.github.pfncache.xen;
+
+import io.github.pfncache.rules.Rule;
+
+/** The invariants of the Xen interfaces. */
+public enum XenRule implements Rule {
+
+    /** [I7] Looked at at every access to a port's bit. */
+    I7_PORT_IN_BOUNDS("a port's bit is looked up only if the guest's mode has the port", "max_evtchn_port()"),
+
+    /** [I7] Looked at at every write of a runstate. */
+    I7_RUNSTATE_LENGTH("a runstate is written to an area of exactly its size", "kvm_xen_update_runstate_guest()"),
+
+    /** Looked at at every access to the shared page. */
+    ABI_LAYOUT_FITS(
+            "the shared page is accessed by the layout of the mode that its cache was made for",
+            "struct shared_info, struct compat_shared_info"),
+
+    /** Looked at when a structure is taken out of use. */
+    CLEARED_MEANS_INACTIVE("a structure that was cleared is inactive, not at frame 0", "kvm_gpc_deactivate()"),
+
+    /** [I10] Looked at when parked selector bits are handed to the guest, and when its mode changes. */
+    I10_PARKED_BITS_FIT_MODE("parked selector bits count in words of the guest's mode", "evtchn_pending_sel"),
+
+    /** [I10] Looked at whenever a poll tests its ports. */
+    I10_POLL_BIT_BEFORE_TEST("a vCPU that tests the ports it polls can already be woken", "kvm_xen_schedop_poll()"),
+
+    /** [I5] Looked at when a poll ends, whichever way. */
+    I5_POLL_BIT_CLEARED("a poll that ended leaves no poll bit behind", "kvm_xen_schedop_poll(), its error path"),
+
+    /** [I11] Looked at at every delivery of an event, and whenever the emulator is called. */
+    I11_NO_LOCK_AT_DELIVERY(
+            "an event is delivered, and the emulator called, with no lock of these interfaces held",
+            "xen_timer_callback(), kvm_xen_set_evtchn()"),
+
+    /** [rule L9] Looked at before everything that may wait; the lock rules look at the waiting itself. */
+    L9_ATOMIC_GIVES_UP("what may wait is not done in atomic context", "kvm_xen_set_evtchn_fast()"),
+
+    /** [I12] Looked at at every change and every write of a runstate. */
+    I12_TIMES_ADD_UP("the four times of a runstate add up to its entry time", "struct vcpu_runstate_info"),
+
+    /** [I12] Looked at at every write of a runstate. */
+    I12_UPDATE_ONLY_IF_ASKED(
+            "the UPDATE flag is in the body exactly if the guest asked for it, and not in the times", "XEN_RUNSTATE_UPDATE"),
+
+    /** [I12] Looked at at every write of the wall clock. */
+    I12_WALL_CLOCK_VERSION("the wall clock is written under an odd version", "struct pvclock_wall_clock");
+
+    private final String statement;
+    private final String mirrors;
+
+    XenRule(String statement, String mirrors) {
+        this.statement = statement;
+        this.mirrors = mirrors;
+    }
+
+    @Override
+    public String statement() {
+        return statement;
+    }
+
+    @Override
+    public String mirrors() {
+        return mirrors;
+    }
+}

@@ -1,0 +1,400 @@
+package io.github.pfncache.xen;
+
+import io.github.pfncache.cache.CacheTarget;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.pvclock.PvclockField;
+import io.github.pfncache.vm.Vcpu;
+import java.lang.invoke.VarHandle;
+import java.time.Duration;
+
+/**
+ * The Xen interfaces of one vCPU: its vcpu_info, its clocks, its {@link #runstate}, its timer, its polls.
+ *
+ * <p>Structures are registered by gpa or by hva; a guest chooses the address, so a bad one is an outcome. Thread-safe;
+ * hypercalls are made on the vCPU's thread. Kernel counterpart: {@code struct kvm_vcpu_xen}.
+ */
+public final class XenVcpu {
+
+    private static final int FIRST_VECTOR = 16;
+    private static final int LAST_VECTOR = 255;
+    private static final long BAD_TIMEOUT_NANOS = 100_000_000;
+    private static final long MAX_TIMEOUT_NANOS = 1L << 50;
+
+    private final XenVm xen;
+    private final Vcpu vcpu;
+
+    // Each guards its own state by a lock of its own; no thread holds two of them.
+
+    private final VcpuInfo info;
+    private final GuestWindow timeInfo;
+    private final RunstateArea runstate;
+    private final SingleShotTimer timer;
+
+    private final ClockPlace clockInVcpuInfo;
+    private final ClockPlace clockAlone;
+    private final Poller poller;
+
+    /** Events that found no shared page. Any thread adds, in any context. */
+    private final AtomicBits deferred = new AtomicBits(GuestMode.NATIVE.portLimit());
+
+    // Set by the emulator, read by senders in any context.
+
+    private volatile int vector;
+    private volatile boolean controllerEnabled;
+
+    /** Whether to look once more, at the next entry, if an upcall was raised while nobody could be interrupted. */
+    private volatile boolean lookAgain;
+
+    XenVcpu(XenVm xen, Vcpu vcpu, EventDelivery delivery) {
+        this.xen = xen;
+        this.vcpu = vcpu;
+        info = new VcpuInfo(xen.vm(), xen.mode());
+        timeInfo = new GuestWindow(xen.vm(), PvclockField.ALONE.windowLength());
+        runstate = new RunstateArea(xen.vm(), xen.mode(), xen::guestNanos, xen::runstateUpdateFlag);
+        timer = new SingleShotTimer(this, delivery, xen::guestNanos);
+        clockInVcpuInfo = new ClockPlace(info.window(), VcpuInfoLayout.TIME, () -> xen.clock().timeFor(vcpu));
+        clockAlone = new ClockPlace(timeInfo, PvclockField.ALONE, () -> xen.clock().timeFor(vcpu));
+        poller = new Poller(xen, this);
+    }
+
+    /**
+     * The vCPU.
+     *
+     * @return the same object each time
+     */
+    public Vcpu vcpu() {
+        return vcpu;
+    }
+
+    // ------------------------------------------------------------------ registered structures
+
+    /**
+     * The guest registers its vcpu_info: anywhere that does not cross a page, also inside the shared page. Events that wait
+     * for one are delivered there.
+     *
+     * @param target its first byte, any value
+     * @return OK; INVALID with nothing changed if it cannot be there; FAULT or BUSY if it cannot be written now, but will be
+     *     when it can
+     */
+    public Outcome setVcpuInfo(CacheTarget target) {
+        Outcome outcome = info.set(target);
+        xen.clock().requestUpdate(vcpu);
+        deliverPending();
+        return outcome;
+    }
+
+    /**
+     * The vcpu_info is no longer used. Events that would need it wait.
+     *
+     * @return OK; BUSY with nothing changed if a call on it does not end
+     */
+    public Outcome clearVcpuInfo() {
+        return info.window().clear();
+    }
+
+    /**
+     * Where the vcpu_info is.
+     *
+     * @return by the kind of address that was given; null if nowhere
+     */
+    public CacheTarget vcpuInfo() {
+        return info.window().target();
+    }
+
+    /**
+     * The guest registers a clock structure of its own, besides the one in its vcpu_info.
+     *
+     * @param target its first byte, any value
+     * @return as for {@link #setVcpuInfo}
+     */
+    public Outcome setTimeInfo(CacheTarget target) {
+        Outcome outcome = timeInfo.set(target);
+        xen.clock().requestUpdate(vcpu);
+        return outcome;
+    }
+
+    /**
+     * The clock structure is no longer written.
+     *
+     * @return OK; BUSY with nothing changed if a call on it does not end
+     */
+    public Outcome clearTimeInfo() {
+        return timeInfo.clear();
+    }
+
+    /**
+     * Where the clock structure is.
+     *
+     * @return by the kind of address that was given; null if nowhere
+     */
+    public CacheTarget timeInfo() {
+        return timeInfo.target();
+    }
+
+    /**
+     * What the vCPU does, and where its guest sees it.
+     *
+     * @return the same object each time
+     */
+    public RunstateArea runstate() {
+        return runstate;
+    }
+
+    // ------------------------------------------------------------------ upcalls
+
+    /**
+     * The guest chooses an interrupt for its events. {@code KVM_XEN_VCPU_ATTR_TYPE_UPCALL_VECTOR}.
+     *
+     * @param newVector 16 to 255; 0 for none: then a kick makes the emulator ask {@link #hasInterrupt}
+     * @throws IllegalArgumentException if out of range
+     */
+    public void setUpcallVector(int newVector) {
+        if (newVector != 0 && (newVector < FIRST_VECTOR || newVector > LAST_VECTOR)) {
+            throw new IllegalArgumentException("vector=" + newVector + " is not 0 or 16..255");
+        }
+        vector = newVector;
+        resendUpcall();
+    }
+
+    /**
+     * The guest turns its interrupt controller on or off; it is off at first. An upcall that was raised while it was off is
+     * sent when it is turned on: the interrupt it should have caused had nowhere to go.
+     *
+     * @param enabled whether interrupts arrive from now on
+     */
+    public void setInterruptControllerEnabled(boolean enabled) {
+        controllerEnabled = enabled;
+        if (enabled) {
+            resendUpcall();
+        }
+    }
+
+    private void resendUpcall() {
+        if (vector == 0 || !controllerEnabled) {
+            return;
+        }
+        VarHandle.fullFence(); // enabled before the look; pairs with upcallRaised
+        VcpuInfo.Look look = info.lookAtUpcall(CallContext.MAY_SLEEP);
+        lookAgain = look == VcpuInfo.Look.UNKNOWN;
+        if (look == VcpuInfo.Look.PENDING) {
+            upcallRaised();
+        }
+    }
+
+    /** The guest has news. Called with no lock held, in any context. */
+    void upcallRaised() {
+        XenRule.I11_NO_LOCK_AT_DELIVERY.check(holdsNoLock(), this);
+        VarHandle.fullFence(); // the upcall before the look at the controller; pairs with resendUpcall
+        int how = vector;
+        if (how == 0) {
+            xen.listener().kick(vcpu);
+        } else if (controllerEnabled) {
+            xen.listener().interrupt(vcpu, how);
+        }
+        poller.interruptPending();
+    }
+
+    /** Something is kept for the vCPU that its next entry delivers. */
+    void workWaits() {
+        xen.listener().kick(vcpu);
+        poller.interruptPending();
+    }
+
+    /**
+     * Whether an event waits for the guest. Whoever cannot look answers yes: a vCPU that wakes for nothing is better than one
+     * that does not wake.
+     *
+     * @param context where the caller is; in atomic context nothing waits
+     * @return false only if it is known that none waits
+     */
+    public boolean hasInterrupt(CallContext context) {
+        return context.call(() -> info.lookAtUpcall(context) != VcpuInfo.Look.NOT_PENDING);
+    }
+
+    // ------------------------------------------------------------------ events on their way
+
+    VcpuInfo info() {
+        return info;
+    }
+
+    Poller poller() {
+        return poller;
+    }
+
+    /** Keeps an event until the shared page can be had; never waits. */
+    void defer(int port) {
+        deferred.set(port);
+        workWaits(); // after the event is kept: the entry finds it
+        xen.wakePollersOf(port); // what cannot be looked at counts as pending
+    }
+
+    void forgetDeferred() {
+        deferred.clearAll();
+    }
+
+    void deliverDeferred() {
+        deferred.takeEach(port -> {
+            if (xen.delivery().attempt(this, port, CallContext.MAY_SLEEP) == Delivery.DEFERRED) {
+                deferred.set(port); // no kick: whoever tried now tries again at the next occasion
+                xen.wakePollersOf(port);
+            }
+        });
+    }
+
+    void injectParked(CallContext context) {
+        context.requireMaySleep("inject parked events");
+        if (info.hasParked() && info.injectParked()) {
+            upcallRaised();
+        }
+    }
+
+    /** Everything that waits for an occasion: the timer if it is due, deferred events, parked ones. May wait. */
+    void deliverPending() {
+        timer.fireIfDue();
+        deliverDeferred();
+        injectParked(CallContext.MAY_SLEEP);
+    }
+
+    void beforeRun() {
+        runstate.set(RunState.RUNNING);
+    }
+
+    void beforeEntry() {
+        deliverPending();
+        if (lookAgain) {
+            resendUpcall();
+        }
+        clockInVcpuInfo.retryIfPutOff();
+        clockAlone.retryIfPutOff();
+        runstate.writeIfBehind();
+    }
+
+    void clockUpdated() {
+        clockInVcpuInfo.update();
+        clockAlone.update();
+    }
+
+    /** The shared page is away, and no sender is at work. */
+    void switchMode(GuestMode mode) {
+        info.switchMode(mode);
+        runstate.switchMode(mode);
+    }
+
+    // ------------------------------------------------------------------ timer
+
+    /**
+     * The timer, to be saved.
+     *
+     * @return its port, its priority, and when it fires
+     */
+    public TimerState timer() {
+        return timer.state();
+    }
+
+    /**
+     * Sets the timer up, or restores it. One whose time has come fires at once. May wait.
+     *
+     * @param state what {@link #timer} said, or a port with no time
+     * @throws IllegalArgumentException if its port is not in 0..4095
+     */
+    public void setTimer(TimerState state) {
+        if (state.port() != 0) {
+            EventChannels.requirePort(state.port());
+        }
+        timer.restore(state);
+        timerChanged();
+    }
+
+    /**
+     * The guest arms its timer. A time in the past fires at once. {@code VCPUOP_set_singleshot_timer}.
+     *
+     * @param argumentGpa guest physical address of the hypercall's argument
+     * @return OK; FAULT if the argument cannot be read; INACTIVE if the timer has no port
+     */
+    public Outcome setSingleShotTimerFrom(long argumentGpa) {
+        Long expires = xen.mode().hypercall().readSingleShot(xen.vm().guestMemory(), argumentGpa);
+        return expires == null ? Outcome.FAULT : setSingleShotTimer(expires);
+    }
+
+    /**
+     * The guest arms its timer. A time in the past fires at once.
+     *
+     * @param expiresNanos when it fires, by the guest's clock; unsigned
+     * @return OK; INACTIVE if the timer has no port
+     */
+    public Outcome setSingleShotTimer(long expiresNanos) {
+        if (!timer.arm(expiresNanos)) {
+            return Outcome.INACTIVE;
+        }
+        timerChanged();
+        return Outcome.OK;
+    }
+
+    /** The guest disarms its timer. {@code VCPUOP_stop_singleshot_timer}. */
+    public void stopSingleShotTimer() {
+        timer.disarm();
+    }
+
+    /**
+     * The guest arms its timer, or with 0 disarms it. A time that is negative or more than 2<sup>50</sup> ns ahead is taken for
+     * a mistake of the guest, and becomes 100 ms from now. {@code HYPERVISOR_set_timer_op}.
+     *
+     * @param timeoutNanos when it fires, by the guest's clock
+     * @return OK; INACTIVE if the timer has no port
+     */
+    public Outcome setTimerOp(long timeoutNanos) {
+        if (timeoutNanos == 0) {
+            stopSingleShotTimer();
+            return Outcome.OK;
+        }
+        long now = xen.guestNanos();
+        boolean mistaken = timeoutNanos < 0 || timeoutNanos - now > MAX_TIMEOUT_NANOS;
+        return setSingleShotTimer(mistaken ? now + BAD_TIMEOUT_NANOS : timeoutNanos);
+    }
+
+    private void timerChanged() {
+        timer.fireIfDue();
+        xen.timersChanged();
+    }
+
+    void fireTimerIfDue() {
+        timer.fireIfDue();
+    }
+
+    /** When the timer fires, unsigned; -1 if it does not. Takes no lock. */
+    long timerExpires() {
+        return timer.expires();
+    }
+
+    // ------------------------------------------------------------------ poll
+
+    /**
+     * The guest halts until one of some ports is pending or a time has come. {@code SCHEDOP_poll}. On the vCPU's thread.
+     *
+     * @param argumentGpa guest physical address of the hypercall's argument
+     * @param interruptible whether the guest has interrupts on, so that any event for it ends the poll
+     * @param patience how long this call waits at most, in real time
+     * @return how it ended; whatever it is, the vCPU polls no more
+     */
+    public PollOutcome poll(long argumentGpa, boolean interruptible, Duration patience) {
+        return poller.poll(argumentGpa, interruptible, patience);
+    }
+
+    /** Ends a poll that is under way: something else than an event wants the vCPU. Never waits. */
+    public void wake() {
+        poller.wake();
+    }
+
+    boolean holdsNoLock() {
+        return xen.holdsNoLock()
+                && !info.window().isHeldByCurrentThread()
+                && !timeInfo.isHeldByCurrentThread()
+                && !runstate.isHeldByCurrentThread()
+                && !timer.isHeldByCurrentThread();
+    }
+
+    @Override
+    public String toString() {
+        return "xen " + vcpu;
+    }
+}
