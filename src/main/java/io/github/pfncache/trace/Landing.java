@@ -25,6 +25,8 @@ public record Landing(List<Place> places) {
         /**
          * One place.
          *
+         * @param block name of a block, see {@link SlotOperation#isBlockName}
+         * @param offset bytes from its start, 0 to {@link SlotOperation#MAX_BLOCK_END} - 1
          * @throws IllegalArgumentException if a component is out of its range
          */
         public Place {
@@ -41,6 +43,8 @@ public record Landing(List<Place> places) {
 
     /**
      * A landing.
+     *
+     * @param places every place that changed: none when the update was lost; more than one is always a fault
      */
     public Landing {
         places = List.copyOf(places);

@@ -5,10 +5,10 @@ public final class MalformedInput extends Exception {
 
     private static final long serialVersionUID = 1L;
 
-    private final String file;
-    private final int line;
-    private final int column;
-    private final String expected;
+    private final transient String file;
+    private final transient int line;
+    private final transient int column;
+    private final transient String expected;
 
     /**
      * One fault.

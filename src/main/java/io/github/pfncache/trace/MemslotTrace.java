@@ -25,6 +25,9 @@ public record MemslotTrace(String name, List<String> description, List<SlotOpera
     /**
      * One trace.
      *
+     * @param name name of the file it is kept in, without directories; a {@link ProbeTable} knows it by this name
+     * @param description the comment lines, each with its {@code #}
+     * @param operations the calls; at most {@link #MAX_OPERATIONS}
      * @throws IllegalArgumentException if a comment is none or holds a control character; if the calls are not numbered
      *     from 0, go back in time, or are of another kind than the state of their slots says; if there are too many
      *     calls or blocks

@@ -35,6 +35,10 @@ public final class ProbeTable {
         /**
          * One change.
          *
+         * @param trace name of the trace
+         * @param afterIndex index of the operation
+         * @param probe number of the probe
+         * @param landing where its updates land from then on
          * @throws IllegalArgumentException if the index is negative, the probe does not exist, or there is more than
          *     one place
          */

@@ -15,6 +15,11 @@ public record ReplayStep(
 
     /**
      * One step.
+     *
+     * @param operation as recorded
+     * @param answer what the memory map answered: {@code "0"}, or the name of an errno
+     * @param landings where the updates of each probe landed, by number of the probe
+     * @param differences what was not as it should be; empty is good
      */
     public ReplayStep {
         landings = List.copyOf(landings);

@@ -67,6 +67,17 @@ public record SlotOperation(
     /**
      * One call.
      *
+     * @param index number of the call in its trace, from 0
+     * @param micros microseconds since the first call, 0 to {@link #MAX_MICROS}
+     * @param kind what the call asked for
+     * @param slot number of the slot, not negative
+     * @param flags {@code KVM_MEM_*} bits, any
+     * @param gpa first guest physical address, any; of a delete the former one
+     * @param size bytes, unsigned; 0 deletes
+     * @param block name of the block of host memory, see {@link #isBlockName}
+     * @param blockOffset bytes from the start of the block to the slot's first byte; with {@code size}, at most
+     *     {@link #MAX_BLOCK_END}
+     * @param result 0, or a negative errno, down to -4095
      * @throws IllegalArgumentException if a component is out of its range, or only one of size and kind says delete
      */
     public SlotOperation {

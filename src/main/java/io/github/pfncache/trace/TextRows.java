@@ -8,6 +8,7 @@ import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Pattern;
 
 /**
  * The lines of a file of tab-separated columns, one after the other, each with its place. Bounded: what is kept is the
@@ -19,6 +20,8 @@ final class TextRows {
     static final int MAX_LINE_BYTES = 64 << 10;
 
     private static final int SHOWN = 40;
+    private static final Pattern DECIMAL = Pattern.compile("-?[0-9]{1,18}");
+    private static final Pattern HEX = Pattern.compile("0x[0-9a-f]{1,16}");
 
     private final String file;
     private final byte[] bytes;
@@ -174,7 +177,7 @@ final class TextRows {
 
         long decimal(long lowest, long highest) throws MalformedInput {
             String field = take();
-            if (!field.matches("-?[0-9]{1,18}")) {
+            if (!DECIMAL.matcher(field).matches()) {
                 throw expectedHere("a decimal number");
             }
             long value = Long.parseLong(field);
@@ -190,7 +193,7 @@ final class TextRows {
         }
 
         long hex(String digits, int offset, int bits) throws MalformedInput {
-            if (!digits.matches("0x[0-9a-f]{1,16}")) {
+            if (!HEX.matcher(digits).matches()) {
                 throw expectedAt(offset, "a number like 0x1fc0, of at most 16 digits");
             }
             long value = Long.parseUnsignedLong(digits.substring(2), 16);

@@ -113,11 +113,12 @@ final class ReplayTest {
         assertThat(differencesWhen((vm, step) -> poke(vm, 0x7000)))
                 .containsExactly("expected nothing but clocks written, found a byte written at hva 0x1000000007000");
         assertThat(differencesWhen((vm, step) -> poke(vm, 0x1234)))
-                .containsExactly("expected nothing but clocks written, found 2 pages of host memory in use, clocks in 1");
+                .containsExactly(
+                        "expected nothing but clocks written, found 2 pages of host memory in use, clocks in 1");
     }
 
     @Test
-    void aWriteThatTheDirtyLogDoesNotExplainIsFound() throws MalformedInput {
+    void aChangeBehindTheCachesIsFound() throws MalformedInput {
         // A version that changes behind the caches' back shows as a landing after the slot is gone.
         assertThat(differencesWhen((vm, step) -> poke(vm, 0x7100)))
                 .containsExactly("expected none, found pc.ram+0x7100");

@@ -99,7 +99,8 @@ final class TracePropertyTest {
             operations.add(operation);
             history.add(operation);
         }
-        return new MemslotTrace("small.tsv", random.nextBoolean() ? List.of() : List.of("#", "# \u00e4\tb"), operations);
+        List<String> description = random.nextBoolean() ? List.of() : List.of("#", "# \u00e4\tb");
+        return new MemslotTrace("small.tsv", description, operations);
     }
 
     private static ProbeTable table(Random random) {
