@@ -32,6 +32,11 @@ final class RefreshRaceTest {
     }
 
     @Test
+    void refreshAgainstReplacement() {
+        explore(RefreshScenarios::refreshAgainstReplacement);
+    }
+
+    @Test
     void refreshAgainstRefresh() {
         explore(RefreshScenarios::refreshAgainstRefresh);
     }

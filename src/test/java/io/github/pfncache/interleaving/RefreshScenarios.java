@@ -81,6 +81,19 @@ public final class RefreshScenarios {
         });
     }
 
+    /** Another page takes its place while the cache is on its way to the old one. */
+    public static void refreshAgainstReplacement(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        guest.host.migrate(Guest.HVA);
+        stage.thread("replace", () -> guest.host.mapAnonymous(Guest.HVA, 1, Protection.READ_WRITE));
+        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, 0L));
+        stage.afterwards(() -> {
+            assertThat(Guest.read(cache)).as("value at rest").isZero();
+            guest.atRest();
+        });
+    }
+
     /** Two users find the cache invalid at once, and the page moves again. */
     public static void refreshAgainstRefresh(Stage stage) {
         Guest guest = Guest.touched();

@@ -1,0 +1,44 @@
+package io.github.pfncache.museum;
+
+import java.util.Map;
+import java.util.function.Function;
+
+/**
+ * What became of an exhibit.
+ *
+ * @param reason why the run failed; empty if it passed
+ * @param schedules how many schedules it took
+ * @param seconds how long, with compiling and loading
+ * @param failure the failing schedule
+ */
+record Finding(String reason, long schedules, double seconds, String failure) {
+
+    /** Runs the exhibit's scenario on the library with the exhibit's edits. */
+    static Finding withFault(Exhibit exhibit) {
+        return inOwnLibrary(exhibit.id(), MutantCompiler.compile(exhibit.edits()));
+    }
+
+    /** Runs the exhibit's scenario on a library with some classes replaced. */
+    static Finding inOwnLibrary(String id, Map<String, byte[]> mutants) {
+        try {
+            Class<?> runner = new MutantLoader(mutants).loadClass(ExhibitRunner.class.getName());
+            @SuppressWarnings("unchecked") // the interface is the platform's, so both loaders mean the same
+            Function<String, String[]> run =
+                    (Function<String, String[]>) runner.getDeclaredConstructor().newInstance();
+            return of(run, id);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("cannot run " + id, e);
+        }
+    }
+
+    /** Runs the exhibit's scenario on the library as it is. */
+    static Finding withoutFault(Exhibit exhibit) {
+        return of(new ExhibitRunner(), exhibit.id());
+    }
+
+    private static Finding of(Function<String, String[]> run, String id) {
+        long start = System.nanoTime();
+        String[] result = run.apply(id);
+        return new Finding(result[0], Long.parseLong(result[1]), (System.nanoTime() - start) / 1e9, result[2]);
+    }
+}

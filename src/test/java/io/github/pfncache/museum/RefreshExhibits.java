@@ -1,0 +1,93 @@
+package io.github.pfncache.museum;
+
+import io.github.pfncache.interleaving.AccessScenarios;
+import io.github.pfncache.interleaving.RefreshScenarios;
+import java.util.List;
+
+/** Refresh against invalidation: stale mappings, lost pages, and retries without end. */
+final class RefreshExhibits {
+
+    private static final String CACHE = "cache/GfnPfnCache.java";
+    private static final String DOMAIN = "cache/CacheDomain.java";
+    private static final String MAPPING = "cache/GuardedMapping.java";
+    private static final String HOST = "host/HostMemory.java";
+    private static final String INVALIDATIONS = "cache/Invalidations.java";
+    private static final String STALE = "CacheRule.I1_MAPPING_IS_CURRENT";
+
+    private RefreshExhibits() {}
+
+    static List<Exhibit> all() {
+        return List.of(
+                Exhibit.of("B00", "usable as long as the memslots do not change")
+                        .edit(MAPPING, "active && valid && where.isOf(", "active && khva != null && where.isOf(")
+                        .foundBy("migratedPage", SingleThread::migratedPage, STALE),
+                Exhibit.of("B01", "in progress only after the caches were walked")
+                        .edit(DOMAIN, "            invalidations.start(range); // before", "            // before")
+                        .edit(DOMAIN, "cache.invalidate(mayBlock))) {",
+                                "cache.invalidate(mayBlock))) { invalidations.start(range);")
+                        .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
+                Exhibit.of("B02", "valid before the mapping is known")
+                        .edit(MAPPING, "        valid = valid && fresh.isSamePageAs(where);\n        where = fresh;\n"
+                                        + "        boolean keep = valid;",
+                                "boolean keep = valid && fresh.isSamePageAs(where);\n where = fresh;\n"
+                                        + " valid = fresh.isBacked();")
+                        .foundBy("accessAgainstRepoint", RefreshScenarios::accessAgainstRepoint, STALE),
+                Exhibit.of("B11", "the page reference leaks when the frame is the same as before")
+                        .edit(CACHE, "            unmap(unused);",
+                                "leaks = unused != null && unused != khva && unused.pfn() == khva.pfn();\n"
+                                        + "            unmap(unused);")
+                        .edit(CACHE, "            domain.host.release(page);", "if (!leaks) domain.host.release(page);")
+                        .edit(CACHE, "        try {\n            HostMapping khva = domain.host.map(page);",
+                                "boolean leaks = false;\n        try {\n"
+                                        + "            HostMapping khva = domain.host.map(page);")
+                        .foundBy("sameFrameAgainAndAgain", SingleThread::sameFrameAgainAndAgain,
+                                "CacheRule.I5_BALANCE"),
+                Exhibit.of("B13", "a cache keeps its page's reference as long as it is mapped")
+                        .edit(CACHE, "            domain.host.release(page);", "")
+                        .foundBy("migratedPage", SingleThread::migratedPage,
+                                "assert: page migrates while cached"),
+                Exhibit.of("B21", "any invalidation in the VM holds a refresh up")
+                        .edit(INVALIDATIONS, "each.range.contains(hva) && (thread", "(thread")
+                        .foundBy("refreshInsideAnotherInvalidation", SingleThread::refreshInsideAnotherInvalidation,
+                                "assert: refresh inside an unrelated invalidation"),
+                Exhibit.of("B22", "the wait for an invalidation takes the lock that it waits under")
+                        .edit(INVALIDATIONS, "lock.await(() -> !coveredNow(hva, null)", "lock.await(() -> !covers(hva)")
+                        .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration,
+                                "LockRule.NO_RECURSION"),
+                Exhibit.of("B23", "to map a page invalidates it, and the retries have no bound")
+                        .edit(HOST, "return new HostMapping(this, family.frames, page.frame());",
+                                "Invalidation.start(family, java.util.List.of("
+                                        + "new Invalidation.Target(this, HvaRange.WHOLE)), true).close();\n"
+                                        + "return new HostMapping(this, family.frames, page.frame());")
+                        .edit(CACHE, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
+                        .foundBy("migratedPage", SingleThread::migratedPage, "LIVELOCK"),
+                Exhibit.of("B24", "caches are invalidated at the end of the range's change only")
+                        .edit(DOMAIN, "if (index.walk(range, cache -> cache.invalidate(mayBlock))) {",
+                                "if (range != null) {")
+                        .edit(DOMAIN, "public void invalidateRangeEnd(HvaRange range) {",
+                                "public void invalidateRangeEnd(HvaRange range) {"
+                                        + " index.walk(range, cache -> cache.invalidate(true));")
+                        .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
+                Exhibit.of("B29", "the resolver's error is a page like any other")
+                        .edit(HOST, "        return found[0];",
+                                "if (found[0] == null) { family.frames.get(0); return referenced(0); }\n"
+                                        + "        return found[0];")
+                        .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere, STALE),
+                Exhibit.of("B29b", "the resolver's error is dropped")
+                        .edit(CACHE, "            if (page == null) {\n                return fail(Outcome.FAULT);",
+                                "            if (page == null) {\n                return Outcome.OK;")
+                        .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere,
+                                "assert: activation of what is not mapped"),
+                Exhibit.of("B34", "an invalidation that may not block waits")
+                        .edit(MAPPING, "        if (mayBlock) {\n", "        if (lock != null) {\n")
+                        .foundBy("accessOutlastsNonBlockingEviction",
+                                AccessScenarios::accessOutlastsNonBlockingEviction, "DEADLOCK"),
+                Exhibit.of("D01", "an invalidation that came and went during a refresh is not counted")
+                        .edit(MAPPING, "        invalidations++;\n", "")
+                        .foundBy("refreshAgainstReplacement", RefreshScenarios::refreshAgainstReplacement, STALE),
+                Exhibit.of("D02", "nobody looks for an invalidation in progress, neither before nor after resolving")
+                        .edit(MAPPING, "inProgress.covers(where.uhva()) || invalidations", "invalidations")
+                        .edit(CACHE, "if (domain.invalidations.covers(where.uhva())) {", "if (attempt < 0) {")
+                        .foundBy("refreshAgainstReplacement", RefreshScenarios::refreshAgainstReplacement, STALE));
+    }
+}

@@ -1,0 +1,84 @@
+package io.github.pfncache.museum;
+
+import io.github.pfncache.interleaving.SlotScenarios;
+import java.util.List;
+
+/** Addresses, bounds, memslots and the dirty log. */
+final class TranslationExhibits {
+
+    private static final String ACCESS = "cache/GuestAccess.java";
+    private static final String CACHE = "cache/GfnPfnCache.java";
+    private static final String MAPPING = "cache/GuardedMapping.java";
+    private static final String TRANSLATION = "cache/Translation.java";
+
+    private TranslationExhibits() {}
+
+    static List<Exhibit> all() {
+        return List.of(
+                Exhibit.of("B14", "the offset stays when the cache is pointed elsewhere in its page")
+                        .edit(MAPPING, "        where = fresh;\n", "        if (!valid) { where = fresh; }\n")
+                        .foundBy("repointInsideThePage", SingleThread::repointInsideThePage,
+                                "assert: value at the old place"),
+                Exhibit.of("B15", "one uhva is compared with, the other without its page offset: needless resolution")
+                        .edit(TRANSLATION, "Pages.pageStart(uhva) == Pages.pageStart(other.uhva)",
+                                "Pages.pageStart(uhva) == other.uhva && uhva == other.uhva")
+                        .foundBy("repointInsideThePage", SingleThread::repointInsideThePage,
+                                "assert: needless resolutions"),
+                Exhibit.of("B15b", "by hva the page offset is dropped: wrong address")
+                        .edit(TRANSLATION, "slots.generation(), byHva.hva());",
+                                "slots.generation(), Pages.pageStart(byHva.hva()));")
+                        .foundBy("cacheByHva", SingleThread::cacheByHva, "CacheRule.I4_VALID_IMPLIES_MAPPED"),
+                Exhibit.of("B15c", "page offsets are compared instead of pages: missing resolution")
+                        .edit(TRANSLATION, "Pages.pageStart(uhva) == Pages.pageStart(other.uhva)",
+                                "offsetInPage() == other.offsetInPage()")
+                        .foundBy("repointToAnotherPage", SingleThread::repointToAnotherPage,
+                                "CacheRule.I1_MAPPING_IS_CURRENT"),
+                Exhibit.of("B17", "offset + width overflows, and negative offsets pass")
+                        .edit(ACCESS, "!Pages.rangeFits(offset, width, length)) {\n            throw",
+                                "offset + width > length) {\n            throw")
+                        .foundBy("accessOutsideTheWindow", SingleThread::accessOutsideTheWindow,
+                                "assert: access outside the window"),
+                Exhibit.of("B19", "a cache by hva is tested against the memslot generation")
+                        .edit(TRANSLATION, "return target instanceof CacheTarget.ByHva || generation",
+                                "return generation")
+                        .edit(TRANSLATION, "new Translation(target, null, slots.generation(), byHva.hva());",
+                                "new Translation(target, null, 1, byHva.hva());")
+                        .foundBy("slotChangeAndCacheByHva", SingleThread::slotChangeAndCacheByHva,
+                                "assert: access by hva after a slot change"),
+                Exhibit.of("B30", "the page is marked dirty after the lock is dropped")
+                        .edit(ACCESS, "        try {\n            if (written) {",
+                                "mapping.readUnlock();\n        try {\n            if (written) {")
+                        .edit(ACCESS, "        } finally {\n            mapping.readUnlock();\n        }",
+                                "        } finally { }")
+                        .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
+                                "CacheRule.I9_DIRTY_UNDER_LOCK"),
+                Exhibit.of("B30b", "the same, and the rule is not looked at: the log itself is wrong")
+                        .edit(ACCESS, "        try {\n            if (written) {",
+                                "mapping.readUnlock();\n        try {\n            if (written) {")
+                        .edit(ACCESS, "        } finally {\n            mapping.readUnlock();\n        }",
+                                "        } finally { }")
+                        .edit(MAPPING, "CacheRule.I9_DIRTY_UNDER_LOCK.check(lock.isHeldByCurrentThread(), this);", "")
+                        .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
+                                "assert: pages marked"),
+                Exhibit.of("B35", "a memslot table is retired while somebody reads it")
+                        .edit("memslot/PublishedTable.java",
+                                "readers.awaitEarlier(deadlineNanos)\n                && (gone", "(gone")
+                        .foundBy("deleteAgainstUncachedWrite", SlotScenarios::deleteAgainstUncachedWrite,
+                                "assert: memory of a deleted slot"),
+                Exhibit.of("B36", "combined access with the condition inverted")
+                        .edit(CACHE, "if (access.isUsable()) {\n                return access;",
+                                "if (!access.isUsable()) {\n                return access;")
+                        .foundBy("accessAfterInvalidation", SingleThread::accessAfterInvalidation,
+                                "assert: what access() hands out is usable"),
+                Exhibit.of("B36b", "the bound is tested on the whole gpa instead of its offset")
+                        .edit("cache/CacheTarget.java", "Pages.fitsInPage(gpa, length)",
+                                "gpa + length <= Pages.PAGE_SIZE")
+                        .foundBy("accessAfterInvalidation", SingleThread::accessAfterInvalidation,
+                                "assert: activation"),
+                Exhibit.of("D03", "every write is logged for the first page of its slot")
+                        .edit(TRANSLATION, "slot.markDirty(Pages.gpaToGfn(((CacheTarget.ByGpa) target).gpa()));",
+                                "slot.markDirty(slot.baseGfn());")
+                        .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
+                                "assert: pages marked"));
+    }
+}
