@@ -50,7 +50,9 @@ public enum LockClass {
     /** One dirty log. */
     DIRTY(Context.ATOMIC),
 
-    /** Whether somebody who halts has been woken: a vCPU in a poll, a timer thread. Anybody may wake, in any context. */
+    /**
+     * Whether somebody who halts has been woken: a vCPU in a poll, a timer thread. Anybody may wake, in any context.
+     */
     WAKE_UP(Context.ATOMIC);
 
     private enum Context {

@@ -6,8 +6,8 @@ import io.github.pfncache.pvclock.PvclockTimeInfo;
 import java.util.function.Supplier;
 
 /**
- * A place where one vCPU's guest sees its clock: alone, or inside its vcpu_info. Each place goes on from its own version
- * and keeps its own GUEST_STOPPED flag; nothing is shared between two.
+ * A place where one vCPU's guest sees its clock: alone, or inside its vcpu_info. Each place goes on from its own
+ * version and keeps its own GUEST_STOPPED flag; nothing is shared between two.
  */
 final class ClockPlace {
 

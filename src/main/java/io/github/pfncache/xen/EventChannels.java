@@ -15,8 +15,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * xen.events().send(127);                     // the guest's own hypercall: arrives at port 15
  * }</pre>
  *
- * <p>No event is lost: one that cannot be delivered now is kept, and delivered when its vCPU next enters the guest, or by
- * {@link #deliverDeferred}. Thread-safe. ABI: {@code event_channel.h}; kernel counterpart:
+ * <p>No event is lost: one that cannot be delivered now is kept, and delivered when its vCPU next enters the guest, or
+ * by {@link #deliverDeferred}. Thread-safe. ABI: {@code event_channel.h}; kernel counterpart:
  * {@code kvm_xen_hvm_evtchn_send()}, {@code kvm_xen_hcall_evtchn_send()}, {@code kvm_xen_setattr_evtchn()}.
  */
 public final class EventChannels {
@@ -85,8 +85,8 @@ public final class EventChannels {
     }
 
     /**
-     * Delivers what had to be deferred, as far as it can be now. Each vCPU does so for itself when it enters the guest; a
-     * worker may call this at any time. May wait.
+     * Delivers what had to be deferred, as far as it can be now. Each vCPU does so for itself when it enters the guest;
+     * a worker may call this at any time. May wait.
      */
     public void deliverDeferred() {
         xen.vcpus().forEach(XenVcpu::deliverDeferred);

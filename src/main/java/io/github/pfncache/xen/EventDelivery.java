@@ -6,9 +6,9 @@ import io.github.pfncache.cache.GuestAccess;
  * The two-level event ABI: mark the port pending; unless it is masked, say in which word; if that was news, raise the
  * upcall.
  *
- * <p>The same code serves both contexts. Atomic: every lock is tried, nothing is refreshed. Otherwise only the shared page is
- * waited for; the vCPU's own structure is tried even then, because it is accessed while the shared page is held, and what
- * could not be said is parked and said afterwards.
+ * <p>The same code serves both contexts. Atomic: every lock is tried, nothing is refreshed. Otherwise only the shared
+ * page is waited for; the vCPU's own structure is tried even then, because it is accessed while the shared page is
+ * held, and what could not be said is parked and said afterwards.
  *
  * <p>Kernel counterpart: {@code kvm_xen_set_evtchn_fast()} and {@code kvm_xen_set_evtchn()}.
  */
@@ -65,8 +65,8 @@ final class EventDelivery {
             default -> { } // nothing for the vCPU to hear
         }
         if (done != Delivery.DEFERRED && done != Delivery.COALESCED) {
-            // Whatever the mask and the selector said: a port that is polled wakes its poller. Pairs with the poll, which
-            // says what it polls before it tests pending.
+            // Whatever the mask and the selector said: a port that is polled wakes its poller. Pairs with the poll,
+            // which says what it polls before it tests pending.
             xen.wakePollersOf(port);
         }
     }

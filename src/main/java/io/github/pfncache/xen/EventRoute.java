@@ -3,8 +3,8 @@ package io.github.pfncache.xen;
 /**
  * A ready-made way from outside the guest to one of its ports, for devices: signal it from any context. Like an irqfd.
  *
- * <p>Thread-safe. A signal that began before {@link #close} returned may still arrive. Kernel counterpart: an irqfd with a
- * {@code KVM_IRQ_ROUTING_XEN_EVTCHN} route.
+ * <p>Thread-safe. A signal that began before {@link #close} returned may still arrive. Kernel counterpart: an irqfd
+ * with a {@code KVM_IRQ_ROUTING_XEN_EVTCHN} route.
  */
 public final class EventRoute implements AutoCloseable {
 

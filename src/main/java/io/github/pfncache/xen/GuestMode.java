@@ -1,8 +1,8 @@
 package io.github.pfncache.xen;
 
 /**
- * How wide the guest's words are, which decides where the fields of the shared structures lie. A guest changes it when it
- * goes from its 32-bit loader to its 64-bit kernel, and back.
+ * How wide the guest's words are, which decides where the fields of the shared structures lie. A guest changes it when
+ * it goes from its 32-bit loader to its 64-bit kernel, and back.
  *
  * <p>Kernel counterpart: {@code kvm->arch.xen.long_mode}.
  */

@@ -11,8 +11,8 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * A structure of one vCPU that its guest registered: a cache of the structure's length, and the lock that makes its host a
- * single writer and its registration one at a time. Thread-safe.
+ * A structure of one vCPU that its guest registered: a cache of the structure's length, and the lock that makes its
+ * host a single writer and its registration one at a time. Thread-safe.
  */
 final class GuestWindow {
 

@@ -74,7 +74,9 @@ enum HypercallLayout {
         return ports;
     }
 
-    /** Reads when a single-shot timer is to fire; null if the argument cannot be read. The flags ask for nothing here. */
+    /**
+     * Reads when a single-shot timer is to fire; null if the argument cannot be read. The flags ask for nothing here.
+     */
     Long readSingleShot(GuestMemory memory, long gpa) {
         ByteBuffer bytes = read(memory, gpa, timerSize);
         return bytes == null ? null : Long.valueOf(bytes.getLong(0));

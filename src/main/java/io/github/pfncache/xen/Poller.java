@@ -8,8 +8,9 @@ import java.time.Duration;
 /**
  * One vCPU's {@code SCHEDOP_poll}: it halts until one of some ports is pending, masked or not, or until a time.
  *
- * <p><b>No wake-up is lost.</b> The poll says what it polls, and only then tests whether it is pending; a sender marks a port
- * pending, and only then looks who polls it. Both have a full fence in between, so at least one of them sees the other.
+ * <p><b>No wake-up is lost.</b> The poll says what it polls, and only then tests whether it is pending; a sender marks
+ * a port pending, and only then looks who polls it. Both have a full fence in between, so at least one of them sees the
+ * other.
  *
  * <p>Kernel counterpart: {@code kvm_xen_schedop_poll()}, {@code kvm_xen_check_poller()}.
  */
@@ -125,7 +126,8 @@ final class Poller {
                 return PollOutcome.BUSY;
             }
             // The timer counts only if it lies ahead: one that is due and cannot be delivered is tried at every turn.
-            long next = earlier(timeout == 0 ? -1 : timeout, isReached(vcpu.timerExpires(), now) ? -1 : vcpu.timerExpires());
+            long timer = isReached(vcpu.timerExpires(), now) ? -1 : vcpu.timerExpires();
+            long next = earlier(timeout == 0 ? -1 : timeout, timer);
             long slice = Math.max(MIN_SLICE_NANOS, next < 0 ? MAX_SLICE_NANOS : Math.min(MAX_SLICE_NANOS, next - now));
             if (wakeUp.await(() -> isReached(next, xen.guestNanos()), System.nanoTime() + Math.min(left, slice))) {
                 return PollOutcome.WOKEN;
@@ -142,7 +144,9 @@ final class Poller {
         return Long.compareUnsigned(time, other) < 0 ? time : other;
     }
 
-    /** Whether a polled port is pending. A shared page that cannot be looked at answers yes: the guest will look itself. */
+    /**
+     * Whether a polled port is pending. A shared page that cannot be looked at answers yes: the guest will look itself.
+     */
     private boolean isAnyPending(Poll poll) {
         XenRule.I10_POLL_BIT_BEFORE_TEST.check(xen.polling().isSet(vcpu.vcpu().id()), vcpu);
         if (poll.ports.length == 0) {

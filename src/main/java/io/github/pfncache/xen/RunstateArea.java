@@ -13,11 +13,11 @@ import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
 
 /**
- * What one vCPU is doing and how long it did what, and the area where its guest sees it: at any byte address, also over the
- * end of a page.
+ * What one vCPU is doing and how long it did what, and the area where its guest sees it: at any byte address, also over
+ * the end of a page.
  *
- * <p>The state itself changes by an atomic step, so the scheduler can change it in atomic context. The area is written by
- * one thread at a time; a write that cannot be made without waiting is made at the vCPU's next entry.
+ * <p>The state itself changes by an atomic step, so the scheduler can change it in atomic context. The area is written
+ * by one thread at a time; a write that cannot be made without waiting is made at the vCPU's next entry.
  *
  * <p>Thread-safe. ABI: {@code VCPUOP_register_runstate_memory_area}; kernel counterpart:
  * {@code kvm_xen_update_runstate()}, {@code kvm_xen_update_runstate_guest()}.
@@ -70,8 +70,8 @@ public final class RunstateArea {
      * The guest registers an area, or another one, and finds the runstate there.
      *
      * @param target its first byte, by gpa or by hva, any value
-     * @return OK; INVALID with nothing changed if there can be no area; FAULT or BUSY if it cannot be written now, but will be
-     *     when it can
+     * @return OK; INVALID with nothing changed if there can be no area; FAULT or BUSY if it cannot be written now, but
+     *     will be when it can
      */
     public Outcome register(CacheTarget target) {
         lock.lock();
@@ -157,8 +157,8 @@ public final class RunstateArea {
     }
 
     /**
-     * The vCPU is taken off its processor: runnable from now on. For atomic context: never waits, and leaves the writing to
-     * the next entry if it would have to.
+     * The vCPU is taken off its processor: runnable from now on. For atomic context: never waits, and leaves the
+     * writing to the next entry if it would have to.
      *
      * @return how the area was written; BUSY if it will be at the next entry
      */
@@ -170,8 +170,8 @@ public final class RunstateArea {
     }
 
     /**
-     * Of the time that the vCPU is running, some was taken by something else: it counts as runnable. Never waits; the guest
-     * sees it with the next change.
+     * Of the time that the vCPU is running, some was taken by something else: it counts as runnable. Never waits; the
+     * guest sees it with the next change.
      *
      * @param nanos how much; not negative
      * @throws IllegalArgumentException if negative
@@ -199,7 +199,8 @@ public final class RunstateArea {
      * @param state the new state; null to keep the present one
      * @param entryDelta added to the entry time, nanoseconds
      * @param deltas added to the times, in the order of {@link RunState}
-     * @return false with nothing changed if the deltas do not add up, or the result would be refused by {@link #setTimes}
+     * @return false with nothing changed if the deltas do not add up, or the result would be refused by
+     *     {@link #setTimes}
      * @throws IllegalArgumentException if there are not four deltas
      */
     public boolean adjust(RunState state, long entryDelta, long... deltas) {

@@ -53,7 +53,8 @@ enum RunstateLayout {
         XenRule.I12_TIMES_ADD_UP.check(times.isConsistent(), times);
         // The body carries the flag as well, or it would clear it before the times are written.
         long entry = announced ? times.entryNanos() | UPDATE : times.entryNanos();
-        // A buffer of its own for every write: nothing of an earlier one can reach the guest, and the padding is not written.
+        // A buffer of its own for every write: nothing of an earlier one can reach the guest, and the padding is not
+        // written.
         ByteBuffer body = ByteBuffer.allocate(Long.BYTES + TIMES * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         body.putLong(entry);
         for (RunState state : RunState.values()) { // the four of them

@@ -3,8 +3,8 @@ package io.github.pfncache.xen;
 import io.github.pfncache.vm.Vcpu;
 
 /**
- * How the guest's processor hears that it has events: the part of the emulator that these interfaces cannot do. Called in
- * any context, also atomic, with no lock of this package held; implementations are thread-safe and never wait.
+ * How the guest's processor hears that it has events: the part of the emulator that these interfaces cannot do. Called
+ * in any context, also atomic, with no lock of this package held; implementations are thread-safe and never wait.
  */
 public interface UpcallListener {
 

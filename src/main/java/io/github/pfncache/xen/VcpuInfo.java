@@ -44,8 +44,8 @@ final class VcpuInfo {
     }
 
     /**
-     * Tells the guest in which word an event is. Never waits. The caller holds the shared page for access, by the mode of
-     * the layout it passes; a change of mode waits for it, so parked bits are all of one mode.
+     * Tells the guest in which word an event is. Never waits. The caller holds the shared page for access, by the mode
+     * of the layout it passes; a change of mode waits for it, so parked bits are all of one mode.
      *
      * @return RAISED, JOINED or PARKED
      */
@@ -75,9 +75,9 @@ final class VcpuInfo {
     boolean injectParked() {
         boolean[] raised = new boolean[1];
         window.update(access -> {
-            // Exactly the bits that are handed over are taken away, and before they are handed over: the guest may run now,
-            // and a bit that is parked again after the guest has looked must stay. With the access in hand nothing can fail
-            // in between.
+            // Exactly the bits that are handed over are taken away, and before they are handed over: the guest may run
+            // now, and a bit that is parked again after the guest has looked must stay. With the access in hand nothing
+            // can fail in between.
             long bits = parked.getAndSet(0);
             XenRule.I10_PARKED_BITS_FIT_MODE.check(layout.covers(bits), layout + " " + Long.toHexString(bits));
             for (long left = bits; left != 0; left &= left - 1) { // bounded by the bits of a selector
@@ -91,7 +91,10 @@ final class VcpuInfo {
         return raised[0];
     }
 
-    /** The guest's mode changes: parked bits come to mean the same ports in words of the other width. No sender is at work. */
+    /**
+     * The guest's mode changes: parked bits come to mean the same ports in words of the other width. No sender is at
+     * work.
+     */
     void switchMode(GuestMode mode) {
         window.exclusively(() -> {
             VcpuInfoLayout former = layout;

@@ -59,9 +59,9 @@ enum VcpuInfoLayout {
     }
 
     /**
-     * What selector bits of the other layout mean in this one: the same ports, in words of another width. A word of 64 ports
-     * is two of 32; a word of 32 is half of one of 64, so the result may name a word in which nothing is pending, which costs
-     * the guest a look. Bits of ports that this layout does not have are dropped.
+     * What selector bits of the other layout mean in this one: the same ports, in words of another width. A word of 64
+     * ports is two of 32; a word of 32 is half of one of 64, so the result may name a word in which nothing is pending,
+     * which costs the guest a look. Bits of ports that this layout does not have are dropped.
      */
     long rescaled(long bits, VcpuInfoLayout from) {
         if (from == this) {

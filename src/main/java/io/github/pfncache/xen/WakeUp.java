@@ -5,8 +5,8 @@ import io.github.pfncache.rules.TrackedLock;
 import java.util.function.BooleanSupplier;
 
 /**
- * Lets one thread halt, and any other wake it, in any context. Its lock is held for a few instructions only, and nothing is
- * taken under it.
+ * Lets one thread halt, and any other wake it, in any context. Its lock is held for a few instructions only, and
+ * nothing is taken under it.
  *
  * <p>Kernel counterpart: {@code struct rcuwait} of a vCPU, {@code kvm_vcpu_halt()}, {@code kvm_vcpu_kick()}.
  */

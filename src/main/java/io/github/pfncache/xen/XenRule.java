@@ -41,7 +41,8 @@ public enum XenRule implements Rule {
 
     /** [I12] Looked at at every write of a runstate. */
     I12_UPDATE_ONLY_IF_ASKED(
-            "the UPDATE flag is in the body exactly if the guest asked for it, and not in the times", "XEN_RUNSTATE_UPDATE"),
+            "the UPDATE flag is in the body exactly if the guest asked for it, and not in the times",
+            "XEN_RUNSTATE_UPDATE"),
 
     /** [I12] Looked at at every write of the wall clock. */
     I12_WALL_CLOCK_VERSION("the wall clock is written under an odd version", "struct pvclock_wall_clock");

@@ -69,12 +69,12 @@ public final class XenVcpu {
     // ------------------------------------------------------------------ registered structures
 
     /**
-     * The guest registers its vcpu_info: anywhere that does not cross a page, also inside the shared page. Events that wait
-     * for one are delivered there.
+     * The guest registers its vcpu_info: anywhere that does not cross a page, also inside the shared page. Events that
+     * wait for one are delivered there.
      *
      * @param target its first byte, any value
-     * @return OK; INVALID with nothing changed if it cannot be there; FAULT or BUSY if it cannot be written now, but will be
-     *     when it can
+     * @return OK; INVALID with nothing changed if it cannot be there; FAULT or BUSY if it cannot be written now, but
+     *     will be when it can
      */
     public Outcome setVcpuInfo(CacheTarget target) {
         Outcome outcome = info.set(target);
@@ -157,8 +157,8 @@ public final class XenVcpu {
     }
 
     /**
-     * The guest turns its interrupt controller on or off; it is off at first. An upcall that was raised while it was off is
-     * sent when it is turned on: the interrupt it should have caused had nowhere to go.
+     * The guest turns its interrupt controller on or off; it is off at first. An upcall that was raised while it was
+     * off is sent when it is turned on: the interrupt it should have caused had nowhere to go.
      *
      * @param enabled whether interrupts arrive from now on
      */
@@ -201,8 +201,8 @@ public final class XenVcpu {
     }
 
     /**
-     * Whether an event waits for the guest. Whoever cannot look answers yes: a vCPU that wakes for nothing is better than one
-     * that does not wake.
+     * Whether an event waits for the guest. Whoever cannot look answers yes: a vCPU that wakes for nothing is better
+     * than one that does not wake.
      *
      * @param context where the caller is; in atomic context nothing waits
      * @return false only if it is known that none waits
@@ -336,8 +336,8 @@ public final class XenVcpu {
     }
 
     /**
-     * The guest arms its timer, or with 0 disarms it. A time that is negative or more than 2<sup>50</sup> ns ahead is taken for
-     * a mistake of the guest, and becomes 100 ms from now. {@code HYPERVISOR_set_timer_op}.
+     * The guest arms its timer, or with 0 disarms it. A time that is negative or more than 2<sup>50</sup> ns ahead is
+     * taken for a mistake of the guest, and becomes 100 ms from now. {@code HYPERVISOR_set_timer_op}.
      *
      * @param timeoutNanos when it fires, by the guest's clock
      * @return OK; INACTIVE if the timer has no port
@@ -369,7 +369,8 @@ public final class XenVcpu {
     // ------------------------------------------------------------------ poll
 
     /**
-     * The guest halts until one of some ports is pending or a time has come. {@code SCHEDOP_poll}. On the vCPU's thread.
+     * The guest halts until one of some ports is pending or a time has come. {@code SCHEDOP_poll}. On the vCPU's
+     * thread.
      *
      * @param argumentGpa guest physical address of the hypercall's argument
      * @param interruptible whether the guest has interrupts on, so that any event for it ends the poll

@@ -14,7 +14,8 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * The Xen interfaces of one VM: the shared page, the guest's mode, the timers' clock; and, by vCPU and by port, the rest.
+ * The Xen interfaces of one VM: the shared page, the guest's mode, the timers' clock; and, by vCPU and by port, the
+ * rest.
  *
  * <pre>{@code
  * XenVm xen = XenVm.attach(vm, Kvmclock.attach(vm), listener);
@@ -23,9 +24,9 @@ import java.util.List;
  * xen.events().deliver(xen.vcpu(0), 66, CallContext.ATOMIC);
  * }</pre>
  *
- * <p><b>Time</b> is the guest's clock, by the VM's injected {@link Vm#clock}. Nothing here starts a thread: timers fire when
- * a vCPU enters the guest or polls, and when the emulator calls {@link #runTimers}, as it does when it has moved the clock,
- * or from a thread of its own around {@link #awaitTimers}.
+ * <p><b>Time</b> is the guest's clock, by the VM's injected {@link Vm#clock}. Nothing here starts a thread: timers fire
+ * when a vCPU enters the guest or polls, and when the emulator calls {@link #runTimers}, as it does when it has moved
+ * the clock, or from a thread of its own around {@link #awaitTimers}.
  *
  * <p>Thread-safe. Kernel counterpart: {@code struct kvm_xen}, {@code kvm_xen_hvm_set_attr()}.
  */
@@ -164,11 +165,12 @@ public final class XenVm {
     }
 
     /**
-     * The guest places the shared page. The wall clock is written there, and events that waited for a page are delivered.
+     * The guest places the shared page. The wall clock is written there, and events that waited for a page are
+     * delivered.
      *
      * @param target the page, by gpa or by hva; a multiple of 4096, any value otherwise
-     * @return OK; INVALID with nothing changed if it cannot be there; FAULT or BUSY if it cannot be written now, but will be
-     *     when it can
+     * @return OK; INVALID with nothing changed if it cannot be there; FAULT or BUSY if it cannot be written now, but
+     *     will be when it can
      */
     public Outcome setSharedInfo(CacheTarget target) {
         if (!isPageAligned(target)) {
@@ -245,12 +247,12 @@ public final class XenVm {
     }
 
     /**
-     * The guest changes its mode. What it has registered stays where it is and takes the other layout: the wall clock is
-     * written in its new place, the runstate with its new length, and events that waited keep their meaning.
+     * The guest changes its mode. What it has registered stays where it is and takes the other layout: the wall clock
+     * is written in its new place, the runstate with its new length, and events that waited keep their meaning.
      *
      * @param next the new mode
-     * @return OK; FAULT if the shared page cannot be written now, with the mode changed; BUSY with nothing changed if a call on
-     *     the shared page does not end
+     * @return OK; FAULT if the shared page cannot be written now, with the mode changed; BUSY with nothing changed if a
+     *     call on the shared page does not end
      */
     public Outcome setMode(GuestMode next) {
         Outcome outcome = Outcome.OK;
@@ -340,8 +342,8 @@ public final class XenVm {
     }
 
     /**
-     * Fires the timers that are due, and lets polls whose time has come end. To be called whenever the injected clock has
-     * moved. May wait for the memory that an event needs.
+     * Fires the timers that are due, and lets polls whose time has come end. To be called whenever the injected clock
+     * has moved. May wait for the memory that an event needs.
      */
     public void runTimers() {
         vcpus.forEach(XenVcpu::fireTimerIfDue);
