@@ -38,8 +38,7 @@ final class EventDelivery {
         try (GuestAccess shared = context.access(page.cache())) {
             done = shared.isUsable() ? mark(page, shared, target, port) : Delivery.DEFERRED;
         }
-        announce(done, target, port, context); // with nothing held
-        return done;
+        return announce(done, target, port, context); // with nothing held
     }
 
     private static Delivery mark(SharedInfoPage page, GuestAccess shared, XenVcpu target, int port) {
@@ -53,21 +52,21 @@ final class EventDelivery {
         return target.info().raise(page.mode().vcpuInfo(), layout.wordOf(port));
     }
 
-    private void announce(Delivery done, XenVcpu target, int port, CallContext context) {
-        switch (done) {
-            case RAISED -> target.upcallRaised();
-            case PARKED -> {
-                target.workWaits(); // first: without a way to write now, the next entry is what delivers
-                if (context == CallContext.MAY_SLEEP) {
-                    target.injectParked(context);
-                }
+    private Delivery announce(Delivery done, XenVcpu target, int port, CallContext context) {
+        if (done == Delivery.DEFERRED || done == Delivery.COALESCED) {
+            return done;
+        }
+        // Whatever the mask and the selector said: a port that is polled wakes its poller. Pairs with the poll, which says
+        // what it polls before it tests pending.
+        xen.wakePollersOf(port);
+        if (done == Delivery.RAISED) {
+            target.upcallRaised();
+        } else if (done == Delivery.PARKED) {
+            if (context == CallContext.MAY_SLEEP && target.injectParked(context)) {
+                return Delivery.RAISED;
             }
-            default -> { } // nothing for the vCPU to hear
+            target.workWaits(); // the bit is parked by now: the entry finds it
         }
-        if (done != Delivery.DEFERRED && done != Delivery.COALESCED) {
-            // Whatever the mask and the selector said: a port that is polled wakes its poller. Pairs with the poll,
-            // which says what it polls before it tests pending.
-            xen.wakePollersOf(port);
-        }
+        return done;
     }
 }

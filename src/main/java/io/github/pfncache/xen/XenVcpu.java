@@ -241,11 +241,14 @@ public final class XenVcpu {
         });
     }
 
-    void injectParked(CallContext context) {
+    /** Hands over what is parked; true iff the upcall was raised. */
+    boolean injectParked(CallContext context) {
         context.requireMaySleep("inject parked events");
-        if (info.hasParked() && info.injectParked()) {
+        boolean raised = info.hasParked() && info.injectParked();
+        if (raised) {
             upcallRaised();
         }
+        return raised;
     }
 
     /** Everything that waits for an occasion: the timer if it is due, deferred events, parked ones. May wait. */
