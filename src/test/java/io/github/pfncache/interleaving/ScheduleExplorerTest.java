@@ -211,6 +211,19 @@ final class ScheduleExplorerTest {
     }
 
     @Test
+    void theSystemPropertyChoosesTheSchedule() {
+        String schedule = explore(counting(false)).failure().schedule();
+        System.setProperty(ScheduleExplorer.SCHEDULE_PROPERTY, schedule);
+        try {
+            Exploration one = explore(counting(false));
+            assertThat(one.schedules()).isEqualTo(1);
+            assertThat(one.failure().schedule()).isEqualTo(schedule);
+        } finally {
+            System.clearProperty(ScheduleExplorer.SCHEDULE_PROPERTY);
+        }
+    }
+
+    @Test
     void aScheduleOfAnotherScenarioIsRefused() {
         assertThatThrownBy(() -> new ScheduleExplorer(counting(false)).replay("0:7"))
                 .isInstanceOf(IllegalStateException.class);

@@ -1,0 +1,33 @@
+package io.github.pfncache.interleaving;
+
+import io.github.pfncache.stress.Scenario;
+import io.github.pfncache.stress.ScheduleExplorer;
+import org.junit.jupiter.api.Test;
+
+/** Every schedule, up to a bound, of areas across pages against what moves the pages or the area. */
+final class AreaRaceTest {
+
+    private static void explore(Scenario scenario) {
+        new ScheduleExplorer(scenario).exhaustive(4, 3_000).random(500, 1).explore().requireNoFailure();
+    }
+
+    @Test
+    void accessAgainstMigrationOfBothPages() {
+        explore(AreaScenarios::accessAgainstMigrationOfBothPages);
+    }
+
+    @Test
+    void accessAgainstRepoint() {
+        explore(AreaScenarios::accessAgainstRepoint);
+    }
+
+    @Test
+    void overlappingAreas() {
+        explore(AreaScenarios::overlappingAreas);
+    }
+
+    @Test
+    void deactivationAgainstAccessAndUnmap() {
+        explore(AreaScenarios::deactivationAgainstAccessAndUnmap);
+    }
+}
