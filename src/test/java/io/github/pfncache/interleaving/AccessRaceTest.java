@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 final class AccessRaceTest {
 
     private static void explore(Scenario scenario) {
-        new ScheduleExplorer(scenario).exhaustive(4, 3_000).random(500, 1).explore().requireNoFailure();
+        new ScheduleExplorer(scenario).exhaustive(4, 2_000).random(300, 1).explore().requireNoFailure();
     }
 
     @Test

@@ -10,6 +10,7 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.DirtyBitmap;
 import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.nio.ByteBuffer;
@@ -90,6 +91,7 @@ public final class Guest {
     /** Reads through a cache; the value, or null if the access was refused. */
     public static Long read(GfnPfnCache cache) {
         try (GuestAccess access = cache.access()) {
+            Interleaving.reached("about to read");
             return access.isUsable() ? access.getLong(0) : null;
         }
     }
@@ -97,6 +99,7 @@ public final class Guest {
     /** Writes through a cache; whether it could. */
     public static boolean write(GfnPfnCache cache, long value) {
         try (GuestAccess access = cache.access()) {
+            Interleaving.reached("about to write");
             if (access.isUsable()) {
                 access.putLong(0, value);
             }

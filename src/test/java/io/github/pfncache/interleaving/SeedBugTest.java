@@ -15,8 +15,8 @@ import org.junit.jupiter.api.Test;
  * The bug that this library starts from, as a story.
  *
  * <p><b>Once upon a time</b> a user of the cache said how long its window is, and said it twice: to
- * {@code check(length)} and to {@code refresh(length)}. Each did right by the number it was given. One user had 64 bytes
- * in mind when it checked and 32 when it refreshed, and its window began 40 bytes before the end of a page:
+ * {@code check(length)} and to {@code refresh(length)}. Each did right by the number it was given. One user had 64
+ * bytes in mind when it checked and 32 when it refreshed, and its window began 40 bytes before the end of a page:
  *
  * <pre>{@code
  * while (!cache.check(64)) {               // 64 bytes do not fit in the page: never true

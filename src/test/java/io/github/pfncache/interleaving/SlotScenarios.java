@@ -65,6 +65,16 @@ public final class SlotScenarios {
         stage.afterwards(guest::atRest);
     }
 
+    /** The slot is deleted while its page moves: a start and its end see one table, and neither waits for ever. */
+    public static void deleteAgainstMigrationAndAccess(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        deleteThread(stage, guest);
+        stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
+        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, null));
+        stage.afterwards(guest::atRest);
+    }
+
     /** The slot moves to another place in the guest. */
     public static void moveAgainstAccess(Stage stage) {
         Guest guest = Guest.touched();

@@ -79,6 +79,12 @@ final class TranslationExhibits {
                         .edit(TRANSLATION, "slot.markDirty(Pages.gpaToGfn(((CacheTarget.ByGpa) target).gpa()));",
                                 "slot.markDirty(slot.baseGfn());")
                         .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
-                                "assert: pages marked"));
+                                "assert: pages marked"),
+                Exhibit.of("D04", "a slot change does not wait for the accesses that are under way")
+                        .edit("cache/CacheDomain.java",
+                                "return index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);",
+                                "return true;")
+                        .foundBy("deleteAgainstCachedWrite", SlotScenarios::deleteAgainstCachedWrite,
+                                "assert: memory of a deleted slot"));
     }
 }
