@@ -135,11 +135,17 @@ public final class CacheDomain {
         public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
             counters.ranges.increment();
             invalidations.start(range); // before the walk: no refresh may slip in between [rule L6]
-            if (index.walk(range, cache -> cache.invalidate(mayBlock))) {
-                return true;
+            boolean accepted = false;
+            try {
+                if (index.walk(range, cache -> cache.invalidate(mayBlock))) {
+                    accepted = true;
+                }
+            } finally {
+                if (!accepted) { // refused, or failed half way: the host leaves the pages alone and calls no end
+                    invalidations.end(range);
+                }
             }
-            invalidations.end(range); // refused: the host leaves the pages alone and calls no end
-            return false;
+            return accepted;
         }
 
         @Override
