@@ -249,7 +249,7 @@ final class FaultPath {
         }
         int shared = Pte.index(pte);
         if (family.frames.owners(shared) == 1) {
-            return null;
+            return finish(vma, pte, shared); // the other owner has gone: nothing to copy, and nothing to come back for
         }
         int own = family.frames.allocateCopy(shared);
         if (own == FrameStore.NONE) {

@@ -51,6 +51,11 @@ final class HostFamily {
 
         /** Whether {@code targets(false)} depends on how memory is mapped. */
         boolean followsLayout();
+
+        /** The address space that all ranges are always of; null if they may be of several. */
+        default HostMemory memory() {
+            return null;
+        }
     }
 
     /** One range of one address space, whatever is mapped there. */
@@ -67,6 +72,11 @@ final class HostFamily {
             public boolean followsLayout() {
                 return false;
             }
+
+            @Override
+            public HostMemory memory() {
+                return memory;
+            }
         };
     }
 
@@ -82,11 +92,11 @@ final class HostFamily {
             boolean wide = attempt > 0;
             boolean precise = scope.followsLayout() && !wide;
             List<Invalidation.Target> targets;
-            long version;
+            Object version;
             lock.lock();
             try {
                 targets = scope.targets(wide);
-                version = precise ? layoutVersion : listenersVersion;
+                version = versionOf(scope, precise);
             } finally {
                 lock.unlock();
             }
@@ -96,7 +106,7 @@ final class HostFamily {
                 }
                 lock.lock();
                 try {
-                    if (version == (precise ? layoutVersion : listenersVersion)) {
+                    if (version.equals(versionOf(scope, precise))) {
                         return apply.get();
                     }
                 } finally {
@@ -105,6 +115,17 @@ final class HostFamily {
             }
         }
         return HostResult.BUSY;
+    }
+
+    /**
+     * What has to hold still from the starts to the change. Ranges of one address space need its own notifiers only:
+     * forks that come and go do not hold it up.
+     */
+    private Object versionOf(Scope scope, boolean precise) {
+        if (precise) {
+            return layoutVersion;
+        }
+        return scope.memory() == null ? listenersVersion : scope.memory().notifiers();
     }
 
     /** Where pages of a file are mapped: shared mappings, and with {@code alsoPrivate} private ones too. */
@@ -171,14 +192,24 @@ final class HostFamily {
         }
     }
 
-    /** A file of holes. */
-    FilePages newFile(long npages) {
-        FilePages file = new FilePages(this, npages, false);
+    /** Runs under the lock. */
+    <T> T getLocked(Supplier<T> body) {
+        lock.lock();
+        try {
+            return body.get();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A file of holes, or with a real file behind it. */
+    FilePages newFile(long size, Backing backing) {
+        FilePages file = new FilePages(this, size, false, backing);
         locked(() -> files.add(file));
         return file;
     }
 
-    /** A file whose pages are a caller's buffer. */
+    /** A file whose pages are a caller's buffer; null if frames cannot be numbered any more. */
     HostFile adopt(ByteBuffer buffer) {
         ByteBuffer memory = buffer.slice();
         int length = memory.capacity();
@@ -189,7 +220,10 @@ final class HostFamily {
         }
         int npages = length >>> Pages.PAGE_SHIFT;
         int first = frames.adopt(memory);
-        FilePages file = new FilePages(this, npages, true);
+        if (first == FrameStore.NONE) {
+            return null;
+        }
+        FilePages file = new FilePages(this, length, true, null);
         locked(() -> {
             for (int i = 0; i < npages; i++) { // bounded by the buffer's pages
                 file.entries.set(i, Pte.ofFrame(first + i, true));
