@@ -295,7 +295,9 @@ public final class GfnPfnCache {
             return GuestAccess.refused(mapping, length, Outcome.BUSY);
         }
         GuestAccess access = GuestAccess.locked(mapping, length);
-        access.check();
+        if (!access.check()) {
+            access.close(); // an access that is not usable holds no lock: nobody may wait for it
+        }
         return access;
     }
 

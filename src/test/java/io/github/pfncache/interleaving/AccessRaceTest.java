@@ -27,6 +27,11 @@ final class AccessRaceTest {
     }
 
     @Test
+    void nonBlockingEvictionAgainstTwoCaches() {
+        explore(AccessScenarios::nonBlockingEvictionAgainstTwoCaches);
+    }
+
+    @Test
     void atomicAccessAgainstMigration() {
         explore(AccessScenarios::atomicAccessAgainstMigration);
     }

@@ -70,6 +70,22 @@ public final class AccessScenarios {
         stage.afterwards(guest::atRest);
     }
 
+    /** Evictions that may not block are refused half way through the caches of a page, or not; nothing is lost. */
+    public static void nonBlockingEvictionAgainstTwoCaches(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache one = guest.cacheOf(0);
+        GfnPfnCache other = guest.cacheOf(0);
+        stage.thread("evict", () ->
+                assertThat(guest.host.tryEvict(Guest.HVA, 1)).as("eviction").isIn(HostResult.OK, HostResult.BUSY));
+        stage.thread("write", () -> assertThat(Guest.write(one, 7)).as("written").isTrue());
+        stage.thread("read", () -> assertThat(Guest.read(other)).as("value read").isIn(1L, 7L));
+        stage.afterwards(() -> {
+            assertThat(guest.peek(0)).as("value at rest").isEqualTo(7);
+            assertThat(Guest.read(other)).as("value at rest, cached").isEqualTo(7);
+            guest.atRest();
+        });
+    }
+
     /** Interrupt-like context gets the window or an answer, and never waits. */
     public static void atomicAccessAgainstMigration(Stage stage) {
         Guest guest = Guest.touched();

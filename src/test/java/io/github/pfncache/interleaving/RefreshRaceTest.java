@@ -37,6 +37,16 @@ final class RefreshRaceTest {
     }
 
     @Test
+    void accessAgainstTwoInvalidations() {
+        explore(RefreshScenarios::accessAgainstTwoInvalidations);
+    }
+
+    @Test
+    void refreshInsideItsOwnInvalidation() {
+        explore(RefreshScenarios::refreshInsideItsOwnInvalidation);
+    }
+
+    @Test
     void refreshAgainstRefresh() {
         explore(RefreshScenarios::refreshAgainstRefresh);
     }

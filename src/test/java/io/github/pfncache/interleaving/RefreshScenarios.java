@@ -7,6 +7,7 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.stress.Stage;
@@ -90,6 +91,47 @@ public final class RefreshScenarios {
         stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, 0L));
         stage.afterwards(() -> {
             assertThat(Guest.read(cache)).as("value at rest").isZero();
+            guest.atRest();
+        });
+    }
+
+    /** Two overlapping invalidations come and go while the cache is refreshed. */
+    public static void accessAgainstTwoInvalidations(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        stage.thread("protect", () -> guest.host.protect(Guest.HVA, 2, Protection.READ_WRITE));
+        stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
+        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isEqualTo(1));
+        stage.afterwards(() -> {
+            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(1);
+            guest.atRest();
+        });
+    }
+
+    /**
+     * Whoever refreshes the very page that it is invalidating is told BUSY, also when another thread's refresh waits
+     * for that invalidation with the cache to itself.
+     */
+    public static void refreshInsideItsOwnInvalidation(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        guest.host.registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                assertThat(cache.refresh()).as("refresh inside").isEqualTo(Outcome.BUSY);
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {
+                // Not closed, on purpose: an access that is not usable holds no lock.
+                assertThat(cache.tryAccess().isUsable()).as("usable inside").isFalse();
+            }
+        });
+        stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
+        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, null));
+        stage.afterwards(() -> {
+            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(1);
             guest.atRest();
         });
     }
