@@ -2,6 +2,7 @@ package io.github.pfncache.xen;
 
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestMemory;
+import io.github.pfncache.rules.Interleaving;
 import java.lang.invoke.VarHandle;
 import java.time.Duration;
 
@@ -30,6 +31,12 @@ final class Poller {
 
     /** What is polled now; null if nothing is. Written by the vCPU's thread; read by all senders. */
     private volatile Poll current;
+
+    /**
+     * How often a halted vCPU found a port pending of which nobody had told it: one that the guest or its emulator set in
+     * memory, a page that went, or a wake-up that was just coming. Written by the vCPU's thread.
+     */
+    private volatile int foundUntold;
 
     /** What one poll waits for. */
     private record Poll(long[] ports, boolean interruptible) {
@@ -77,6 +84,10 @@ final class Poller {
         wakeUp.look();
     }
 
+    int foundUntold() {
+        return foundUntold;
+    }
+
     // ------------------------------------------------------------------ the poll
 
     PollOutcome poll(long argumentGpa, boolean interruptible, Duration patience) {
@@ -102,6 +113,7 @@ final class Poller {
         current = new Poll(ports, interruptible);
         xen.polling().set(vcpu.vcpu().id());
         VarHandle.fullFence(); // the poll bit before the test; pairs with testAndSetPending
+        Interleaving.reached("poll bit set");
         try {
             return halt(current, argument.timeoutNanos(), System.nanoTime() + patience.toNanos());
         } finally {
@@ -112,9 +124,13 @@ final class Poller {
     }
 
     private PollOutcome halt(Poll poll, long timeout, long deadline) {
-        while (true) { // bounded by the deadline: every turn waits, but for the last
+        for (int turn = 0; ; turn++) { // bounded by the deadline: every turn waits, but for the last
             vcpu.deliverPending(); // its own timer, and what is kept for it
-            if (isAnyPending(poll) || poll.interruptible && vcpu.hasInterrupt(CallContext.MAY_SLEEP)) {
+            boolean pending = isAnyPending(poll);
+            if (pending && turn > 0) {
+                foundUntold = foundUntold + 1; // one writer
+            }
+            if (pending || poll.interruptible && vcpu.hasInterrupt(CallContext.MAY_SLEEP)) {
                 return PollOutcome.WOKEN;
             }
             long now = xen.guestNanos();

@@ -1,6 +1,7 @@
 package io.github.pfncache.xen;
 
 import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.rules.Interleaving;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -66,8 +67,10 @@ enum RunstateLayout {
             access.putByte(entryTime + UPDATE_BYTE, (byte) (UPDATE >>> 56)); // one byte: it cannot be seen half written
             VarHandle.storeStoreFence(); // the guest sees the flag before anything of the body
         }
+        Interleaving.reached("runstate about to be written");
         access.putInt(STATE, times.state().ordinal());
         access.put(entryTime, body.array());
+        Interleaving.reached("runstate written but for its flag");
         if (announced) {
             VarHandle.storeStoreFence(); // and the whole body before the flag goes
             access.putByte(entryTime + UPDATE_BYTE, (byte) (times.entryNanos() >>> 56));

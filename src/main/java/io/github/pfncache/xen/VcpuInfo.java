@@ -3,6 +3,7 @@ package io.github.pfncache.xen;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.vm.Vm;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -58,6 +59,7 @@ final class VcpuInfo {
             if (current.testAndSetSelector(access, word)) {
                 return Delivery.JOINED; // whoever set it raises the upcall, or has
             }
+            Interleaving.reached("selector set");
             current.raiseUpcall(access);
             return Delivery.RAISED;
         }
@@ -78,7 +80,9 @@ final class VcpuInfo {
             // Exactly the bits that are handed over are taken away, and before they are handed over: the guest may run
             // now, and a bit that is parked again after the guest has looked must stay. With the access in hand nothing
             // can fail in between.
+            Interleaving.reached("parked bits about to be taken");
             long bits = parked.getAndSet(0);
+            Interleaving.reached("parked bits taken");
             XenRule.I10_PARKED_BITS_FIT_MODE.check(layout.covers(bits), layout + " " + Long.toHexString(bits));
             for (long left = bits; left != 0; left &= left - 1) { // bounded by the bits of a selector
                 layout.testAndSetSelector(access, Long.numberOfTrailingZeros(left)); // atomic: the guest clears others

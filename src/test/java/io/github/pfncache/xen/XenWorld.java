@@ -114,6 +114,11 @@ final class XenWorld implements UpcallListener {
         host.mapShared(HVA, NPAGES, ram, NPAGES, Protection.READ_WRITE);
     }
 
+    /** And back again. */
+    void mapFirstPages() {
+        host.mapShared(HVA, NPAGES, ram, 0, Protection.READ_WRITE);
+    }
+
     /** Nothing can be written at a page any more, until {@link #makeWritable}. */
     void makeUnwritable(long gpa) {
         host.protect(hva(Pages.pageStart(gpa)), 1, Protection.NONE);

@@ -1,0 +1,192 @@
+package io.github.pfncache.xen;
+
+import static io.github.pfncache.xen.XenWorld.SCRATCH;
+import static io.github.pfncache.xen.XenWorld.SHARED_INFO;
+import static io.github.pfncache.xen.XenWorld.TIMER_PORT;
+import static io.github.pfncache.xen.XenWorld.VCPU_INFO;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.stress.Scenario;
+import io.github.pfncache.stress.ScheduleExplorer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The races of the interfaces under every schedule with few preemptions: what a load finds by luck is found here for sure. */
+final class XenExploredRaceTest {
+
+    private static final int PREEMPTIONS = 2;
+    private static final int BUDGET = Integer.getInteger("xen.schedules", 500);
+
+    private static void explore(Scenario scenario) {
+        new ScheduleExplorer(scenario).exhaustive(PREEMPTIONS, BUDGET).explore().requireNoFailure();
+    }
+
+    /** Everything that was sent has been handled by the guest once it has entered for the last time. */
+    private static void requireHandled(XenWorld world, List<Integer> handled, Integer... ports) {
+        handled.addAll(world.runAndHandle());
+        assertThat(handled).contains(ports);
+        assertThat(world.guest.handleUpcall(VCPU_INFO, SHARED_INFO)).isEmpty();
+        world.audit();
+    }
+
+    @ParameterizedTest
+    @EnumSource(CallContext.class)
+    void aPollIsToldOfThePortThatItMissed(CallContext context) {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.guest.mask(SHARED_INFO, 15);
+            long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15);
+            PollOutcome[] outcome = new PollOutcome[1];
+            stage.thread("poll", () -> outcome[0] = world.cpu.poll(argument, false, Duration.ofMinutes(1)));
+            stage.thread("send", () -> world.xen.events().deliver(world.cpu, 15, context));
+            stage.afterwards(() -> {
+                assertThat(outcome[0]).isEqualTo(PollOutcome.WOKEN);
+                assertThat(world.cpu.poller().foundUntold()).as("wake-ups that were lost").isZero();
+                world.audit();
+            });
+        });
+    }
+
+    @Test
+    void aPollIsToldOfAnEventWhileTheSharedPageGoes() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15);
+            PollOutcome[] outcome = new PollOutcome[1];
+            stage.thread("poll", () -> outcome[0] = world.cpu.poll(argument, false, Duration.ofMinutes(1)));
+            stage.thread("clear", world.xen::clearSharedInfo);
+            stage.afterwards(() -> {
+                assertThat(outcome[0]).isEqualTo(PollOutcome.WOKEN);
+                assertThat(world.cpu.poller().foundUntold()).as("wake-ups that were lost").isZero();
+                world.audit();
+            });
+        });
+    }
+
+    @Test
+    void anEventSentWhileTheModeChangesKeepsItsMeaning() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.cpu.clearVcpuInfo();
+            stage.thread("send", () -> world.sendAtomic(1000));
+            stage.thread("mode", () -> world.xen.setMode(GuestMode.COMPAT));
+            stage.afterwards(() -> {
+                world.guest.compat = true;
+                world.cpu.setVcpuInfo(world.target(VCPU_INFO));
+                requireHandled(world, new ArrayList<>(), 1000);
+            });
+        });
+    }
+
+    @Test
+    void anEventParkedWhileParkedOnesAreHandedOverIsNotLost() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.cpu.clearVcpuInfo();
+            world.send(64);
+            world.mapOtherPages(); // the shared page's mapping goes too
+            world.mapFirstPages();
+            List<Integer> handled = new ArrayList<>();
+            stage.thread("register", () -> world.cpu.setVcpuInfo(world.target(VCPU_INFO)));
+            stage.thread("send", () -> world.send(65)); // in the same word
+            stage.thread("guest", () -> handled.addAll(world.guest.handleUpcall(VCPU_INFO, SHARED_INFO)));
+            stage.afterwards(() -> requireHandled(world, handled, 64, 65));
+        });
+    }
+
+    @Test
+    void anEventIsNotLostWhileTheSharedPageMoves() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            stage.thread("send", () -> world.sendAtomic(66));
+            stage.thread("toggle", () -> {
+                world.xen.clearSharedInfo();
+                world.xen.setSharedInfo(world.target(SHARED_INFO));
+            });
+            stage.afterwards(() -> requireHandled(world, new ArrayList<>(), 66));
+        });
+    }
+
+    @Test
+    void anUpcallIsSentOnceTheInterruptControllerIsOn() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.cpu.setUpcallVector(0xf3);
+            stage.thread("send", () -> world.sendAtomic(66));
+            stage.thread("enable", () -> world.cpu.setInterruptControllerEnabled(true));
+            stage.afterwards(() -> {
+                world.run();
+                assertThat(world.interrupts).hasPositiveValue();
+                requireHandled(world, new ArrayList<>(), 66);
+            });
+        });
+    }
+
+    @Test
+    void aTimerThatIsArmedWhileItFiresFiresAgain() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.cpu.setSingleShotTimer(world.clock.getClock() + 5);
+            world.time.advance(5);
+            List<Integer> handled = new ArrayList<>();
+            long again = world.clock.getClock() + 1;
+            stage.thread("fire", world.xen::runTimers);
+            stage.thread("arm", () -> world.cpu.setSingleShotTimer(again));
+            stage.afterwards(() -> {
+                handled.addAll(world.runAndHandle());
+                assertThat(world.cpu.timer().expiresNanos()).isEqualTo(again);
+                world.pass(1);
+                assertThat(world.runAndHandle()).containsExactly(TIMER_PORT);
+                world.audit();
+            });
+        });
+    }
+
+    @Test
+    void theUpdateFlagIsSeenInTheMiddleOfAWriteAndMarksIt() {
+        AtomicInteger marked = new AtomicInteger();
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.xen.setRunstateUpdateFlag(true);
+            world.time.advance(10);
+            GuestProgram.Runstate[] read = new GuestProgram.Runstate[1];
+            boolean[] whole = new boolean[1];
+            stage.thread("write", () -> world.cpu.runstate().set(RunState.BLOCKED));
+            stage.thread("read", () -> {
+                GuestProgram.Runstate before = world.guest.rawRunstate(XenWorld.RUNSTATE);
+                read[0] = world.guest.rawRunstate(XenWorld.RUNSTATE);
+                long after = world.guest.rawRunstate(XenWorld.RUNSTATE).entry();
+                whole[0] = before.entry() >= 0 && before.entry() == read[0].entry() && after == before.entry();
+                marked.addAndGet(read[0].isBeingWritten() ? 1 : 0);
+            });
+            stage.afterwards(() -> {
+                assertThat(!whole[0] || read[0].sum() == read[0].entry()).as("%s", read[0]).isTrue();
+                assertThat(world.guest.rawRunstate(XenWorld.RUNSTATE).isBeingWritten()).isFalse();
+                world.audit();
+            });
+        });
+        assertThat(marked).as("readings in the middle of a write").hasPositiveValue();
+    }
+
+    @Test
+    void aPreemptionDuringAWriteIsSeenByTheGuest() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.time.advance(10);
+            stage.thread("set", () -> world.cpu.runstate().set(RunState.BLOCKED));
+            stage.thread("preempt", () -> world.cpu.runstate().preempted());
+            stage.afterwards(() -> {
+                world.cpu.runstate().writeIfBehind();
+                GuestProgram.Runstate read = world.guest.runstate(XenWorld.RUNSTATE);
+                assertThat(read.state()).isEqualTo(world.cpu.runstate().times().state().ordinal());
+                assertThat(read.sum()).isEqualTo(read.entry());
+                world.audit();
+            });
+        });
+    }
+}
