@@ -47,6 +47,16 @@ final class RefreshRaceTest {
     }
 
     @Test
+    void activationAgainstDeactivation() {
+        explore(RefreshScenarios::activationAgainstDeactivation);
+    }
+
+    @Test
+    void accessByHvaAgainstMigrationAndDelete() {
+        explore(RefreshScenarios::accessByHvaAgainstMigrationAndDelete);
+    }
+
+    @Test
     void refreshAgainstRefresh() {
         explore(RefreshScenarios::refreshAgainstRefresh);
     }

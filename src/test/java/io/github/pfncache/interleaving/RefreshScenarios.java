@@ -10,6 +10,7 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.stress.Stage;
 
 /** Refresh, activation and deactivation against what the host does to the page, and against each other. */
@@ -199,6 +200,32 @@ public final class RefreshScenarios {
                 }
             }
         });
+        stage.afterwards(guest::atRest);
+    }
+
+    /** The cache goes out of use and comes back while its page moves; whoever is last decides. */
+    public static void activationAgainstDeactivation(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.cacheOf(0);
+        stage.thread("deactivate", () -> assertThat(cache.deactivate()).isEqualTo(Outcome.OK));
+        stage.thread("activate", () -> assertThat(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
+        stage.thread("migrate", () -> guest.host.migrate(Guest.hva(1)));
+        stage.afterwards(() -> {
+            boolean active = cache.state().active();
+            assertThat(guest.vm.caches().activeCaches().contains(cache)).as("listed at rest").isEqualTo(active);
+            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(active ? 2L : null);
+            guest.atRest();
+        });
+    }
+
+    /** By hva: the page moves and the slot that happens to lead there goes, both without consequence. */
+    public static void accessByHvaAgainstMigrationAndDelete(Stage stage) {
+        Guest guest = Guest.touched();
+        GfnPfnCache cache = guest.vm.newCache(8);
+        assertThat(cache.activateHva(Guest.HVA)).isEqualTo(Outcome.OK);
+        stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
+        stage.thread("delete", () -> assertThat(guest.vm.memslots().delete(Guest.SLOT)).isEqualTo(Change.DONE));
+        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isEqualTo(1));
         stage.afterwards(guest::atRest);
     }
 
