@@ -192,24 +192,14 @@ final class HostFamily {
         }
     }
 
-    /** Runs under the lock. */
-    <T> T getLocked(Supplier<T> body) {
-        lock.lock();
-        try {
-            return body.get();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** A file of holes, or with a real file behind it. */
-    FilePages newFile(long size, Backing backing) {
-        FilePages file = new FilePages(this, size, false, backing);
+    /** A file of holes. */
+    FilePages newFile(long npages) {
+        FilePages file = new FilePages(this, npages, false);
         locked(() -> files.add(file));
         return file;
     }
 
-    /** A file whose pages are a caller's buffer; null if frames cannot be numbered any more. */
+    /** A file whose pages are a caller's buffer. */
     HostFile adopt(ByteBuffer buffer) {
         ByteBuffer memory = buffer.slice();
         int length = memory.capacity();
@@ -220,10 +210,7 @@ final class HostFamily {
         }
         int npages = length >>> Pages.PAGE_SHIFT;
         int first = frames.adopt(memory);
-        if (first == FrameStore.NONE) {
-            return null;
-        }
-        FilePages file = new FilePages(this, length, true, null);
+        FilePages file = new FilePages(this, npages, true);
         locked(() -> {
             for (int i = 0; i < npages; i++) { // bounded by the buffer's pages
                 file.entries.set(i, Pte.ofFrame(first + i, true));
