@@ -9,15 +9,24 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /**
- * One write fault, from the first look at the page to its end. Confined to the faulting thread; single use.
+ * One fault, from the first look at the page to its end. Confined to the faulting thread; single use.
  *
  * <p>Each turn looks at the page under the lock and either finishes there, or leaves the lock to break a copy-on-write
- * sharing (which invalidates, on this very thread) or to ask a fault handler, and looks again: what it knew may be
- * stale.
+ * sharing (which invalidates, on this very thread), to read a file or to ask a fault handler, and looks again: what it
+ * knew may be stale.
  *
  * <p>Kernel counterpart: {@code handle_mm_fault()} as {@code hva_to_pfn()} reaches it.
  */
 final class FaultPath {
+
+    /** What the page is needed for. */
+    enum Access {
+        WRITE,
+        /** The frame may be shared and stays as protected as it is. */
+        READ,
+        /** A debugger's write: protections do not matter, handlers are not asked. */
+        DEBUG_WRITE
+    }
 
     /** How a fault ended. */
     enum Outcome {
@@ -27,25 +36,40 @@ final class FaultPath {
         BEYOND_END,
         NO_MEMORY,
         REFUSED,
+        /** The file behind it cannot be read. */
+        UNREADABLE,
         BUSY
     }
 
     /** What the faulting access wants the frame for. Runs under the family lock, once. */
     interface FrameUse {
         void use(int pfn);
+
+        /** For reads only, and instead: of a private page that shows the file, which needs no frame for that. */
+        default void useFileContent(byte[] content) {
+            throw new IllegalStateException("a write needs a frame");
+        }
     }
 
     /** Looks at one page before a fault gives up: each turn means that the page changed under a handler. */
     static final int MAX_ATTEMPTS = 16;
 
-    /** A handler's reply, good for the state of the page that it was asked about. */
-    private record Answer(PageFault.Reason reason, Vma vma, long entry, byte[] content) {}
+    /** The innermost fault of each thread that is asking its handler. */
+    private static final ThreadLocal<FaultPath> ASKING = new ThreadLocal<>();
+
+    /**
+     * A handler's reply, good for the state of the page that it was asked about.
+     *
+     * @param evicted the content that the entry stood for, if it was evicted; the entry's number may be used again
+     */
+    private record Answer(PageFault.Reason reason, Vma vma, long entry, byte[] evicted, byte[] content) {}
 
     private final HostMemory memory;
     private final HostFamily family;
     private final long page;
-    private final boolean force;
+    private final Access access;
     private final FrameUse use;
+    private final FetchedPages fetched = new FetchedPages();
 
     // What the last look found.
     private Answer question;
@@ -54,16 +78,15 @@ final class FaultPath {
     private boolean copyNeeded;
     private Outcome copied;
 
-    /**
-     * A fault of one page.
-     *
-     * @param force a debugger's access: protections do not matter, handlers are not asked
-     */
-    FaultPath(HostMemory memory, long page, boolean force, FrameUse use) {
+    /** The fault whose handler caused this one, while this one asks its own. */
+    private FaultPath outer;
+
+    /** A fault of one page. */
+    FaultPath(HostMemory memory, long page, Access access, FrameUse use) {
         this.memory = memory;
         this.family = memory.family();
         this.page = page;
-        this.force = force;
+        this.access = access;
         this.use = use;
     }
 
@@ -77,6 +100,8 @@ final class FaultPath {
                 outcome = copyOnWrite();
             } else if (question != null) {
                 outcome = ask();
+            } else if (fetched.isWaiting() && !fetched.fetch()) {
+                outcome = Outcome.UNREADABLE;
             }
             if (outcome != null) {
                 return outcome;
@@ -110,19 +135,41 @@ final class FaultPath {
     private Outcome ask() {
         family.checkUnlocked("onFault");
         Interleaving.reached("host.fault.handler");
+        outer = ASKING.get();
+        if (isBeingAskedFor()) {
+            return Outcome.REFUSED; // its handler waits for itself
+        }
         boolean writeProtected = question.reason == PageFault.Reason.WRITE_PROTECTED;
         ByteBuffer content = ByteBuffer.wrap(question.content);
         PageFault fault = new PageFault(
                 HostMemory.pageToHva(page),
-                true,
+                access == Access.WRITE,
                 question.reason,
                 (writeProtected ? content.asReadOnlyBuffer() : content).order(ByteOrder.LITTLE_ENDIAN));
-        PageFaultHandler.Decision decision = Objects.requireNonNull(handler.onFault(fault), "decision");
-        if (decision == PageFaultHandler.Decision.REFUSE) {
-            return Outcome.REFUSED;
+        ASKING.set(this);
+        try {
+            if (Objects.requireNonNull(handler.onFault(fault), "decision") == PageFaultHandler.Decision.REFUSE) {
+                return Outcome.REFUSED;
+            }
+        } finally {
+            if (outer == null) {
+                ASKING.remove();
+            } else {
+                ASKING.set(outer);
+            }
         }
         answer = question;
         return null;
+    }
+
+    /** Whether this thread is inside a handler of this very page already. */
+    private boolean isBeingAskedFor() {
+        for (FaultPath asking = outer; asking != null; asking = asking.outer) { // bounded by the faults that nest
+            if (asking.memory == memory && asking.page == page) {
+                return true;
+            }
+        }
+        return false;
     }
 
     // From here on: lock held.
@@ -136,13 +183,17 @@ final class FaultPath {
         }
         long pte = memory.table().get(page);
         if (!Pte.isPresent(pte)) {
-            Outcome failed = vma.shared() ? bringInShared(vma, pte) : bringInPrivate(vma, pte);
-            if (failed != null || question != null) {
-                return failed;
+            Outcome over = bringIn(vma, pte);
+            if (over != null || question != null || fetched.isWaiting()) {
+                return over;
             }
             pte = memory.table().get(page);
         }
-        if (Pte.isArmed(pte) && !force) {
+        if (access == Access.READ) {
+            use.use(Pte.index(pte));
+            return Outcome.DONE;
+        }
+        if (Pte.isArmed(pte) && access == Access.WRITE) {
             if (mustAsk(PageFault.Reason.WRITE_PROTECTED, vma, pte)) {
                 return null;
             }
@@ -160,16 +211,38 @@ final class FaultPath {
         if (vma == null) {
             return Outcome.UNMAPPED;
         }
-        return force ? vma.mayWrite() ? null : Outcome.FORBIDDEN : vma.isWritable() ? null : Outcome.FORBIDDEN;
+        boolean allowed =
+                switch (access) {
+                    case WRITE -> vma.isWritable();
+                    case READ -> vma.protection() != Protection.NONE;
+                    case DEBUG_WRITE -> vma.mayWrite();
+                };
+        return allowed ? null : Outcome.FORBIDDEN;
     }
 
-    /** Gives a shared mapping's page the file's frame. Null with the question set, or with the entry in place. */
+    /**
+     * Gets a frame for a page that has none. The outcome if that ends the fault; null with the question set, or with
+     * the page wanted from its file, or with the entry in place.
+     */
+    private Outcome bringIn(Vma vma, long pte) {
+        FilePages file = vma.file();
+        if (file != null) {
+            long filePage = vma.toFilePage(page);
+            if (filePage >= file.npages()) {
+                return Outcome.BEYOND_END;
+            }
+            boolean fromFile = vma.shared() || !Pte.isSwapped(pte);
+            if (fromFile && file.isUnread(filePage) && fetched.get(file, filePage) == null) {
+                return null;
+            }
+        }
+        return vma.shared() ? bringInShared(vma, pte) : bringInPrivate(vma, pte);
+    }
+
+    /** Gives a shared mapping's page the file's frame. */
     private Outcome bringInShared(Vma vma, long pte) {
         FilePages file = vma.file();
         long filePage = vma.toFilePage(page);
-        if (filePage >= file.npages()) {
-            return Outcome.BEYOND_END;
-        }
         long entry = file.entry(filePage);
         int pfn = Pte.index(entry);
         if (!Pte.isPresent(entry)) {
@@ -177,7 +250,7 @@ final class FaultPath {
             if (mustAsk(reason, vma, entry)) {
                 return null;
             }
-            pfn = answer != null ? file.install(filePage, answer.content) : file.load(filePage);
+            pfn = answer != null ? file.install(filePage, answer.content) : file.load(filePage, fetched);
             if (pfn == FrameStore.NONE) {
                 return Outcome.NO_MEMORY;
             }
@@ -187,14 +260,15 @@ final class FaultPath {
         return null;
     }
 
-    /** Gives a private mapping's page a frame of its own. Null with the question set, or with the entry in place. */
+    /** Gives a private mapping's page a frame of its own. */
     private Outcome bringInPrivate(Vma vma, long pte) {
-        if (vma.file() != null && vma.toFilePage(page) >= vma.file().npages()) {
-            return Outcome.BEYOND_END;
-        }
         PageFault.Reason reason = Pte.isSwapped(pte) ? PageFault.Reason.EVICTED : PageFault.Reason.MISSING;
         if (mustAsk(reason, vma, pte)) {
             return null;
+        }
+        if (access == Access.READ && answer == null && vma.file() != null && !Pte.isSwapped(pte)) {
+            use.useFileContent(content(vma, pte)); // without a copy, which would end following the file
+            return Outcome.DONE;
         }
         int pfn;
         if (answer != null) {
@@ -217,23 +291,29 @@ final class FaultPath {
         if (answer != null
                 && answer.reason == reason
                 && answer.entry == entry
+                && answer.evicted == evicted(entry)
                 && answer.vma.isAlikeAt(page, vma)) {
             return false;
         }
         answer = null;
-        handler = force ? null : memory.handlerFor(HostMemory.pageToHva(page), reason);
+        handler = access == Access.DEBUG_WRITE ? null : memory.handlerFor(HostMemory.pageToHva(page), reason);
         if (handler == null) {
             return false;
         }
-        question = new Answer(reason, vma, entry, content(vma, entry));
+        question = new Answer(reason, vma, entry, evicted(entry), content(vma, entry));
         return true;
     }
 
-    /** What the page holds: its entry's content, or what its file would give it. */
+    /** The content that an entry stands for, the same array as long as it does; null if it was not evicted. */
+    private byte[] evicted(long entry) {
+        return Pte.isSwapped(entry) ? family.swap.content(Pte.index(entry)) : null;
+    }
+
+    /** What the page holds: its entry's content, or what its file would give it, which has been fetched. */
     private byte[] content(Vma vma, long entry) {
         byte[] bytes = new byte[Pages.PAGE_SIZE];
-        if (entry == 0 && vma.file() != null) {
-            vma.file().read(vma.toFilePage(page), 0, bytes, 0, Pages.PAGE_SIZE);
+        if (!Pte.isPresent(entry) && !Pte.isSwapped(entry) && vma.file() != null) {
+            vma.file().read(vma.toFilePage(page), 0, bytes, 0, Pages.PAGE_SIZE, fetched);
         } else {
             family.readEntry(entry, 0, bytes, 0, Pages.PAGE_SIZE);
         }
@@ -244,7 +324,7 @@ final class FaultPath {
     private Outcome copyLocked() {
         Vma vma = memory.vmas().find(page);
         long pte = memory.table().get(page);
-        if (refuse(vma) != null || vma.shared() || !Pte.isPresent(pte) || Pte.isArmed(pte) && !force) {
+        if (refuse(vma) != null || vma.shared() || !Pte.isPresent(pte) || Pte.isArmed(pte) && access == Access.WRITE) {
             return null;
         }
         int shared = Pte.index(pte);
@@ -261,6 +341,10 @@ final class FaultPath {
     }
 
     private Outcome finish(Vma vma, long pte, int pfn) {
+        if (vma.shared()) {
+            long filePage = vma.toFilePage(page);
+            vma.file().markChanged(filePage, filePage + 1); // before the first byte can change
+        }
         boolean writable = vma.isWritable() && !Pte.isArmed(pte);
         memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, writable), pte));
         use.use(pfn);

@@ -1,5 +1,7 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.address.Pages;
+
 /**
  * The pages of one file, shared by all handles and mappings of it. All state is guarded by the family lock.
  *
@@ -10,28 +12,71 @@ final class FilePages {
     final HostFamily family;
     /** Whether the pages are a caller's buffer: no holes can be made, nothing moves. */
     final boolean userMemory;
+    /** The real file that pages come from and go to, or null. */
+    final Backing backing;
 
     // Guarded by the family lock.
     final PageTable entries = new PageTable();
-    private long npages;
+    /** In bytes. */
+    private long size;
 
-    FilePages(HostFamily family, long npages, boolean userMemory) {
+    FilePages(HostFamily family, long size, boolean userMemory, Backing backing) {
         this.family = family;
-        this.npages = npages;
+        this.size = size;
         this.userMemory = userMemory;
+        this.backing = backing;
     }
 
+    long size() {
+        return size;
+    }
+
+    /** The last page may be part of the file only. */
     long npages() {
-        return npages;
+        return (size + Pages.PAGE_SIZE - 1) >>> Pages.PAGE_SHIFT;
     }
 
-    void setNpages(long size) {
-        npages = size;
+    /** Sets the size when bytes up to {@code end} exist now. */
+    void growTo(long end) {
+        size = Math.max(size, end);
+    }
+
+    /** Sets the size to whole pages. What is behind a smaller end is still to be dropped. */
+    void resize(long npages) {
+        if (backing != null && npages < npages()) {
+            backing.shrunk(npages);
+        }
+        size = npages << Pages.PAGE_SHIFT;
+    }
+
+    /** Whether a page has to be read from the real file before its content is known here. */
+    boolean isUnread(long page) {
+        return backing != null && page < npages() && entries.get(page) == 0 && backing.holds(page);
+    }
+
+    /** Pages are, or can be from now on, written without anybody being told. */
+    void markChanged(long from, long to) {
+        if (backing != null) {
+            backing.changed.add(from, Math.min(to, npages()));
+        }
+    }
+
+    /** Whether a page that can be written without anybody being told will be written back. */
+    boolean isChanged(long page) {
+        return backing == null || backing.changed.contains(page);
     }
 
     /** The entry of a page, zero for a hole and for what is behind the end. */
     long entry(long page) {
-        return page < npages ? entries.get(page) : 0;
+        return page < npages() ? entries.get(page) : 0;
+    }
+
+    /** Makes a hole of the pages in {@code [from, to)}; no page-table entry names them any more. */
+    void punch(long from, long to) {
+        drop(from, to);
+        if (backing != null) {
+            backing.punched(from, Math.min(to, npages()));
+        }
     }
 
     /** Frees the pages in {@code [from, to)}; no page-table entry names them any more. */
@@ -44,16 +89,20 @@ final class FilePages {
     }
 
     /**
-     * The frame of a page, brought back from swap or made of zeros if need be.
+     * The frame of a page, brought back from swap or made of zeros or fetched content if need be.
      *
+     * @param fetched holds the page if it is unread
      * @return the pfn, owned by the file, or {@link FrameStore#NONE} without memory
      */
-    int load(long page) {
+    int load(long page, FetchedPages fetched) {
         long entry = entries.get(page);
         if (Pte.isPresent(entry)) {
             return Pte.index(entry);
         }
-        return install(page, Pte.isSwapped(entry) ? family.swap.content(Pte.index(entry)) : null);
+        if (Pte.isSwapped(entry)) {
+            return install(page, family.swap.content(Pte.index(entry)));
+        }
+        return install(page, isUnread(page) ? fetched.get(this, page) : null);
     }
 
     /**
@@ -68,8 +117,20 @@ final class FilePages {
         return pfn;
     }
 
-    /** Copies content that is not there to be mapped: zeros for a hole. */
-    void read(long page, int offset, byte[] into, int at, int length) {
-        family.readEntry(entry(page), offset, into, at, length);
+    /**
+     * Copies content, zeros for a hole and behind the end; nothing is installed.
+     *
+     * @return false if the page has to be fetched first
+     */
+    boolean read(long page, int offset, byte[] into, int at, int length, FetchedPages fetched) {
+        if (!isUnread(page)) {
+            family.readEntry(entry(page), offset, into, at, length);
+            return true;
+        }
+        byte[] content = fetched.get(this, page);
+        if (content != null) {
+            System.arraycopy(content, offset, into, at, length);
+        }
+        return content != null;
     }
 }

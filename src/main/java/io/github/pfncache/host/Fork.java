@@ -23,6 +23,11 @@ final class Fork {
             public boolean followsLayout() {
                 return true;
             }
+
+            @Override
+            public HostMemory memory() {
+                return parent;
+            }
         };
         HostResult result = family.change(privateWritable, true, () -> {
             parent.checkOpen();

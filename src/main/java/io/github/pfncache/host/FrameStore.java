@@ -7,6 +7,7 @@ import io.github.pfncache.rules.TrackedLock;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
 
 /**
  * The physical memory of a family of address spaces: page frames in off-heap chunks, reference counted.
@@ -26,10 +27,15 @@ final class FrameStore {
     private static final int CHUNK_SHIFT = 10;
     private static final int CHUNK_FRAMES = 1 << CHUNK_SHIFT;
 
+    /** So many chunks can be numbered with 31 bits. */
+    static final int MAX_CHUNKS = 1 << Integer.SIZE - 1 - CHUNK_SHIFT;
+
     private final TrackedLock lock = new TrackedLock(LockClass.FRAMES);
     private final boolean checked;
     private final long maxFrames;
     private final int maxChunkFrames;
+    private final int maxChunks;
+    private final IntFunction<ByteBuffer> allocator;
 
     // Written under lock; the array is replaced when it grows, entries are set before a pfn of theirs is given out.
     private volatile Chunk[] chunks = new Chunk[4];
@@ -43,7 +49,15 @@ final class FrameStore {
 
     private final AtomicInteger inUse = new AtomicInteger();
 
-    FrameStore(boolean checked, int firstChunkFrames, int maxChunkFrames, long maxFrames) {
+    FrameStore(
+            boolean checked,
+            int firstChunkFrames,
+            int maxChunkFrames,
+            long maxFrames,
+            int maxChunks,
+            IntFunction<ByteBuffer> allocator) {
+        this.maxChunks = maxChunks;
+        this.allocator = allocator;
         this.checked = checked;
         this.nextChunkFrames = firstChunkFrames;
         this.maxChunkFrames = Math.min(maxChunkFrames, CHUNK_FRAMES);
@@ -104,13 +118,16 @@ final class FrameStore {
     /**
      * Makes frames of a caller's memory. They have one owner that never lets go, so they never reach the free list.
      *
-     * @return the first pfn; the others follow it
+     * @return the first pfn; the others follow it; {@link #NONE} if there are no numbers left
      */
     int adopt(ByteBuffer memory) {
         int frames = memory.capacity() >>> Pages.PAGE_SHIFT;
         lock.lock();
         try {
             int first = chunkCount << CHUNK_SHIFT;
+            if (chunkCount + (frames + CHUNK_FRAMES - 1 >>> CHUNK_SHIFT) > maxChunks) {
+                return NONE;
+            }
             for (int at = 0; at < frames; at += CHUNK_FRAMES) { // bounded by the buffer's pages
                 int count = Math.min(CHUNK_FRAMES, frames - at);
                 Chunk chunk = new Chunk(memory, at << Pages.PAGE_SHIFT, count, true);
@@ -238,10 +255,16 @@ final class FrameStore {
     // Lock held.
     private boolean addChunk() {
         int frames = (int) Math.min(nextChunkFrames, maxFrames - ownFrames);
-        if (frames <= 0) {
+        if (frames <= 0 || chunkCount == maxChunks) {
             return false;
         }
-        Chunk chunk = new Chunk(ByteBuffer.allocateDirect(frames << Pages.PAGE_SHIFT), 0, frames, false);
+        ByteBuffer memory;
+        try {
+            memory = allocator.apply(frames << Pages.PAGE_SHIFT);
+        } catch (OutOfMemoryError e) {
+            return false; // direct memory has a limit of its own, and a guest that touches pages reaches it at will
+        }
+        Chunk chunk = new Chunk(memory, 0, frames, false);
         int first = chunkCount << CHUNK_SHIFT;
         append(chunk);
         for (int i = frames - 1; i >= 0; i--) { // a chunk has at most 1024 frames; low numbers are given out first

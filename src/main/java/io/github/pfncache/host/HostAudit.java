@@ -84,6 +84,8 @@ final class HostAudit {
             long entry = vma.file().entry(vma.toFilePage(page));
             HostRule.ENTRY_WITHIN_MAPPING.check(
                     Pte.isPresent(entry) && Pte.index(entry) == Pte.index(pte), state + " file entry=" + entry);
+            HostRule.WRITABLE_FILE_PAGE_IS_CHANGED.check(
+                    !Pte.isWritable(pte) || vma.file().isChanged(vma.toFilePage(page)), state);
         } else {
             HostRule.PRIVATE_WRITABLE_IS_SOLE.check(
                     !Pte.isWritable(pte) || frames.owners(Pte.index(pte)) == 1, state);

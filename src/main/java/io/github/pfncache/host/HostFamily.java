@@ -192,14 +192,24 @@ final class HostFamily {
         }
     }
 
-    /** A file of holes. */
-    FilePages newFile(long npages) {
-        FilePages file = new FilePages(this, npages, false);
+    /** Runs under the lock. */
+    <T> T getLocked(Supplier<T> body) {
+        lock.lock();
+        try {
+            return body.get();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A file of holes, or with a real file behind it. */
+    FilePages newFile(long size, Backing backing) {
+        FilePages file = new FilePages(this, size, false, backing);
         locked(() -> files.add(file));
         return file;
     }
 
-    /** A file whose pages are a caller's buffer. */
+    /** A file whose pages are a caller's buffer; null if frames cannot be numbered any more. */
     HostFile adopt(ByteBuffer buffer) {
         ByteBuffer memory = buffer.slice();
         int length = memory.capacity();
@@ -210,7 +220,10 @@ final class HostFamily {
         }
         int npages = length >>> Pages.PAGE_SHIFT;
         int first = frames.adopt(memory);
-        FilePages file = new FilePages(this, npages, true);
+        if (first == FrameStore.NONE) {
+            return null;
+        }
+        FilePages file = new FilePages(this, length, true, null);
         locked(() -> {
             for (int i = 0; i < npages; i++) { // bounded by the buffer's pages
                 file.entries.set(i, Pte.ofFrame(first + i, true));

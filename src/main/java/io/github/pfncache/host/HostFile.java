@@ -1,13 +1,15 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
+import java.io.IOException;
 
 /**
- * A file in memory, to be mapped by {@link HostMemory#mapShared} and {@link HostMemory#mapPrivate}. Pages are committed
- * when first touched and live until punched or truncated away, whatever is mapped. All methods are thread-safe.
+ * A file in memory ({@link HostMemory#createFile}) or a real one ({@link HostMemory#openFile}), to be mapped by {@link
+ * HostMemory#mapShared} and {@link HostMemory#mapPrivate}. Pages are committed when first touched and live until
+ * punched or truncated away, whatever is mapped. All methods are thread-safe.
  *
- * <p>Kernel counterpart: a {@code memfd}, with {@code ftruncate()}, {@code fallocate()}, {@code pread()}, {@code
- * pwrite()}.
+ * <p>Kernel counterpart: a {@code memfd} or a file, with {@code ftruncate()}, {@code fallocate()}, {@code pread()},
+ * {@code pwrite()}, {@code msync()}.
  */
 public final class HostFile {
 
@@ -80,7 +82,7 @@ public final class HostFile {
         HostFamily family = file.family;
         return family.change(family.ofFile(file, from, to, false), true, () -> {
             unmapLocked(file, from, to, false);
-            file.drop(from, to);
+            file.punch(from, to);
             return HostResult.OK;
         });
     }
@@ -104,7 +106,7 @@ public final class HostFile {
         }
         return family.change(family.ofFile(pages, npages, PageTable.PAGES_END, true), true, () -> {
             // The size first: a page that faults from now on is already behind the end.
-            pages.setNpages(npages);
+            pages.resize(npages);
             unmapLocked(pages, npages, PageTable.PAGES_END, true);
             pages.drop(npages, PageTable.PAGES_END);
             return HostResult.OK;
@@ -124,35 +126,44 @@ public final class HostFile {
      *
      * @param offset first byte
      * @param into receives the bytes
-     * @return number of bytes read; fewer than asked at the end of the file
+     * @return number of bytes read; fewer than asked at the end of the file; -1, with nothing read, if the real file
+     *     behind it cannot be read: see {@link #readFailure}
      * @throws IllegalArgumentException if the offset is negative or too large
      */
     public int read(long offset, byte[] into) {
         checkOffset(offset, into.length);
-        family.lock.lock();
-        try {
-            long left = Math.max(0, (pages.npages() << Pages.PAGE_SHIFT) - offset);
-            int count = (int) Math.min(into.length, left);
-            for (int at = 0; at < count; ) { // bounded by the pages of the array
-                int within = Pages.offsetInPage(offset + at);
-                int length = Math.min(count - at, Pages.PAGE_SIZE - within);
-                pages.read((offset + at) >>> Pages.PAGE_SHIFT, within, into, at, length);
-                at += length;
+        FetchedPages fetched = new FetchedPages();
+        byte[] bytes = new byte[into.length];
+        int count = family.getLocked(() -> readLocked(offset, bytes, fetched));
+        // Bounded: what was wanted is there the second time, and growing adds no unread pages.
+        while (fetched.isWaiting()) {
+            if (!fetched.fetch()) {
+                return -1;
             }
-            return count;
-        } finally {
-            family.lock.unlock();
+            count = family.getLocked(() -> readLocked(offset, bytes, fetched));
         }
+        System.arraycopy(bytes, 0, into, 0, count);
+        return count;
+    }
+
+    private int readLocked(long offset, byte[] into, FetchedPages fetched) {
+        int count = (int) Math.min(into.length, Math.max(0, pages.size() - offset));
+        for (int at = 0; at < count; ) { // bounded by the pages of the array
+            int within = Pages.offsetInPage(offset + at);
+            int length = Math.min(count - at, Pages.PAGE_SIZE - within);
+            pages.read((offset + at) >>> Pages.PAGE_SHIFT, within, into, at, length, fetched);
+            at += length;
+        }
+        return count;
     }
 
     /**
-     * Writes bytes, visible at every place that maps the pages shared. Grows the file, in whole pages, if they end
-     * behind it.
+     * Writes bytes, visible at every place that maps the pages shared. Grows the file if they end behind it.
      *
      * @param offset first byte
      * @param from the bytes
      * @return OK; EACCES through a read-only handle; ENOMEM if frames ran out, with the pages before it written; EINVAL
-     *     behind the end of a caller's buffer
+     *     behind the end of a caller's buffer; EIO, with nothing written, if the real file behind it cannot be read
      * @throws IllegalArgumentException if the offset is negative or too large
      */
     public HostResult write(long offset, byte[] from) {
@@ -160,29 +171,81 @@ public final class HostFile {
         if (!writable) {
             return HostResult.EACCES;
         }
-        family.lock.lock();
-        try {
-            long end = (offset + from.length + Pages.PAGE_SIZE - 1) >>> Pages.PAGE_SHIFT;
-            if (end > pages.npages() && from.length > 0) {
-                if (pages.userMemory) {
-                    return HostResult.EINVAL;
-                }
-                pages.setNpages(end);
+        FetchedPages fetched = new FetchedPages();
+        HostResult result = family.getLocked(() -> writeLocked(offset, from, fetched));
+        while (fetched.isWaiting()) { // bounded as in read
+            if (!fetched.fetch()) {
+                return HostResult.EIO;
             }
-            for (int at = 0; at < from.length; ) { // bounded by the pages of the array
-                int pfn = pages.load((offset + at) >>> Pages.PAGE_SHIFT);
-                if (pfn == FrameStore.NONE) {
-                    return HostResult.ENOMEM;
-                }
-                int within = Pages.offsetInPage(offset + at);
-                int length = Math.min(from.length - at, Pages.PAGE_SIZE - within);
-                family.frames.write(pfn, within, from, at, length);
-                at += length;
-            }
-            return HostResult.OK;
-        } finally {
-            family.lock.unlock();
+            result = family.getLocked(() -> writeLocked(offset, from, fetched));
         }
+        return result;
+    }
+
+    private HostResult writeLocked(long offset, byte[] from, FetchedPages fetched) {
+        if (pages.userMemory && offset + from.length > pages.size() && from.length > 0) {
+            return HostResult.EINVAL;
+        }
+        if (from.length == 0 || lacks(offset, fetched) | lacks(offset + from.length - 1, fetched)) {
+            return HostResult.OK; // nothing to do, or not yet
+        }
+        for (int at = 0; at < from.length; ) { // bounded by the pages of the array
+            long page = (offset + at) >>> Pages.PAGE_SHIFT;
+            int within = Pages.offsetInPage(offset + at);
+            int length = Math.min(from.length - at, Pages.PAGE_SIZE - within);
+            int pfn = length == Pages.PAGE_SIZE && pages.isUnread(page)
+                    ? pages.install(page, null)
+                    : pages.load(page, fetched);
+            if (pfn == FrameStore.NONE) {
+                return HostResult.ENOMEM;
+            }
+            family.frames.write(pfn, within, from, at, length);
+            at += length;
+            pages.growTo(offset + at);
+            pages.markChanged(page, page + 1);
+        }
+        return HostResult.OK;
+    }
+
+    /** Whether the page of the first or last byte of a write has to be fetched; those between are overwritten whole. */
+    private boolean lacks(long offset, FetchedPages fetched) {
+        long page = offset >>> Pages.PAGE_SHIFT;
+        return pages.isUnread(page) && fetched.get(pages, page) == null;
+    }
+
+    /**
+     * Writes what has changed back to the real file, and returns when it is there: {@code msync(MS_SYNC)}. Changed are
+     * pages that were writable through a shared mapping since the last time, whether or not they were written, and
+     * those that {@link #write}, {@link #punchHole} and {@link #truncate} changed. Private mappings never get there.
+     * Holes are written as zeros. The last page is written up to the file's size.
+     *
+     * <p>Pages are made read-only for a moment wherever they are mapped, and invalidated for that; what is written
+     * during the call arrives now or next time. Not to be called by a notifier or a fault handler.
+     *
+     * @return OK; also of a file in memory, which has nothing to do; BUSY if the mappings of some pages would not hold
+     *     still: those stay changed
+     * @throws IOException if the real file cannot be written; what could not be written stays changed
+     */
+    public HostResult sync() throws IOException {
+        return pages.backing == null || !pages.backing.writable ? HostResult.OK : new WriteBack(pages).run();
+    }
+
+    /**
+     * How many pages {@link #sync} would write.
+     *
+     * @return pages; 0 of a file in memory
+     */
+    public long changedPages() {
+        return pages.backing == null ? 0 : family.getLocked(() -> pages.backing.changed.size());
+    }
+
+    /**
+     * Why the latest fault, {@link #read} or {@link #write} that could not read the real file failed.
+     *
+     * @return the failure, or null if there was none
+     */
+    public IOException readFailure() {
+        return pages.backing == null ? null : pages.backing.readFailure();
     }
 
     static void checkRange(long page, long npages) {
@@ -191,7 +254,7 @@ public final class HostFile {
         }
     }
 
-    private static void checkOffset(long offset, int length) {
+    static void checkOffset(long offset, int length) {
         if (!Pages.rangeFits(offset, length, PageTable.PAGES_END << Pages.PAGE_SHIFT)) {
             throw new IllegalArgumentException("file offset=" + Pages.hex(offset) + " length=" + length);
         }

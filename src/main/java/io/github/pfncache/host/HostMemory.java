@@ -100,7 +100,7 @@ public final class HostMemory extends MemoryMap implements AutoCloseable {
             }
         }
         HostPage[] found = new HostPage[1];
-        new FaultPath(this, page, false, pfn -> {
+        new FaultPath(this, page, FaultPath.Access.WRITE, pfn -> {
             family.frames.get(pfn);
             found[0] = referenced(pfn);
         }).run();
@@ -378,6 +378,7 @@ public final class HostMemory extends MemoryMap implements AutoCloseable {
     }
 
     /** Lock held. */
+    @Override
     void checkOpen() {
         if (closed) {
             throw new IllegalStateException("host memory is closed");

@@ -2,6 +2,7 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.Rules;
+import java.nio.ByteBuffer;
 
 /** Configures a {@link HostMemory}. Not thread-safe; can be used again. */
 public final class HostMemoryBuilder {
@@ -91,7 +92,13 @@ public final class HostMemoryBuilder {
                 checked,
                 firstChunk >>> Pages.PAGE_SHIFT,
                 largestChunk >>> Pages.PAGE_SHIFT,
-                maxBytes >>> Pages.PAGE_SHIFT);
+                maxBytes >>> Pages.PAGE_SHIFT,
+                FrameStore.MAX_CHUNKS,
+                ByteBuffer::allocateDirect);
+        return build(frames, maxMappings);
+    }
+
+    static HostMemory build(FrameStore frames, int maxMappings) {
         HostFamily family = new HostFamily(frames, maxMappings);
         HostMemory memory = new HostMemory(family);
         family.locked(() -> family.members.add(memory));

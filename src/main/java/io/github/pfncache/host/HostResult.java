@@ -18,6 +18,9 @@ public enum HostResult {
     /** A write was asked of a file that is open for reading only ({@code EACCES}). */
     EACCES,
 
+    /** The file behind the page cannot be read ({@code EIO}). */
+    EIO,
+
     /** The address has no page to give ({@code EFAULT}). */
     EFAULT,
 

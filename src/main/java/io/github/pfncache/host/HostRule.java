@@ -35,6 +35,9 @@ public enum HostRule implements Rule {
     /** A page-table entry never outlives or exceeds its mapping. */
     ENTRY_WITHIN_MAPPING("a page-table entry lies in a mapping and is writable only if the mapping is", "pte_write()"),
 
+    /** A write through a writable entry goes by unseen: what is not marked by then is never written back. */
+    WRITABLE_FILE_PAGE_IS_CHANGED("a writable page of a file is written back by the next sync", "page_mkclean()"),
+
     /** Copy on write: one writable entry for one private frame. */
     PRIVATE_WRITABLE_IS_SOLE("a writable private page has one owner", "wp_page_copy()");
 

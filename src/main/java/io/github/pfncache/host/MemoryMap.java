@@ -2,7 +2,12 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.NonReadableChannelException;
+import java.nio.channels.NonWritableChannelException;
+import java.util.Objects;
 
 /**
  * What is mapped where in a {@link HostMemory}: the {@code mmap()} family of calls, and a debugger's view of the bytes.
@@ -17,6 +22,8 @@ abstract sealed class MemoryMap permits HostMemory {
     abstract RangeOps ranges();
 
     abstract Residency residency();
+
+    abstract void checkOpen();
 
     /**
      * Maps fresh private pages over whatever was there: {@code mmap(MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS)}.
@@ -87,13 +94,19 @@ abstract sealed class MemoryMap permits HostMemory {
      * @param buffer its bytes from position to limit, a positive multiple of 4096; direct ones 8-byte aligned; heap
      *     ones work too, see {@link HostMapping#hasNativeAtomics}
      * @param protection what is allowed
-     * @return OK, or ENOMEM if there are too many mappings
+     * @return OK, or ENOMEM if there are too many mappings or buffers
      * @throws IllegalArgumentException if the buffer is read-only, misaligned or not a number of pages
      * @throws IllegalStateException if this memory is closed
      */
     public HostResult mapBuffer(long hva, ByteBuffer buffer, Protection protection) {
+        Objects.requireNonNull(protection, "protection");
+        HvaRange.roundedOut(hva, Math.max(1, buffer.remaining()));
+        if (!Pages.isPageAligned(hva)) {
+            throw new IllegalArgumentException("hva=" + Pages.hex(hva) + " is not page aligned");
+        }
+        family().locked(this::checkOpen); // the buffer is kept for good: first what can be wrong with the call
         HostFile file = family().adopt(buffer);
-        return mapShared(hva, file.npages(), file, 0, protection);
+        return file == null ? HostResult.ENOMEM : mapShared(hva, file.npages(), file, 0, protection);
     }
 
     /**
@@ -119,7 +132,40 @@ abstract sealed class MemoryMap permits HostMemory {
      */
     public HostFile createFile(long npages) {
         HostFile.checkRange(npages, 0);
-        return new HostFile(family().newFile(npages), true);
+        return new HostFile(family().newFile(npages << Pages.PAGE_SHIFT, null), true);
+    }
+
+    /**
+     * Opens a real file for mapping by every memory of this family: {@code open()}. Pages are read when they are first
+     * needed; where the file has holes, and behind its end in the last page, they are zeros. What is written stays in
+     * memory until {@link HostFile#sync}.
+     *
+     * <p>The channel stays the caller's: it is used by offset only, its position does not matter, and nobody closes it
+     * but the caller. Close it when no page of the file is needed any more, after a last {@code sync}. Without it pages
+     * that have been read work on, the others are faults, and {@code sync} throws. Do not open it for appending, nor
+     * change the file by other means as long as it is mapped. An interrupt of a thread that is reading or writing the
+     * file closes the channel, as it always does.
+     *
+     * @param channel a readable channel; if it is not writable, the result is {@linkplain HostFile#asReadOnly
+     *     read-only}
+     * @return a handle; as many pages as the file's size needs
+     * @throws IOException if the size of the file cannot be read
+     * @throws IllegalArgumentException if the channel is not readable or the file larger than 2<sup>56</sup> bytes
+     */
+    public HostFile openFile(FileChannel channel) throws IOException {
+        ByteBuffer nothing = ByteBuffer.allocate(0);
+        boolean writable = true;
+        long size = channel.size();
+        HostFile.checkOffset(size, 0);
+        try {
+            channel.read(nothing, 0);
+            channel.write(nothing, 0);
+        } catch (NonReadableChannelException e) {
+            throw new IllegalArgumentException("the channel is not open for reading", e);
+        } catch (NonWritableChannelException e) {
+            writable = false;
+        }
+        return new HostFile(family().newFile(size, new Backing(channel, size, writable)), writable);
     }
 
     /**
@@ -160,7 +206,7 @@ abstract sealed class MemoryMap permits HostMemory {
      */
     public HostResult protect(long hva, long npages, Protection protection) {
         HvaRange range = HvaRange.ofPages(hva, npages);
-        return ranges().protect(first(range), end(range), protection);
+        return ranges().protect(first(range), end(range), Objects.requireNonNull(protection, "protection"));
     }
 
     // ---- advice: what is behind the mappings
@@ -197,7 +243,7 @@ abstract sealed class MemoryMap permits HostMemory {
      * @param hva first address
      * @param npages number of pages, at least 1
      * @return OK; else the first failure, with the pages before it done: ENOMEM not mapped or out of memory, EINVAL not
-     *     writable, EFAULT behind a file's end or refused by a handler, BUSY
+     *     writable, EFAULT behind a file's end or not readable from it or refused by a handler, BUSY
      */
     public HostResult populateWrite(long hva, long npages) {
         HvaRange range = HvaRange.ofPages(hva, npages);
@@ -272,7 +318,8 @@ abstract sealed class MemoryMap permits HostMemory {
      *
      * @param hva first byte
      * @param into receives the bytes, at least 1
-     * @return OK, or EFAULT if a page is not mapped, with nothing read
+     * @return OK; EFAULT if a page is not mapped, EIO if it cannot be read from its file, BUSY if the mappings would
+     *     not hold still: all with nothing read
      */
     public HostResult peek(long hva, byte[] into) {
         HvaRange range = HvaRange.roundedOut(hva, into.length);
@@ -285,7 +332,7 @@ abstract sealed class MemoryMap permits HostMemory {
      * @param hva first byte
      * @param from the bytes, at least 1
      * @return OK; else the first failure, with the pages before it written: EFAULT not mapped or behind a file's end,
-     *     EACCES a shared page of a read-only handle, ENOMEM, BUSY
+     *     EACCES a shared page of a read-only handle, EIO a page that cannot be read from its file, ENOMEM, BUSY
      */
     public HostResult poke(long hva, byte[] from) {
         HvaRange.roundedOut(hva, from.length); // throws unless all bytes are user addresses

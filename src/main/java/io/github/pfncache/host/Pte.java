@@ -5,12 +5,13 @@ package io.github.pfncache.host;
  * entry may also be armed and nothing else.
  *
  * <pre>
- *  63                      8        3          2         1          0
- *  +------------------------+--------+----------+---------+----------+
- *  | frame or swap slot     |  0     | ARMED    | SWAPPED | WRITABLE | PRESENT
- *  +------------------------+--------+----------+---------+----------+
+ *  63        40                    8   7..4   3       2         1          0
+ *  +----------+---------------------+------+-------+---------+----------+---------+
+ *  | round    | frame or swap slot  |  0   | ARMED | SWAPPED | WRITABLE | PRESENT |
+ *  +----------+---------------------+------+-------+---------+----------+---------+
  * </pre>
- * ARMED: the next write goes to a fault handler first.
+ * ARMED: the next write goes to a fault handler first. Round: which arming that was, so that an answer to an earlier
+ * one is not taken for an answer to this one.
  */
 final class Pte {
 
@@ -19,6 +20,10 @@ final class Pte {
     private static final long SWAPPED = 4;
     private static final long ARMED = 8;
     private static final int INDEX_SHIFT = 8;
+    private static final int ROUND_SHIFT = 40;
+    private static final long INDEX = (1L << ROUND_SHIFT) - (1L << INDEX_SHIFT);
+    /** What stays with the address when its frame changes. */
+    private static final long ARMING = -1L << ROUND_SHIFT | ARMED;
 
     private Pte() {}
 
@@ -56,27 +61,27 @@ final class Pte {
         return pte & ~WRITABLE;
     }
 
-    /** Armed entries are never writable: the write has to fault. */
-    static long armed(long pte) {
-        return pte & ~WRITABLE | ARMED;
+    /** Armed entries are never writable: the write has to fault. Of the round, 24 bits count. */
+    static long armed(long pte, int round) {
+        return pte & ~(WRITABLE | ARMING) | ARMED | (long) round << ROUND_SHIFT;
     }
 
     /** What stays of an entry whose frame goes away but comes back on the next fault: whether it is armed. */
     static long withoutFrame(long pte) {
-        return pte & ARMED;
+        return pte & ARMING;
     }
 
     static long disarmed(long pte) {
-        return pte & ~ARMED;
+        return pte & ~ARMING;
     }
 
     /** The same entry for another frame. */
     static long withFrame(long pte, int pfn) {
-        return (long) pfn << INDEX_SHIFT | pte & PRESENT | pte & WRITABLE | pte & ARMED;
+        return (long) pfn << INDEX_SHIFT | pte & ~INDEX;
     }
 
     /** Carries the armed bit over to the entry that takes {@code former}'s place. */
     static long keepArmed(long pte, long former) {
-        return isArmed(former) ? armed(pte) : pte;
+        return isArmed(former) ? pte & ~WRITABLE | former & ARMING : pte;
     }
 }

@@ -17,6 +17,9 @@ final class RangeOps {
     private final VmaSet vmas;
     private final PageTable table;
 
+    /** Counts the armings. Guarded by the family lock. */
+    private int armings;
+
     RangeOps(HostMemory memory) {
         this.memory = memory;
         this.family = memory.family();
@@ -154,7 +157,8 @@ final class RangeOps {
     /** Arms or disarms the write-protect faults of the pages that are there. */
     HostResult arm(long from, long to, boolean armed) {
         return change(from, to, () -> {
-            table.forEach(from, to, (page, pte) -> table.set(page, armed ? Pte.armed(pte) : Pte.disarmed(pte)));
+            int round = ++armings;
+            table.forEach(from, to, (page, pte) -> table.set(page, armed ? Pte.armed(pte, round) : Pte.disarmed(pte)));
             return coverageLocked(from, to);
         });
     }
@@ -163,11 +167,11 @@ final class RangeOps {
     HostResult populate(long from, long to) {
         for (long page = from; page < to; page++) { // bounded by the range
             HostResult result =
-                    switch (new FaultPath(memory, page, false, pfn -> {}).run()) {
+                    switch (new FaultPath(memory, page, FaultPath.Access.WRITE, pfn -> {}).run()) {
                         case DONE -> HostResult.OK;
                         case UNMAPPED, NO_MEMORY -> HostResult.ENOMEM;
                         case FORBIDDEN -> HostResult.EINVAL;
-                        case BEYOND_END, REFUSED -> HostResult.EFAULT;
+                        case BEYOND_END, REFUSED, UNREADABLE -> HostResult.EFAULT;
                         case BUSY -> HostResult.BUSY;
                     };
             if (result != HostResult.OK) {
@@ -189,31 +193,41 @@ final class RangeOps {
 
     /** A debugger's read of the bytes from {@code hva} on, which lie in pages {@code [from, to)}. */
     HostResult peek(long from, long to, long hva, byte[] into) {
-        family.lock.lock();
-        try {
-            if (coverageLocked(from, to) != HostResult.OK) {
-                return HostResult.EFAULT;
+        FetchedPages fetched = new FetchedPages();
+        byte[] bytes = new byte[into.length];
+        for (int attempt = 0; attempt < FaultPath.MAX_ATTEMPTS; attempt++) { // more than two: mappings changed
+            HostResult covered = family.getLocked(() -> peekLocked(from, to, hva, bytes, fetched));
+            if (!fetched.isWaiting()) {
+                if (covered == HostResult.OK) {
+                    System.arraycopy(bytes, 0, into, 0, bytes.length);
+                }
+                return covered;
             }
-            for (int at = 0; at < into.length; ) { // bounded by the pages of the array
-                int within = Pages.offsetInPage(hva + at);
-                int length = Math.min(into.length - at, Pages.PAGE_SIZE - within);
-                peekLocked((hva + at) >>> Pages.PAGE_SHIFT, within, into, at, length);
-                at += length;
+            if (!fetched.fetch()) {
+                return HostResult.EIO;
             }
-            return HostResult.OK;
-        } finally {
-            family.lock.unlock();
         }
+        return HostResult.BUSY;
     }
 
-    private void peekLocked(long page, int offset, byte[] into, int at, int length) {
-        Vma vma = vmas.find(page);
-        long pte = table.get(page);
-        if (Pte.isPresent(pte) || Pte.isSwapped(pte) || vma.file() == null) {
-            family.readEntry(pte, offset, into, at, length);
-        } else {
-            vma.file().read(vma.toFilePage(page), offset, into, at, length);
+    private HostResult peekLocked(long from, long to, long hva, byte[] into, FetchedPages fetched) {
+        if (coverageLocked(from, to) != HostResult.OK) {
+            return HostResult.EFAULT;
         }
+        for (int at = 0; at < into.length; ) { // bounded by the pages of the array
+            int within = Pages.offsetInPage(hva + at);
+            int length = Math.min(into.length - at, Pages.PAGE_SIZE - within);
+            long page = (hva + at) >>> Pages.PAGE_SHIFT;
+            Vma vma = vmas.find(page);
+            long pte = table.get(page);
+            if (Pte.isPresent(pte) || Pte.isSwapped(pte) || vma.file() == null) {
+                family.readEntry(pte, within, into, at, length);
+            } else {
+                vma.file().read(vma.toFilePage(page), within, into, at, length, fetched);
+            }
+            at += length;
+        }
+        return HostResult.OK;
     }
 
     /** A debugger's write of the bytes from {@code hva} on. */
@@ -225,11 +239,12 @@ final class RangeOps {
             long page = (hva + at) >>> Pages.PAGE_SHIFT;
             FaultPath.FrameUse write = pfn -> family.frames.write(pfn, within, from, at, length);
             HostResult result =
-                    switch (new FaultPath(memory, page, true, write).run()) {
+                    switch (new FaultPath(memory, page, FaultPath.Access.DEBUG_WRITE, write).run()) {
                         case DONE -> HostResult.OK;
                         case UNMAPPED, BEYOND_END, REFUSED -> HostResult.EFAULT;
                         case FORBIDDEN -> HostResult.EACCES;
                         case NO_MEMORY -> HostResult.ENOMEM;
+                        case UNREADABLE -> HostResult.EIO;
                         case BUSY -> HostResult.BUSY;
                     };
             if (result != HostResult.OK) {

@@ -21,41 +21,29 @@ final class UserCopy {
         }
         int within = Pages.offsetInPage(hva);
         FaultPath.FrameUse write = pfn -> memory.family().frames.write(pfn, within, from, at, length);
-        return new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, false, write).run() == FaultPath.Outcome.DONE;
+        FaultPath fault = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.WRITE, write);
+        return fault.run() == FaultPath.Outcome.DONE;
     }
 
-    /**
-     * Reads bytes of one page; false if the page cannot be read. A page that is writable is brought in as if for
-     * writing; of one that is not, the content is read where it is.
-     */
+    /** Reads bytes of one page; false if the page cannot be read. */
     static boolean from(HostMemory memory, long hva, byte[] into, int at, int length) {
         if (!isInOnePage(hva, into, at, length)) {
             return false;
         }
         int within = Pages.offsetInPage(hva);
-        FaultPath.FrameUse read = pfn -> memory.family().frames.read(pfn, within, into, at, length);
-        FaultPath.Outcome outcome = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, false, read).run();
-        return outcome == FaultPath.Outcome.DONE
-                || outcome == FaultPath.Outcome.FORBIDDEN && fromReadOnly(memory, hva, into, at, length);
-    }
+        FaultPath.FrameUse read = new FaultPath.FrameUse() {
+            @Override
+            public void use(int pfn) {
+                memory.family().frames.read(pfn, within, into, at, length);
+            }
 
-    private static boolean fromReadOnly(HostMemory memory, long hva, byte[] into, int at, int length) {
-        byte[] bytes = new byte[length];
-        if (!isReadable(memory, hva) || memory.peek(hva, bytes) != HostResult.OK) {
-            return false;
-        }
-        System.arraycopy(bytes, 0, into, at, length);
-        return true;
-    }
-
-    private static boolean isReadable(HostMemory memory, long hva) {
-        memory.family().lock.lock();
-        try {
-            Vma vma = memory.vmas().find(hva >>> Pages.PAGE_SHIFT);
-            return vma != null && vma.protection() != Protection.NONE;
-        } finally {
-            memory.family().lock.unlock();
-        }
+            @Override
+            public void useFileContent(byte[] content) {
+                System.arraycopy(content, within, into, at, length);
+            }
+        };
+        FaultPath fault = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.READ, read);
+        return fault.run() == FaultPath.Outcome.DONE;
     }
 
     /**

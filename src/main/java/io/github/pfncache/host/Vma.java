@@ -1,5 +1,7 @@
 package io.github.pfncache.host;
 
+import java.util.Objects;
+
 /**
  * One mapping: pages {@code [start, end)} with one backing and one protection. Immutable; page numbers, not addresses.
  *
@@ -13,6 +15,10 @@ package io.github.pfncache.host;
  */
 record Vma(
         long start, long end, FilePages file, long filePage, boolean shared, boolean mayWrite, Protection protection) {
+
+    Vma {
+        Objects.requireNonNull(protection, "protection");
+    }
 
     static Vma anonymous(long start, long end, Protection protection) {
         return new Vma(start, end, null, 0, false, true, protection);

@@ -11,6 +11,12 @@ package io.github.pfncache.rules;
  */
 public enum LockClass {
 
+    /**
+     * The write-back of one file of the emulated host. Held over its writes and over the invalidations before them,
+     * whose notifiers may take any of the others.
+     */
+    HOST_FILES(Context.SLEEPS),
+
     /** State of one paravirtual interface for the whole VM: ports, timers, the shared page's mode. */
     VM_USER(Context.SLEEPS),
 
@@ -34,9 +40,6 @@ public enum LockClass {
 
     /** The invalidations in progress. */
     INVALIDATIONS(Context.ATOMIC),
-
-    /** The files of the emulated host: their size and pages. */
-    HOST_FILES(Context.SHORT),
 
     /** Page tables and mappings of an emulated address space. Not held while notifiers or fault handlers run. */
     HOST_PAGES(Context.SHORT),

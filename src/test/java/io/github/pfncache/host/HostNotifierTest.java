@@ -238,16 +238,36 @@ class HostNotifierTest {
     @Test
     void aChangeWhoseNotifiersNeverHoldStillGivesUpAndChangesNothing() {
         world.store(A, 1);
+        List<MmuNotifier> more = new ArrayList<>();
         MmuNotifier restless = notifier((range, mayBlock) -> {
-            MmuNotifier more = notifier((r, m) -> true);
-            host.registerNotifier(more);
-            host.unregisterNotifier(more);
+            more.add(notifier((r, m) -> true));
+            host.registerNotifier(more.get(more.size() - 1));
             return true;
         });
         host.registerNotifier(restless);
         assertThat(host.discard(A, 1)).isEqualTo(BUSY);
+        assertThat(more).as("a bound").hasSize(16);
         assertThat(world.load(A)).isEqualTo(1);
         host.unregisterNotifier(restless);
+        more.forEach(host::unregisterNotifier);
+    }
+
+    @Test
+    void forksAndEndsOfRelativesDoNotKeepAnAddressSpaceFromChanging() {
+        world.store(A, 1);
+        HostMemory child = host.fork();
+        AtomicInteger calls = new AtomicInteger();
+        MmuNotifier busyFamily = notifier((range, mayBlock) -> {
+            calls.incrementAndGet();
+            child.fork().close();
+            return true;
+        });
+        host.registerNotifier(busyFamily);
+        assertThat(host.discard(B, 1)).isEqualTo(OK);
+        assertThat(world.store(A, 2)).as("breaks the sharing with the child").isTrue();
+        assertThat(calls).hasValue(2);
+        host.unregisterNotifier(busyFamily);
+        child.close();
     }
 
     private static MmuNotifier notifier(BiPredicate<HvaRange, Boolean> start) {

@@ -1,0 +1,138 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.TrackedLock;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+
+/**
+ * The real file behind a {@link HostFile}: where pages come from that have not been read yet, and which pages the real
+ * file has to be told about.
+ *
+ * <p>A page is <em>unread</em> until it is first needed in memory, written, punched or truncated away. It never becomes
+ * unread again, so bytes that were read without a lock are still right if the page is still unread under the lock.
+ */
+final class Backing {
+
+    /** HOST_FILES: one write-back at a time, or an older copy of a page could be written after a newer one. */
+    final TrackedLock writeBackLock = new TrackedLock(LockClass.HOST_FILES);
+
+    /** Whether the channel is; if not, nothing can ever have changed. */
+    final boolean writable;
+
+    private final FileChannel channel;
+
+    // Guarded by the family lock.
+
+    /** Pages whose content in memory may differ from the file's. */
+    final PageRanges changed = new PageRanges();
+    /** Pages that read as zeros, whatever the file holds there. */
+    private final PageRanges zeroed = new PageRanges();
+    /** Bytes of the file that count; behind are zeros. */
+    private long sourceEnd;
+    /** Smallest size since the last write-back, in bytes; {@link Long#MAX_VALUE} if it was not made smaller. */
+    private long shrunkTo = Long.MAX_VALUE;
+
+    /** The latest failure to read, null if there was none. */
+    private volatile IOException readFailure;
+
+    Backing(FileChannel channel, long size, boolean writable) {
+        this.writable = writable;
+        this.channel = channel;
+        this.sourceEnd = size;
+    }
+
+    // ---- family lock held
+
+    /** Whether a page that is not in memory has its content in the file. */
+    boolean holds(long page) {
+        return page << Pages.PAGE_SHIFT < sourceEnd && !zeroed.contains(page);
+    }
+
+    /** How many bytes of a page that the file holds count. */
+    int bytesOf(long page) {
+        return (int) Math.min(Pages.PAGE_SIZE, sourceEnd - (page << Pages.PAGE_SHIFT));
+    }
+
+    /** Pages became zeros. */
+    void punched(long from, long to) {
+        zeroed.add(from, to);
+        changed.add(from, to);
+    }
+
+    /** The file became smaller, to whole pages; what is behind its end is forgotten, for good. */
+    void shrunk(long npages) {
+        long size = npages << Pages.PAGE_SHIFT;
+        sourceEnd = Math.min(sourceEnd, size);
+        shrunkTo = Math.min(shrunkTo, size);
+        changed.remove(npages, PageTable.PAGES_END);
+        zeroed.remove(npages, PageTable.PAGES_END);
+    }
+
+    /** The size that the file has to be cut down to before anything is written; asking takes it over. */
+    long takeShrunkTo() {
+        long size = shrunkTo;
+        shrunkTo = Long.MAX_VALUE;
+        return size;
+    }
+
+    /** The file could not be cut down. */
+    void putBackShrunkTo(long size) {
+        shrunkTo = Math.min(shrunkTo, size);
+    }
+
+    // ---- no lock of the family held: these sleep
+
+    /**
+     * Reads an unread page; bytes behind {@code length}, and what the file has lost meanwhile, are zeros.
+     *
+     * @return null if it cannot be read: see {@link #readFailure()}
+     */
+    byte[] read(long page, int length) {
+        ByteBuffer bytes = ByteBuffer.allocate(Pages.PAGE_SIZE).limit(length);
+        long offset = page << Pages.PAGE_SHIFT;
+        try {
+            while (bytes.hasRemaining()) { // each turn reads at least one byte, or is the last
+                if (channel.read(bytes, offset + bytes.position()) <= 0) {
+                    break;
+                }
+            }
+            return bytes.array();
+        } catch (IOException e) {
+            readFailure = e;
+            return null;
+        }
+    }
+
+    IOException readFailure() {
+        return readFailure;
+    }
+
+    void write(ByteBuffer bytes, long offset) throws IOException {
+        long at = offset - bytes.position();
+        while (bytes.hasRemaining()) { // each turn writes at least one byte
+            if (channel.write(bytes, at + bytes.position()) <= 0) {
+                throw new IOException("nothing was written at offset=" + Pages.hex(at + bytes.position()));
+            }
+        }
+    }
+
+    void cutTo(long size) throws IOException {
+        if (channel.size() > size) {
+            channel.truncate(size);
+        }
+    }
+
+    /** Makes the file as long as {@code size}, if it is shorter. */
+    void extendTo(long size) throws IOException {
+        if (channel.size() < size) {
+            write(ByteBuffer.allocate(1), size - 1);
+        }
+    }
+
+    void force() throws IOException {
+        channel.force(true);
+    }
+}

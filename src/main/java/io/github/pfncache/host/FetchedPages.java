@@ -1,0 +1,50 @@
+package io.github.pfncache.host;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The unread file pages that one operation needs. It finds out under the family lock, and reads them without: it asks
+ * {@link #get}, and when {@link #isWaiting} leaves the lock, calls {@link #fetch}, and starts over. That ends, because
+ * pages that are wanted have been fetched by the next turn, and none becomes unread again. Confined to one thread.
+ */
+final class FetchedPages {
+
+    private record Key(FilePages file, long page) {}
+
+    private record Wanted(Key key, int length) {}
+
+    private final Map<Key, byte[]> contents = new HashMap<>();
+    private final List<Wanted> wanted = new ArrayList<>();
+
+    /** The 4096 bytes of an unread page; null if they have to be fetched. Family lock held. */
+    byte[] get(FilePages file, long page) {
+        Key key = new Key(file, page);
+        byte[] content = contents.get(key);
+        if (content == null) {
+            wanted.add(new Wanted(key, file.backing.bytesOf(page)));
+        }
+        return content;
+    }
+
+    boolean isWaiting() {
+        return !wanted.isEmpty();
+    }
+
+    /** Reads what is wanted; false if a page cannot be read. No lock held: this sleeps. */
+    boolean fetch() {
+        for (Wanted one : wanted) { // bounded by the pages of the operation
+            Key key = one.key();
+            key.file().family.checkUnlocked("reading a file");
+            byte[] content = key.file().backing.read(key.page(), one.length());
+            if (content == null) {
+                return false;
+            }
+            contents.put(key, content);
+        }
+        wanted.clear();
+        return true;
+    }
+}

@@ -1,0 +1,116 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.Pages;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * One {@link HostFile#sync}: brings the real file up to what memory holds.
+ *
+ * <p>Run by run of changed pages: under an invalidation the pages become read-only wherever they are mapped and are
+ * copied; the copy is then written with no family lock held. The next write to a page faults, and makes it changed
+ * again. A page that somebody holds a reference to may be written without a fault, so it stays changed.
+ */
+final class WriteBack {
+
+    /** Pages copied and written at a time. */
+    private static final int RUN = 64;
+
+    private final FilePages file;
+    private final HostFamily family;
+    private final Backing backing;
+
+    // The run being written.
+    private byte[] content;
+    private long start;
+
+    WriteBack(FilePages file) {
+        this.file = file;
+        this.family = file.family;
+        this.backing = file.backing;
+    }
+
+    HostResult run() throws IOException {
+        backing.writeBackLock.lock();
+        try {
+            cut();
+            HostResult result = HostResult.OK;
+            long end = 0;
+            // Ascending, each run behind the one before: bounded by the pages of the file.
+            for (Run run = nextRun(0); run != null && result == HostResult.OK; run = nextRun(end)) {
+                end = run.end();
+                result = write(run);
+            }
+            backing.extendTo(family.getLocked(file::size));
+            backing.force();
+            return result;
+        } finally {
+            backing.writeBackLock.unlock();
+        }
+    }
+
+    /** Pages {@code [from, end)}, all changed when it was looked for. */
+    private record Run(long from, long end) {}
+
+    private Run nextRun(long page) {
+        return family.getLocked(() -> {
+            long from = backing.changed.next(page);
+            return from < 0 ? null : new Run(from, Math.min(from + RUN, backing.changed.runEnd(from)));
+        });
+    }
+
+    /** Cuts what a smaller size took away, before it can come back by growing or be written over. */
+    private void cut() throws IOException {
+        long size = family.getLocked(backing::takeShrunkTo);
+        boolean done = false;
+        try {
+            backing.cutTo(size);
+            done = true;
+        } finally {
+            if (!done) {
+                family.locked(() -> backing.putBackShrunkTo(size));
+            }
+        }
+    }
+
+    private HostResult write(Run run) throws IOException {
+        content = null;
+        boolean done = false;
+        try {
+            HostFamily.Scope scope = family.ofFile(file, run.from(), run.end(), false);
+            HostResult result = family.change(scope, true, () -> copyLocked(run));
+            if (content != null) {
+                backing.write(ByteBuffer.wrap(content), start);
+            }
+            done = true;
+            return result;
+        } finally {
+            if (!done && content != null) {
+                family.locked(() -> file.markChanged(run.from(), run.end()));
+            }
+        }
+    }
+
+    private HostResult copyLocked(Run run) {
+        family.forEachMapping(file, run.from(), run.end(), (memory, part) -> {
+            if (part.shared()) {
+                PageTable table = memory.table();
+                table.forEach(part.start(), part.end(), (page, pte) -> table.set(page, Pte.readOnly(pte)));
+            }
+        });
+        start = run.from() << Pages.PAGE_SHIFT;
+        byte[] bytes = new byte[(int) (run.end() - run.from()) << Pages.PAGE_SHIFT];
+        for (long page = run.from(); page < run.end(); page++) { // at most RUN pages
+            long entry = file.entry(page);
+            if (!Pte.isPresent(entry) || !family.frames.isPinned(Pte.index(entry))) {
+                backing.changed.remove(page, page + 1);
+            }
+            int at = (int) (page - run.from()) << Pages.PAGE_SHIFT;
+            family.readEntry(entry, 0, bytes, at, Pages.PAGE_SIZE);
+        }
+        // Bytes behind the end of the file stay in memory.
+        content = Arrays.copyOf(bytes, (int) Math.max(0, Math.min(bytes.length, file.size() - start)));
+        return HostResult.OK;
+    }
+}
