@@ -170,7 +170,9 @@ public final class GfnPfnCache {
             CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!mapping.isHeldByCurrentThread(), "length=" + length);
             HeldLocks.mightSleep("refresh");
         }
-        long deadline = domain.retry.deadlineFromNow();
+        // From inside an invalidation nobody is waited for: whoever has this cache may be waiting for that invalidation.
+        boolean inside = domain.invalidations.isCurrentThreadInside();
+        long deadline = inside ? System.nanoTime() : domain.retry.deadlineFromNow();
         if (!refreshLock.tryLock(deadline)) {
             return Outcome.BUSY;
         }

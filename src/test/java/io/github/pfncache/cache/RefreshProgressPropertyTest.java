@@ -139,6 +139,38 @@ class RefreshProgressPropertyTest {
 
     @Test
     @Timeout(30)
+    void fromInsideAnInvalidationNobodyIsWaitedFor() {
+        HostMemory patientHost = HostMemory.builder().checked(true).build();
+        patientHost.mapAnonymous(HVA, 1, Protection.READ_WRITE);
+        CacheDomain patient = new CacheDomain(new Memslots(), patientHost, new RetryPolicy(4, Duration.ofMinutes(10)));
+        GfnPfnCache contended = patient.newCache(64);
+        contended.activateHva(HVA);
+        Thread other = new Thread(contended::refresh);
+        Outcome[] seen = new Outcome[1];
+        patientHost.registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                // The other thread has the cache, and waits for this very invalidation to end.
+                other.start();
+                while (patient.stats().waits() == 0 && other.isAlive()) { // until it waits: bounded by the timeout
+                    Thread.onSpinWait();
+                }
+                seen[0] = contended.refresh(); // without the rule: ten minutes
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {}
+        });
+        patientHost.migrate(HVA);
+        GfnPfnCacheTest.joinOf(other);
+        assertThat(seen[0]).isEqualTo(Outcome.BUSY);
+        assertThat(contended.refresh()).isEqualTo(Outcome.OK);
+        patient.audit(true);
+    }
+
+    @Test
+    @Timeout(30)
     void anInvalidationThatEndsLetsTheWaitingRefreshGoOn() {
         cache.activate(GPA);
         Outcome[] refreshed = new Outcome[1];

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.source.util.JavacTask;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.stress.Exploration;
 import io.github.pfncache.stress.Scenario;
@@ -65,6 +68,17 @@ class SeedBugTest {
         assertThat(errorsOf("cache.check(48);", "cache.refresh();")).contains("check");
         assertThat(errorsOf("cache.check();", "cache.refresh(44);")).contains("refresh");
         assertThat(errorsOf("cache.length = 44;")).contains("length");
+    }
+
+    @Test
+    void oursSaysNoOnceAndNobodyWritesTheLoop() {
+        Vm vm = Vm.builder().build();
+        GfnPfnCache cache = vm.newCache(NATIVE);
+        assertThat(cache.activate(0x101000 - COMPAT)).isEqualTo(Outcome.INVALID); // 44 bytes would fit, 48 do not
+        try (GuestAccess access = cache.access()) {
+            assertThat(access.outcome()).isEqualTo(Outcome.INACTIVE);
+        }
+        VmAudit.atRest(vm);
     }
 
     @Test
