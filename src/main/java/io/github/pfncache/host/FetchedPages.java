@@ -1,8 +1,6 @@
 package io.github.pfncache.host;
 
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -14,17 +12,16 @@ final class FetchedPages {
 
     private record Key(FilePages file, long page) {}
 
-    private record Wanted(Key key, int length) {}
-
     private final Map<Key, byte[]> contents = new HashMap<>();
-    private final List<Wanted> wanted = new ArrayList<>();
+    /** With the number of bytes that their files hold of them. */
+    private final Map<Key, Integer> wanted = new HashMap<>();
 
     /** The 4096 bytes of an unread page; null if they have to be fetched. Family lock held. */
     byte[] get(FilePages file, long page) {
         Key key = new Key(file, page);
         byte[] content = contents.get(key);
         if (content == null) {
-            wanted.add(new Wanted(key, file.backing.bytesOf(page)));
+            wanted.put(key, file.backing.bytesOf(page));
         }
         return content;
     }
@@ -35,10 +32,10 @@ final class FetchedPages {
 
     /** Reads what is wanted; false if a page cannot be read. No lock held: this sleeps. */
     boolean fetch() {
-        for (Wanted one : wanted) { // bounded by the pages of the operation
-            Key key = one.key();
+        for (Map.Entry<Key, Integer> one : wanted.entrySet()) { // bounded by the pages of the operation
+            Key key = one.getKey();
             key.file().family.checkUnlocked("reading a file");
-            byte[] content = key.file().backing.read(key.page(), one.length());
+            byte[] content = key.file().backing.read(key.page(), one.getValue());
             if (content == null) {
                 return false;
             }

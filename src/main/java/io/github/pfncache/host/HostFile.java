@@ -186,7 +186,8 @@ public final class HostFile {
         if (pages.userMemory && offset + from.length > pages.size() && from.length > 0) {
             return HostResult.EINVAL;
         }
-        if (from.length == 0 || lacks(offset, fetched) | lacks(offset + from.length - 1, fetched)) {
+        long end = offset + from.length;
+        if (from.length == 0 || lacks(offset, offset, end, fetched) | lacks(end - 1, offset, end, fetched)) {
             return HostResult.OK; // nothing to do, or not yet
         }
         for (int at = 0; at < from.length; ) { // bounded by the pages of the array
@@ -207,10 +208,12 @@ public final class HostFile {
         return HostResult.OK;
     }
 
-    /** Whether the page of the first or last byte of a write has to be fetched; those between are overwritten whole. */
-    private boolean lacks(long offset, FetchedPages fetched) {
+    /** Whether the page of a byte has to be fetched before {@code [from, end)} is written: not if that is all of it. */
+    private boolean lacks(long offset, long from, long end, FetchedPages fetched) {
+        long start = Pages.pageStart(offset);
+        boolean whole = from <= start && end >= start + Pages.PAGE_SIZE;
         long page = offset >>> Pages.PAGE_SHIFT;
-        return pages.isUnread(page) && fetched.get(pages, page) == null;
+        return !whole && pages.isUnread(page) && fetched.get(pages, page) == null;
     }
 
     /**

@@ -1,0 +1,440 @@
+package io.github.pfncache.host;
+
+import static io.github.pfncache.host.HostResult.EACCES;
+import static io.github.pfncache.host.HostResult.EFAULT;
+import static io.github.pfncache.host.HostResult.EIO;
+import static io.github.pfncache.host.HostResult.OK;
+import static io.github.pfncache.host.HostWorld.A;
+import static io.github.pfncache.host.HostWorld.B;
+import static io.github.pfncache.host.HostWorld.bytes;
+import static io.github.pfncache.host.HostWorld.page;
+import static io.github.pfncache.host.Protection.READ;
+import static io.github.pfncache.host.Protection.READ_WRITE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.pfncache.address.HvaRange;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Mappings of a file of the file system: 3 pages and 100 bytes, each page with its number plus one in every byte. */
+class HostRealFileTest {
+
+    private static final int SIZE = 3 * 4096 + 100;
+
+    private final HostWorld world = new HostWorld();
+    private final HostMemory host = world.host;
+
+    @TempDir
+    private Path directory;
+
+    private Path path;
+    private HookedChannel channel;
+    private HostFile file;
+
+    @BeforeEach
+    void open() throws IOException {
+        path = directory.resolve("memory");
+        byte[] content = new byte[SIZE];
+        for (int i = 0; i < SIZE; i++) {
+            content[i] = (byte) (i / 4096 + 1);
+        }
+        Files.write(path, content);
+        channel = new HookedChannel(path);
+        file = host.openFile(channel);
+        assertThat(host.mapShared(A, 4, file, 0, READ_WRITE)).isEqualTo(OK);
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        world.close();
+        channel.close();
+    }
+
+    @Test
+    void pagesAreReadWhenTheyAreFirstNeededAndOnce() {
+        assertThat(file.npages()).isEqualTo(4);
+        assertThat(channel.readAt).isEmpty();
+        assertThat(host.framesInUse()).isZero();
+        assertThat(world.store(page(A, 1) + 8, 5)).isTrue();
+        assertThat(world.store(page(A, 1) + 16, 6)).isTrue();
+        assertThat(world.load(page(A, 1))).isEqualTo(0x0202020202020202L);
+        assertThat(world.load(page(A, 1) + 8)).isEqualTo(5);
+        assertThat(channel.readAt).containsExactly(4096L);
+        assertThat(host.framesInUse()).isEqualTo(1);
+    }
+
+    @Test
+    void behindTheEndTheLastPageIsZerosAndThereIsNoOther() {
+        assertThat(world.store(page(A, 3) + 8, 1)).isTrue();
+        assertThat(world.load(page(A, 3) + 96) >>> 32).as("4 bytes of the file, 4 behind").isZero();
+        assertThat(world.load(page(A, 3) + 96)).isEqualTo(0x04040404L);
+        assertThat(host.mapShared(B, 1, file, 4, READ_WRITE)).isEqualTo(OK);
+        assertThat(world.store(B, 1)).isFalse();
+        byte[] into = new byte[200];
+        assertThat(file.read(3 * 4096, into)).isEqualTo(100);
+    }
+
+    @Test
+    void aChannelThatTransfersLessThanAskedIsAskedAgain() throws IOException {
+        channel.most = 1000;
+        assertThat(world.load(page(A, 2) + 4088)).isEqualTo(0x0303030303030303L);
+        assertThat(world.store(page(A, 2) + 4088, 9)).isTrue();
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(onDisk(2 * 4096 + 4088)).isEqualTo(9);
+    }
+
+    @Test
+    void syncWritesWhatChangedAndNothingElse() throws IOException {
+        world.store(page(A, 1) + 8, 5);
+        world.store(page(A, 3) + 8, 6);
+        world.store(page(A, 3) + 2000, 7); // behind the end of the file
+        world.load(A);
+        assertThat(onDisk(4096 + 8)).as("not before").isEqualTo(0x0202020202020202L);
+        assertThat(file.changedPages()).isEqualTo(2);
+        StringBuilder written = new StringBuilder();
+        channel.beforeWrite = (offset, length) -> written.append(offset).append('+').append(length).append(' ');
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(written).hasToString("4096+4096 12288+100 ");
+        assertThat(onDisk(4096 + 8)).isEqualTo(5);
+        assertThat(onDisk(3 * 4096 + 8)).isEqualTo(6);
+        assertThat(Files.size(path)).isEqualTo(SIZE);
+        assertThat(file.changedPages()).isZero();
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(written).as("nothing has changed since").hasToString("4096+4096 12288+100 ");
+    }
+
+    @Test
+    void aPageIsChangedAgainByTheNextWriteThroughAnyMapping() throws IOException {
+        host.mapShared(B, 1, file, 1, READ_WRITE);
+        world.store(page(A, 1), 5);
+        world.store(B + 8, 6);
+        world.told.clear();
+        file.sync();
+        assertThat(world.told)
+                .as("writes go unseen until the pages are read-only")
+                .contains("start " + HvaRange.ofPages(page(A, 1), 1), "start " + HvaRange.ofPages(B, 1))
+                .hasSize(4);
+        assertThat(host.isPresent(B)).as("still there").isTrue();
+        world.store(B + 16, 7);
+        assertThat(file.changedPages()).isEqualTo(1);
+        file.sync();
+        assertThat(onDisk(4096)).isEqualTo(5);
+        assertThat(onDisk(4096 + 8)).isEqualTo(6);
+        assertThat(onDisk(4096 + 16)).isEqualTo(7);
+    }
+
+    @Test
+    void aPageThatSomebodyHoldsStaysChanged() throws IOException {
+        HostPage held = host.hvaToPage(A);
+        HostMapping khva = host.map(held);
+        khva.putLong(0, 1);
+        file.sync();
+        khva.putLong(8, 2); // no fault tells about this
+        assertThat(file.changedPages()).isEqualTo(1);
+        host.unmap(khva);
+        host.release(held);
+        file.sync();
+        assertThat(onDisk(0)).isEqualTo(1);
+        assertThat(onDisk(8)).isEqualTo(2);
+        assertThat(file.changedPages()).isZero();
+    }
+
+    @Test
+    void readingChangesNothing() throws IOException {
+        byte[] into = new byte[8];
+        assertThat(host.copyFromUser(A, into, 0, 8)).isTrue();
+        assertThat(host.isPresent(A)).isTrue();
+        assertThat(file.read(4096, into)).isEqualTo(8);
+        host.peek(page(A, 2), into);
+        assertThat(into[0]).isEqualTo((byte) 3);
+        assertThat(host.isPresent(page(A, 2))).isFalse();
+        assertThat(file.changedPages()).isZero();
+    }
+
+    @Test
+    void aPrivateMappingTakesTheUpdatesAndTheFileIsUnchanged() throws IOException {
+        host.mapPrivate(B, 4, file, 0, READ_WRITE);
+        assertThat(world.store(page(B, 1) + 8, 5)).isTrue();
+        assertThat(host.copyToUser(page(B, 2), bytes(6), 0, 8)).isTrue();
+        assertThat(host.poke(B, bytes(7))).isEqualTo(OK);
+        assertThat(world.load(page(B, 1))).as("the rest is the file's").isEqualTo(0x0202020202020202L);
+        assertThat(world.load(page(A, 1) + 8)).isEqualTo(0x0202020202020202L);
+        assertThat(file.changedPages()).isZero();
+        byte[] before = Files.readAllBytes(path);
+        file.sync();
+        assertThat(Files.readAllBytes(path)).isEqualTo(before);
+        host.discard(page(B, 1), 1);
+        assertThat(world.load(page(B, 1) + 8)).isEqualTo(0x0202020202020202L);
+    }
+
+    @Test
+    void evictedAndMigratedPagesAreWrittenBackAllTheSame() throws IOException {
+        world.store(A, 5);
+        world.store(page(A, 1), 6);
+        assertThat(host.evict(A, 1)).isEqualTo(OK);
+        assertThat(host.migrate(page(A, 1))).isTrue();
+        host.unmap(A, 4);
+        file.sync();
+        assertThat(onDisk(0)).isEqualTo(5);
+        assertThat(onDisk(4096)).isEqualTo(6);
+    }
+
+    @Test
+    void holesAndWritesByOffsetReachTheFile() throws IOException {
+        assertThat(file.punchHole(1, 1)).isEqualTo(OK);
+        assertThat(world.load(page(A, 1))).isZero();
+        assertThat(file.write(2 * 4096 + 4, bytes(9))).isEqualTo(OK);
+        assertThat(channel.readAt).as("a page that is not overwritten whole").containsExactly(8192L);
+        assertThat(file.write(0, new byte[4096])).isEqualTo(OK);
+        assertThat(channel.readAt).hasSize(1);
+        file.sync();
+        assertThat(onDisk(0)).isZero();
+        assertThat(onDisk(4096)).isZero();
+        assertThat(onDisk(2 * 4096)).isEqualTo(0x0000000903030303L);
+        assertThat(Files.size(path)).isEqualTo(SIZE);
+    }
+
+    @Test
+    void theSizeFollowsAndWhatWasCutOffNeverComesBack() throws IOException {
+        world.store(page(A, 2), 1);
+        assertThat(file.truncate(1)).isEqualTo(OK);
+        assertThat(file.truncate(3)).isEqualTo(OK);
+        assertThat(world.load(page(A, 2))).isZero();
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(Files.size(path)).isEqualTo(3 * 4096);
+        assertThat(onDisk(4096)).as("not what the file had there").isZero();
+        assertThat(onDisk(2 * 4096)).isZero();
+        assertThat(onDisk(0)).isEqualTo(0x0101010101010101L);
+        assertThat(file.write(3 * 4096 + 1, new byte[] {8})).isEqualTo(OK);
+        file.sync();
+        assertThat(Files.size(path)).as("to the byte").isEqualTo(3 * 4096 + 2);
+    }
+
+    @Test
+    void aReadOnlyChannelGivesAReadOnlyHandle() throws IOException {
+        try (FileChannel readOnly = FileChannel.open(path, StandardOpenOption.READ)) {
+            HostFile handle = host.openFile(readOnly);
+            assertThat(handle.isWritable()).isFalse();
+            assertThat(host.mapShared(B, 1, handle, 0, READ_WRITE)).isEqualTo(EACCES);
+            assertThat(host.mapShared(B, 1, handle, 0, READ)).isEqualTo(OK);
+            assertThat(world.store(B, 1)).isFalse();
+            byte[] into = new byte[8];
+            assertThat(host.copyFromUser(B, into, 0, 8)).isTrue();
+            assertThat(host.mapPrivate(B, 1, handle, 0, READ_WRITE)).isEqualTo(OK);
+            assertThat(world.store(B, 1)).isTrue();
+            assertThat(handle.sync()).isEqualTo(OK);
+            assertThat(handle.write(0, into)).isEqualTo(EACCES);
+        }
+    }
+
+    @Test
+    void aChannelThatCannotBeReadIsRefused() throws IOException {
+        try (FileChannel writeOnly = FileChannel.open(path, StandardOpenOption.WRITE)) {
+            assertThatIllegalArgumentException().isThrownBy(() -> host.openFile(writeOnly));
+        }
+        FileChannel closed = FileChannel.open(path);
+        closed.close();
+        assertThatThrownBy(() -> host.openFile(closed)).isInstanceOf(ClosedChannelException.class);
+    }
+
+    @Test
+    void aPageThatCannotBeReadIsAFaultAndLaterItCan() {
+        channel.beforeRead = (offset, length) -> {
+            throw new IOException("bad sector");
+        };
+        assertThat(file.readFailure()).isNull();
+        assertThat(host.hvaToPage(A)).isNull();
+        assertThat(file.readFailure()).hasMessage("bad sector");
+        assertThat(host.copyToUser(A, bytes(1), 0, 8)).isFalse();
+        assertThat(host.copyFromUser(A, new byte[8], 0, 8)).isFalse();
+        assertThat(host.populateWrite(A, 1)).isEqualTo(EFAULT);
+        assertThat(host.peek(A, new byte[8])).isEqualTo(EIO);
+        assertThat(host.poke(A, new byte[8])).isEqualTo(EIO);
+        assertThat(file.read(0, new byte[8])).isEqualTo(-1);
+        assertThat(file.write(0, new byte[8])).isEqualTo(EIO);
+        assertThat(host.isPresent(A)).isFalse();
+        assertThat(file.changedPages()).isZero();
+        channel.beforeRead = HookedChannel.NOTHING;
+        assertThat(world.store(A, 1)).isTrue();
+    }
+
+    @Test
+    void whatCouldNotBeWrittenStaysChanged() throws IOException {
+        world.store(A, 5);
+        world.store(page(A, 2), 6);
+        channel.beforeWrite = (offset, length) -> {
+            if (offset == 8192) {
+                throw new IOException("disk full");
+            }
+        };
+        assertThatThrownBy(file::sync).isInstanceOf(IOException.class).hasMessage("disk full");
+        assertThat(file.changedPages()).isEqualTo(1);
+        channel.beforeWrite = HookedChannel.NOTHING;
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(onDisk(8192)).isEqualTo(6);
+    }
+
+    @Test
+    void aSizeThatCouldNotBeCutIsCutNextTime() throws IOException {
+        file.truncate(1);
+        file.truncate(2);
+        channel.beforeWrite = (offset, length) -> {
+            throw new IOException("disk on fire");
+        };
+        assertThatThrownBy(file::sync).hasMessage("disk on fire");
+        channel.beforeWrite = HookedChannel.NOTHING;
+        file.sync();
+        assertThat(onDisk(4096)).isZero();
+        assertThat(Files.size(path)).isEqualTo(8192);
+    }
+
+    @Test
+    void withoutItsChannelWhatWasReadWorksOn() throws IOException {
+        world.store(A, 5);
+        channel.close();
+        assertThat(world.store(A, 6)).isTrue();
+        assertThat(world.store(page(A, 1), 6)).isFalse();
+        assertThatThrownBy(file::sync).isInstanceOf(ClosedChannelException.class);
+        assertThat(file.changedPages()).isEqualTo(1);
+        assertThat(host.evict(A, 1)).isEqualTo(OK);
+        assertThat(world.load(A)).isEqualTo(6);
+    }
+
+    @Test
+    void aHandlerIsShownTheFilesContentAndMayReplaceIt() {
+        host.registerFaultHandler(
+                HvaRange.ofPages(A, 4),
+                fault -> {
+                    fault.page().putLong(8, fault.page().getLong(0) + 1);
+                    return PageFaultHandler.Decision.RESOLVE;
+                },
+                true,
+                false);
+        assertThat(world.store(page(A, 1), 0)).isTrue();
+        assertThat(world.load(page(A, 1) + 8)).isEqualTo(0x0202020202020203L);
+    }
+
+    // ---- what happens while a page is being read or written
+
+    @Test
+    void aPageThatIsPunchedWhileItIsReadIsZeros() {
+        channel.beforeRead = once(() -> file.punchHole(0, 1));
+        assertThat(world.store(A + 8, 1)).isTrue();
+        assertThat(world.load(A)).isZero();
+    }
+
+    @Test
+    void aPageThatIsWrittenWhileItIsReadKeepsWhatWasWritten() {
+        byte[] nines = new byte[4096];
+        Arrays.fill(nines, (byte) 9);
+        channel.beforeRead = once(() -> file.write(0, nines));
+        assertThat(world.store(A + 8, 1)).isTrue();
+        assertThat(world.load(A)).isEqualTo(0x0909090909090909L);
+        channel.beforeRead = once(() -> file.write(4096, nines));
+        byte[] into = new byte[8];
+        assertThat(file.read(4096, into)).isEqualTo(8);
+        assertThat(into[0]).isEqualTo((byte) 9);
+    }
+
+    @Test
+    void aPageThatIsCutOffWhileItIsReadIsAFaultAndThenZeros() throws IOException {
+        channel.beforeRead = once(() -> file.truncate(0));
+        assertThat(world.store(A, 1)).isFalse();
+        channel.beforeRead = once(() -> {
+            file.truncate(0);
+            file.sync();
+            file.truncate(4);
+        });
+        assertThat(world.store(page(A, 1) + 8, 1)).isFalse();
+        file.truncate(4);
+        assertThat(world.store(page(A, 1) + 8, 1)).isTrue();
+        assertThat(world.load(page(A, 1))).isZero();
+    }
+
+    @Test
+    void whatIsWrittenDuringASyncIsNotLost() throws IOException {
+        world.store(A, 1);
+        channel.beforeWrite = once(() -> world.store(A + 8, 2));
+        file.sync();
+        assertThat(onDisk(0)).isEqualTo(1);
+        assertThat(file.changedPages()).isEqualTo(1);
+        file.sync();
+        assertThat(onDisk(8)).isEqualTo(2);
+    }
+
+    @Test
+    void aFileThatIsCutOffDuringASyncIsShortAfterTheNext() throws IOException {
+        world.store(page(A, 2), 1);
+        channel.beforeWrite = once(() -> file.truncate(1));
+        file.sync();
+        file.sync();
+        assertThat(Files.size(path)).isEqualTo(4096);
+    }
+
+    @Test
+    void aNotifierThatFailsDuringASyncLosesNothing() throws IOException {
+        world.store(A, 5);
+        MmuNotifier broken = new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {
+                throw new IllegalStateException("broken");
+            }
+        };
+        host.registerNotifier(broken);
+        assertThatThrownBy(file::sync).hasMessage("broken");
+        host.unregisterNotifier(broken);
+        assertThat(file.changedPages()).isEqualTo(1);
+        file.sync();
+        assertThat(onDisk(0)).isEqualTo(5);
+    }
+
+    @Test
+    void forksShareTheFile() throws IOException {
+        try (HostMemory child = host.fork()) {
+            assertThat(HostWorld.store(child, page(A, 1), 5)).isTrue();
+            assertThat(world.load(page(A, 1))).isEqualTo(5);
+            file.sync();
+            assertThat(HostWorld.store(child, page(A, 1) + 8, 6)).isTrue();
+            file.sync();
+        }
+        assertThat(onDisk(4096)).isEqualTo(5);
+        assertThat(onDisk(4096 + 8)).isEqualTo(6);
+    }
+
+    /** Something that a test does in the middle of a transfer. */
+    private interface Action {
+        void run() throws IOException;
+    }
+
+    private static HookedChannel.Hook once(Action action) {
+        boolean[] done = {false};
+        return (offset, length) -> {
+            if (!done[0]) {
+                done[0] = true;
+                action.run();
+            }
+        };
+    }
+
+    private long onDisk(int offset) throws IOException {
+        return ByteBuffer.wrap(Files.readAllBytes(path)).order(ByteOrder.LITTLE_ENDIAN).getLong(offset);
+    }
+}
