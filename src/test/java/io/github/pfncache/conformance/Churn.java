@@ -5,16 +5,17 @@ import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 
 /**
- * What goes on in the host while a vCPU's clock is updated. Each round leaves everything as it found it, so that the next
- * update after the last round lands.
+ * What goes on in the host while a vCPU's clock is updated. Each round leaves everything as it found it, so that the
+ * next update after the last round lands.
  */
 abstract class Churn {
 
     /** Waits for more updates are given up after so many looks. */
-    private static final int PATIENCE = 200_000;
+    private static final int PATIENCE = 10_000;
 
     private static final long PAGE = ClockRig.HVA;
     private static final long OTHER_PAGE = ClockRig.HVA + Pages.PAGE_SIZE;
@@ -40,6 +41,9 @@ abstract class Churn {
             Map.entry("mt_slot_unrelated", Churn::otherSlot),
             Map.entry("mt_slot_flags", Churn::slotFlags));
 
+    private static final Set<String> TAKING_AWAY = Set.of(
+            "mt_protro", "mt_protnone_long", "mt_munmap_long", "mt_mremap", "mt_slot_delete_readd", "mt_slot_swap_hva");
+
     final ClockRig rig;
 
     /** Late writes, torn structures and other things that must not be. Written by the churning thread. */
@@ -51,6 +55,11 @@ abstract class Churn {
 
     Churn(ClockRig rig) {
         this.rig = rig;
+    }
+
+    /** Whether there are times without memory: what is requested then is lost for good. */
+    static boolean takesMemoryAway(String name) {
+        return TAKING_AWAY.contains(name);
     }
 
     /** Whether a case needs memory that is shared. */
@@ -86,7 +95,7 @@ abstract class Churn {
     final void letUpdatesPass(int count) {
         long target = updates + count;
         for (int i = 0; i < PATIENCE && updates < target; i++) { // bounded by the patience
-            Thread.onSpinWait();
+            Thread.yield();
         }
     }
 

@@ -16,6 +16,7 @@ import io.github.pfncache.vm.VmAudit;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.Arrays;
 
 /** A VM whose vCPUs have clocks in the first page of its only slot, at rest: no update is pending. */
 final class ClockRig implements AutoCloseable {
@@ -73,6 +74,17 @@ final class ClockRig implements AutoCloseable {
     void register(int vcpu, int offset) {
         Vcpu that = vm.vcpu(vcpu);
         that.run(() -> that.guestWriteMsr(Kvmclock.MSR_SYSTEM_TIME, GPA + offset | Kvmclock.ENABLE));
+    }
+
+    /** The host turns a vCPU's clock on. */
+    boolean hostRegister(int vcpu, int offset) {
+        return vm.vcpu(vcpu).writeMsr(Kvmclock.MSR_SYSTEM_TIME, GPA + offset | Kvmclock.ENABLE);
+    }
+
+    void fill(long page, int value) {
+        byte[] bytes = new byte[Pages.PAGE_SIZE];
+        Arrays.fill(bytes, (byte) value);
+        done(host.poke(page, bytes));
     }
 
     /** Lets the update pass that follows registrations after a while, and empties the dirty log. */

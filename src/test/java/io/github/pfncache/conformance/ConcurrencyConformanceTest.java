@@ -11,9 +11,9 @@ import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 
 /**
- * What real KVM kept while another thread churned: nothing is lost where memory is replaced in one step, only in windows
- * where it is not there; nobody writes to a page that has been moved away; versions are even, and dirty logs tell of all
- * updates. Each case of the file runs once; numbers that depend on the machine do not count.
+ * What real KVM kept while another thread churned: nothing is lost where memory is replaced in one step, only in
+ * windows where it is not there; nobody writes to a page that has been moved away; versions are even, and dirty logs
+ * tell of all updates. Each case of the file runs once; numbers that depend on the machine do not count.
  */
 final class ConcurrencyConformanceTest {
 

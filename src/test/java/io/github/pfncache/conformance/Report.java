@@ -2,19 +2,26 @@ package io.github.pfncache.conformance;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.assertj.core.api.Assertions;
 
 /** Counts and compares the rows of one file. */
 final class Report {
 
     private final String file;
+    private final Consumer<String> out;
     private final List<String> differences = new ArrayList<>();
     private final List<String> notes = new ArrayList<>();
     private int agreed;
     private int outOfScope;
 
     Report(String file) {
+        this(file, System.out::println);
+    }
+
+    Report(String file, Consumer<String> out) {
         this.file = file;
+        this.out = out;
     }
 
     /** Prints and returns that a file is not there. */
@@ -65,9 +72,9 @@ final class Report {
 
     /** Prints what there is to say, and fails if a row differs. */
     void finish() {
-        notes.forEach(System.out::println);
-        differences.forEach(System.out::println);
-        System.out.println(summary());
+        notes.forEach(out);
+        differences.forEach(out);
+        out.accept(summary());
         Assertions.assertThat(differences).as(summary()).isEmpty();
     }
 }

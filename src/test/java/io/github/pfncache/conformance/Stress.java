@@ -24,8 +24,8 @@ final class Stress {
     private static final int MAX_UPDATES = 50 * UPDATES;
 
     /**
-     * An update that was put off, because invalidations gave it no time, is made by one of the next runs; one that was lost
-     * is not. This is where a bounded retry shows: the kernel would go on for ever.
+     * An update that was put off, because invalidations gave it no time, is made by one of the next runs; one that was
+     * lost is not. This is where a bounded retry shows: the kernel would go on for ever.
      */
     private static final int RUNS_FOR_ONE_UPDATE = 100;
 
@@ -99,14 +99,16 @@ final class Stress {
     }
 
     private void updateWhile(Future<?> churning) {
+        // Bounded by the limit.
         while (!churning.isDone()
-                && (attempts < UPDATES || rounds.get() < MIN_ROUNDS && attempts < MAX_UPDATES)) { // bounded by the limit
+                && (attempts < UPDATES || rounds.get() < MIN_ROUNDS && attempts < MAX_UPDATES)) {
             boolean wanted = !name.equals("mt_noupdate");
             if (wanted) {
                 rig.setClock();
             }
+            int runs = wanted && !Churn.takesMemoryAway(name) ? RUNS_FOR_ONE_UPDATE : 1;
             boolean landed = false;
-            for (int run = 0; run < (wanted ? RUNS_FOR_ONE_UPDATE : 1) && !landed; run++) { // bounded by the constant
+            for (int run = 0; run < runs && !landed; run++) { // bounded by the constant
                 failedRuns += rig.run(rig.vm().vcpu(0)).equals("IOf8") ? 0 : 1;
                 landed = landed();
             }

@@ -26,8 +26,8 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /**
- * Replays recorded machine boots and compares where clock updates land with what real KVM did. A row says that a probe's
- * landing place changes; what the rows do not say has to stay as it was.
+ * Replays recorded machine boots and compares where clock updates land with what real KVM did. A row says that a
+ * probe's landing place changes; what the rows do not say has to stay as it was.
  */
 final class TracesConformanceTest {
 

@@ -1,0 +1,61 @@
+package io.github.pfncache.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+
+/** The interpreter sees and says what it should, also what is outside of the recordings' sequential model. */
+final class ScriptRunTest {
+
+    private static String run(String script) {
+        return ScriptRun.of(Script.parse(script));
+    }
+
+    @Test
+    void aClockUpdateIsPrintedWithVersionsAndFlags() {
+        assertThat(run("slot 1 0x100000 4 A0 -;greg 0 0x100101")).isEqualTo("0 ; ok W@A0+100:aaaaaaaa>aaaaaaac/f3");
+    }
+
+    @Test
+    void whatIsWrittenWhereNothingIsRegisteredIsStray() {
+        assertThat(run("slot 1 0x100000 4 A0 -;msr 0 0x4b564d01 0x100101;run 0"))
+                .isEqualTo("0 ; ok ; IOf8 STRAY@A0+100-11f");
+    }
+
+    @Test
+    void aPageMappedTwiceShowsTwice() {
+        assertThat(run("mapfile M3 1 7;slot 1 0x100000 4 M3 -;greg 0 0x100101"))
+                .isEqualTo("0 ; 0 ; ok W@M3+100:aaaaaaaa>aaaaaaac/f3,W@M7+100:aaaaaaaa>aaaaaaac/f3");
+    }
+
+    @Test
+    void theRingTakesOneEntryForEachUpdateAndStopsTheVcpu() {
+        assertThat(run("ring 4096;slot 1 0x100000 4 A0 l;greg 0 0x102101;clkrun 0 400;dlog 1"))
+                .isEqualTo("ok ; 0 ; ok W@A2+100:aaaaaaaa>aaaaaaac/f3"
+                        + " ; 190*IOf8 then X31 W@A2+100:aaaaaaac>aaaaac2a/f3 ; ENXIO");
+        assertThat(run("ring 65536;slot 1 0x100000 4 A0 l;greg 0 0x102101;clk;run 0;clk;run 0;ringget 0"))
+                .endsWith("{1:2 1:2 1:2} reset=3");
+    }
+
+    @Test
+    void aScriptWithAnUnknownOperationDoesNothing() {
+        assertThatThrownBy(() -> run("slot 1 0x100000 4 A0 -;enforce"))
+                .isInstanceOf(Script.Unreadable.class)
+                .hasMessageContaining("enforce");
+    }
+
+    @Test
+    void numbersPlacesAndFlagsThatAreNoneAreUnreadable() {
+        assertThatThrownBy(() -> run("slot 1 0xg 4 A0 -")).isInstanceOf(Script.Unreadable.class);
+        assertThatThrownBy(() -> run("slot 1 0x100000 4 A0 q")).isInstanceOf(Script.Unreadable.class);
+        assertThatThrownBy(() -> run("slot 1 0x100000 4 Z0 -")).isInstanceOf(Script.Unreadable.class);
+        assertThatThrownBy(() -> run("dn A0")).isInstanceOf(Script.Unreadable.class);
+        assertThatThrownBy(() -> run("run 0;;run 0")).isInstanceOf(Script.Unreadable.class);
+    }
+
+    @Test
+    void aFailureIsAnObservation() {
+        assertThat(run("run 7")).contains("IndexOutOfBoundsException");
+    }
+}
