@@ -1,6 +1,7 @@
 package io.github.pfncache.xen;
 
 import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.rules.Interleaving;
 
 /**
  * The two-level event ABI: mark the port pending; unless it is masked, say in which word; if that was news, raise the
@@ -46,6 +47,7 @@ final class EventDelivery {
         if (layout.testAndSetPending(shared, port)) {
             return Delivery.COALESCED;
         }
+        Interleaving.reached("port pending");
         if (layout.isMasked(shared, port)) { // after pending: a guest that unmasks looks at pending after it
             return Delivery.MASKED;
         }
@@ -56,8 +58,8 @@ final class EventDelivery {
         if (done == Delivery.DEFERRED || done == Delivery.COALESCED) {
             return done;
         }
-        // Whatever the mask and the selector said: a port that is polled wakes its poller. Pairs with the poll, which says
-        // what it polls before it tests pending.
+        // Whatever the mask and the selector said: a port that is polled wakes its poller. Pairs with the poll, which
+        // says what it polls before it tests pending.
         xen.wakePollersOf(port);
         if (done == Delivery.RAISED) {
             target.upcallRaised();

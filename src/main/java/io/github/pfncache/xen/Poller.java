@@ -33,8 +33,8 @@ final class Poller {
     private volatile Poll current;
 
     /**
-     * How often a halted vCPU found a port pending of which nobody had told it: one that the guest or its emulator set in
-     * memory, a page that went, or a wake-up that was just coming. Written by the vCPU's thread.
+     * How often a halted vCPU found a port pending of which nobody had told it: one that the guest or its emulator set
+     * in memory, a page that went, or a wake-up that was just coming. Written by the vCPU's thread.
      */
     private volatile int foundUntold;
 

@@ -4,7 +4,6 @@ import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.pvclock.PvclockField;
 import io.github.pfncache.vm.Vcpu;
-import java.lang.invoke.VarHandle;
 import java.time.Duration;
 
 /**
@@ -15,8 +14,6 @@ import java.time.Duration;
  */
 public final class XenVcpu {
 
-    private static final int FIRST_VECTOR = 16;
-    private static final int LAST_VECTOR = 255;
     private static final long BAD_TIMEOUT_NANOS = 100_000_000;
     private static final long MAX_TIMEOUT_NANOS = 1L << 50;
 
@@ -33,17 +30,10 @@ public final class XenVcpu {
     private final ClockPlace clockInVcpuInfo;
     private final ClockPlace clockAlone;
     private final Poller poller;
+    private final UpcallLine upcall;
 
     /** Events that found no shared page. Any thread adds, in any context. */
     private final AtomicBits deferred = new AtomicBits(GuestMode.NATIVE.portLimit());
-
-    // Set by the emulator, read by senders in any context.
-
-    private volatile int vector;
-    private volatile boolean controllerEnabled;
-
-    /** Whether to look once more, at the next entry, if an upcall was raised while nobody could be interrupted. */
-    private volatile boolean lookAgain;
 
     XenVcpu(XenVm xen, Vcpu vcpu, EventDelivery delivery) {
         this.xen = xen;
@@ -55,6 +45,7 @@ public final class XenVcpu {
         clockInVcpuInfo = new ClockPlace(info.window(), VcpuInfoLayout.TIME, () -> xen.clock().timeFor(vcpu));
         clockAlone = new ClockPlace(timeInfo, PvclockField.ALONE, () -> xen.clock().timeFor(vcpu));
         poller = new Poller(xen, this);
+        upcall = new UpcallLine(vcpu, info, xen.listener());
     }
 
     /**
@@ -149,11 +140,7 @@ public final class XenVcpu {
      * @throws IllegalArgumentException if out of range
      */
     public void setUpcallVector(int newVector) {
-        if (newVector != 0 && (newVector < FIRST_VECTOR || newVector > LAST_VECTOR)) {
-            throw new IllegalArgumentException("vector=" + newVector + " is not 0 or 16..255");
-        }
-        vector = newVector;
-        resendUpcall();
+        upcall.setVector(newVector);
     }
 
     /**
@@ -163,34 +150,13 @@ public final class XenVcpu {
      * @param enabled whether interrupts arrive from now on
      */
     public void setInterruptControllerEnabled(boolean enabled) {
-        controllerEnabled = enabled;
-        if (enabled) {
-            resendUpcall();
-        }
-    }
-
-    private void resendUpcall() {
-        if (vector == 0 || !controllerEnabled) {
-            return;
-        }
-        VarHandle.fullFence(); // enabled before the look; pairs with upcallRaised
-        VcpuInfo.Look look = info.lookAtUpcall(CallContext.MAY_SLEEP);
-        lookAgain = look == VcpuInfo.Look.UNKNOWN;
-        if (look == VcpuInfo.Look.PENDING) {
-            upcallRaised();
-        }
+        upcall.setEnabled(enabled);
     }
 
     /** The guest has news. Called with no lock held, in any context. */
     void upcallRaised() {
         XenRule.I11_NO_LOCK_AT_DELIVERY.check(holdsNoLock(), this);
-        VarHandle.fullFence(); // the upcall before the look at the controller; pairs with resendUpcall
-        int how = vector;
-        if (how == 0) {
-            xen.listener().kick(vcpu);
-        } else if (controllerEnabled) {
-            xen.listener().interrupt(vcpu, how);
-        }
+        upcall.raised();
         poller.interruptPending();
     }
 
@@ -264,9 +230,7 @@ public final class XenVcpu {
 
     void beforeEntry() {
         deliverPending();
-        if (lookAgain) {
-            resendUpcall();
-        }
+        upcall.resendIfUnknown();
         clockInVcpuInfo.retryIfPutOff();
         clockAlone.retryIfPutOff();
         runstate.writeIfBehind();

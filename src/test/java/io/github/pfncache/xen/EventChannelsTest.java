@@ -142,8 +142,10 @@ final class EventChannelsTest {
         EventChannels events = world.xen.events();
         for (int port : new int[] {0, -1, 4096}) {
             assertThatThrownBy(() -> events.route(world.cpu, port)).isInstanceOf(IllegalArgumentException.class);
-            assertThatThrownBy(() -> events.bindLoopback(port, world.cpu, 1)).isInstanceOf(IllegalArgumentException.class);
-            assertThatThrownBy(() -> events.bindLoopback(1, world.cpu, port)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> events.bindLoopback(port, world.cpu, 1))
+                    .isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> events.bindLoopback(1, world.cpu, port))
+                    .isInstanceOf(IllegalArgumentException.class);
         }
         assertThatThrownBy(() -> events.deliver(new XenWorld(By.GPA).cpu, 1, CallContext.ATOMIC))
                 .isInstanceOf(IllegalArgumentException.class);

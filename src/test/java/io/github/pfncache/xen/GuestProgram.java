@@ -16,8 +16,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
 
 /**
- * The guest: it sees its memory, page by page, and knows the ABI; nothing of the host's objects. The numbers of the ABI are
- * its own, so that a wrong one in the host's layouts is found.
+ * The guest: it sees its memory, page by page, and knows the ABI; nothing of the host's objects. The numbers of the ABI
+ * are its own, so that a wrong one in the host's layouts is found.
  */
 final class GuestProgram {
 
@@ -220,8 +220,9 @@ final class GuestProgram {
 
     Runstate rawRunstate(long gpa) {
         long entry = gpa + (compat ? 4 : 8);
+        long times = entry + 8;
         return new Runstate(
-                intAt(gpa), longAt(entry), longAt(entry + 8), longAt(entry + 16), longAt(entry + 24), longAt(entry + 32));
+                intAt(gpa), longAt(entry), longAt(times), longAt(times + 8), longAt(times + 16), longAt(times + 24));
     }
 
     /** Reads the runstate by its protocol: again while it is being written. */

@@ -184,7 +184,7 @@ final class RunstateAreaTest {
         int length = mode == GuestMode.NATIVE ? 48 : 44;
         byte[] bytes = world.bytes();
         int start = (int) (gpa - GPA);
-        Arrays.fill(bytes, start, start + length, POISON); // what was written is right; what is left was not to be written
+        Arrays.fill(bytes, start, start + length, POISON); // the fields are right: now the rest
         assertThat(bytes).as("around an area at %d", start).isEqualTo(poison());
         if (mode == GuestMode.NATIVE) {
             assertThat(world.guest.intAt(gpa + 4)).as("padding").isEqualTo(0xa5a5a5a5);

@@ -210,7 +210,8 @@ final class SchedPollTest {
         world.guest.schedPollOf(SCRATCH, Pages.INVALID_GPA - 3, 1, 2);
         assertThat(world.cpu.poll(SCRATCH, true, PATIENCE)).isEqualTo(PollOutcome.FAULT);
         world.guest.schedPollOf(SCRATCH, end, 1, 0);
-        assertThat(world.cpu.poll(SCRATCH, true, PATIENCE)).as("no ports, nothing to read").isEqualTo(PollOutcome.TIMED_OUT);
+        assertThat(world.cpu.poll(SCRATCH, true, PATIENCE)).as("no ports, nothing to read")
+                .isEqualTo(PollOutcome.TIMED_OUT);
         atRest(world);
     }
 

@@ -28,10 +28,10 @@ final class XenRaceTest {
     private static Background<Integer> repeat(BooleanSupplier stop, Runnable body) {
         return new Background<>(() -> {
             int turns = 0;
-            while (!stop.getAsBoolean()) { // bounded by the test's deadline
+            do { // at least once, so that no test is vacuous; bounded by the test's deadline
                 body.run();
                 turns++;
-            }
+            } while (!stop.getAsBoolean());
             return turns;
         });
     }
@@ -55,12 +55,12 @@ final class XenRaceTest {
         BooleanSupplier stop = afterLoad();
         Background<Integer> toggling = repeat(stop, () -> toggleSharedInfo(world));
         int sent = 0;
-        while (!stop.getAsBoolean()) { // bounded by the load's deadline
+        do {
             Background<Delivery> sending = new Background<>(() -> world.xen.events().deliver(world.cpu, 66, context));
             XenWorld.until("the event arrives", () -> world.runAndHandle().contains(66));
             assertThat(sending.join()).isNotIn(Delivery.COALESCED, Delivery.INVALID, Delivery.MASKED);
             sent++;
-        }
+        } while (!stop.getAsBoolean()); // bounded by the load's deadline
         assertThat(toggling.join()).isPositive();
         assertThat(sent).isPositive();
         world.audit();
@@ -76,13 +76,13 @@ final class XenRaceTest {
         });
         int[] ports = {1, 2, 66, 67, 4095};
         int turn = 0;
-        while (!stop.getAsBoolean()) { // bounded by the load's deadline
+        do {
             int port = ports[turn++ % ports.length];
             CallContext context = turn % 2 == 0 ? CallContext.ATOMIC : CallContext.MAY_SLEEP;
             Background<Delivery> sending = new Background<>(() -> world.xen.events().deliver(world.cpu, port, context));
             XenWorld.until("the event arrives", () -> world.runAndHandle().contains(port));
             sending.join();
-        }
+        } while (!stop.getAsBoolean()); // bounded by the load's deadline
         assertThat(toggling.join()).isPositive();
         assertThat(turn).isPositive();
         world.audit();
@@ -101,12 +101,12 @@ final class XenRaceTest {
             world.xen.events().deliverDeferred();
         });
         int polls = 0;
-        while (!stop.getAsBoolean()) { // bounded by the load's deadline
+        do {
             assertThat(world.cpu.poll(argument, false, Duration.ofSeconds(XenWorld.PATIENCE_SECONDS)))
                     .isEqualTo(PollOutcome.WOKEN);
             world.guest.clearPending(SHARED_INFO, 15);
             polls++;
-        }
+        } while (!stop.getAsBoolean()); // bounded by the load's deadline
         polling.set(false);
         sending.join();
         toggling.join();
@@ -126,11 +126,11 @@ final class XenRaceTest {
             world.cpu.runstate().set(RunState.values()[(int) (world.time.monotonicNanos() & 3)]);
         });
         int whole = 0;
-        while (!stop.getAsBoolean()) { // bounded by the load's deadline
+        do {
             GuestProgram.Runstate read = world.guest.runstate(RUNSTATE);
             assertThat(read.sum()).as("%s", read).isEqualTo(read.entry());
             whole++;
-        }
+        } while (!stop.getAsBoolean()); // bounded by the load's deadline
         assertThat(writing.join()).isPositive();
         assertThat(whole).isPositive();
         world.audit();
@@ -147,9 +147,10 @@ final class XenRaceTest {
         });
         int turns = 0;
         byte[] empty = new byte[XenWorld.NPAGES * Pages.PAGE_SIZE];
-        while (!stop.getAsBoolean()) { // bounded by the load's deadline
+        do {
             By by = By.values()[turns % 2];
-            CacheTarget target = by == By.GPA ? new CacheTarget.ByGpa(RUNSTATE) : new CacheTarget.ByHva(XenWorld.hva(RUNSTATE));
+            CacheTarget target =
+                    by == By.GPA ? new CacheTarget.ByGpa(RUNSTATE) : new CacheTarget.ByHva(XenWorld.hva(RUNSTATE));
             assertThat(world.cpu.runstate().register(target)).isEqualTo(Outcome.OK);
             assertThat(world.cpu.runstate().clear()).isEqualTo(Outcome.OK);
             byte[] bytes = world.bytes();
@@ -158,7 +159,7 @@ final class XenRaceTest {
             Arrays.fill(bytes, start, start + 48, (byte) 0);
             assertThat(bytes).as("outside the area").isEqualTo(empty);
             turns++;
-        }
+        } while (!stop.getAsBoolean()); // bounded by the load's deadline
         assertThat(writing.join()).isPositive();
         assertThat(turns).isPositive();
         world.audit();
@@ -182,9 +183,10 @@ final class XenRaceTest {
             world.pass(7);
             world.send(TIMER_PORT + 2000);
         });
-        for (int round = 0; round < 200; round++) { // bounded: the last round is made when everybody has stopped
+        BooleanSupplier stop = afterLoad();
+        do {
             copyDirty(world, copy);
-        }
+        } while (!stop.getAsBoolean()); // bounded by the load's deadline
         stopped.set(true);
         assertThat(guest.join()).isPositive();
         assertThat(devices.join()).isPositive();

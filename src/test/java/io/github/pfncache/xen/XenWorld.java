@@ -21,9 +21,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 
 /**
- * The set-up of the scenarios: a slot of three pages at 0xc0000000, the shared page in its first, the vcpu_info inside it,
- * the time info at the start of the second, the runstate 15 bytes before that one's end; a guest, and the time in the
- * test's hand.
+ * The set-up of the scenarios: a slot of three pages at 0xc0000000, the shared page in its first, the vcpu_info inside
+ * it, the time info at the start of the second, the runstate 15 bytes before that one's end; a guest, and the time in
+ * the test's hand.
  */
 final class XenWorld implements UpcallListener {
 
@@ -112,11 +112,6 @@ final class XenWorld implements UpcallListener {
     /** Other pages are mapped where the guest's memory was. */
     void mapOtherPages() {
         host.mapShared(HVA, NPAGES, ram, NPAGES, Protection.READ_WRITE);
-    }
-
-    /** And back again. */
-    void mapFirstPages() {
-        host.mapShared(HVA, NPAGES, ram, 0, Protection.READ_WRITE);
     }
 
     /** Nothing can be written at a page any more, until {@link #makeWritable}. */
