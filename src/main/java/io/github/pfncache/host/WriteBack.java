@@ -3,7 +3,6 @@ package io.github.pfncache.host;
 import io.github.pfncache.address.Pages;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 
 /**
  * One {@link HostFile#sync}: brings the real file up to what memory holds.
@@ -21,9 +20,8 @@ final class WriteBack {
     private final HostFamily family;
     private final Backing backing;
 
-    // The run being written.
-    private byte[] content;
-    private long start;
+    /** The run being written; null before the first page of it has stopped counting as changed. */
+    private ByteBuffer content;
 
     WriteBack(FilePages file) {
         this.file = file;
@@ -81,7 +79,7 @@ final class WriteBack {
             HostFamily.Scope scope = family.ofFile(file, run.from(), run.end(), false);
             HostResult result = family.change(scope, true, () -> copyLocked(run));
             if (content != null) {
-                backing.write(ByteBuffer.wrap(content), start);
+                backing.write(content, run.from() << Pages.PAGE_SHIFT);
             }
             done = true;
             return result;
@@ -99,8 +97,9 @@ final class WriteBack {
                 table.forEach(part.start(), part.end(), (page, pte) -> table.set(page, Pte.readOnly(pte)));
             }
         });
-        start = run.from() << Pages.PAGE_SHIFT;
         byte[] bytes = new byte[(int) (run.end() - run.from()) << Pages.PAGE_SHIFT];
+        long inFile = file.size() - (run.from() << Pages.PAGE_SHIFT); // what is behind the end stays in memory
+        content = ByteBuffer.wrap(bytes, 0, (int) Math.max(0, Math.min(bytes.length, inFile)));
         for (long page = run.from(); page < run.end(); page++) { // at most RUN pages
             long entry = file.entry(page);
             if (!Pte.isPresent(entry) || !family.frames.isPinned(Pte.index(entry))) {
@@ -109,8 +108,6 @@ final class WriteBack {
             int at = (int) (page - run.from()) << Pages.PAGE_SHIFT;
             family.readEntry(entry, 0, bytes, at, Pages.PAGE_SIZE);
         }
-        // Bytes behind the end of the file stay in memory.
-        content = Arrays.copyOf(bytes, (int) Math.max(0, Math.min(bytes.length, file.size() - start)));
         return HostResult.OK;
     }
 }
