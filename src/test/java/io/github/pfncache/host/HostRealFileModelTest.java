@@ -54,7 +54,7 @@ class HostRealFileModelTest {
                 .ofMaxSize(30);
     }
 
-    @Property(tries = 60, edgeCases = EdgeCasesMode.NONE)
+    @Property(tries = 40, edgeCases = EdgeCasesMode.NONE)
     void theFileHoldsWhatMemoryHeldAtTheLastSync(@ForAll("steps") List<Step> steps) throws IOException {
         Path path = Files.createTempFile("pfncache", "memory");
         try (Run run = new Run(path)) {
@@ -173,13 +173,13 @@ class HostRealFileModelTest {
             host.mapShared(BASE, PAGES, file, 0, READ_WRITE);
             AtomicBoolean stop = new AtomicBoolean();
             Callable<Void> pinning = () -> {
-                for (int i = 1; i <= 1_500; i++) {
+                for (int i = 1; i <= 1_000; i++) {
                     assertThat(HostWorld.store(host, BASE + i % PAGES * Pages.PAGE_SIZE, i)).isTrue();
                 }
                 return null;
             };
             Callable<Void> copying = () -> {
-                for (int i = 1; i <= 1_500; i++) {
+                for (int i = 1; i <= 1_000; i++) {
                     long hva = BASE + i % PAGES * Pages.PAGE_SIZE + 8;
                     assertThat(host.copyToUser(hva, HostWorld.bytes(i), 0, 8)).isTrue();
                 }

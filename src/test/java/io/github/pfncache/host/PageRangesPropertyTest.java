@@ -29,7 +29,7 @@ class PageRangesPropertyTest {
                 .ofMaxSize(20);
     }
 
-    @Property(tries = 500, edgeCases = EdgeCasesMode.NONE)
+    @Property(tries = 200, edgeCases = EdgeCasesMode.NONE)
     void runsSayWhatBitsSay(@ForAll("steps") List<Step> steps) {
         PageRanges ranges = new PageRanges();
         BitSet bits = new BitSet();
