@@ -3,7 +3,7 @@ package io.github.pfncache.host;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** A set of page numbers, kept as runs: cheap for few long ones. All methods run under the lock of the owning family. */
+/** A set of page numbers, kept as runs: cheap for few long ones. All methods run under the family lock. */
 final class PageRanges {
 
     // Guarded by the family lock. Runs by first page, with the first page behind each; disjoint and never adjacent.

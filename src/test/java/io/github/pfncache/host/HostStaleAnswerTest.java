@@ -85,7 +85,7 @@ class HostStaleAnswerTest {
         List<Boolean> own = new ArrayList<>();
         handle(fault -> {
             own.add(host.copyToUser(fault.hva(), bytes(7), 0, 8));
-            own.add(host.copyToUser(page(A, 1), bytes(8), 0, 8)); // a fault of another page, whose handler does the same
+            own.add(host.copyToUser(page(A, 1), bytes(8), 0, 8)); // another page, whose handler does the same
             return RESOLVE;
         });
         assertThat(world.store(A, 1)).isTrue();
