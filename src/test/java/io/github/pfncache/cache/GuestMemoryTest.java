@@ -1,0 +1,114 @@
+package io.github.pfncache.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+
+/** Guest memory without a cache: page by page, as far as it goes. */
+final class GuestMemoryTest {
+
+    private static final long GPA = 0x100000;
+    private static final long HVA = 0x7f00_0000_0000L;
+    private static final int NPAGES = 3;
+    private static final int BYTES = NPAGES * Pages.PAGE_SIZE;
+
+    private final HostMemory host = HostMemory.builder().checked(true).build();
+    private final Memslots memslots = new Memslots(Memslots.DirtyMode.BITMAP, Duration.ofMillis(50));
+    private final GuestMemory memory = new CacheDomain(memslots, host, RetryPolicy.DEFAULT).guestMemory();
+
+    /** Two slots side by side, so that a range that crosses from one to the other goes to two places of the host. */
+    GuestMemoryTest() {
+        host.mapAnonymous(HVA, NPAGES, Protection.READ_WRITE);
+        memslots.set(1, Memslot.FLAG_LOG_DIRTY_PAGES, GPA, 2 * Pages.PAGE_SIZE, HVA + Pages.PAGE_SIZE);
+        memslots.set(2, Memslot.FLAG_LOG_DIRTY_PAGES, GPA + 2 * Pages.PAGE_SIZE, Pages.PAGE_SIZE, HVA);
+    }
+
+    private static byte[] numbered(int length) {
+        byte[] bytes = new byte[length];
+        for (int i = 0; i < length; i++) { // bounded by the array
+            bytes[i] = (byte) (i * 31 + i / 256 + 1);
+        }
+        return bytes;
+    }
+
+    private byte hostByte(long offset) {
+        byte[] one = new byte[1];
+        host.peek(HVA + offset, one);
+        return one[0];
+    }
+
+    @Property(tries = 150)
+    void whatFitsIsWrittenReadBackAndDirtyAndNothingElse(
+            @ForAll @IntRange(max = BYTES + 5) int start, @ForAll @IntRange(max = 2 * Pages.PAGE_SIZE + 9) int length) {
+        byte[] written = numbered(length);
+        int fits = Math.max(0, Math.min(length, BYTES - start));
+        assertThat(memory.write(GPA + start, written)).isEqualTo(fits);
+        byte[] read = new byte[length];
+        assertThat(memory.read(GPA + start, read)).isEqualTo(fits);
+        for (int i = 0; i < length; i++) { // bounded by the array
+            assertThat(read[i]).isEqualTo(i < fits ? written[i] : 0);
+        }
+        List<Long> expected = new ArrayList<>();
+        for (int at = start; at < start + fits; at = Pages.PAGE_SIZE * (at / Pages.PAGE_SIZE + 1)) { // one turn a page
+            expected.add((long) (at / Pages.PAGE_SIZE));
+        }
+        List<Long> dirty = new ArrayList<>();
+        Arrays.stream(memslots.harvestDirty(1).harvest().pages()).forEach(dirty::add);
+        Arrays.stream(memslots.harvestDirty(2).harvest().pages()).forEach(page -> dirty.add(page + 2));
+        assertThat(dirty).isEqualTo(expected);
+    }
+
+    @Test
+    void aRangeOverTwoSlotsGoesToTheTwoPlaces() {
+        assertThat(memory.write(GPA + 2 * Pages.PAGE_SIZE - 1, new byte[] {5, 6})).isEqualTo(2);
+        assertThat(hostByte(BYTES - 1)).isEqualTo((byte) 5);
+        assertThat(hostByte(0)).isEqualTo((byte) 6);
+    }
+
+    @Test
+    void aWriteStopsAtAReadOnlySlotWhichCanBeRead() {
+        memslots.set(3, Memslot.FLAG_READONLY, GPA + BYTES, Pages.PAGE_SIZE, HVA);
+        host.poke(HVA, new byte[] {9});
+        assertThat(memory.write(GPA + BYTES - 2, new byte[4])).isEqualTo(2);
+        assertThat(memory.read(GPA + BYTES - 2, new byte[4])).isEqualTo(4);
+        assertThat(hostByte(0)).isEqualTo((byte) 9);
+    }
+
+    @Test
+    void aPageThatCannotBeWrittenStopsTheWriteAndIsNotDirty() {
+        host.protect(HVA + 2 * Pages.PAGE_SIZE, 1, Protection.READ);
+        assertThat(memory.write(GPA + Pages.PAGE_SIZE - 3, new byte[8])).isEqualTo(3);
+        assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(0);
+        host.protect(HVA + 2 * Pages.PAGE_SIZE, 1, Protection.NONE);
+        assertThat(memory.read(GPA + Pages.PAGE_SIZE - 3, new byte[8])).isEqualTo(3);
+    }
+
+    @Test
+    void theEndOfTheAddressSpaceIsNotTheBeginning() {
+        memslots.set(4, 0, 0, Pages.PAGE_SIZE, HVA);
+        assertThat(memory.write(-2, new byte[4])).isZero();
+        assertThat(memory.read(-2, new byte[4])).isZero();
+        assertThat(hostByte(0)).isZero();
+    }
+
+    @Test
+    void noSectionIsLeftOpen() {
+        memory.write(GPA, new byte[1]);
+        memory.read(GPA, new byte[1]);
+        assertThat(memslots.set(1, 0, 0, 0, 0)).isEqualTo(Memslots.Change.DONE);
+        assertThat(memory.read(GPA, new byte[1])).isZero();
+        assertThat(memslots.set(2, 0, 0, 0, 0)).isEqualTo(Memslots.Change.DONE);
+    }
+}
