@@ -134,12 +134,13 @@ public final class CacheDomain {
         @Override
         public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
             counters.ranges.increment();
+            if (mayBlock) {
+                invalidations.letWaitersGoFirst(range);
+            }
             invalidations.start(range); // before the walk: no refresh may slip in between [rule L6]
             boolean accepted = false;
             try {
-                if (index.walk(range, cache -> cache.invalidate(mayBlock))) {
-                    accepted = true;
-                }
+                accepted = index.walk(range, cache -> cache.invalidate(mayBlock));
             } finally {
                 if (!accepted) { // refused, or failed half way: the host leaves the pages alone and calls no end
                     invalidations.end(range);

@@ -170,7 +170,7 @@ public final class GfnPfnCache {
             CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!mapping.isHeldByCurrentThread(), "length=" + length);
             HeldLocks.mightSleep("refresh");
         }
-        // From inside an invalidation nobody is waited for: whoever has this cache may be waiting for that invalidation.
+        // From inside an invalidation nobody is waited for: whoever has this cache may be waiting for its end.
         boolean inside = domain.invalidations.isCurrentThreadInside();
         long deadline = inside ? System.nanoTime() : domain.retry.deadlineFromNow();
         if (!refreshLock.tryLock(deadline)) {
@@ -195,6 +195,7 @@ public final class GfnPfnCache {
             Translation fresh = Translation.of(target, domain.memslots.table()); // one snapshot, one generation
             return mapping.repoint(fresh) ? Outcome.OK : resolve(fresh, deadline);
         } finally {
+            domain.invalidations.doneWaiting();
             domain.memslots.exitRead(readers);
         }
     }

@@ -21,6 +21,9 @@ import java.util.function.BooleanSupplier;
  */
 final class Invalidations implements InvalidationGate {
 
+    /** How long an invalidation lets those go first who had to wait for an earlier one: one millisecond. */
+    private static final long MOMENT_NANOS = 1_000_000;
+
     private final TrackedLock lock = new TrackedLock(LockClass.INVALIDATIONS);
 
     /** Starts and ends nest and come from several threads; one entry for each. Guarded by {@link #lock}. */
@@ -32,7 +35,28 @@ final class Invalidations implements InvalidationGate {
      */
     private volatile int count;
 
+    /** Refreshes that had to wait, until they end. Guarded by {@link #lock}. */
+    private final List<Waiter> waiters = new ArrayList<>();
+
+    /** Size of {@link #waiters}. Written under {@link #lock}, read without: an early look costs fairness only. */
+    private volatile int waiting;
+
     private record InProgress(HvaRange range, Thread thread) {}
+
+    private record Waiter(long hva, Thread thread) {}
+
+    /**
+     * Lets refreshes of these pages that had to wait go first, for a moment. Otherwise a page that is replaced in a
+     * tight loop always has its next invalidation in progress by the time a waiting refresh wakes up, and starves it.
+     * A courtesy, and bounded: whether or not they have ended, the invalidation goes on. For those that may block.
+     */
+    void letWaitersGoFirst(HvaRange range) {
+        if (waiting != 0) {
+            long deadline = System.nanoTime() + MOMENT_NANOS;
+            // Inside another invalidation nobody is let go first: it may be the one that is waited for.
+            locked(() -> isInside(Thread.currentThread()) || lock.await(() -> !isAwaited(range), deadline));
+        }
+    }
 
     void start(HvaRange range) {
         lock.lock();
@@ -68,8 +92,31 @@ final class Invalidations implements InvalidationGate {
      * @return false if one still does: the deadline passed, or the waiting thread is itself inside it
      */
     boolean awaitUncovered(long hva, long deadlineNanos) {
-        return locked(() -> !coveredNow(hva, Thread.currentThread())
-                && lock.await(() -> !coveredNow(hva, null), deadlineNanos));
+        return locked(() -> {
+            if (coveredNow(hva, Thread.currentThread())) {
+                return false;
+            }
+            Waiter waiter = new Waiter(hva, Thread.currentThread());
+            if (!waiters.contains(waiter)) {
+                waiters.add(waiter);
+                waiting = waiters.size();
+            }
+            return lock.await(() -> !coveredNow(hva, null), deadlineNanos);
+        });
+    }
+
+    /** The refresh of this thread has ended, whether or not it had to wait: nobody has to let it go first any more. */
+    void doneWaiting() {
+        if (waiting != 0) {
+            lock.lock();
+            try {
+                waiters.removeIf(waiter -> waiter.thread == Thread.currentThread());
+                waiting = waiters.size();
+                lock.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
     }
 
     /**
@@ -104,6 +151,16 @@ final class Invalidations implements InvalidationGate {
     private boolean coveredNow(long hva, Thread thread) {
         for (InProgress each : inProgress) { // bounded by the invalidations in progress
             if (each.range.contains(hva) && (thread == null || each.thread == thread)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Whether another thread's refresh of one of these pages had to wait. The lock is held. */
+    private boolean isAwaited(HvaRange range) {
+        for (Waiter each : waiters) { // bounded by the waits of the refreshes under way
+            if (range.contains(each.hva) && each.thread != Thread.currentThread()) {
                 return true;
             }
         }

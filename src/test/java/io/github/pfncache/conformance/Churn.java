@@ -5,7 +5,6 @@ import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import java.util.Arrays;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
 
 /**
@@ -41,9 +40,6 @@ abstract class Churn {
             Map.entry("mt_slot_unrelated", Churn::otherSlot),
             Map.entry("mt_slot_flags", Churn::slotFlags));
 
-    private static final Set<String> TAKING_AWAY = Set.of(
-            "mt_protro", "mt_protnone_long", "mt_munmap_long", "mt_mremap", "mt_slot_delete_readd", "mt_slot_swap_hva");
-
     final ClockRig rig;
 
     /** Late writes, torn structures and other things that must not be. Written by the churning thread. */
@@ -55,11 +51,6 @@ abstract class Churn {
 
     Churn(ClockRig rig) {
         this.rig = rig;
-    }
-
-    /** Whether there are times without memory: what is requested then is lost for good. */
-    static boolean takesMemoryAway(String name) {
-        return TAKING_AWAY.contains(name);
     }
 
     /** Whether a case needs memory that is shared. */

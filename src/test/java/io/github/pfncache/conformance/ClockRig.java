@@ -1,7 +1,6 @@
 package io.github.pfncache.conformance;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
@@ -15,7 +14,6 @@ import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.time.Duration;
 import java.util.Arrays;
 
 /** A VM whose vCPUs have clocks in the first page of its only slot, at rest: no update is pending. */
@@ -37,9 +35,6 @@ final class ClockRig implements AutoCloseable {
 
     private static final long NANOS_PER_UPDATE = 1_000;
 
-    /** Short: an update that is put off is tried again by the next run, so that a loaded machine is not waited for. */
-    private static final Duration PATIENCE = Duration.ofMillis(20);
-
     private final HostMemory host = HostMemory.builder().build();
     private final HostFile file = host.createFile(PAGES);
     private final HostClock.Manual time = new HostClock.Manual(0);
@@ -54,7 +49,6 @@ final class ClockRig implements AutoCloseable {
                 .host(host)
                 .clock(time)
                 .vcpus(vcpus)
-                .retry(new RetryPolicy(64, PATIENCE))
                 .build();
         clock = Kvmclock.attach(vm);
         mapFresh(HVA, PAGES);

@@ -19,15 +19,9 @@ final class Stress {
     private static final int UPDATES = 20_000;
 
     /** So often at least the churn has to come around; the updates go on for it up to the limit. */
-    private static final int MIN_ROUNDS = 100;
+    private static final int MIN_ROUNDS = 20;
 
     private static final int MAX_UPDATES = 50 * UPDATES;
-
-    /**
-     * An update that was put off, because invalidations gave it no time, is made by one of the next runs; one that was
-     * lost is not. This is where a bounded retry shows: the kernel would go on for ever.
-     */
-    private static final int RUNS_FOR_ONE_UPDATE = 100;
 
     private static final long DEADLINE_SECONDS = 60;
 
@@ -106,12 +100,8 @@ final class Stress {
             if (wanted) {
                 rig.setClock();
             }
-            int runs = wanted && !Churn.takesMemoryAway(name) ? RUNS_FOR_ONE_UPDATE : 1;
-            boolean landed = false;
-            for (int run = 0; run < runs && !landed; run++) { // bounded by the constant
-                failedRuns += rig.run(rig.vm().vcpu(0)).equals("IOf8") ? 0 : 1;
-                landed = landed();
-            }
+            failedRuns += rig.run(rig.vm().vcpu(0)).equals("IOf8") ? 0 : 1;
+            boolean landed = landed();
             attempts++;
             landings += landed ? 1 : 0;
             churn.updated();
