@@ -25,7 +25,7 @@ final class Checking {
 
     /** For every build: many scenarios, because most faults need a certain pair of operations, and few switches. */
     static ModelCheckingOptions quick() {
-        return options().iterations(20).invocationsPerIteration(80).actorsPerThread(2);
+        return options().iterations(20).invocationsPerIteration(40).actorsPerThread(2);
     }
 
     /** For the nightly run. */
