@@ -130,6 +130,23 @@ final class DirtyLogTest {
     }
 
     @Test
+    void entriesResetAreRoomAgainAsOftenAsOneLikes() {
+        DirtyRing ring = memslots.newDirtyRing(128);
+        Memslot slot = loggingSlot(1, 0x100000);
+        ring.bind();
+        for (int round = 0; round < 4; round++) {
+            for (int i = 0; i < 100; i++) {
+                slot.markDirty(0x100 + i % 4);
+            }
+            assertThat(ring).hasToString("dirty ring of 128 entries, taken up 100");
+            assertThat(ring.entries()).hasSize(100);
+            assertThat(ring.reset()).isEqualTo(100);
+        }
+        ring.unbind();
+        assertThat(memslots.harvestDirtyOutsideRings(1).harvest().pages()).isEmpty();
+    }
+
+    @Test
     void aRingIsBoundToOneThreadAndAThreadToOneRing() {
         DirtyRing ring = memslots.newDirtyRing(256);
         DirtyRing other = memslots.newDirtyRing(256);
