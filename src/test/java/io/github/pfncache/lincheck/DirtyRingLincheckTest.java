@@ -6,7 +6,6 @@ import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.memslot.Memslots.DirtyMode;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.LongStream;
 import org.jetbrains.lincheck.datastructures.IntGen;
 import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 import org.jetbrains.lincheck.datastructures.Operation;
@@ -102,9 +101,10 @@ final class DirtyRingLincheckTest {
         @Override
         public List<Long> entries() {
             long end = pushed;
-            List<Long> found = LongStream.range(collected, end)
-                    .mapToObj(n -> ring[(int) n & ENTRIES - 1])
-                    .toList();
+            List<Long> found = new ArrayList<>();
+            for (long n = collected; n < end; n++) { // bounded by the marks of a scenario
+                found.add(ring[(int) n & ENTRIES - 1]);
+            }
             collected = end;
             return found;
         }
