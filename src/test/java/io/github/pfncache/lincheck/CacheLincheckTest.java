@@ -179,12 +179,12 @@ final class CacheLincheckTest {
     }
 
     private static ModelCheckingOptions search() {
-        return Checking.quick().actorsBefore(0).sequentialSpecification(Register.class);
+        return Checking.quick().invocationsPerIteration(80).actorsBefore(0).sequentialSpecification(Register.class);
     }
 
     @Test
     void memoryThroughTheCacheIsARegister() {
-        search().invocationsPerIteration(500).check(Real.class);
+        search().check(Real.class);
     }
 
     @Test
