@@ -51,7 +51,7 @@ public final class SlotReaderStress {
         }
     }
 
-    /** Negative control: the same two stores and loads without order. On x86 each load overtakes the store before it. */
+    /** Negative control: the same two stores and loads without order. On x86 a load overtakes the store before it. */
     @JCStressTest
     @Outcome(id = "2", expect = Expect.ACCEPTABLE_INTERESTING, desc = "the missed reader that the order prevents")
     @Outcome(id = {"0", "1"}, expect = Expect.ACCEPTABLE, desc = "before the deletion or after it")

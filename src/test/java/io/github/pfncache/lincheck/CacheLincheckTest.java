@@ -22,8 +22,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Guest memory seen through a cache is a register: a write is there for the next read, whatever the host does to the
- * page meanwhile, until the host takes the content away. A host is much to look through, so this is for the nightly run;
- * every build has the explorer's scenarios of the same race.
+ * page meanwhile, until the host takes the content away. A host is much to look through, so this is for the nightly
+ * run; every build has the explorer's scenarios of the same race.
  */
 @Tag("lincheck")
 @Tag("deep")

@@ -8,8 +8,8 @@ import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 
 /**
  * How hard Lincheck looks. It switches threads at shared memory accesses of the real classes, so what no thread can
- * interfere with is told to it as one step: the counters of the rules, the bytes of a page, and the host's tables, which
- * its own lock guards.
+ * interfere with is told to it as one step: the counters of the rules, the bytes of a page, and the host's tables,
+ * which its own lock guards.
  */
 final class Checking {
 
