@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.Interleaving;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.function.Function;
@@ -194,6 +195,9 @@ public final class AreaAccess implements AutoCloseable {
             int from = Math.max(offset, start);
             int to = Math.min(offset + width, start + part.length());
             if (from < to) {
+                if (from > offset) {
+                    Interleaving.reached("next page of an area");
+                }
                 use.use(part, from - start, from - offset, to - from);
             }
             start += part.length();

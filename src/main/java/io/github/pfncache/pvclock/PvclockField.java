@@ -2,6 +2,7 @@ package io.github.pfncache.pvclock;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.Rules;
 import java.lang.invoke.VarHandle;
 
@@ -86,6 +87,7 @@ public final class PvclockField {
         VarHandle.storeStoreFence();
         access.putInt(offset + PvclockTimeInfo.PAD_0, 0);
         access.putLong(offset + PvclockTimeInfo.TSC_TIMESTAMP, time.tscTimestamp());
+        Interleaving.reached("pvclock half written");
         access.putLong(offset + PvclockTimeInfo.SYSTEM_TIME, time.systemTime());
         access.putInt(offset + PvclockTimeInfo.TSC_TO_SYSTEM_MUL, time.scale().multiplier());
         access.putByte(offset + PvclockTimeInfo.TSC_SHIFT, (byte) time.scale().shift());

@@ -88,7 +88,7 @@ final class VcpuClock {
             if ((value & Kvmclock.ENABLE) == 0) {
                 Outcome outcome = cache.deactivate();
                 active = false;
-                PvclockRule.DISABLED_MEANS_INACTIVE.check(outcome == Outcome.OK, outcome);
+                PvclockRule.DISABLED_MEANS_INACTIVE.check(outcome == Outcome.OK && !cache.state().active(), outcome);
             } else if (cache.activate(value & ~Kvmclock.ENABLE) != Outcome.INVALID) {
                 active = true; // without memory too: the cache heals when there is some
             } // an address whose structure would cross a page changes nothing: the clock stays where it was, or off

@@ -64,7 +64,8 @@ final class VcpuStealTime {
             register = value;
             // Not before the next run is anything accessed, at the new address or, from here on, at the old one.
             Outcome outcome = preemptedByte.deactivate();
-            PvclockRule.DISABLED_MEANS_INACTIVE.check(outcome == Outcome.OK, outcome);
+            PvclockRule.DISABLED_MEANS_INACTIVE.check(
+                    outcome == Outcome.OK && !preemptedByte.state().active(), outcome);
             if ((value & StealTime.ENABLE) == 0) {
                 structure.deactivate();
             } else {

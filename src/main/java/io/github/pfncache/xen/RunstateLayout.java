@@ -69,6 +69,7 @@ enum RunstateLayout {
         }
         Interleaving.reached("runstate about to be written");
         access.putInt(STATE, times.state().ordinal());
+        Interleaving.reached("runstate half written");
         access.put(entryTime, body.array());
         Interleaving.reached("runstate written but for its flag");
         if (announced) {

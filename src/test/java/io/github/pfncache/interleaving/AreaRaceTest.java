@@ -18,7 +18,7 @@ final class AreaRaceTest {
 
     @Test
     void accessAgainstRepoint() {
-        explore(AreaScenarios::accessAgainstRepoint);
+        explore(AreaScenarios::readAcrossAgainstRepoint);
     }
 
     @Test

@@ -43,7 +43,7 @@ public final class AreaScenarios {
     }
 
     /** The area is pointed elsewhere while it is read: both halves are of one place. */
-    public static void accessAgainstRepoint(Stage stage) {
+    public static void readAcrossAgainstRepoint(Stage stage) {
         Guest guest = Guest.touched();
         GuestArea area = across(guest, 0);
         write(area, 1, 2);

@@ -10,7 +10,7 @@ import java.util.List;
  * @param id number of the museum page, with a letter if there is more than one way to make the mistake
  * @param fault what is wrong, in one sentence
  * @param edits how the source comes to have it
- * @param search name of the scenario, for the table
+ * @param search name of the scenario, of one only
  * @param scenario finds the fault and passes without it
  * @param reasons the rules, assertions or kinds of failure that count as finding it, see {@link ExhibitRunner#reason}
  */

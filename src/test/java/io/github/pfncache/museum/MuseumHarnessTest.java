@@ -3,6 +3,18 @@ package io.github.pfncache.museum;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.interleaving.AccessScenarios;
+import io.github.pfncache.interleaving.AreaScenarios;
+import io.github.pfncache.interleaving.RefreshScenarios;
+import io.github.pfncache.interleaving.SlotScenarios;
+import io.github.pfncache.stress.Stage;
+import io.github.pfncache.xen.ClockScenarios;
+import io.github.pfncache.xen.EventScenarios;
+import io.github.pfncache.xen.PollScenarios;
+import io.github.pfncache.xen.RunstateScenarios;
+import java.lang.reflect.Method;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -13,20 +25,39 @@ final class MuseumHarnessTest {
 
     private static final String MAPPING = "cache/GuardedMapping.java";
 
-    /** The core entries of the museum page. */
+    /** The entries of the museum page. */
     private static final List<String> PAGE = List.of(
             "B00", "B01", "B02", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B13", "B14", "B15", "B17",
-            "B18", "B19", "B20", "B21", "B22", "B23", "B24", "B27", "B29", "B30", "B31", "B32", "B34", "B35", "B36");
+            "B18", "B19", "B20", "B21", "B22", "B23", "B24", "B27", "B29", "B30", "B31", "B32", "B34", "B35", "B36",
+            "B41", "B42", "B43", "B44", "B45", "B46", "B47", "B49", "B50", "B51", "B52", "B53", "B55", "B56", "B57",
+            "B58", "B59", "B60", "B61", "B63", "B65", "B66", "B68", "B69", "B71", "B73", "B74");
+
+    private static final List<Class<?>> SCENARIOS = List.of(
+            RefreshScenarios.class, AccessScenarios.class, AreaScenarios.class, SlotScenarios.class,
+            SingleThread.class, EventScenarios.class, PollScenarios.class, RunstateScenarios.class,
+            ClockScenarios.class);
 
     private static final Exhibit STALE = Museum.exhibit("B00");
 
     @Test
-    void everyCoreEntryIsThere() {
+    void everyEntryIsThere() {
         Stream<String> written = Museum.exhibits().stream().map(Exhibit::id);
         Stream<String> others = Inexpressible.all().stream().map(Inexpressible::id);
         assertThat(Stream.concat(written, others))
                 .containsAll(PAGE)
                 .doesNotHaveDuplicates();
+    }
+
+    @Test
+    void theNameOfAScenarioNamesOne() {
+        List<String> names = SCENARIOS.stream()
+                .flatMap(type -> Arrays.stream(type.getDeclaredMethods()))
+                .filter(method -> Arrays.equals(method.getParameterTypes(), new Class<?>[] {Stage.class}))
+                .filter(method -> !method.isSynthetic())
+                .map(Method::getName)
+                .toList();
+        assertThat(Museum.exhibits()).allSatisfy(exhibit ->
+                assertThat(Collections.frequency(names, exhibit.search())).as(exhibit.search()).isOne());
     }
 
     @Test

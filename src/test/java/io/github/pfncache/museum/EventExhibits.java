@@ -1,0 +1,92 @@
+package io.github.pfncache.museum;
+
+import io.github.pfncache.xen.EventScenarios;
+import java.util.List;
+
+/** Events, timers, and where the guest's structures are. */
+final class EventExhibits {
+
+    private static final String CHANNELS = "xen/EventChannels.java";
+    private static final String DELIVERY = "xen/EventDelivery.java";
+    private static final String TIMER = "xen/SingleShotTimer.java";
+    private static final String WINDOW = "xen/GuestWindow.java";
+    private static final String VCPU_INFO = "xen/VcpuInfo.java";
+
+    private EventExhibits() {}
+
+    static List<Exhibit> all() {
+        return List.of(
+                Exhibit.of("B41", "a timer's event is delivered under the timer's lock")
+                        .edit(TIMER, "            target = port;\n",
+                                "target = port; delivery.attempt(vcpu, target, CallContext.MAY_SLEEP);\n")
+                        .foundBy("timerThatIsDue", EventScenarios::timerThatIsDue, "XenRule.I11_NO_LOCK_AT_DELIVERY"),
+                Exhibit.of("B41b", "what a port is bound to is called under the lock that its answer takes")
+                        .edit(CHANNELS, "            external.sink.run();",
+                                "lock.lock(); try { external.sink.run(); } finally { lock.unlock(); }")
+                        .foundBy("answerFromOutside", EventScenarios::answerFromOutside,
+                                "XenRule.I11_NO_LOCK_AT_DELIVERY"),
+                Exhibit.of("B44", "an event from atomic context refreshes the shared page")
+                        .edit(DELIVERY, "context.access(page.cache())", "page.cache().access()")
+                        .foundBy("sendFromAtomicContext", EventScenarios::sendFromAtomicContext,
+                                "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
+                Exhibit.of("B44b", "an event from atomic context waits for the vcpu_info's lock")
+                        .edit(WINDOW, "return cache.tryAccess();", "return exclusively(cache::tryAccess);")
+                        .foundBy("sendFromAtomicContext", EventScenarios::sendFromAtomicContext,
+                                "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
+                Exhibit.of("B53", "the shared page keeps its layout when the guest changes its mode")
+                        .edit("xen/XenVm.java", "SharedInfoPage.make(vm, next)",
+                                "SharedInfoPage.make(vm, former.mode())")
+                        .foundBy("wallClockAcrossModes", EventScenarios::wallClockAcrossModes,
+                                "assert: version of the clock at 0x900"),
+                Exhibit.of("B61", "in atomic context, whoever cannot look answers that there is no interrupt")
+                        .edit("xen/XenVcpu.java", "!= VcpuInfo.Look.NOT_PENDING", "== VcpuInfo.Look.PENDING")
+                        .foundBy("hasInterruptFromAtomicContext", EventScenarios::hasInterruptFromAtomicContext,
+                                "assert: may have an interrupt"),
+                Exhibit.of("B63", "parked bits keep their numbers when the words change their width")
+                        .edit(VCPU_INFO, "layout.rescaled(old, former)", "old")
+                        .foundBy("parkedEventsAcrossModes", EventScenarios::parkedEventsAcrossModes,
+                                "assert: ports that the guest handles"),
+                Exhibit.of("B63b", "the mode changes without waiting for the senders at work")
+                        .edit("xen/XenVm.java", "former != null && former.cache().deactivate() != Outcome.OK",
+                                "former != null && vm == null")
+                        .foundBy("parkAgainstMode", EventScenarios::parkAgainstMode,
+                                "assert: ports that the guest handles"),
+                Exhibit.of("B65", "an upcall before the interrupt controller is on is never sent again")
+                        .edit("xen/UpcallLine.java", "        enabled = on;\n        resend();",
+                                "        enabled = on;")
+                        .foundBy("eventBeforeTheInterruptController",
+                                EventScenarios::eventBeforeTheInterruptController, "assert: interrupts"),
+                Exhibit.of("B66", "a timer that finds no shared page is dropped")
+                        .edit(TIMER, "done != Delivery.DEFERRED && armed == due", "armed == due")
+                        .foundBy("timerWithoutASharedPage", EventScenarios::timerWithoutASharedPage,
+                                "assert: ports that the guest handles"),
+                Exhibit.of("B71", "an event channel is used after the lock that kept it was dropped")
+                        .edit(CHANNELS, "        Binding binding = bindings.get(port);\n",
+                                "lock.lock(); Binding binding = bindings.get(port); lock.unlock();\n")
+                        .edit(CHANNELS, "return deliver(loopback.target, loopback.port, CallContext.MAY_SLEEP);",
+                                "Binding.Loopback now = (Binding.Loopback) bindings.get(port);"
+                                        + " return deliver(now.target, now.port, CallContext.MAY_SLEEP);")
+                        .foundBy("sendAgainstUnbind", EventScenarios::sendAgainstUnbind,
+                                "assert: send while the port is unbound"),
+                Exhibit.of("B73", "the gpa is asked for of a structure that was placed by hva")
+                        .edit("xen/SharedInfoPage.java", "return cache.state().target();",
+                                "return cache.state().target() instanceof CacheTarget.ByHva at"
+                                        + " ? new CacheTarget.ByGpa(at.hva()) : cache.state().target();")
+                        .foundBy("whereTheStructuresAre", EventScenarios::whereTheStructuresAre,
+                                "assert: where the shared page is"),
+                Exhibit.of("B73b", "the hva is asked for of a structure that was placed by gpa")
+                        .edit(WINDOW, "return cache.state().target();",
+                                "return cache.state().target() == null ? null"
+                                        + " : new CacheTarget.ByHva(cache.state().uhva());")
+                        .foundBy("whereTheStructuresAre", EventScenarios::whereTheStructuresAre,
+                                "assert: where the vcpu_info is"),
+                Exhibit.of("B74", "clearing a structure points it at frame 0")
+                        .edit(WINDOW, "cache.deactivate()", "cache.activate(0)")
+                        .foundBy("clearWithMemoryAtFrame0", EventScenarios::clearWithMemoryAtFrame0,
+                                "XenRule.CLEARED_MEANS_INACTIVE"),
+                Exhibit.of("B74b", "turning a clock off points it at frame 0")
+                        .edit("pvclock/VcpuClock.java", "cache.deactivate()", "cache.activate(0)")
+                        .foundBy("clearWithMemoryAtFrame0", EventScenarios::clearWithMemoryAtFrame0,
+                                "PvclockRule.DISABLED_MEANS_INACTIVE"));
+    }
+}
