@@ -18,7 +18,7 @@ import org.openjdk.jcstress.infra.results.I_Result;
 
 /**
  * A page goes to the free list and its frame to another address, which writes there, while somebody looks the page up
- * or accesses it through a cache. Whoever has the page sees what was in it or zeros, and never the other address's bytes.
+ * or accesses it through a cache. Whoever has the page sees what was in it or zeros, never the other address's bytes.
  */
 public final class PageStress {
 
