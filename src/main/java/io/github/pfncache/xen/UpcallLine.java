@@ -4,8 +4,8 @@ import io.github.pfncache.vm.Vcpu;
 import java.lang.invoke.VarHandle;
 
 /**
- * From a raised upcall to an interrupt of one vCPU: by the vector that its guest chose, once its interrupt controller is
- * on, or by a kick. An upcall that was raised while the interrupt had nowhere to go is sent again when it has.
+ * From a raised upcall to an interrupt of one vCPU: by the vector that its guest chose, once its interrupt controller
+ * is on, or by a kick. An upcall that was raised while the interrupt had nowhere to go is sent again when it has.
  *
  * <p>Kernel counterpart: {@code kvm_xen_inject_vcpu_vector()}.
  */

@@ -62,7 +62,8 @@ final class RefreshExhibits {
                         .edit(CACHE, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
                         .foundBy("migratedPage", SingleThread::migratedPage, "LIVELOCK"),
                 Exhibit.of("B24", "caches are invalidated at the end of the range's change only")
-                        .edit(DOMAIN, "accepted = index.walk(range, cache -> cache.invalidate(mayBlock));", "accepted = true;")
+                        .edit(DOMAIN, "accepted = index.walk(range, cache -> cache.invalidate(mayBlock));",
+                                "accepted = true;")
                         .edit(DOMAIN, "public void invalidateRangeEnd(HvaRange range) {",
                                 "public void invalidateRangeEnd(HvaRange range) {"
                                         + " index.walk(range, cache -> cache.invalidate(true));")
