@@ -6,7 +6,6 @@ import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotListener;
 import io.github.pfncache.memslot.Memslots;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
 
@@ -99,9 +98,7 @@ public final class CacheDomain {
      * @return a snapshot of the list, in no order
      */
     public List<GfnPfnCache> activeCaches() {
-        List<GfnPfnCache> caches = new ArrayList<>();
-        index.forEach(caches::add);
-        return caches;
+        return index.all();
     }
 
     /**
@@ -160,7 +157,7 @@ public final class CacheDomain {
 
         @Override
         public boolean slotChanged(Memslot former, long deadlineNanos) {
-            Predicate<GfnPfnCache> drain = GfnPfnCache::drain;
+            Predicate<GfnPfnCache> drain = cache -> cache.drain(deadlineNanos);
             return index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);
         }
     }

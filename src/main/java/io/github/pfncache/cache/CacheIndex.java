@@ -4,9 +4,10 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -110,68 +111,66 @@ final class CacheIndex {
     }
 
     /**
-     * Visits the caches whose page lies in a range, with the index locked, until one answers false.
+     * Visits the caches whose page lies in a range, until one answers false. They are looked up with the index locked
+     * and visited afterwards: a visit may wait for an access to end, and that must not hold up the others, who have
+     * nothing to do with that page. One that leaves the range meanwhile is visited in vain; one that comes finds the
+     * invalidation in progress, or the next generation of slots.
      *
      * @return false iff a visit did
      */
     boolean walk(HvaRange range, Predicate<GfnPfnCache> visit) {
+        List<GfnPfnCache> hit = new ArrayList<>();
         lock.lock();
         try {
-            return walkLocked(range, visit);
+            collect(range, hit);
         } finally {
             lock.unlock();
         }
+        for (GfnPfnCache cache : hit) { // bounded by the number of caches
+            if (!visit.test(cache)) {
+                return false;
+            }
+        }
+        return true;
     }
 
-    private boolean walkLocked(HvaRange range, Predicate<GfnPfnCache> visit) {
+    /** The index is locked. */
+    private void collect(HvaRange range, List<GfnPfnCache> hit) {
         long first = range.start() >>> Pages.PAGE_SHIFT;
         long last = (range.end() >>> Pages.PAGE_SHIFT) - 1;
         if ((last >>> LEAF_SHIFT) - (first >>> LEAF_SHIFT) >= leaves.size()) {
-            return walkEveryLeaf(first, last, visit);
+            leaves.forEach((key, leaf) -> collect(leaf, key, first, last, hit)); // bounded by the number of leaves
+            return;
         }
         // Bounded by the number of leaves, and by the size of the range.
         for (long key = first >>> LEAF_SHIFT; key <= last >>> LEAF_SHIFT; key++) {
             Leaf leaf = leaves.get(key);
-            if (leaf != null && !walkLeaf(leaf, key, first, last, visit)) {
-                return false;
+            if (leaf != null) {
+                collect(leaf, key, first, last, hit);
             }
         }
-        return true;
     }
 
-    private boolean walkEveryLeaf(long first, long last, Predicate<GfnPfnCache> visit) {
-        for (Map.Entry<Long, Leaf> each : leaves.entrySet()) { // bounded by the number of leaves
-            if (!walkLeaf(each.getValue(), each.getKey(), first, last, visit)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private static boolean walkLeaf(Leaf leaf, long key, long first, long last, Predicate<GfnPfnCache> visit) {
+    private static void collect(Leaf leaf, long key, long first, long last, List<GfnPfnCache> hit) {
         long start = Math.max(first, key << LEAF_SHIFT);
         long end = Math.min(last, (key << LEAF_SHIFT) + LEAF_PAGES - 1);
         for (long page = start; page <= end; page++) { // bounded by the 512 pages of a leaf
             for (Entry e = leaf.heads[leaf.slotOf(page)]; e != null; e = e.next) { // bounded by the caches of one page
-                if (!visit.test(e.cache)) {
-                    return false;
-                }
+                hit.add(e.cache);
             }
         }
-        return true;
     }
 
-    /** Visits every listed cache, with the index locked throughout: one that moves to or from a page is not missed. */
-    void forEach(Consumer<GfnPfnCache> visit) {
+    /** Every listed cache, looked up with the index locked: one that moves to or from a page is not missed. */
+    List<GfnPfnCache> all() {
+        List<GfnPfnCache> all = new ArrayList<>();
         lock.lock();
         try {
-            walkLocked(HvaRange.WHOLE, cache -> {
-                visit.accept(cache);
-                return true;
-            });
+            collect(HvaRange.WHOLE, all);
             for (Entry e = unbacked.heads[0]; e != null; e = e.next) { // bounded by the caches without a page
-                visit.accept(e.cache);
+                all.add(e.cache);
             }
+            return all;
         } finally {
             lock.unlock();
         }

@@ -332,8 +332,8 @@ public final class GfnPfnCache {
     }
 
     /** See {@link GuardedMapping#drain}. */
-    boolean drain() {
-        return mapping.drain();
+    boolean drain(long deadlineNanos) {
+        return mapping.drain(deadlineNanos);
     }
 
     /**

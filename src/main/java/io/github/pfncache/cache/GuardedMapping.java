@@ -165,15 +165,15 @@ final class GuardedMapping {
      * Waits until the accesses that began before have ended. After a memslot change, those that begin later find
      * another generation.
      *
-     * @return false if the current thread holds one of them
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
+     * @return false if one of them has not ended; at once if it is the current thread's
      */
-    boolean drain() {
-        if (lock.isHeldByCurrentThread()) {
-            return false;
+    boolean drain(long deadlineNanos) {
+        boolean drained = lock.tryWriteLock(deadlineNanos);
+        if (drained) {
+            lock.writeUnlock();
         }
-        lock.writeLock();
-        lock.writeUnlock();
-        return true;
+        return drained;
     }
 
     // ------------------------------------------------------------------ the access side

@@ -1,5 +1,6 @@
 package io.github.pfncache.rules;
 
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
@@ -88,6 +89,40 @@ public final class TrackedRwLock {
     public boolean tryWriteLock() {
         before(HeldLocks.Manner.TRIES);
         return !isHeldByCurrentThread() && took(lock.writeLock().tryLock());
+    }
+
+    /**
+     * Waits for the write side up to a deadline.
+     *
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
+     * @return true iff it was taken; false at once when this thread holds either side, or when the thread was
+     *     interrupted (which stays set)
+     */
+    public boolean tryWriteLock(long deadlineNanos) {
+        before(HeldLocks.Manner.BOUNDED);
+        return !isHeldByCurrentThread() && took(writeBefore(deadlineNanos));
+    }
+
+    private boolean writeBefore(long deadlineNanos) {
+        Interleaving.Explorer explorer = Interleaving.explorer();
+        while (!lock.writeLock().tryLock()) { // bounded by the explorer, which lets a timed wait expire
+            if (explorer == null) {
+                return awaitWrite(deadlineNanos);
+            }
+            if (!explorer.blocked(this, true)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean awaitWrite(long deadlineNanos) {
+        try {
+            return lock.writeLock().tryLock(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
     }
 
     /** Gives the write side back. */

@@ -1,0 +1,53 @@
+package io.github.pfncache.rules;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+class TrackedLockTest {
+
+    private static long in(long millis) {
+        return System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+    }
+
+    @Test
+    void writingWaitsForReadersUpToTheDeadline() throws InterruptedException {
+        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
+        CountDownLatch reading = new CountDownLatch(1);
+        CountDownLatch enough = new CountDownLatch(1);
+        Thread reader = new Thread(() -> {
+            lock.readLock();
+            reading.countDown();
+            try {
+                enough.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            } finally {
+                lock.readUnlock();
+            }
+        });
+        reader.start();
+        reading.await();
+        assertThat(lock.tryWriteLock(in(10))).isFalse();
+        Thread.currentThread().interrupt();
+        assertThat(lock.tryWriteLock(in(60_000))).isFalse();
+        assertThat(Thread.interrupted()).isTrue();
+        enough.countDown();
+        assertThat(lock.tryWriteLock(in(60_000))).isTrue();
+        assertThat(lock.isWriteLockedByCurrentThread()).isTrue();
+        lock.writeUnlock();
+        reader.join();
+    }
+
+    @Test
+    void aReaderDoesNotWaitForItself() {
+        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
+        lock.readLock();
+        assertThat(lock.tryWriteLock(in(60_000))).isFalse();
+        lock.readUnlock();
+        assertThat(lock.tryWriteLock(System.nanoTime())).isTrue();
+        lock.writeUnlock();
+    }
+}
