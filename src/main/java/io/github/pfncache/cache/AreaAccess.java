@@ -214,10 +214,17 @@ public final class AreaAccess implements AutoCloseable {
         return ByteBuffer.allocate(width).order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    /** Ends the access: marks the pages written dirty, drops all locks. Idempotent. */
+    /**
+     * Ends the access: marks the pages written dirty, drops all locks. Idempotent.
+     *
+     * @throws IllegalStateException if it belongs to another thread; it stays open
+     */
     @Override
     public void close() {
         GuestAccess[] open = parts;
+        if (open.length > 0) {
+            open[0].requireOwner(); // before anything has changed: the thread that opened it can still close it
+        }
         parts = new GuestAccess[0];
         if (outcome == Outcome.OK) {
             outcome = Outcome.INACTIVE;

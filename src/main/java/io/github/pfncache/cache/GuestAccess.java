@@ -144,7 +144,7 @@ public final class GuestAccess implements AutoCloseable {
                         + " at " + mapping.where().target());
     }
 
-    private void requireOwner() {
+    void requireOwner() {
         if (owner != Thread.currentThread()) {
             throw refusal(0, 0);
         }

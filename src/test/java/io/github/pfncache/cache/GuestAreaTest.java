@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
@@ -169,5 +170,20 @@ class GuestAreaTest {
         try (AreaAccess access = area.access()) {
             assertThat(access.outcome()).isEqualTo(Outcome.INACTIVE);
         }
+    }
+
+    @Test
+    void closedOnAnotherThreadItStaysOpenForItsOwn() throws InterruptedException {
+        area.activate(GPA + Pages.PAGE_SIZE - 8, 16);
+        try (AreaAccess access = area.access()) {
+            Throwable[] thrown = new Throwable[1];
+            Thread other = new Thread(access::close);
+            other.setUncaughtExceptionHandler((dead, cause) -> thrown[0] = cause);
+            other.start();
+            other.join();
+            assertThat(thrown[0]).isInstanceOf(IllegalStateException.class);
+            access.putLong(4, 0x1234);
+        }
+        assertThat(host.discard(HVA, 2)).isEqualTo(HostResult.OK); // would wait for a lock that was not given back
     }
 }
