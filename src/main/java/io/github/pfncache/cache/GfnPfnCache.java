@@ -106,7 +106,12 @@ public final class GfnPfnCache {
         if (!target.isCacheable(length)) {
             return Outcome.INVALID; // before anything has changed
         }
-        return underRefreshLock(deadline -> {
+        return activate(target, domain.retry.deadlineFromNow());
+    }
+
+    /** An activation that is part of a longer call; the target is cacheable. */
+    Outcome activate(CacheTarget target, long deadlineNanos) {
+        return underRefreshLock(deadlineNanos, deadline -> {
             if (!mapping.isActive()) {
                 // Before it is active: "active but unlisted" would miss invalidations [rule L7].
                 domain.index.add(entry);
@@ -156,7 +161,13 @@ public final class GfnPfnCache {
      *     the whole of the {@link RetryPolicy}, or at once if the calling thread is inside one
      */
     public Outcome refresh() {
+        return refresh(domain.retry.deadlineFromNow());
+    }
+
+    /** A refresh that is part of a longer call. */
+    Outcome refresh(long deadlineNanos) {
         return underRefreshLock(
+                deadlineNanos,
                 deadline -> mapping.isActive() ? refreshAt(mapping.where().target(), deadline) : Outcome.INACTIVE);
     }
 
@@ -166,22 +177,30 @@ public final class GfnPfnCache {
     }
 
     private Outcome underRefreshLock(Exclusive body) {
+        return underRefreshLock(domain.retry.deadlineFromNow(), body);
+    }
+
+    private Outcome underRefreshLock(long latest, Exclusive body) {
+        if (mapping.isHeldByCurrentThread()) { // before anything has changed
+            CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(false, this);
+            throw new IllegalStateException("this thread has an access open to " + this);
+        }
         if (Rules.ENABLED) {
-            CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!mapping.isHeldByCurrentThread(), "length=" + length);
+            CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(true, this);
             HeldLocks.mightSleep("refresh");
         }
         // From inside an invalidation nobody is waited for: whoever has this cache may be waiting for its end.
-        boolean inside = domain.invalidations.isCurrentThreadInside();
-        long deadline = inside ? System.nanoTime() : domain.retry.deadlineFromNow();
+        long deadline = domain.invalidations.isCurrentThreadInside() ? System.nanoTime() : latest;
         if (!refreshLock.tryLock(deadline)) {
             return Outcome.BUSY;
         }
         try {
-            return body.run(deadline);
-        } finally {
+            Outcome outcome = body.run(deadline);
             if (Rules.ENABLED) {
                 mapping.checkState(length);
             }
+            return outcome;
+        } finally {
             refreshLock.unlock();
         }
     }
@@ -243,8 +262,12 @@ public final class GfnPfnCache {
     private boolean mapAndInstall(HostPage page, long sampled) {
         try {
             HostMapping khva = domain.host.map(page); // may sleep: no cache lock held
-            HostMapping unused = mapping.install(khva, sampled, domain.invalidations);
-            unmap(unused); // the former mapping, or the one that came too late
+            HostMapping unused = khva; // unless it is installed
+            try {
+                unused = mapping.install(khva, sampled, domain.invalidations);
+            } finally {
+                unmap(unused); // the former mapping, or the one that came too late
+            }
             return unused != khva;
         } finally {
             domain.host.release(page);
@@ -273,6 +296,18 @@ public final class GfnPfnCache {
      *     FAULT or BUSY as for {@link #refresh}
      */
     public GuestAccess access() {
+        return access(domain.retry.deadlineFromNow());
+    }
+
+    /**
+     * The combined access, with a deadline of the caller's own instead of the {@link RetryPolicy}'s patience. What
+     * bounds the attempts stays.
+     *
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to wait no more, for another call on this
+     *     cache or for an invalidation to end; one that has passed already waits for neither
+     * @return as for {@link #access()}
+     */
+    public GuestAccess access(long deadlineNanos) {
         for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
             GuestAccess access = lockAndCheck();
             if (access.isUsable()) {
@@ -280,7 +315,7 @@ public final class GfnPfnCache {
             }
             access.close(); // a refresh takes the write side: the read side must be free [rule L8]
             Interleaving.reached("between check and refresh");
-            Outcome outcome = refresh();
+            Outcome outcome = refresh(deadlineNanos);
             if (outcome != Outcome.OK) {
                 return GuestAccess.refused(mapping, length, outcome);
             }

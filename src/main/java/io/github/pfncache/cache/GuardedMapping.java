@@ -217,6 +217,9 @@ final class GuardedMapping {
     // ------------------------------------------------------------------ looking at it
 
     CacheState state() {
+        if (lock.isHeldByCurrentThread()) {
+            return stateLocked(); // whoever has an access open may look and log, too
+        }
         lock.readLock();
         try {
             return stateLocked();

@@ -54,13 +54,14 @@ public final class GuestArea {
         }
 
         /** Activates each cache at its part; the first outcome that is not OK. */
-        Outcome activate() {
+        Outcome activate(long deadlineNanos) {
             Outcome outcome = Outcome.OK;
             int done = 0;
             for (GfnPfnCache cache : caches) { // bounded by the pages of the range
-                Outcome each = target instanceof CacheTarget.ByHva
-                        ? cache.activateHva(at(target, done))
-                        : cache.activate(at(target, done));
+                long at = at(target, done);
+                Outcome each = cache.activate(
+                        target instanceof CacheTarget.ByHva ? new CacheTarget.ByHva(at) : new CacheTarget.ByGpa(at),
+                        deadlineNanos);
                 outcome = outcome == Outcome.OK ? each : outcome;
                 done += cache.length();
             }
@@ -83,7 +84,8 @@ public final class GuestArea {
      * @param gpa guest physical address of the first byte, any value
      * @param length bytes, 1 to {@link #MAX_LENGTH}
      * @return OK; INVALID with nothing changed, for {@link Pages#INVALID_GPA} or a range that wraps; FAULT or BUSY if a
-     *     page cannot be had now, with the area active at the new address
+     *     page cannot be had now, with the area active at the new address (BUSY with nothing changed while another
+     *     activation or deactivation does not finish)
      * @throws IllegalArgumentException if the length is out of range
      */
     public Outcome activate(long gpa, int length) {
@@ -110,14 +112,28 @@ public final class GuestArea {
         if (invalid) {
             return Outcome.INVALID;
         }
-        lock.lock();
+        long deadline = domain.retry.deadlineFromNow();
+        if (!lockBefore(deadline)) {
+            return Outcome.BUSY;
+        }
         try {
-            Segments fresh = Segments.of(domain, target, length);
-            Outcome outcome = fresh.activate();
+            return activateLocked(Segments.of(domain, target, length), deadline);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Outcome activateLocked(Segments fresh, long deadline) {
+        boolean activated = false;
+        try {
+            Outcome outcome = fresh.activate(deadline);
+            activated = true;
             replace(fresh);
             return outcome;
         } finally {
-            lock.unlock();
+            if (!activated) { // a page-fault handler threw: nobody else knows these caches
+                retire(fresh);
+            }
         }
     }
 
@@ -125,10 +141,12 @@ public final class GuestArea {
      * Takes the area out of use. On return nobody uses it, unless the answer is BUSY. Idempotent.
      *
      * @return OK; BUSY if a call on one of its caches does not end, which then is taken out of use by the next
-     *     activation or deactivation
+     *     activation or deactivation; BUSY with nothing changed if an activation does not end
      */
     public Outcome deactivate() {
-        lock.lock();
+        if (!lockBefore(domain.retry.deadlineFromNow())) {
+            return Outcome.BUSY;
+        }
         try {
             replace(Segments.NONE);
             return retired.isEmpty() ? Outcome.OK : Outcome.BUSY;
@@ -137,12 +155,22 @@ public final class GuestArea {
         }
     }
 
+    private boolean lockBefore(long deadline) {
+        // As for a cache's refresh lock: from inside an invalidation nobody is waited for.
+        return lock.tryLock(domain.invalidations.isCurrentThreadInside() ? System.nanoTime() : deadline);
+    }
+
     /**
      * Publishes the new caches, then retires the old ones: an access finds either, and old ones only while they work.
      */
     private void replace(Segments fresh) {
-        retired.addAll(segments.caches());
+        Segments former = segments;
         segments = fresh;
+        retire(former);
+    }
+
+    private void retire(Segments former) {
+        retired.addAll(former.caches());
         retired.removeIf(cache -> cache.deactivate() == Outcome.OK);
     }
 
@@ -152,6 +180,16 @@ public final class GuestArea {
      * @return an access; usable, or with the outcome that says why not. Always close it
      */
     public AreaAccess access() {
+        return access(domain.retry.deadlineFromNow());
+    }
+
+    /**
+     * The combined access to all pages, with a deadline of the caller's own: as {@link GfnPfnCache#access(long)}.
+     *
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to wait no more
+     * @return as for {@link #access()}
+     */
+    public AreaAccess access(long deadlineNanos) {
         for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
             Segments now = segments;
             AreaAccess access = AreaAccess.open(now, GfnPfnCache::lockAndCheck);
@@ -159,7 +197,7 @@ public final class GuestArea {
                 return access;
             }
             access.close();
-            Outcome outcome = refresh(now);
+            Outcome outcome = refresh(now, deadlineNanos);
             if (outcome != Outcome.OK && now == segments) {
                 return AreaAccess.refused(now, outcome);
             }
@@ -167,9 +205,9 @@ public final class GuestArea {
         return AreaAccess.refused(segments, Outcome.BUSY);
     }
 
-    private static Outcome refresh(Segments now) {
+    private static Outcome refresh(Segments now, long deadlineNanos) {
         for (GfnPfnCache cache : now.caches()) { // bounded by the pages of the area
-            Outcome outcome = cache.check() ? Outcome.OK : cache.refresh();
+            Outcome outcome = cache.check() ? Outcome.OK : cache.refresh(deadlineNanos);
             if (outcome != Outcome.OK) {
                 return outcome;
             }
@@ -183,7 +221,11 @@ public final class GuestArea {
      * @return an access; usable, or INACTIVE, or BUSY if it could be had only by waiting or refreshing
      */
     public AreaAccess tryAccess() {
-        return AreaAccess.open(segments, GfnPfnCache::tryAccess);
+        Segments now = segments;
+        AreaAccess access = AreaAccess.open(now, GfnPfnCache::tryAccess);
+        // Not active is what its caches are once they were replaced; the area is active elsewhere.
+        boolean replaced = access.outcome() == Outcome.INACTIVE && now != Segments.NONE;
+        return replaced && segments != Segments.NONE ? AreaAccess.refused(now, Outcome.BUSY) : access;
     }
 
     /**

@@ -2,8 +2,10 @@ package io.github.pfncache.interleaving;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots;
@@ -13,6 +15,8 @@ import org.junit.jupiter.api.Test;
 
 /** Whom an access that stays open holds up: whoever takes its page away, up to his deadline if any; nobody else. */
 final class OpenAccessRaceTest {
+
+    private static final int LENGTH = 16;
 
     private static void explore(Scenario scenario) {
         new ScheduleExplorer(scenario).exhaustive(3, 2_000).random(300, 1).explore().requireNoFailure();
@@ -75,6 +79,22 @@ final class OpenAccessRaceTest {
                 assertThat(Guest.read(cache)).as("value at rest").isEqualTo(7);
                 guest.atRest();
             });
+        });
+    }
+
+    @Test
+    void aTriedAccessToAnAreaThatMovesIsNotToldThatItIsInactive() {
+        explore(stage -> {
+            Guest guest = Guest.touched();
+            GuestArea area = guest.vm.newArea();
+            assertThat(area.activate(Guest.gpa(1) - 8, LENGTH)).isEqualTo(Outcome.OK);
+            stage.thread("move", () -> area.activate(Guest.gpa(3) - 8, LENGTH));
+            stage.thread("interrupt", () -> {
+                try (AreaAccess access = area.tryAccess()) {
+                    assertThat(access.outcome()).as("outcome").isIn(Outcome.OK, Outcome.BUSY);
+                }
+            });
+            stage.afterwards(guest::atRest);
         });
     }
 }

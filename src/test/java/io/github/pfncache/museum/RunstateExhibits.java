@@ -21,7 +21,7 @@ final class RunstateExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B42", "the runstate update at preemption blocks on the cache lock")
-                        .edit(AREA, "AreaAccess.open(segments, GfnPfnCache::tryAccess)", "access()")
+                        .edit(AREA, "AreaAccess.open(now, GfnPfnCache::tryAccess)", "access()")
                         .foundBy("preemption", RunstateScenarios::preemption, "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
                 Exhibit.of("B42b", "the runstate update at preemption waits for another writer")
                         .edit(RUNSTATE, "return write(CallContext.ATOMIC);", "return write(CallContext.MAY_SLEEP);")
