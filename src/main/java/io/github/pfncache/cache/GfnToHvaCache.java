@@ -25,7 +25,6 @@ public final class GfnToHvaCache {
     // Guarded by the user's lock.
 
     private Translation where = Translation.NOWHERE;
-    private boolean faulted;
 
     GfnToHvaCache(Memslots memslots, HostMemory host, int length) {
         if (length < 1 || length > Pages.PAGE_SIZE) {
@@ -63,13 +62,13 @@ public final class GfnToHvaCache {
         /**
          * Reads and writes the window.
          *
-         * @param window the window; not to be kept
+         * @param window the window; works for this thread, until this method returns
          */
         void on(Window window);
     }
 
     /**
-     * Accesses the window, and marks its page dirty once, whether or not a write faulted.
+     * Accesses the window, and marks its page dirty once, whether or not a write faulted or the update threw.
      *
      * @param update what to do
      * @return OK; INACTIVE; FAULT if there is no writable slot, or if an access faulted
@@ -86,19 +85,36 @@ public final class GfnToHvaCache {
             if (!where.isBacked()) {
                 return Outcome.FAULT;
             }
-            faulted = false;
-            update.on(new Window());
-            where.markDirty();
-            return faulted ? Outcome.FAULT : Outcome.OK;
+            return update(update, new Window(where));
         } finally {
             memslots.exitRead(readers);
+        }
+    }
+
+    private static Outcome update(Update update, Window window) {
+        try {
+            update.on(window);
+            return window.faulted ? Outcome.FAULT : Outcome.OK;
+        } finally {
+            window.owner = null; // from here on its slot may be given up
+            window.here.markDirty();
         }
     }
 
     /** The window during one update: little-endian access that may fault. After a fault, nothing more is accessed. */
     public final class Window {
 
-        private Window() {}
+        private final Translation here;
+
+        // Confined to the thread that updates.
+
+        /** That thread; null when the update is over. */
+        private Thread owner = Thread.currentThread();
+        private boolean faulted;
+
+        private Window(Translation here) {
+            this.here = here;
+        }
 
         /**
          * Reads a few bytes as a little-endian number.
@@ -107,6 +123,7 @@ public final class GfnToHvaCache {
          * @param width 1, 4 or 8 bytes
          * @return the value, zero-extended; 0 after a fault
          * @throws IndexOutOfBoundsException if the bytes do not lie inside the window
+         * @throws IllegalStateException if the update is over, or another thread's
          */
         public long get(int offset, int width) {
             long hva = hvaOf(offset, width);
@@ -122,6 +139,7 @@ public final class GfnToHvaCache {
          * @param width 1, 4 or 8 bytes
          * @param value the value; higher bytes are ignored
          * @throws IndexOutOfBoundsException if the bytes do not lie inside the window
+         * @throws IllegalStateException if the update is over, or another thread's
          */
         public void put(int offset, int width, long value) {
             long hva = hvaOf(offset, width);
@@ -130,11 +148,15 @@ public final class GfnToHvaCache {
         }
 
         private long hvaOf(int offset, int width) {
+            if (owner != Thread.currentThread()) {
+                throw new IllegalStateException(
+                        owner == null ? "the update of this window is over" : "this window belongs to " + owner);
+            }
             if (!Pages.rangeFits(offset, width, length) || width < 1 || width > Long.BYTES) {
                 throw new IndexOutOfBoundsException(
-                        "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + where.target());
+                        "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + here.target());
             }
-            return where.uhva() + offset;
+            return here.uhva() + offset;
         }
     }
 
