@@ -124,9 +124,6 @@ public final class DirtyBitmap {
      */
     public static final class Harvest {
 
-        /** What there is to harvest where there is no log. */
-        static final Harvest EMPTY = new Harvest(new DirtyBitmap(1), List.of());
-
         private final DirtyBitmap origin;
         private final List<Part> parts;
         private final AtomicBoolean putBack = new AtomicBoolean();
@@ -134,6 +131,11 @@ public final class DirtyBitmap {
         private Harvest(DirtyBitmap origin, List<Part> parts) {
             this.origin = origin;
             this.parts = parts;
+        }
+
+        /** What there is to harvest where there is no log; its own for each caller, who may put it back. */
+        static Harvest empty() {
+            return new Harvest(new DirtyBitmap(1), List.of());
         }
 
         /**

@@ -131,9 +131,10 @@ public final class Memslots {
      *
      * @param dirtyMode where writes are logged
      * @param timeout how long one change waits, all its waits together; not negative
+     * @throws IllegalArgumentException if {@code timeout} is negative or beyond 2<sup>62</sup> ns
      */
     public Memslots(DirtyMode dirtyMode, Duration timeout) {
-        if (timeout.isNegative()) {
+        if (timeout.isNegative() || timeout.compareTo(Duration.ofNanos(1L << 62)) > 0) {
             throw new IllegalArgumentException("timeout=" + timeout);
         }
         this.rings = dirtyMode == DirtyMode.RING ? new DirtyRings() : null;
@@ -313,7 +314,7 @@ public final class Memslots {
     }
 
     private static HarvestResult noLog(HarvestStatus status) {
-        return new HarvestResult(status, DirtyBitmap.Harvest.EMPTY);
+        return new HarvestResult(status, DirtyBitmap.Harvest.empty());
     }
 
     /**

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
@@ -128,10 +129,14 @@ public final class Vm {
         /**
          * Logs dirty pages into one ring for each vCPU instead of bitmaps.
          *
-         * @param entries size of each ring
+         * @param entries size of each ring, a power of two from 128 to 65536; 0 for bitmaps
          * @return this builder
+         * @throws IllegalArgumentException if negative; of another bad size {@link #build} complains
          */
         public Builder dirtyRing(int entries) {
+            if (entries < 0) {
+                throw new IllegalArgumentException("entries=" + entries + " is negative");
+            }
             dirtyRingEntries = entries;
             return this;
         }
@@ -265,7 +270,7 @@ public final class Vm {
      * @param hook what to do, after the hooks added before
      */
     public void addEntryHook(EntryHook hook) {
-        hooks.add(hook);
+        hooks.add(Objects.requireNonNull(hook, "hook"));
     }
 
     MsrHandler msrHandler(int index) {

@@ -167,6 +167,16 @@ final class DirtyLogTest {
     }
 
     @Test
+    void whatWasNotHarvestedIsPutBackByEachOnItsOwn() {
+        Memslots none = new Memslots();
+        for (int i = 0; i < 2; i++) {
+            DirtyBitmap.Harvest harvest = none.harvestDirty(1).harvest();
+            harvest.putBack();
+            assertThatThrownBy(harvest::putBack).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
     void aRingNeedsRingModeAndAPowerOfTwo() {
         assertThatThrownBy(() -> new Memslots().newDirtyRing(256)).isInstanceOf(IllegalStateException.class);
         for (int entries : new int[] {0, 64, 200, 1 << 17, -256, Integer.MIN_VALUE}) {

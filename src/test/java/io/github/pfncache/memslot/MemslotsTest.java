@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.memslot.Memslots.HarvestStatus;
+import java.time.Duration;
+import java.util.List;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
@@ -228,5 +230,16 @@ final class MemslotsTest {
         Memslots.HarvestResult result = memslots.harvestDirty(id);
         assertThat(result.status()).isEqualTo(HarvestStatus.OK);
         return result.harvest().pages();
+    }
+
+    @Test
+    void aTimeoutIsNeitherNegativeNorWithoutEnd() {
+        for (Duration timeout : List.of(Duration.ofNanos(-1), Duration.ofSeconds(Long.MAX_VALUE))) {
+            assertThatThrownBy(() -> new Memslots(Memslots.DirtyMode.BITMAP, timeout))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("timeout=");
+        }
+        Memslots patient = new Memslots(Memslots.DirtyMode.BITMAP, Duration.ofNanos(1L << 62));
+        assertThat(patient.set(1, 0, 0, 0x1000, 0)).isEqualTo(Change.DONE);
     }
 }
