@@ -117,7 +117,7 @@ final class VcpuClock {
     private void write() {
         // Taken before the access: lost together with a write that finds no memory, but kept while the clock is off.
         boolean stopped = take(Request.GUEST_STOPPED);
-        Outcome outcome;
+        Outcome outcome = Outcome.BUSY; // also when a page-fault handler throws
         try (GuestAccess access = cache.access()) {
             outcome = access.outcome();
             if (access.isUsable()) {
@@ -127,12 +127,13 @@ final class VcpuClock {
                 checkMonotonic(reference, time);
                 PvclockField.ALONE.write(access, stopped ? time.withFlags(PvclockTimeInfo.FLAG_GUEST_STOPPED) : time);
             }
-        }
-        if (outcome == Outcome.BUSY) {
-            // Not lost but put off: the memory is there, and the next entry tries again.
-            request(Request.UPDATE);
-            if (stopped) {
-                request(Request.GUEST_STOPPED);
+        } finally {
+            if (outcome == Outcome.BUSY) {
+                // Not lost but put off: the memory is there, and the next entry tries again.
+                request(Request.UPDATE);
+                if (stopped) {
+                    request(Request.GUEST_STOPPED);
+                }
             }
         }
     }

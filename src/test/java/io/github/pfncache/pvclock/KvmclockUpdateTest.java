@@ -4,10 +4,12 @@ import static io.github.pfncache.pvclock.ClockWorld.GPA;
 import static io.github.pfncache.pvclock.ClockWorld.HVA;
 import static io.github.pfncache.pvclock.Kvmclock.MSR_SYSTEM_TIME;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.MmuNotifier;
+import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import java.util.ArrayList;
 import java.util.List;
@@ -150,6 +152,22 @@ final class KvmclockUpdateTest {
             assertThat(during).isNotEmpty().containsOnly(before);
             world.run(0);
             assertThat(world.version(GPA + 0x100)).isEqualTo(before + 2);
+            assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE | STOPPED);
+        }
+
+        @Test
+        void aWriteThatAPageFaultHandlerThrewOutOfIsMadeAtTheNextEntry() {
+            world.settle(0, GPA + 0x100);
+            world.host.discard(HVA, 1);
+            PageFaultHandler broken = fault -> {
+                throw new IllegalStateException("no network");
+            };
+            world.host.registerFaultHandler(HvaRange.ofPages(HVA, 1), broken, true, false);
+            world.clock.guestStopped(world.vm.vcpu(0));
+            assertThatThrownBy(() -> world.run(0)).hasMessage("no network");
+            world.host.unregisterFaultHandler(broken);
+            world.run(0);
+            assertThat(world.version(GPA + 0x100)).isEqualTo(2);
             assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE | STOPPED);
         }
 
