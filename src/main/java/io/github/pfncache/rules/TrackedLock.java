@@ -148,9 +148,9 @@ public final class TrackedLock {
         }
         if (Rules.ENABLED) {
             HeldLocks.released(this, lockClass);
-            HeldLocks.mightSleep("waiting on " + lockClass);
         }
         try {
+            HeldLocks.mightSleep("waiting on " + lockClass); // if not, the lock is held as before
             changed.awaitNanos(left);
             return true;
         } catch (InterruptedException e) {
@@ -165,14 +165,17 @@ public final class TrackedLock {
 
     private boolean awaitExplorer(Interleaving.Explorer explorer) {
         HeldLocks.released(this, lockClass);
-        HeldLocks.mightSleep("waiting on " + lockClass);
-        lock.unlock();
-        boolean more = explorer.blocked(this, true);
-        while (!lock.tryLock()) { // bounded by the explorer, which reports a deadlock
-            explorer.blocked(this, false);
+        try {
+            HeldLocks.mightSleep("waiting on " + lockClass);
+            lock.unlock();
+            boolean more = explorer.blocked(this, true);
+            while (!lock.tryLock()) { // bounded by the explorer, which reports a deadlock
+                explorer.blocked(this, false);
+            }
+            return more;
+        } finally {
+            HeldLocks.acquired(this, lockClass, creation);
         }
-        HeldLocks.acquired(this, lockClass, creation);
-        return more;
     }
 
     /** Wakes everybody who waits in {@link #await}. The caller holds the lock. */

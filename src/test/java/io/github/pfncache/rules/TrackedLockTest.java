@@ -1,6 +1,7 @@
 package io.github.pfncache.rules;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -10,6 +11,21 @@ class TrackedLockTest {
 
     private static long in(long millis) {
         return System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+    }
+
+    @Test
+    void aWaitThatIsAgainstTheRulesLeavesTheLockHeldAndThenFree() {
+        TrackedLock lock = new TrackedLock(LockClass.INVALIDATIONS);
+        HeldLocks.atomically(() -> {
+            lock.lock();
+            try {
+                assertThatThrownBy(() -> lock.await(() -> false, in(1_000))).isInstanceOf(RuleViolation.class);
+                assertThat(lock.isHeldByCurrentThread()).isTrue();
+            } finally {
+                lock.unlock();
+            }
+        });
+        assertThat(lock.isHeldByCurrentThread()).isFalse();
     }
 
     @Test
