@@ -26,6 +26,16 @@ final class AtomicBits {
         return (words.get(bit / Long.SIZE) >>> bit & 1) != 0;
     }
 
+    /** Whether it has no members. One that comes meanwhile may or may not be seen. */
+    boolean isEmpty() {
+        for (int i = 0; i < words.length(); i++) { // bounded by the size
+            if (words.get(i) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     void clearAll() {
         takeEach(bit -> {});
     }

@@ -44,7 +44,7 @@ public final class RunstateArea {
     private record Account(RunstateTimes times, long stolen) {
 
         Account entering(RunState next, long now) {
-            long passed = Math.max(0, now - times.entryNanos());
+            long passed = times.passedAt(now);
             // Only from a vCPU that wanted to run can time be stolen, and never more than has passed.
             long taken = times.state() == RunState.RUNNING ? Math.min(stolen, passed) : 0;
             return new Account(times.entering(next, now, taken), stolen - taken);
@@ -180,7 +180,8 @@ public final class RunstateArea {
         if (nanos < 0) {
             throw new IllegalArgumentException("nanos=" + nanos + " is negative");
         }
-        account.updateAndGet(now -> new Account(now.times, now.stolen + nanos));
+        // Saturates: more than that cannot pass.
+        account.updateAndGet(now -> new Account(now.times, nanos + Math.min(now.stolen, Long.MAX_VALUE - nanos)));
     }
 
     /**

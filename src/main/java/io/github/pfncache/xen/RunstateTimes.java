@@ -1,6 +1,7 @@
 package io.github.pfncache.xen;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * How long a vCPU was in each state, up to when it entered the present one. Immutable.
@@ -16,6 +17,21 @@ import java.util.Arrays;
  */
 public record RunstateTimes(
         RunState state, long entryNanos, long running, long runnable, long blocked, long offline) {
+
+    /**
+     * The times. Any numbers: {@link #isConsistent} says whether they make sense.
+     *
+     * @param state the present state
+     * @param entryNanos when it was entered, by the guest's clock
+     * @param running nanoseconds in {@link RunState#RUNNING}
+     * @param runnable nanoseconds in {@link RunState#RUNNABLE}
+     * @param blocked nanoseconds in {@link RunState#BLOCKED}
+     * @param offline nanoseconds in {@link RunState#OFFLINE}
+     * @throws NullPointerException if there is no state
+     */
+    public RunstateTimes {
+        Objects.requireNonNull(state, "state");
+    }
 
     /** Nothing has happened yet. */
     static final RunstateTimes INITIAL = new RunstateTimes(RunState.RUNNING, 0, 0, 0, 0, 0);
@@ -55,11 +71,16 @@ public record RunstateTimes(
      * @param stolen of the time that has passed, how much something else ran; at most what has passed
      */
     RunstateTimes entering(RunState next, long now, long stolen) {
-        long passed = Math.max(0, now - entryNanos);
+        long passed = passedAt(now);
         long[] times = times();
         times[state.ordinal()] += passed - stolen;
         times[RunState.RUNNABLE.ordinal()] += stolen;
         return of(next, entryNanos + passed, times);
+    }
+
+    /** How long the present state has lasted; nothing by a clock that was set back, also beyond what is a time. */
+    long passedAt(long now) {
+        return now <= entryNanos ? 0 : now - entryNanos;
     }
 
     /** This plus the changes of another; null state: unchanged. */
@@ -71,6 +92,13 @@ public record RunstateTimes(
 
     /** Whether this could be true at some time: it adds up, nothing is negative, nothing lies in the future. */
     boolean isPossibleAt(long now) {
-        return isConsistent() && entryNanos <= now && Arrays.stream(times()).allMatch(time -> time >= 0);
+        long left = entryNanos;
+        for (long time : times()) { // the four of them; taken off one by one, no sum can wrap
+            if (time < 0 || time > left) {
+                return false;
+            }
+            left -= time;
+        }
+        return left == 0 && entryNanos <= now;
     }
 }

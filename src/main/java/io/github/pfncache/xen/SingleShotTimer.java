@@ -34,6 +34,11 @@ final class SingleShotTimer {
         boolean isDueAt(long now) {
             return Long.compareUnsigned(expiresNanos, now) <= 0;
         }
+
+        /** A saved 0 means not armed; a timer that was armed for 0 and waits for memory is saved as one in the past. */
+        long toSave() {
+            return expiresNanos == 0 ? 1 : expiresNanos;
+        }
     }
 
     SingleShotTimer(XenVcpu vcpu, EventDelivery delivery, LongSupplier guestClock) {
@@ -67,7 +72,7 @@ final class SingleShotTimer {
     TimerState state() {
         lock.lock();
         try {
-            return new TimerState(port, priority, armed == null ? 0 : armed.expiresNanos);
+            return new TimerState(port, priority, armed == null ? 0 : armed.toSave());
         } finally {
             lock.unlock();
         }

@@ -168,13 +168,13 @@ public final class XenVcpu {
 
     /**
      * Whether an event waits for the guest. Whoever cannot look answers yes: a vCPU that wakes for nothing is better
-     * than one that does not wake.
+     * than one that does not wake. An event that was deferred counts: the guest's next entry delivers it.
      *
      * @param context where the caller is; in atomic context nothing waits
      * @return false only if it is known that none waits
      */
     public boolean hasInterrupt(CallContext context) {
-        return context.call(() -> info.lookAtUpcall(context) != VcpuInfo.Look.NOT_PENDING);
+        return context.call(() -> !deferred.isEmpty() || info.lookAtUpcall(context) != VcpuInfo.Look.NOT_PENDING);
     }
 
     // ------------------------------------------------------------------ events on their way

@@ -287,6 +287,25 @@ final class EventChannelsTest {
         world.audit();
     }
 
+    @ParameterizedTest
+    @EnumSource(By.class)
+    void aDeferredEventIsAnInterruptThatWaits(By by) { // a halted vCPU that is kicked asks, and must not halt again
+        XenWorld world = XenWorld.registered(by);
+        long elsewhere = XenWorld.TIME_INFO + 0x100;
+        world.cpu.setVcpuInfo(world.target(elsewhere));
+        world.makeUnwritable(XenWorld.SHARED_INFO);
+        assertThat(world.sendAtomic(66)).isEqualTo(Delivery.DEFERRED);
+        for (CallContext context : CallContext.values()) {
+            assertThat(world.cpu.hasInterrupt(context)).as("%s", context).isTrue();
+        }
+        world.makeWritable(XenWorld.SHARED_INFO);
+        world.run(() -> assertThat(world.guest.handleUpcall(elsewhere, XenWorld.SHARED_INFO)).containsExactly(66));
+        for (CallContext context : CallContext.values()) {
+            assertThat(world.cpu.hasInterrupt(context)).as("%s", context).isFalse();
+        }
+        world.audit();
+    }
+
     @Test
     void aVectorThatIsNoneIsRefused() {
         XenWorld world = new XenWorld(By.GPA);

@@ -97,6 +97,10 @@ final class RunstateAreaTest {
         assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, 10, 1, 2, 3, 5))).as("sum is 11").isFalse();
         assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, future, future, 0, 0, 0))).isFalse();
         assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, 0, -1, 1, 0, 0))).as("negative").isFalse();
+        long quarter = 1L << 62;
+        assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, 0, quarter, quarter, quarter, quarter)))
+                .as("a sum that wraps")
+                .isFalse();
         assertThat(runstate.adjust(null, 0, 1, 0, 0, 0)).as("sum is not 0").isFalse();
         assertThat(runstate.adjust(null, future, future, 0, 0, 0)).as("future").isFalse();
         assertThatThrownBy(() -> runstate.adjust(null, 0, 1, -1)).isInstanceOf(IllegalArgumentException.class);
@@ -121,6 +125,39 @@ final class RunstateAreaTest {
         assertThat(read(world).runnable() - before.runnable()).isEqualTo(1300);
         assertThat(read(world).running() - before.running()).isEqualTo(700);
         world.audit();
+    }
+
+    @Test
+    void moreStolenTimeThanANumberHoldsIsAllThatPasses() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        RunstateTimes before = world.cpu.runstate().times();
+        world.cpu.runstate().addStolen(Long.MAX_VALUE);
+        world.cpu.runstate().addStolen(Long.MAX_VALUE);
+        world.time.advance(100);
+        world.run();
+        RunstateTimes after = world.cpu.runstate().times();
+        assertThat(after.running()).isEqualTo(before.running());
+        assertThat(after.runnable()).isEqualTo(before.runnable() + 100);
+        world.audit();
+    }
+
+    @Test
+    void aClockBeyondTheMiddleOfTimeLetsNoTimePass() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        for (long clock : new long[] {Long.MIN_VALUE, -1, Long.MAX_VALUE, Long.MIN_VALUE}) {
+            world.clock.setClock(clock);
+            world.run();
+            RunstateTimes times = world.cpu.runstate().times();
+            assertThat(times.isConsistent()).isTrue();
+            assertThat(times.entryNanos()).isNotNegative();
+            assertThat(times.running()).isNotNegative();
+        }
+        world.audit();
+    }
+
+    @Test
+    void thereIsAlwaysAState() {
+        assertThatThrownBy(() -> new RunstateTimes(null, 0, 0, 0, 0, 0)).isInstanceOf(NullPointerException.class);
     }
 
     @Test

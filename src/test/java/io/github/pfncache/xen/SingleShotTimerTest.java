@@ -112,6 +112,20 @@ final class SingleShotTimerTest {
         world.audit();
     }
 
+    @ParameterizedTest
+    @EnumSource(By.class)
+    void aTimerForZeroThatWaitsForTheSharedPageIsSavedAsArmed(By by) {
+        XenWorld world = XenWorld.registered(by);
+        world.xen.clearSharedInfo();
+        assertThat(world.cpu.setSingleShotTimer(0)).isEqualTo(Outcome.OK);
+        TimerState saved = world.cpu.timer();
+        world.cpu.stopSingleShotTimer();
+        world.cpu.setTimer(saved);
+        world.xen.setSharedInfo(world.target(SHARED_INFO));
+        assertThat(world.runAndHandle()).containsExactly(TIMER_PORT);
+        world.audit();
+    }
+
     @Test
     void aTimeoutThatMustBeAMistakeBecomesAHundredMilliseconds() {
         XenWorld world = XenWorld.registered(By.GPA);
