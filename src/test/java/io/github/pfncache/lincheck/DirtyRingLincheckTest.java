@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
  * asking the vCPU to stop, and handing the room back, are part of what is compared.
  */
 @Tag("lincheck")
+@Tag("deep")
 final class DirtyRingLincheckTest {
 
     private static final int ENTRIES = 128;

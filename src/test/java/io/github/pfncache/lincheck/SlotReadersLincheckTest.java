@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 
 /** Readers of the memslot table against a VMM that gives the memory of a slot up once the slot is deleted. */
 @Tag("lincheck")
+@Tag("deep")
 final class SlotReadersLincheckTest {
 
     private static final long HVA = 0x7f00_0000_0000L;
