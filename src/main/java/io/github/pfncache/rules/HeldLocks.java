@@ -109,6 +109,7 @@ public final class HeldLocks {
         for (int i = mine.held.size() - 1; i >= 0; i--) { // bounded by the locks held; the latest is the likeliest
             if (mine.held.get(i).lock == lock) {
                 mine.held.remove(i);
+                LockRule.RELEASED_BY_HOLDER.check(true, lockClass); // counted: a rule never looked at proves nothing
                 return;
             }
         }

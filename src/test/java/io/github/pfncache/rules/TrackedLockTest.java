@@ -29,6 +29,18 @@ class TrackedLockTest {
     }
 
     @Test
+    void aReleaseByTheHolderCountsAsACheckAndOneByAnybodyElseAsAViolation() {
+        TrackedLock lock = new TrackedLock(LockClass.DIRTY);
+        long checks = RuleStats.of(LockRule.RELEASED_BY_HOLDER).checks();
+        lock.lock();
+        lock.unlock();
+        assertThat(RuleStats.of(LockRule.RELEASED_BY_HOLDER).checks()).isGreaterThan(checks);
+        assertThatThrownBy(lock::unlock)
+                .isInstanceOfSatisfying(
+                        RuleViolation.class, e -> assertThat(e.rule()).isEqualTo(LockRule.RELEASED_BY_HOLDER));
+    }
+
+    @Test
     void writingWaitsForReadersUpToTheDeadline() throws InterruptedException {
         TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
         CountDownLatch reading = new CountDownLatch(1);
