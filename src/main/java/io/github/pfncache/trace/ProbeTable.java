@@ -17,6 +17,9 @@ public final class ProbeTable {
     /** Longest table, in changes. */
     public static final int MAX_CHANGES = 2_000_000;
 
+    /** Most traces that a table names: each costs memory of its own, however few its changes. */
+    public static final int MAX_TRACES = 10_000;
+
     private final List<Change> changes;
 
     /** By trace, then probe: index of an operation to the landing from then on. Not modified once made. */
@@ -58,7 +61,8 @@ public final class ProbeTable {
     /**
      * A table.
      *
-     * @param changes those of one trace in the order of its operations; at most {@link #MAX_CHANGES}
+     * @param changes those of one trace in the order of its operations; at most {@link #MAX_CHANGES}, of at most
+     *     {@link #MAX_TRACES} traces
      * @throws IllegalArgumentException if there are too many, or one repeats or precedes an earlier one of its probe
      */
     public ProbeTable(List<Change> changes) {
@@ -72,6 +76,9 @@ public final class ProbeTable {
                 throw new IllegalArgumentException("out of order: " + change);
             }
             landings.put(change.afterIndex(), change.landing());
+            if (byTrace.size() > MAX_TRACES) {
+                throw new IllegalArgumentException("more than " + MAX_TRACES + " traces: " + change);
+            }
         }
     }
 

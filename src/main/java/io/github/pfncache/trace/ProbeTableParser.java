@@ -15,7 +15,8 @@ import java.util.stream.IntStream;
  * Reads the table of landings: a header, one line for each change. Strict, also against the traces that it will be
  * compared with. Stateless.
  *
- * <p>Bounds: 64 MiB a file, 64 KiB a line, {@link ProbeTable#MAX_CHANGES} changes.
+ * <p>Bounds: 64 MiB a file, 64 KiB a line, {@link ProbeTable#MAX_CHANGES} changes of {@link ProbeTable#MAX_TRACES}
+ * traces.
  */
 public final class ProbeTableParser {
 
@@ -63,6 +64,9 @@ public final class ProbeTableParser {
         String trace = row.take();
         if (trace.isEmpty()) {
             throw row.expectedHere("the name of a trace");
+        }
+        if (lastIndexes.size() == ProbeTable.MAX_TRACES && !lastIndexes.containsKey(trace)) {
+            throw row.expectedHere("one of the " + ProbeTable.MAX_TRACES + " traces named before, which are the most");
         }
         int index = (int) row.decimal(0, Integer.MAX_VALUE);
         int length = lengths.getOrDefault(trace, Integer.MAX_VALUE);

@@ -9,7 +9,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -81,6 +83,21 @@ final class ProbeTableTest {
                 .isInstanceOf(MalformedInput.class)
                 .hasMessage("table.tsv:2:1: expected lines of small.tsv, which this table does not name");
         assertThat(table(TABLE_HEADER, trace(TraceTexts.HEADER)).changes()).isEmpty();
+    }
+
+    @Test
+    void aTableNamesNoMoreTracesThanItMay() throws MalformedInput { // each costs memory of its own
+        String most = IntStream.range(0, ProbeTable.MAX_TRACES)
+                .mapToObj(i -> i + "\t0\t0x7100\tnone\n")
+                .collect(Collectors.joining("", TABLE_HEADER, "0\t1\t0x7100\tnone\n"));
+        ProbeTable whole = table(most);
+        assertThat(whole.changes()).hasSize(ProbeTable.MAX_TRACES + 1);
+        assertThatThrownBy(() -> table(most + "another\t0\t0x7100\tnone\n"))
+                .isInstanceOf(MalformedInput.class)
+                .hasMessageStartingWith("table.tsv:" + (ProbeTable.MAX_TRACES + 3) + ":1: expected trace: one of the ");
+        List<ProbeTable.Change> more = new ArrayList<>(whole.changes());
+        more.add(new ProbeTable.Change("another", 0, 0, Landing.NONE));
+        assertThatThrownBy(() -> new ProbeTable(more)).isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test
