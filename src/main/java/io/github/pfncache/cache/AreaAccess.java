@@ -86,7 +86,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the area
      * @param into filled whole
-     * @throws IndexOutOfBoundsException if they do not lie inside the area
+     * @throws IllegalArgumentException if they do not lie inside the area
      */
     public void get(int offset, byte[] into) {
         split(offset, into.length, (part, at, done, width) -> {
@@ -101,7 +101,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the area
      * @param from written whole
-     * @throws IndexOutOfBoundsException if they do not lie inside the area
+     * @throws IllegalArgumentException if they do not lie inside the area
      */
     public void put(int offset, byte[] from) {
         split(offset, from.length, (part, at, done, width) -> {
@@ -116,7 +116,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the area
      * @return the value
-     * @throws IndexOutOfBoundsException if it does not lie inside the area
+     * @throws IllegalArgumentException if it does not lie inside the area
      */
     public byte getByte(int offset) {
         return buffer(offset, Byte.BYTES).get(0);
@@ -127,7 +127,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the area
      * @param value the value
-     * @throws IndexOutOfBoundsException if it does not lie inside the area
+     * @throws IllegalArgumentException if it does not lie inside the area
      */
     public void putByte(int offset, byte value) {
         split(offset, Byte.BYTES, (part, at, done, width) -> part.putByte(at, value));
@@ -138,7 +138,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the area
      * @return the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the area
+     * @throws IllegalArgumentException if they do not lie inside the area
      */
     public int getInt(int offset) {
         return buffer(offset, Integer.BYTES).getInt(0);
@@ -149,7 +149,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the area
      * @param value the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the area
+     * @throws IllegalArgumentException if they do not lie inside the area
      */
     public void putInt(int offset, int value) {
         put(offset, littleEndian(Integer.BYTES).putInt(0, value).array());
@@ -160,7 +160,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the area
      * @return the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the area
+     * @throws IllegalArgumentException if they do not lie inside the area
      */
     public long getLong(int offset) {
         return buffer(offset, Long.BYTES).getLong(0);
@@ -171,7 +171,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the area
      * @param value the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the area
+     * @throws IllegalArgumentException if they do not lie inside the area
      */
     public void putLong(int offset, long value) {
         put(offset, littleEndian(Long.BYTES).putLong(0, value).array());
@@ -187,7 +187,7 @@ public final class AreaAccess implements AutoCloseable {
             throw new IllegalStateException("access is closed or was refused: " + outcome);
         }
         if (!Pages.rangeFits(offset, width, length)) {
-            throw new IndexOutOfBoundsException(
+            throw new IllegalArgumentException(
                     "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + target);
         }
         int start = 0;

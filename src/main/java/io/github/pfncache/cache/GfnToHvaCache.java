@@ -122,7 +122,7 @@ public final class GfnToHvaCache {
          * @param offset bytes from the start of the window
          * @param width 1, 4 or 8 bytes
          * @return the value, zero-extended; 0 after a fault
-         * @throws IndexOutOfBoundsException if the bytes do not lie inside the window
+         * @throws IllegalArgumentException if the bytes do not lie inside the window
          * @throws IllegalStateException if the update is over, or another thread's
          */
         public long get(int offset, int width) {
@@ -138,7 +138,7 @@ public final class GfnToHvaCache {
          * @param offset bytes from the start of the window
          * @param width 1, 4 or 8 bytes
          * @param value the value; higher bytes are ignored
-         * @throws IndexOutOfBoundsException if the bytes do not lie inside the window
+         * @throws IllegalArgumentException if the bytes do not lie inside the window
          * @throws IllegalStateException if the update is over, or another thread's
          */
         public void put(int offset, int width, long value) {
@@ -153,7 +153,7 @@ public final class GfnToHvaCache {
                         owner == null ? "the update of this window is over" : "this window belongs to " + owner);
             }
             if (!Pages.rangeFits(offset, width, length) || width < 1 || width > Long.BYTES) {
-                throw new IndexOutOfBoundsException(
+                throw new IllegalArgumentException(
                         "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + here.target());
             }
             return here.uhva() + offset;

@@ -128,7 +128,7 @@ public final class GuestAccess implements AutoCloseable {
 
     private HostMapping forWriting(int offset, int width) {
         HostMapping usable = forReading(offset, width);
-        written = true; // before the write: an exception in it must not lose the mark
+        written |= width > 0; // before the write: an exception in it must not lose the mark
         return usable;
     }
 
@@ -139,7 +139,7 @@ public final class GuestAccess implements AutoCloseable {
                             : owner != Thread.currentThread() ? "access belongs to " + owner
                                     : "access was not checked, or the check said no: " + outcome);
         }
-        return new IndexOutOfBoundsException(
+        return new IllegalArgumentException(
                 "offset=" + offset + " width=" + width + " exceeds length=" + length
                         + " at " + mapping.where().target());
     }
@@ -155,7 +155,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @return the value
-     * @throws IndexOutOfBoundsException if it does not lie inside the window
+     * @throws IllegalArgumentException if it does not lie inside the window
      */
     public byte getByte(int offset) {
         return forReading(offset, 1).getByte(base + offset);
@@ -166,7 +166,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @param value the value
-     * @throws IndexOutOfBoundsException if it does not lie inside the window
+     * @throws IllegalArgumentException if it does not lie inside the window
      */
     public void putByte(int offset, byte value) {
         forWriting(offset, 1).putByte(base + offset, value);
@@ -177,7 +177,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @return the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     * @throws IllegalArgumentException if they do not lie inside the window
      */
     public short getShort(int offset) {
         return forReading(offset, 2).getShort(base + offset);
@@ -188,7 +188,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @param value the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     * @throws IllegalArgumentException if they do not lie inside the window
      */
     public void putShort(int offset, short value) {
         forWriting(offset, 2).putShort(base + offset, value);
@@ -199,7 +199,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @return the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     * @throws IllegalArgumentException if they do not lie inside the window
      */
     public int getInt(int offset) {
         return forReading(offset, 4).getInt(base + offset);
@@ -210,7 +210,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @param value the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     * @throws IllegalArgumentException if they do not lie inside the window
      */
     public void putInt(int offset, int value) {
         forWriting(offset, 4).putInt(base + offset, value);
@@ -221,7 +221,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @return the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     * @throws IllegalArgumentException if they do not lie inside the window
      */
     public long getLong(int offset) {
         return forReading(offset, 8).getLong(base + offset);
@@ -232,7 +232,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @param value the value
-     * @throws IndexOutOfBoundsException if they do not lie inside the window
+     * @throws IllegalArgumentException if they do not lie inside the window
      */
     public void putLong(int offset, long value) {
         forWriting(offset, 8).putLong(base + offset, value);
@@ -243,7 +243,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @param into filled whole
-     * @throws IndexOutOfBoundsException if {@code into.length} bytes from there do not lie inside the window
+     * @throws IllegalArgumentException if {@code into.length} bytes from there do not lie inside the window
      */
     public void get(int offset, byte[] into) {
         forReading(offset, into.length).getBytes(base + offset, into, 0, into.length);
@@ -254,7 +254,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @param offset bytes from the start of the window
      * @param from written whole
-     * @throws IndexOutOfBoundsException if {@code from.length} bytes from there do not lie inside the window
+     * @throws IllegalArgumentException if {@code from.length} bytes from there do not lie inside the window
      */
     public void put(int offset, byte[] from) {
         forWriting(offset, from.length).putBytes(base + offset, from, 0, from.length);
@@ -266,7 +266,7 @@ public final class GuestAccess implements AutoCloseable {
      * @param offset start of the map in bytes from the start of the window
      * @param bit number of the bit in the map, not negative
      * @return whether it was set before
-     * @throws IndexOutOfBoundsException if the byte that holds the bit does not lie inside the window
+     * @throws IllegalArgumentException if the byte that holds the bit does not lie inside the window
      */
     public boolean testAndSetBit(int offset, int bit) {
         int inPage = base + bytePosition(offset, bit);
@@ -280,7 +280,7 @@ public final class GuestAccess implements AutoCloseable {
      * @param offset start of the map in bytes from the start of the window
      * @param bit number of the bit in the map, not negative
      * @return whether it was set before
-     * @throws IndexOutOfBoundsException if the byte that holds the bit does not lie inside the window
+     * @throws IllegalArgumentException if the byte that holds the bit does not lie inside the window
      */
     public boolean testAndClearBit(int offset, int bit) {
         int inPage = base + bytePosition(offset, bit);
@@ -305,7 +305,7 @@ public final class GuestAccess implements AutoCloseable {
      * @param offset start of the map in bytes from the start of the window
      * @param bit number of the bit in the map, not negative
      * @return whether it is set
-     * @throws IndexOutOfBoundsException if the byte that holds the bit does not lie inside the window
+     * @throws IllegalArgumentException if the byte that holds the bit does not lie inside the window
      */
     public boolean testBit(int offset, int bit) {
         int position = bytePosition(offset, bit);

@@ -87,10 +87,10 @@ final class GfnToHvaCacheTest {
         int[][] outside = {{25, 8}, {32, 1}, {-1, 1}, {Integer.MAX_VALUE, 8}, {0, 0}, {0, 9}, {0, -1}};
         for (int[] at : outside) {
             assertThatThrownBy(() -> cache.update(window -> window.get(at[0], at[1])))
-                    .isInstanceOf(IndexOutOfBoundsException.class)
+                    .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("length=32");
             assertThatThrownBy(() -> cache.update(window -> window.put(at[0], at[1], 1)))
-                    .isInstanceOf(IndexOutOfBoundsException.class);
+                    .isInstanceOf(IllegalArgumentException.class);
         }
         assertThat(cache.update(window -> window.put(24, 8, -1))).isEqualTo(Outcome.OK);
         assertThat(byteAt(HVA + 31)).isEqualTo(-1);

@@ -46,7 +46,7 @@ class GfnToHvaCacheUpdateTest {
                     window.put(0, Long.BYTES, 1);
                     window.put(64, Long.BYTES, 1);
                 }))
-                .isInstanceOf(IndexOutOfBoundsException.class);
+                .isInstanceOf(IllegalArgumentException.class);
         assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(1);
     }
 

@@ -73,9 +73,9 @@ final class GuestAccessTest {
     @Test
     void aBitOutsideTheWindowIsRefused() {
         try (GuestAccess access = cache.access()) {
-            assertThatThrownBy(() -> access.testBit(0, LENGTH * 8)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> access.testBit(LENGTH - 1, 8)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> access.testBit(0, -1)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> access.testBit(0, LENGTH * 8)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> access.testBit(LENGTH - 1, 8)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> access.testBit(0, -1)).isInstanceOf(IllegalArgumentException.class);
             assertThat(access.testBit(LENGTH - 1, 5)).isTrue();
         }
     }

@@ -140,9 +140,9 @@ class GuestAreaTest {
                 .isInstanceOf(IllegalArgumentException.class);
         try (AreaAccess access = area.access()) {
             assertThat(access.isUsable()).isTrue();
-            assertThatThrownBy(() -> access.getLong(9)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> access.getByte(-1)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> access.getInt(Integer.MAX_VALUE)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> access.getLong(9)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> access.getByte(-1)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> access.getInt(Integer.MAX_VALUE)).isInstanceOf(IllegalArgumentException.class);
         }
     }
 

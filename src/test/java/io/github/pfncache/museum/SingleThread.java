@@ -165,7 +165,7 @@ final class SingleThread {
         try {
             access.putLong(offset, -1);
             return true;
-        } catch (IndexOutOfBoundsException expected) {
+        } catch (IllegalArgumentException expected) {
             return false;
         }
     }
