@@ -181,14 +181,12 @@ public final class GfnPfnCache {
     }
 
     private Outcome underRefreshLock(long latest, Exclusive body) {
-        if (mapping.isHeldByCurrentThread()) { // before anything has changed
-            CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(false, this);
+        boolean held = mapping.isHeldByCurrentThread();
+        CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, this);
+        if (held) { // before anything has changed
             throw new IllegalStateException("this thread has an access open to " + this);
         }
-        if (Rules.ENABLED) {
-            CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(true, this);
-            HeldLocks.mightSleep("refresh");
-        }
+        HeldLocks.mightSleep("refresh");
         // From inside an invalidation nobody is waited for: whoever has this cache may be waiting for its end.
         long deadline = domain.invalidations.isCurrentThreadInside() ? System.nanoTime() : latest;
         if (!refreshLock.tryLock(deadline)) {
@@ -219,9 +217,7 @@ public final class GfnPfnCache {
         }
     }
 
-    /**
-     * uhva to page to khva, again and again while invalidations of this page come between. The refresh lock is held.
-     */
+    /** uhva to page to khva, again while invalidations of this page come between. The refresh lock is held. */
     private Outcome resolve(Translation where, long deadline) {
         // Listed under its page before the first sample: an invalidation either is in progress by then, and is seen
         // there, or walks the index later, and finds us.
@@ -308,17 +304,33 @@ public final class GfnPfnCache {
      * @return as for {@link #access()}
      */
     public GuestAccess access(long deadlineNanos) {
+        GuestAccess access = lockAndCheck();
+        if (access.isUsable()) {
+            return access;
+        }
+        access.close(); // a refresh takes the write side: the read side must be free [rule L8]
+        // A change of the memslots waits for whoever reads them: until this call has its access there can be one more
+        // generation, and no stream of them to chase.
+        int readers = domain.memslots.enterRead();
+        try {
+            return refreshAndAccess(deadlineNanos);
+        } finally {
+            domain.memslots.exitRead(readers);
+        }
+    }
+
+    private GuestAccess refreshAndAccess(long deadlineNanos) {
         for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-            GuestAccess access = lockAndCheck();
-            if (access.isUsable()) {
-                return access;
-            }
-            access.close(); // a refresh takes the write side: the read side must be free [rule L8]
             Interleaving.reached("between check and refresh");
             Outcome outcome = refresh(deadlineNanos);
             if (outcome != Outcome.OK) {
                 return GuestAccess.refused(mapping, length, outcome);
             }
+            GuestAccess access = lockAndCheck();
+            if (access.isUsable()) {
+                return access;
+            }
+            access.close();
         }
         return GuestAccess.refused(mapping, length, Outcome.BUSY);
     }

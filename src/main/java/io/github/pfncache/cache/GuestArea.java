@@ -190,17 +190,31 @@ public final class GuestArea {
      * @return as for {@link #access()}
      */
     public AreaAccess access(long deadlineNanos) {
+        AreaAccess access = AreaAccess.open(segments, GfnPfnCache::lockAndCheck);
+        if (access.isUsable()) {
+            return access;
+        }
+        access.close();
+        int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in GfnPfnCache.access
+        try {
+            return refreshAndAccess(deadlineNanos);
+        } finally {
+            domain.memslots.exitRead(readers);
+        }
+    }
+
+    private AreaAccess refreshAndAccess(long deadlineNanos) {
         for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
             Segments now = segments;
+            Outcome outcome = refresh(now, deadlineNanos);
+            if (outcome != Outcome.OK && now == segments) {
+                return AreaAccess.refused(now, outcome);
+            }
             AreaAccess access = AreaAccess.open(now, GfnPfnCache::lockAndCheck);
             if (access.isUsable() || now == Segments.NONE) {
                 return access;
             }
             access.close();
-            Outcome outcome = refresh(now, deadlineNanos);
-            if (outcome != Outcome.OK && now == segments) {
-                return AreaAccess.refused(now, outcome);
-            }
         }
         return AreaAccess.refused(segments, Outcome.BUSY);
     }

@@ -35,17 +35,21 @@ public final class Guest {
     public static final int SLOT = 1;
 
     public final HostMemory host = HostMemory.builder().chunkBytes(0x4000, 0x10000).build();
-    public final Vm vm = Vm.builder()
-            .host(host)
-            .vcpus(0)
-            .retry(new RetryPolicy(8, Duration.ofSeconds(1)))
-            .build();
+    public final Vm vm;
 
-    private Guest() {}
+    private Guest(int attempts) {
+        RetryPolicy retry = new RetryPolicy(attempts, Duration.ofSeconds(1));
+        vm = Vm.builder().host(host).vcpus(0).retry(retry).build();
+    }
 
     /** Anonymous memory, every page touched, no dirty log. */
     public static Guest touched() {
-        Guest guest = new Guest();
+        return touched(8);
+    }
+
+    /** The same, with so many attempts for every call on a cache. */
+    public static Guest touched(int attempts) {
+        Guest guest = new Guest(attempts);
         guest.host.mapAnonymous(HVA, PAGES, Protection.READ_WRITE);
         for (int page = 0; page < PAGES; page++) {
             guest.poke(page, page + 1);

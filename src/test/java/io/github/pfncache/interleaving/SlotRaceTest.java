@@ -60,4 +60,9 @@ final class SlotRaceTest {
     void changeAgainstChange() {
         explore(SlotScenarios::changeAgainstChange);
     }
+
+    @Test
+    void streamOfChangesAgainstAccess() {
+        explore(SlotScenarios::streamOfChangesAgainstAccess);
+    }
 }

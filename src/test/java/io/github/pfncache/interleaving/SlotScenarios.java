@@ -187,4 +187,22 @@ public final class SlotScenarios {
             guest.atRest();
         });
     }
+
+    /** However often the slots change, two attempts are enough for an access: it does not chase generations. */
+    public static void streamOfChangesAgainstAccess(Stage stage) {
+        Guest guest = Guest.touched(2);
+        GfnPfnCache cache = guest.cacheOf(0);
+        int[] changes = new int[1];
+        stage.thread("change", () -> {
+            for (int i = 0; i < 5; i++) {
+                int flags = i % 2 == 0 ? Memslot.FLAG_LOG_DIRTY_PAGES : 0;
+                changes[0] += guest.vm.memslots().setFlags(Guest.SLOT, flags) == Change.DONE ? 1 : 0;
+            }
+        });
+        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read in two attempts").isEqualTo(1L));
+        stage.afterwards(() -> {
+            assertThat(changes[0]).as("changes").isEqualTo(5);
+            guest.atRest();
+        });
+    }
 }

@@ -56,8 +56,7 @@ final class RunstateExhibits {
                                 "    GuestAccess lockOnly() { GuestAccess access = readLock(); access.assume();"
                                         + " return access; }\n    GuestAccess lockAndCheck() {")
                         .edit(AREA, "AreaAccess.open(now, GfnPfnCache::lockAndCheck);",
-                                "attempt == 0 ? AreaAccess.open(now, GfnPfnCache::lockAndCheck)"
-                                        + " : AreaAccess.open(now, cache -> cache == now.caches().get(1)"
+                                "AreaAccess.open(now, cache -> cache == now.caches().get(1)"
                                         + " ? cache.lockAndCheck() : cache.lockOnly());")
                         .foundBy("accessAgainstMigrationOfBothPages", AreaScenarios::accessAgainstMigrationOfBothPages,
                                 "assert: both halves"),

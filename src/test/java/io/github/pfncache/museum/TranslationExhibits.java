@@ -85,6 +85,13 @@ final class TranslationExhibits {
                                 "return index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);",
                                 "return true;")
                         .foundBy("deleteAgainstCachedWrite", SlotScenarios::deleteAgainstCachedWrite,
-                                "assert: memory of a deleted slot"));
+                                "assert: memory of a deleted slot"),
+                Exhibit.of("D05", "an access chases the generations of a stream of slot changes")
+                        .edit(CACHE, "        try {\n            return refreshAndAccess(deadlineNanos);",
+                                "        domain.memslots.exitRead(readers);\n"
+                                        + "        if (length > 0) { return refreshAndAccess(deadlineNanos); }\n"
+                                        + "        try {\n            return refreshAndAccess(deadlineNanos);")
+                        .foundBy("streamOfChangesAgainstAccess", SlotScenarios::streamOfChangesAgainstAccess,
+                                "assert: value read in two attempts"));
     }
 }
