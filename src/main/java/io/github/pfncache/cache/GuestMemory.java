@@ -30,23 +30,13 @@ public final class GuestMemory {
      * @return number of bytes written, 0 to {@code from.length}
      */
     public int write(long gpa, byte[] from) {
-        int readers = memslots.enterRead();
-        try {
-            int done = 0;
-            while (done < from.length) { // bounded by the pages that the bytes span
-                long at = gpa + done;
-                int part = Math.min(from.length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at));
-                Memslot slot = Pages.wraps(gpa, done + 1L) ? null : memslots.table().find(Pages.gpaToGfn(at));
-                if (slot == null || slot.readOnly() || !host.copyToUser(gpaToHva(slot, at), from, done, part)) {
-                    return done;
-                }
+        return inParts(gpa, from.length, (slot, at, done, length) -> {
+            boolean written = !slot.readOnly() && host.copyToUser(gpaToHva(slot, at), from, done, length);
+            if (written) {
                 slot.markDirty(Pages.gpaToGfn(at));
-                done += part;
             }
-            return done;
-        } finally {
-            memslots.exitRead(readers);
-        }
+            return written;
+        });
     }
 
     /**
@@ -57,17 +47,30 @@ public final class GuestMemory {
      * @return number of bytes read, 0 to {@code into.length}
      */
     public int read(long gpa, byte[] into) {
+        return inParts(
+                gpa,
+                into.length,
+                (slot, at, done, length) -> host.copyFromUser(gpaToHva(slot, at), into, done, length));
+    }
+
+    /** What is done with the part of a range that lies in one page; false ends the walk. */
+    private interface Part {
+        boolean access(Memslot slot, long gpa, int done, int length);
+    }
+
+    /** Walks a range page by page, up to the first part that has no slot or fails; how many bytes went well. */
+    private int inParts(long gpa, int length, Part part) {
         int readers = memslots.enterRead();
         try {
             int done = 0;
-            while (done < into.length) { // bounded by the pages that the bytes span
+            while (done < length) { // bounded by the pages that the bytes span
                 long at = gpa + done;
-                int part = Math.min(into.length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at));
+                int width = Math.min(length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at));
                 Memslot slot = Pages.wraps(gpa, done + 1L) ? null : memslots.table().find(Pages.gpaToGfn(at));
-                if (slot == null || !host.copyFromUser(gpaToHva(slot, at), into, done, part)) {
+                if (slot == null || !part.access(slot, at, done, width)) {
                     return done;
                 }
-                done += part;
+                done += width;
             }
             return done;
         } finally {
