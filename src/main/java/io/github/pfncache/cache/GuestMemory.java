@@ -31,7 +31,7 @@ public final class GuestMemory {
      */
     public int write(long gpa, byte[] from) {
         return inParts(gpa, from.length, (slot, at, done, length) -> {
-            boolean written = !slot.readOnly() && host.copyToUser(gpaToHva(slot, at), from, done, length);
+            boolean written = !slot.readOnly() && host.copyToUser(Translation.gpaToUhva(slot, at), from, done, length);
             if (written) {
                 slot.markDirty(Pages.gpaToGfn(at));
             }
@@ -50,7 +50,7 @@ public final class GuestMemory {
         return inParts(
                 gpa,
                 into.length,
-                (slot, at, done, length) -> host.copyFromUser(gpaToHva(slot, at), into, done, length));
+                (slot, at, done, length) -> host.copyFromUser(Translation.gpaToUhva(slot, at), into, done, length));
     }
 
     /** What is done with the part of a range that lies in one page; false ends the walk. */
@@ -76,9 +76,5 @@ public final class GuestMemory {
         } finally {
             memslots.exitRead(readers);
         }
-    }
-
-    private static long gpaToHva(Memslot slot, long gpa) {
-        return slot.gfnToHva(Pages.gpaToGfn(gpa)) + Pages.offsetInPage(gpa);
     }
 }

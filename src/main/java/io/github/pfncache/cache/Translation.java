@@ -45,7 +45,8 @@ record Translation(CacheTarget target, Memslot slot, long generation, long uhva)
         return new Translation(target, slot, slots.generation(), gpaToUhva(slot, gpa));
     }
 
-    private static long gpaToUhva(Memslot slot, long gpa) {
+    /** Where a slot keeps a guest address that lies in it. */
+    static long gpaToUhva(Memslot slot, long gpa) {
         return slot.gfnToHva(Pages.gpaToGfn(gpa)) + Pages.offsetInPage(gpa);
     }
 
