@@ -2,11 +2,12 @@
  * KVM's gfn-to-pfn cache as a library: from a guest physical address to a mapping that stays honest while the host
  * moves the page. The packages follow the address: {@code gpa -> memslot -> hva -> pfn -> mapping}.
  *
- * <p>The library needs {@code java.base} only. The command line, which is not exported, parses its options with
- * picocli; a consumer of the library neither needs it nor gets it.
+ * <p>The library needs {@code java.base} only. The command line, which is not exported, uses more: picocli, a progress
+ * bar and HdrHistogram. A consumer of the library neither needs nor gets them.
  */
 module io.github.pfncache {
     requires static info.picocli;
+    requires static me.tongfei.progressbar;
 
     exports io.github.pfncache.address;
     exports io.github.pfncache.cache;

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Help.Ansi;
@@ -18,8 +17,9 @@ import picocli.CommandLine.ParameterException;
  * @param err progress and complaints
  * @param terminal whether a person looks on
  * @param ansi whether to use colours
+ * @param interruption whether the command is to stop with what it has
  */
-record Console(PrintStream out, PrintStream err, boolean terminal, Ansi ansi) {
+record Console(PrintStream out, PrintStream err, boolean terminal, Ansi ansi, Interruption interruption) {
 
     /** Something was found that should not be. */
     static final int FOUND = ExitCode.SOFTWARE;
@@ -41,6 +41,11 @@ record Console(PrintStream out, PrintStream err, boolean terminal, Ansi ansi) {
         } catch (IllegalAccessException | InvocationTargetException impossible) {
             throw new IllegalStateException(impossible);
         }
+    }
+
+    /** Whether the command is to stop now, with the result it has. Ask between two pieces of work. */
+    boolean isInterrupted() {
+        return interruption.requested();
     }
 
     /** One line about a fault that is the arguments', or the file system's; everything else is ours, and goes on. */
@@ -65,11 +70,8 @@ record Console(PrintStream out, PrintStream err, boolean terminal, Ansi ansi) {
             return fault.getMessage() + ": no such file";
         }
         if (fault instanceof AccessDeniedException) {
-            return fault.getMessage() + ": not readable";
+            return fault.getMessage() + ": access denied";
         }
-        if (fault instanceof FileSystemException) {
-            return fault.getMessage();
-        }
-        return "cannot read: " + fault.getMessage();
+        return String.valueOf(fault.getMessage());
     }
 }

@@ -2,7 +2,9 @@ package io.github.pfncache.cli;
 
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -44,9 +46,16 @@ public final class Main implements Callable<Integer> {
      */
     public static void main(String[] args) {
         if (System.getProperty(RULES) == null) {
-            System.setProperty(RULES, "true"); // the audit at the end of a replay is to look, assertions or not
+            System.setProperty(RULES, "true"); // what is audited at the end of a run, assertions or not
         }
-        int code = run(args, System.out, System.err, Console.isTerminal());
+        Interruption interruption = new Interruption();
+        interruption.listen();
+        int code;
+        try {
+            code = run(args, System.out, System.err, Console.isTerminal(), interruption);
+        } finally {
+            interruption.finished();
+        }
         if (code != 0) {
             System.exit(code);
         }
@@ -58,33 +67,44 @@ public final class Main implements Callable<Integer> {
      * @param args command and options
      * @param out receives results
      * @param err receives progress and complaints
+     * @param terminal whether a person looks on
+     * @param interruption tells the command to stop
      * @return the exit code
      */
-    static int run(String[] args, PrintStream out, PrintStream err) {
-        return run(args, out, err, false);
+    static int run(
+            String[] args, PrintStream out, PrintStream err, boolean terminal, Interruption interruption) {
+        Ansi ansi = terminal && Ansi.AUTO.enabled() ? Ansi.ON : Ansi.OFF;
+        Console console = new Console(out, err, terminal, ansi, interruption);
+        int code;
+        try {
+            code = commandLine(console).execute(args);
+        } catch (OutOfMemoryError tooMuch) {
+            err.println("not enough memory for that: " + tooMuch.getMessage());
+            code = Console.BAD_INPUT;
+        }
+        err.flush();
+        if (out.checkError()) { // flushes; a print stream keeps quiet about what it could not write
+            err.println("standard output: cannot be written");
+            return Console.BAD_INPUT;
+        }
+        return code;
     }
 
-    static int run(String[] args, PrintStream out, PrintStream err, boolean terminal) {
-        Ansi ansi = terminal && Ansi.AUTO.enabled() ? Ansi.ON : Ansi.OFF;
-        Console console = new Console(out, err, terminal, ansi);
+    private static CommandLine commandLine(Console console) {
+        Map<Class<?>, Supplier<?>> commands = Map.of(ReplayCommand.class, () -> new ReplayCommand(console));
         CommandLine.IFactory factory = new CommandLine.IFactory() {
             @Override
             public <K> K create(Class<K> type) throws Exception {
-                return type == ReplayCommand.class
-                        ? type.cast(new ReplayCommand(console))
-                        : CommandLine.defaultFactory().create(type);
+                Supplier<?> command = commands.get(type);
+                return command == null ? CommandLine.defaultFactory().create(type) : type.cast(command.get());
             }
         };
-        CommandLine line = new CommandLine(new Main(console), factory)
-                .setOut(new PrintWriter(out, true))
-                .setErr(new PrintWriter(err, true))
-                .setColorScheme(CommandLine.Help.defaultColorScheme(ansi))
+        return new CommandLine(new Main(console), factory)
+                .setOut(new PrintWriter(console.out(), true))
+                .setErr(new PrintWriter(console.err(), true))
+                .setColorScheme(CommandLine.Help.defaultColorScheme(console.ansi()))
                 .setParameterExceptionHandler((fault, given) -> console.complain(fault))
                 .setExecutionExceptionHandler((fault, command, parsed) -> console.complain(fault));
-        int code = line.execute(args);
-        out.flush();
-        err.flush();
-        return code;
     }
 
     @Override

@@ -1,54 +1,105 @@
 package io.github.pfncache.cli;
 
-import java.util.Locale;
+import java.io.PrintStream;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
- * Shows how far a command is, on standard error: on a terminal in one line that is written over and goes away at the
- * end; in a pipe with one line for each part that is done. Not thread-safe.
+ * Shows how far a command is: on a terminal in one line of standard error that is written over and goes away at the
+ * end, in a pipe not at all. Thread-safe.
  */
 final class Progress implements AutoCloseable {
 
-    private static final int BAR = 24;
-    private static final long REDRAW_NANOS = 50_000_000;
-    private static final String ERASE_LINE = "\r\033[K";
+    private static final int REDRAW_MILLIS = 100;
 
-    private final Console console;
-    private final int total;
-    private int done;
-    private boolean drawn;
-    private long lastDrawn;
+    /** Fits the narrowest terminal that is usual. Asking the terminal for more would load native code. */
+    private static final int COLUMNS = 79;
 
-    Progress(Console console, int total) {
-        this.console = console;
-        this.total = total;
+    private final OneLine line;
+
+    /** Null where nobody looks on. */
+    private final ProgressBar bar;
+
+    Progress(Console console, String task, long total) {
+        line = new OneLine(console.err());
+        bar = !console.terminal()
+                ? null
+                : new ProgressBarBuilder()
+                        .setTaskName(task)
+                        .setInitialMax(total)
+                        .setStyle(ProgressBarStyle.ASCII)
+                        .setUpdateIntervalMillis(REDRAW_MILLIS)
+                        .setConsumer(line)
+                        .build();
     }
 
-    /** A piece of a part is done. */
+    /** One more of the total is done, a piece of this part. */
     void advance(String part) {
-        done++;
-        long now = System.nanoTime();
-        if (console.terminal() && (!drawn || now - lastDrawn >= REDRAW_NANOS)) {
-            int filled = (int) ((long) BAR * done / Math.max(1, total));
-            console.err().printf(Locale.ROOT, "%s[%s%s] %d/%d %s", ERASE_LINE,
-                    "#".repeat(filled), ".".repeat(BAR - filled), done, total, part);
-            console.err().flush();
-            drawn = true;
-            lastDrawn = now;
+        if (bar != null) {
+            bar.step();
+            bar.setExtraMessage(part);
         }
     }
 
-    /** A part is done. */
-    void finished(String part) {
-        if (!console.terminal()) {
-            console.err().println("replayed " + part);
+    /** So many of the total are done. */
+    void reached(long done, String part) {
+        if (bar != null) {
+            bar.stepTo(done);
+            bar.setExtraMessage(part);
         }
     }
 
     @Override
     public void close() {
-        if (drawn) {
-            console.err().print(ERASE_LINE);
-            console.err().flush();
+        if (bar != null) {
+            bar.close();
+            line.end();
+        }
+    }
+
+    /** A line that is written over. */
+    private static final class OneLine implements ProgressBarConsumer {
+
+        private static final String ERASE_LINE = "\r\033[K";
+
+        private final PrintStream to;
+
+        /** Guarded by this object. */
+        private boolean ended;
+
+        OneLine(PrintStream to) {
+            this.to = to;
+        }
+
+        @Override
+        public int getMaxRenderedLength() {
+            return COLUMNS;
+        }
+
+        @Override
+        public synchronized void accept(String line) {
+            if (!ended) {
+                to.print(ERASE_LINE + line);
+                to.flush();
+            }
+        }
+
+        @Override
+        public void clear() {
+            accept("");
+        }
+
+        @Override
+        public void close() {
+            clear();
+        }
+
+        /** Erases the line for good: the thread that draws it may have one more in hand. */
+        synchronized void end() {
+            clear();
+            ended = true;
         }
     }
 }

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -55,6 +56,9 @@ final class ReplayCommand implements Callable<Integer> {
             paramLabel = "TABLE",
             description = "Where each update must land. Without it, and with FILE: report where they land.")
     private Path expected;
+
+    @Mixin
+    private CommonOptions common = new CommonOptions();
 
     @Spec
     private CommandSpec spec;
@@ -160,26 +164,32 @@ final class ReplayCommand implements Callable<Integer> {
         List<ReplayResult> results = new ArrayList<>();
         List<Witness> witnesses = new ArrayList<>();
         int operations = traces.stream().mapToInt(trace -> trace.operations().size()).sum();
-        try (Progress progress = new Progress(console, operations)) {
+        try (Progress progress = new Progress(console, "replay", operations)) {
             for (MemslotTrace trace : traces) { // bounded by the arguments
+                if (console.isInterrupted()) {
+                    break; // with the result of those that were replayed
+                }
                 Witness witness = new Witness(progress, trace.name());
                 witnesses.add(witness);
                 results.add(table == null ? Replay.observe(trace, witness) : Replay.compare(trace, table, witness));
-                progress.finished(trace.name());
             }
         } catch (RuleViolation broken) {
             console.err().println(traces.get(results.size()).name() + ": " + broken.getMessage());
             return Console.FOUND;
         }
-        report(results, witnesses, table != null);
-        return results.stream().allMatch(result -> result.differ() == 0) ? 0 : Console.FOUND;
+        ReplayResult sum = results.stream().reduce(ReplayResult.none("total"), ReplayResult::plus);
+        if (common.json()) {
+            console.out().println(json(results, witnesses, sum, table != null));
+        } else {
+            report(results, witnesses, sum, table != null);
+        }
+        return sum.differ() == 0 ? 0 : Console.FOUND;
     }
 
-    private void report(List<ReplayResult> results, List<Witness> witnesses, boolean compared) throws IOException {
+    private void report(List<ReplayResult> results, List<Witness> witnesses, ReplayResult sum, boolean compared)
+            throws IOException {
         if (!compared) {
-            List<ProbeTable.Change> changes = new ArrayList<>();
-            witnesses.forEach(witness -> changes.addAll(witness.changes));
-            TraceWriter.write(changes, console.out());
+            TraceWriter.write(changes(witnesses), console.out());
             console.out().println();
         }
         for (Witness witness : witnesses) { // bounded by the arguments
@@ -188,10 +198,47 @@ final class ReplayCommand implements Callable<Integer> {
                 console.out().println(witness.trace + ": and " + witness.suppressed + " more differences");
             }
         }
-        ReplayResult sum = results.stream().reduce(ReplayResult.none("total"), ReplayResult::plus);
         new ResultTable(results, sum, console.ansi()).print(console.out());
-        console.out().println("replay: " + results.size() + " traces, " + sum.operations() + " operations, "
-                + sum.probes() + " probes, " + sum.agree() + " agree, " + sum.differ() + " differ"
+        console.out().println(summary(results, sum)
                 + (compared ? "" : " (nothing to compare with: see above where each landed)"));
+    }
+
+    private static List<ProbeTable.Change> changes(List<Witness> witnesses) {
+        return witnesses.stream().flatMap(witness -> witness.changes.stream()).toList();
+    }
+
+    private static String summary(List<ReplayResult> results, ReplayResult sum) {
+        return "replay: " + results.size() + " traces, " + sum.operations() + " operations, " + sum.probes()
+                + " probes, " + sum.agree() + " agree, " + sum.differ() + " differ";
+    }
+
+    private Json json(List<ReplayResult> results, List<Witness> witnesses, ReplayResult sum, boolean compared) {
+        Json json = new Json().put("command", "replay").put("compared", compared);
+        if (!compared) {
+            json.put("landings", changes(witnesses).stream().map(change -> new Json()
+                    .put("trace", change.trace())
+                    .put("operation", change.afterIndex())
+                    .put("gpa", Pages.hex(Probes.gpa(change.probe())))
+                    .put("landsIn", change.landing().toString())).toList());
+        }
+        return json.put("differences", witnesses.stream().flatMap(w -> w.differences.stream()).toList())
+                .put("suppressedDifferences", witnesses.stream().mapToInt(w -> w.suppressed).sum())
+                .put("traces", results.stream().map(ReplayCommand::json).toList())
+                .put("total", json(sum))
+                .put("interrupted", console.isInterrupted())
+                .put("summary", summary(results, sum));
+    }
+
+    private static Json json(ReplayResult result) {
+        return new Json()
+                .put("trace", result.trace())
+                .put("operations", result.operations())
+                .put("probes", result.probes())
+                .put("agree", result.agree())
+                .put("differ", result.differ())
+                .put("dirtyPages", result.dirtyPages())
+                .put("refreshes", result.refreshes())
+                .put("invalidations", result.invalidations())
+                .put("lookupsAvoided", result.lookupsAvoided());
     }
 }

@@ -6,6 +6,7 @@ import io.github.pfncache.trace.BundledTraces;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -35,7 +36,7 @@ final class MainTest {
         for (int i = 0; i < args.length; i++) {
             words[i] = args[i].toString();
         }
-        return Main.run(words, stream(out), stream(err), terminal);
+        return Main.run(words, stream(out), stream(err), terminal, new Interruption());
     }
 
     private static PrintStream stream(ByteArrayOutputStream bytes) {
@@ -73,7 +74,7 @@ final class MainTest {
         assertThat(outLines()).hasSize(1 + 20 + 1 + 1).noneMatch(line -> line.contains("\033"));
         assertThat(outLines().get(0).replaceAll(" +", " ")).isEqualTo(HEADER);
         assertThat(outLines().get(21).replaceAll(" +", " ")).startsWith("total 797 9564 9564 0 ");
-        assertThat(errLines()).as("one line a trace").hasSize(20).allMatch(line -> line.startsWith("replayed "));
+        assertThat(errLines()).as("progress in a pipe").isEmpty();
     }
 
     @Test
@@ -81,7 +82,7 @@ final class MainTest {
         assertThat(run("replay", copy(MICROVM), "--expect", copy(BundledTraces.TABLE))).isZero();
         assertThat(lastLine()).isEqualTo("replay: 1 traces, 6 operations, 72 probes, 72 agree, 0 differ");
         assertThat(outLines()).hasSize(4);
-        assertThat(errLines()).containsExactly("replayed " + MICROVM);
+        assertThat(errLines()).isEmpty();
     }
 
     @Test
@@ -174,7 +175,8 @@ final class MainTest {
     void onATerminalOneLineIsWrittenOverAndGoesAway() throws IOException {
         assertThat(runOn(true, "replay", copy(MICROVM), "--expect", copy(BundledTraces.TABLE))).isZero();
         String shown = err.toString(StandardCharsets.UTF_8);
-        assertThat(shown).doesNotContain("\n").contains("] 1/6 " + MICROVM).endsWith("\r\033[K");
+        assertThat(shown).doesNotContain("\n").contains("6/6").endsWith("\r\033[K");
+        assertThat(out.toString(StandardCharsets.UTF_8)).doesNotContain("\r");
     }
 
     @Test
@@ -182,5 +184,38 @@ final class MainTest {
         Path empty = write("empty.tsv", Files.readString(copy(MICROVM)).replaceAll("(?m)^[0-9].*\\n", ""));
         assertThat(run("replay", empty)).isZero();
         assertThat(lastLine()).startsWith("replay: 1 traces, 0 operations, 0 probes, 0 agree, 0 differ");
+    }
+
+    @Test
+    void forMachinesTheResultIsOneJsonObject() throws IOException {
+        Path table = copy(BundledTraces.TABLE);
+        assertThat(run("replay", "--json", "--seed", "7", copy(MICROVM), "--expect", table)).isZero();
+        assertThat(outLines()).hasSize(1);
+        assertThat(lastLine())
+                .startsWith("{\"command\":\"replay\",\"compared\":true,\"differences\":[],")
+                .contains("{\"trace\":\"" + MICROVM + "\",\"operations\":6,\"probes\":72,\"agree\":72,")
+                .endsWith("\"summary\":\"replay: 1 traces, 6 operations, 72 probes, 72 agree, 0 differ\"}");
+        assertThat(errLines()).isEmpty();
+    }
+
+    @Test
+    void aResultThatCannotBeWrittenIsAnError() {
+        PrintStream full = new PrintStream(new OutputStream() {
+            @Override
+            public void write(int b) throws IOException {
+                throw new IOException("No space left on device");
+            }
+        });
+        assertThat(Main.run(new String[] {"replay"}, full, stream(err), false, new Interruption())).isEqualTo(2);
+        assertThat(errLines()).containsExactly("standard output: cannot be written");
+    }
+
+    @Test
+    void interruptedItReportsWhatItHas() {
+        Interruption interruption = new Interruption();
+        interruption.finished(); // so that the request does not wait
+        interruption.request();
+        assertThat(Main.run(new String[] {"replay"}, stream(out), stream(err), false, interruption)).isZero();
+        assertThat(lastLine()).isEqualTo("replay: 0 traces, 0 operations, 0 probes, 0 agree, 0 differ");
     }
 }
