@@ -9,7 +9,7 @@ import java.util.Map;
  * Everything one machine did to its memslots, in order. Immutable.
  *
  * @param name name of the file it is kept in, without directories; a {@link ProbeTable} knows it by this name
- * @param description the comment lines, each with its {@code #}
+ * @param description the comment lines, each with its {@code #}; at most {@link #MAX_COMMENTS}
  * @param operations the calls; at most {@link #MAX_OPERATIONS}
  */
 public record MemslotTrace(String name, List<String> description, List<SlotOperation> operations) {
@@ -22,24 +22,32 @@ public record MemslotTrace(String name, List<String> description, List<SlotOpera
      */
     public static final int MAX_BLOCKS = 127;
 
+    /** Most places in host memory where the calls put clocks, those of all {@link Probes} together: a page for each. */
+    public static final int MAX_PLACES = 32_768;
+
+    /** Most comment lines. */
+    public static final int MAX_COMMENTS = 10_000;
+
     /**
      * One trace.
      *
      * @param name name of the file it is kept in, without directories; a {@link ProbeTable} knows it by this name
-     * @param description the comment lines, each with its {@code #}
+     * @param description the comment lines, each with its {@code #}; at most {@link #MAX_COMMENTS}
      * @param operations the calls; at most {@link #MAX_OPERATIONS}
      * @throws IllegalArgumentException if a comment is none or holds a control character; if the calls are not numbered
      *     from 0, go back in time, or are of another kind than the state of their slots says; if there are too many
-     *     calls or blocks
+     *     comments, calls, blocks or places
      */
     public MemslotTrace {
+        require(description.size() <= MAX_COMMENTS, description.size() + " comment lines");
+        require(operations.size() <= MAX_OPERATIONS, operations.size() + " operations");
         description = List.copyOf(description);
         operations = List.copyOf(operations);
         for (String line : description) {
             require(line.startsWith("#") && TextRows.isPlain(line), "not a comment line: " + TextRows.show(line));
         }
-        require(operations.size() <= MAX_OPERATIONS, operations.size() + " operations");
         SlotHistory history = new SlotHistory();
+        Destinations destinations = new Destinations();
         long before = 0;
         for (int i = 0; i < operations.size(); i++) { // bounded by MAX_OPERATIONS
             SlotOperation operation = operations.get(i);
@@ -48,6 +56,8 @@ public record MemslotTrace(String name, List<String> description, List<SlotOpera
             SlotOperation.Kind derived = history.kindOf(operation.slot(), operation.gpa(), operation.size());
             require(operation.kind() == derived, "operation " + i + " is a " + derived + ", not " + operation.kind());
             history.add(operation);
+            destinations.add(operation);
+            require(destinations.count() <= MAX_PLACES, "more than " + MAX_PLACES + " places for clocks");
             before = operation.micros();
         }
         long blocks = operations.stream().map(SlotOperation::block).distinct().count();

@@ -3,12 +3,17 @@ package io.github.pfncache.trace;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.vm.Vm;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -17,14 +22,22 @@ import java.util.Set;
 /**
  * Every place in host memory where some operation of a trace ever puts a probe, and what was last read there. Reads
  * host memory as a debugger does: what the caches believe plays no part.
+ *
+ * <p><b>Cost.</b> Up to {@link #RECENT} places of a probe are read each time. Of more, the ones where the memory map
+ * put it last, and all of them once in so many times as there are: so a replay costs what its operations cost, however
+ * many places they name, and a clock that was written where it did not belong is found a little later.
  */
 final class ProbePlaces {
+
+    /** So many places of each probe are read every time. */
+    static final int RECENT = 32;
 
     /** Bytes that an update writes, from the version on. */
     private static final int CLOCK_SIZE = 32;
 
     private final HostMemory host;
-    private final List<List<Watched>> byProbe = new ArrayList<>();
+    private final Memslots memslots;
+    private final List<Watch> byProbe = new ArrayList<>();
     /** Every page in which a clock was found, by its hva, with the bytes of its clocks. Bounded by the places. */
     private final Map<Long, BitSet> clocks = new HashMap<>();
 
@@ -33,6 +46,8 @@ final class ProbePlaces {
 
     private final byte[] page = new byte[Pages.PAGE_SIZE];
     private final byte[] version = new byte[Integer.BYTES];
+
+    private long reads;
 
     private static final class Watched {
         final Landing.Place place;
@@ -45,27 +60,63 @@ final class ProbePlaces {
         }
     }
 
-    ProbePlaces(HostMemory host, HostBlocks blocks, MemslotTrace trace) {
-        this.host = host;
-        for (int probe = 0; probe < Probes.COUNT; probe++) { // bounded: probes x operations
-            Set<Landing.Place> places = new LinkedHashSet<>();
-            for (SlotOperation each : trace.operations()) {
-                long into = Probes.gpa(probe) - each.gpa();
-                boolean aligned = Pages.isPageAligned(each.gpa() | each.blockOffset() | each.size());
-                if (aligned && Pages.isBelow(into, each.size())) {
-                    places.add(new Landing.Place(each.block(), each.blockOffset() + into));
-                }
+    /** The places of one probe. */
+    private static final class Watch {
+        final Map<Long, Watched> byHva = new LinkedHashMap<>();
+
+        /** Where the memory map put it, the last one last; at most RECENT. */
+        final Set<Watched> recent = new LinkedHashSet<>();
+
+        int looksSinceAll;
+
+        void putAt(long hva) {
+            Watched now = byHva.get(hva);
+            if (now == null) {
+                return;
             }
-            List<Watched> watched = new ArrayList<>();
-            places.forEach(place -> watched.add(new Watched(place, blocks.hva(place.block(), place.offset()))));
-            byProbe.add(watched);
+            recent.remove(now);
+            recent.add(now);
+            if (recent.size() > RECENT) {
+                recent.remove(recent.iterator().next());
+            }
+        }
+
+        Collection<Watched> toRead(boolean everywhere) {
+            boolean all = everywhere || byHva.size() <= RECENT || ++looksSinceAll >= byHva.size();
+            looksSinceAll = all ? 0 : looksSinceAll;
+            return all ? byHva.values() : recent;
         }
     }
 
-    /** Where the version of a probe's clock has changed since the last look. */
-    Landing look(int probe) {
+    ProbePlaces(Vm vm, HostBlocks blocks, MemslotTrace trace) {
+        this.host = vm.host();
+        this.memslots = vm.memslots();
+        Destinations destinations = new Destinations();
+        trace.operations().forEach(destinations::add);
+        for (int probe = 0; probe < Probes.COUNT; probe++) { // bounded by the probes, and by MAX_PLACES
+            Watch watch = new Watch();
+            for (Landing.Place place : destinations.of(probe)) {
+                long hva = blocks.hva(place.block(), place.offset());
+                watch.byHva.put(hva, new Watched(place, hva));
+            }
+            byProbe.add(watch);
+        }
+    }
+
+    /**
+     * Where the version of a probe's clock has changed since it was last read.
+     *
+     * @param everywhere whether to read all its places, however many
+     */
+    Landing look(int probe, boolean everywhere) {
+        Watch watch = byProbe.get(probe);
+        long gpa = Probes.gpa(probe);
+        Memslot slot = memslots.table().find(Pages.gpaToGfn(gpa));
+        if (slot != null) {
+            watch.putAt(slot.gfnToHva(Pages.gpaToGfn(gpa)) + Pages.offsetInPage(gpa));
+        }
         List<Landing.Place> changed = new ArrayList<>();
-        for (Watched watched : byProbe.get(probe)) { // bounded by the operations
+        for (Watched watched : watch.toRead(everywhere)) { // bounded by the places
             read(watched.hva, version);
             int now = ByteBuffer.wrap(version).order(ByteOrder.LITTLE_ENDIAN).getInt();
             if (now != watched.version) {
@@ -103,7 +154,13 @@ final class ProbePlaces {
         return found;
     }
 
+    /** How often host memory was read. */
+    long reads() {
+        return reads;
+    }
+
     private void read(long hva, byte[] into) {
+        reads++;
         HostResult result = host.peek(hva, into);
         if (result != HostResult.OK) {
             throw new IllegalStateException(result + " at " + Pages.hex(hva));

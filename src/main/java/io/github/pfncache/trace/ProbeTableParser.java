@@ -45,11 +45,12 @@ public final class ProbeTableParser {
         rows.header(COLUMNS);
         List<ProbeTable.Change> changes = new ArrayList<>();
         Map<String, int[]> lastIndexes = new HashMap<>();
+        Map<String, String> names = new HashMap<>();
         while (rows.advance()) { // bounded by the check of the number of rows
             if (changes.size() == ProbeTable.MAX_CHANGES) {
                 throw rows.expected(1, "at most " + ProbeTable.MAX_CHANGES + " changes");
             }
-            changes.add(change(rows.columns(COLUMNS), lengths, lastIndexes));
+            changes.add(change(rows.columns(COLUMNS), lengths, lastIndexes, names));
         }
         for (MemslotTrace trace : traces) { // bounded by the caller's list
             if (!trace.operations().isEmpty() && !lastIndexes.containsKey(trace.name())) {
@@ -60,8 +61,12 @@ public final class ProbeTableParser {
     }
 
     private static ProbeTable.Change change(
-            TextRows.Columns row, Map<String, Integer> lengths, Map<String, int[]> lastIndexes) throws MalformedInput {
-        String trace = row.take();
+            TextRows.Columns row,
+            Map<String, Integer> lengths,
+            Map<String, int[]> lastIndexes,
+            Map<String, String> names)
+            throws MalformedInput {
+        String trace = shared(row.take(), names);
         if (trace.isEmpty()) {
             throw row.expectedHere("the name of a trace");
         }
@@ -88,10 +93,10 @@ public final class ProbeTableParser {
             throw row.misplaced(1, "more than " + last[probe] + ", where this probe changed last");
         }
         last[probe] = index;
-        return new ProbeTable.Change(trace, index, probe, landing(row));
+        return new ProbeTable.Change(trace, index, probe, landing(row, names));
     }
 
-    private static Landing landing(TextRows.Columns row) throws MalformedInput {
+    private static Landing landing(TextRows.Columns row, Map<String, String> names) throws MalformedInput {
         String text = row.take();
         if (text.equals("none")) {
             return Landing.NONE;
@@ -104,6 +109,11 @@ public final class ProbeTableParser {
         if (!Pages.rangeFits(offset, 1, SlotOperation.MAX_BLOCK_END)) {
             throw row.expectedAt(plus + 1, "an offset below " + Pages.hex(SlotOperation.MAX_BLOCK_END));
         }
-        return Landing.at(text.substring(0, plus), offset);
+        return Landing.at(shared(text.substring(0, plus), names), offset);
+    }
+
+    /** The same object for the same name: a table is long, and has few names. */
+    private static String shared(String name, Map<String, String> names) {
+        return names.size() < ProbeTable.MAX_TRACES ? names.computeIfAbsent(name, same -> same) : name;
     }
 }

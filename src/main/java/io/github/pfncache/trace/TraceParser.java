@@ -5,16 +5,16 @@ import io.github.pfncache.trace.SlotOperation.Kind;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 
 /**
  * Reads a trace: comment lines, a header, one line for each call. Strict: a trace that is returned makes sense from the
  * first call to the last. Stateless.
  *
- * <p>Bounds: 64 MiB a file, 64 KiB a line, {@link MemslotTrace#MAX_OPERATIONS} calls, {@link MemslotTrace#MAX_BLOCKS}
- * blocks.
+ * <p>Bounds: 64 MiB a file, 64 KiB a line, {@link MemslotTrace#MAX_COMMENTS} comments, {@link
+ * MemslotTrace#MAX_OPERATIONS} calls, {@link MemslotTrace#MAX_BLOCKS} blocks, {@link MemslotTrace#MAX_PLACES} places.
  */
 public final class TraceParser {
 
@@ -37,30 +37,41 @@ public final class TraceParser {
         TextRows rows = TextRows.read(file, in);
         List<String> description = new ArrayList<>();
         boolean more = rows.advance();
-        while (more && rows.text().startsWith("#")) { // bounded by the file
+        while (more && rows.text().startsWith("#")) { // bounded by the check of their number
+            if (description.size() == MemslotTrace.MAX_COMMENTS) {
+                throw rows.expected(1, "at most " + MemslotTrace.MAX_COMMENTS + " comment lines");
+            }
             description.add(rows.text());
             more = rows.advance();
         }
         rows.header(COLUMNS);
         List<SlotOperation> operations = new ArrayList<>();
         SlotHistory history = new SlotHistory();
-        Set<String> blocks = new HashSet<>();
+        Destinations destinations = new Destinations();
+        Map<String, String> blocks = new HashMap<>();
         while (rows.advance()) { // bounded by the check of the number of rows
             if (operations.size() == MemslotTrace.MAX_OPERATIONS) {
                 throw rows.expected(1, "at most " + MemslotTrace.MAX_OPERATIONS + " operations");
             }
             long before = operations.isEmpty() ? 0 : operations.get(operations.size() - 1).micros();
-            SlotOperation operation = operation(rows.columns(COLUMNS), operations.size(), before, history);
-            if (blocks.add(operation.block()) && blocks.size() > MemslotTrace.MAX_BLOCKS) {
+            SlotOperation operation = operation(rows.columns(COLUMNS), operations.size(), before, history, blocks);
+            if (blocks.size() > MemslotTrace.MAX_BLOCKS) {
                 throw rows.expected(1, "at most " + MemslotTrace.MAX_BLOCKS + " names of blocks, found another");
             }
             operations.add(operation);
             history.add(operation);
+            destinations.add(operation);
+            if (destinations.count() > MemslotTrace.MAX_PLACES) {
+                throw rows.expected(1, "at most " + MemslotTrace.MAX_PLACES
+                        + " places in blocks where the " + Probes.COUNT + " clocks can be, found another");
+            }
         }
         return new MemslotTrace(baseName(file), description, operations);
     }
 
-    private static SlotOperation operation(TextRows.Columns row, int index, long before, SlotHistory history)
+    /** One call; a block's name is the same object in all of them. */
+    private static SlotOperation operation(
+            TextRows.Columns row, int index, long before, SlotHistory history, Map<String, String> blocks)
             throws MalformedInput {
         if (row.decimal(0, Integer.MAX_VALUE) != index) {
             throw row.expectedHere("" + index);
@@ -88,7 +99,8 @@ public final class TraceParser {
             throw row.expectedHere("block_off + size up to " + Pages.hex(SlotOperation.MAX_BLOCK_END));
         }
         int result = (int) row.decimal(SlotOperation.MIN_RESULT, 0);
-        return new SlotOperation(index, micros, kind, slot, flags, gpa, size, block, blockOffset, result);
+        String name = blocks.computeIfAbsent(block, same -> same);
+        return new SlotOperation(index, micros, kind, slot, flags, gpa, size, name, blockOffset, result);
     }
 
     private static Kind kind(TextRows.Columns row) throws MalformedInput {

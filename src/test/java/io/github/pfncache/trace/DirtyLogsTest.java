@@ -29,14 +29,14 @@ final class DirtyLogsTest {
     @Test
     void anExactLogHasNoDifference() {
         mark(FIRST_PROBE_GFN);
-        assertThat(logs.compare(Set.of(FIRST_PROBE_GFN, 0x100L), differences)).isEqualTo(1);
-        assertThat(logs.compare(Set.of(), differences)).isZero();
+        assertThat(logs.compare(Set.of(FIRST_PROBE_GFN, 0x100L), false, differences)).isEqualTo(1);
+        assertThat(logs.compare(Set.of(), false, differences)).isZero();
         assertThat(differences).isEmpty();
     }
 
     @Test
     void aPageThatIsNotLoggedIsTheFaultOfItsProbe() {
-        assertThat(logs.compare(Set.of(FIRST_PROBE_GFN), differences)).isZero();
+        assertThat(logs.compare(Set.of(FIRST_PROBE_GFN), false, differences)).isZero();
         assertThat(differences).containsExactly(
                 new ReplayStep.Difference(0, "dirty page 0x7000 in the log of slot 4", "it clean"));
     }
@@ -45,7 +45,7 @@ final class DirtyLogsTest {
     void aPageThatNoProbeExplainsIsTheFaultOfAll() {
         mark(0x5);
         mark(FIRST_PROBE_GFN);
-        assertThat(logs.compare(Set.of(), differences)).isZero();
+        assertThat(logs.compare(Set.of(), false, differences)).isZero();
         assertThat(differences).containsExactly(
                 new ReplayStep.Difference(
                         ReplayStep.Difference.ALL_PROBES, "clean page 0x5000 in the log of slot 4", "it dirty"),
@@ -57,15 +57,42 @@ final class DirtyLogsTest {
         mark(0x5);
         memslots.setFlags(4, 0);
         logs.slotChanged(4);
-        assertThat(logs.compare(Set.of(0x5L), differences)).isZero();
+        assertThat(logs.compare(Set.of(0x5L), false, differences)).isZero();
         assertThat(differences).isEmpty();
     }
 
     @Test
-    void clearingForgetsWhatWasBefore() {
+    void whatIsInALogWhenItsSlotChangesIsADifference() {
         mark(0x5);
-        logs.clear();
-        assertThat(logs.compare(Set.of(), differences)).isZero();
-        assertThat(differences).isEmpty();
+        logs.slotChanges(4, differences);
+        assertThat(differences).extracting(Object::toString)
+                .containsExactly("expected clean page 0x5000 in the log of slot 4, found it dirty");
+        logs.slotChanges(5, differences);
+        assertThat(differences).hasSize(1);
+    }
+
+    @Test
+    void ofManyLogsAllAreLookedAtInTheLongRun() {
+        int slots = 4 * DirtyLogs.FEW;
+        for (int id = 5; id < slots; id++) {
+            memslots.set(id, Memslot.FLAG_LOG_DIRTY_PAGES, id * 0x100000L, 0x1000, 0x7f0000100000L);
+            logs.slotChanged(id);
+        }
+        long before = logs.harvests();
+        mark(FIRST_PROBE_GFN);
+        assertThat(logs.compare(Set.of(FIRST_PROBE_GFN), false, differences)).isEqualTo(1);
+        assertThat(logs.harvests() - before).isLessThanOrEqualTo(Probes.COUNT + 1);
+        memslots.table().byId(7).markDirty(0x700);
+        assertThat(logs.compare(Set.of(), false, differences)).isZero();
+        assertThat(differences).as("not yet").isEmpty();
+        for (int look = 0; look < slots; look++) {
+            logs.compare(Set.of(), false, differences);
+        }
+        assertThat(differences).extracting(Object::toString)
+                .containsExactly("expected clean page 0x700000 in the log of slot 7, found it dirty");
+        assertThat(logs.harvests() - before).isLessThan((long) slots * (Probes.COUNT + 3));
+        memslots.table().byId(8).markDirty(0x800);
+        logs.compare(Set.of(), true, differences);
+        assertThat(differences).as("everywhere").hasSize(2);
     }
 }
