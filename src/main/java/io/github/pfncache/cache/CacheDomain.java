@@ -64,6 +64,18 @@ public final class CacheDomain {
     }
 
     /**
+     * A new TLB, for CPU-like access to any address.
+     *
+     * @param entries number of pages it holds, a power of two from 2 to {@link GuestTlb#MAX_ENTRIES}
+     * @param unbacked asked for what cannot be had
+     * @return the TLB, for the thread that uses it first
+     * @throws IllegalArgumentException if {@code entries} is not such a number
+     */
+    public GuestTlb newTlb(int entries, GuestTlb.Unbacked unbacked) {
+        return new GuestTlb(this, entries, unbacked);
+    }
+
+    /**
      * A new cache of the older kind, which remembers gpa to hva only.
      *
      * @param length size of its window in bytes

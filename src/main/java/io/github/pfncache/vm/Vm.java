@@ -4,6 +4,7 @@ import io.github.pfncache.cache.CacheDomain;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.GuestMemory;
+import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.memslot.DirtyRing;
@@ -229,6 +230,28 @@ public final class Vm {
      */
     public GuestArea newArea() {
         return caches.newArea();
+    }
+
+    /**
+     * A new TLB of {@link GuestTlb#DEFAULT_ENTRIES} pages, for CPU-like access to any address.
+     *
+     * @param unbacked asked for what cannot be had: devices, or the trap that a processor would raise
+     * @return the TLB, for the thread that uses it first
+     */
+    public GuestTlb newTlb(GuestTlb.Unbacked unbacked) {
+        return newTlb(GuestTlb.DEFAULT_ENTRIES, unbacked);
+    }
+
+    /**
+     * A new TLB, for CPU-like access to any address.
+     *
+     * @param entries number of pages it holds, a power of two from 2 to {@link GuestTlb#MAX_ENTRIES}
+     * @param unbacked asked for what cannot be had: devices, or the trap that a processor would raise
+     * @return the TLB, for the thread that uses it first
+     * @throws IllegalArgumentException if {@code entries} is not such a number
+     */
+    public GuestTlb newTlb(int entries, GuestTlb.Unbacked unbacked) {
+        return caches.newTlb(entries, unbacked);
     }
 
     /**

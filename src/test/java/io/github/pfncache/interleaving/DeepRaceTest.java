@@ -28,7 +28,9 @@ final class DeepRaceTest {
 
     @TestFactory
     Stream<DynamicTest> everyScenario() {
-        return Stream.of(RefreshScenarios.class, AccessScenarios.class, SlotScenarios.class, AreaScenarios.class)
+        return Stream.of(
+                        RefreshScenarios.class, AccessScenarios.class, SlotScenarios.class, AreaScenarios.class,
+                        TlbScenarios.class)
                 .flatMap(group -> scenarios(group).stream());
     }
 
