@@ -245,7 +245,8 @@ class GuestTlbModelTest {
                 new Step(Kind.STORE, 1, crossing, 5), new Step(Kind.STORE, 1, across, -1),
                 new Step(Kind.MIGRATE, 2, 0, 0), new Step(Kind.LOAD, 1, across, 0),
                 new Step(Kind.PROTECT, 2, 0, 0), new Step(Kind.STORE, 1, across, 7), new Step(Kind.LOAD, 1, across, 0),
-                new Step(Kind.LOAD, 6, across, 0), new Step(Kind.STORE, 3, across, 9), new Step(Kind.LOAD, 4, across, 0)));
+                new Step(Kind.LOAD, 6, across, 0), new Step(Kind.STORE, 3, across, 9),
+                new Step(Kind.LOAD, 4, across, 0)));
         assertThat(world.crossings).isEqualTo(7);
         assertThat(world.unbackedLoads).isEqualTo(1);
         assertThat(world.unbackedStores).isEqualTo(1);
