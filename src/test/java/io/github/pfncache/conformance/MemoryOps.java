@@ -67,10 +67,10 @@ final class MemoryOps implements AutoCloseable {
     // ---- like a debugger
 
     private String poison(Script.Op op) {
-        byte[] fill = new byte[op.count(2) * Pages.PAGE_SIZE];
+        byte[] fill = new byte[op.pages(2) * Pages.PAGE_SIZE];
         Arrays.fill(fill, (byte) op.countOr(3, 0xaa));
         host.poke(arenas.address(op.word(1)), fill);
-        accept(op, op.count(2));
+        accept(op, op.pages(2));
         return "ok";
     }
 
@@ -99,13 +99,13 @@ final class MemoryOps implements AutoCloseable {
 
     /** Contents are not touched. */
     private String keeping(Script.Op op, RangeCall call) {
-        return errno(call.on(arenas.address(op.word(1)), op.count(2)));
+        return errno(call.on(arenas.address(op.word(1)), op.pages(2)));
     }
 
     /** Contents may change: what the pages hold then counts as seen. */
     private String changing(Script.Op op, RangeCall call) {
         String result = keeping(op, call);
-        accept(op, op.count(2));
+        accept(op, op.pages(2));
         return result;
     }
 
@@ -120,9 +120,9 @@ final class MemoryOps implements AutoCloseable {
     }
 
     private String move(Script.Op op) {
-        HostResult result = host.move(arenas.address(op.word(1)), op.count(2), arenas.address(op.word(3)));
+        HostResult result = host.move(arenas.address(op.word(1)), op.pages(2), arenas.address(op.word(3)));
         if (result == HostResult.OK) {
-            observer.moved(op.place(1), op.count(2), op.place(3));
+            observer.moved(op.place(1), op.pages(2), op.place(3));
         }
         return errno(result);
     }
@@ -131,8 +131,8 @@ final class MemoryOps implements AutoCloseable {
 
     private String punch(Script.Op op) {
         Script.Place place = op.place(1);
-        HostResult result = arenas.byName(place.arena()).file().punchHole(place.page(), op.count(2));
-        accept(op, op.count(2));
+        HostResult result = arenas.byName(place.arena()).file().punchHole(place.page(), op.pages(2));
+        accept(op, op.pages(2));
         return errno(result);
     }
 

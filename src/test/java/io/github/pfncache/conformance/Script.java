@@ -1,16 +1,31 @@
 package io.github.pfncache.conformance;
 
 import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A parsed script: operations separated by {@code ;}, words separated by spaces, numbers as C's {@code strtoull} with
- * base 0 reads them.
+ * A parsed script: operations separated by {@code ;}, words separated by spaces, decimal numbers, and hexadecimal ones
+ * after {@code 0x}.
  */
 record Script(List<Op> ops) {
 
+    /** Most repetitions, bytes and entries that one operation may ask for; and most vCPUs and pages. */
+    static final int MAX_COUNT = 1 << 20;
+    static final int MAX_VCPUS = 256;
+    static final int MAX_PAGES = 256;
+
+    private static final Pattern NUMBER = Pattern.compile("0x[0-9a-fA-F]{1,16}|0|[1-9][0-9]{0,19}");
+    private static final Pattern PLACE = Pattern.compile("[A-Z](0|[1-9][0-9]{0,5})(\\+[0-9a-f]{1,6})?");
+
     static Script parse(String text) {
-        return new Script(Stream.of(text.split(";")).map(Op::parse).toList());
+        return new Script(Stream.of(text.split(";", -1)).map(Op::parse).toList());
+    }
+
+    @Override
+    public String toString() {
+        return ops.stream().map(Op::toString).collect(Collectors.joining(";"));
     }
 
     /** Something that is not of this language. */
@@ -27,13 +42,12 @@ record Script(List<Op> ops) {
     record Place(char arena, int page, int offset) {
 
         static Place parse(String word) {
-            String[] parts = word.substring(1).split("\\+", 2);
-            try {
-                int offset = parts.length < 2 ? 0 : Integer.parseInt(parts[1], 16);
-                return new Place(word.charAt(0), Integer.parseInt(parts[0]), offset);
-            } catch (NumberFormatException e) {
+            if (!PLACE.matcher(word).matches()) {
                 throw new Unreadable("no place: " + word);
             }
+            String[] parts = word.substring(1).split("\\+", 2);
+            int offset = parts.length < 2 ? 0 : Integer.parseInt(parts[1], 16);
+            return new Place(word.charAt(0), Integer.parseInt(parts[0]), offset);
         }
     }
 
@@ -68,12 +82,30 @@ record Script(List<Op> ops) {
             return parseNumber(word(index));
         }
 
+        /** A number that fits into an int. */
+        int integer(int index) {
+            return bounded(index, Integer.MAX_VALUE);
+        }
+
+        /** How many of something; bounded before anything is made of it. */
         int count(int index) {
-            return Math.toIntExact(number(index));
+            return bounded(index, MAX_COUNT);
         }
 
         int countOr(int index, int otherwise) {
             return has(index) ? count(index) : otherwise;
+        }
+
+        int pages(int index) {
+            return bounded(index, MAX_PAGES);
+        }
+
+        int bounded(int index, int most) {
+            long number = number(index);
+            if (number < 0 || number > most) {
+                throw new Unreadable("word " + index + " is more than " + most + ": " + this);
+            }
+            return (int) number;
         }
 
         Place place(int index) {
@@ -87,12 +119,15 @@ record Script(List<Op> ops) {
     }
 
     static long parseNumber(String word) {
+        if (!NUMBER.matcher(word).matches()) {
+            throw new Unreadable("no number: " + word);
+        }
         try {
             return word.startsWith("0x")
                     ? Long.parseUnsignedLong(word.substring(2), 16)
                     : Long.parseUnsignedLong(word);
-        } catch (NumberFormatException e) {
-            throw new Unreadable("no number: " + word);
+        } catch (NumberFormatException tooLarge) {
+            throw new Unreadable("no number of 64 bits: " + word);
         }
     }
 }

@@ -30,11 +30,11 @@ final class VmOps {
     }
 
     void addTo(Map<String, Operation> operations) {
-        operations.put("vcpus", op -> configured(() -> machine.setVcpus(op.count(1))));
+        operations.put("vcpus", op -> configured(() -> machine.setVcpus(op.bounded(1, Script.MAX_VCPUS))));
         operations.put("ring", op -> configured(() -> machine.setDirtyRing(op.count(1) / RING_ENTRY_BYTES)));
 
         operations.put("slot", this::slot);
-        operations.put("del", op -> set(op.count(1), 0, op.has(2) ? op.number(2) : 0, 0, 0));
+        operations.put("del", op -> set(op.integer(1), 0, op.has(2) ? op.number(2) : 0, 0, 0));
         operations.put("dlog", this::harvest);
         operations.put("ringget", this::harvestRing);
 
@@ -44,9 +44,9 @@ final class VmOps {
         operations.put("greg_old", op -> guestWrite(op, SYSTEM_TIME_OLD));
         operations.put("streg", op -> hostWrite(op, STEAL_TIME));
         operations.put("gstreg", op -> guestWrite(op, STEAL_TIME));
-        operations.put("msr", op -> written(vcpu(op).writeMsr(op.count(2), op.number(3)), "rej"));
-        operations.put("gmsr", op -> guestWrite(vcpu(op), op.count(2), op.number(3)));
-        operations.put("getmsr", op -> "0x" + Long.toHexString(vcpu(op).readMsr(op.count(2))));
+        operations.put("msr", op -> written(vcpu(op).writeMsr(op.integer(2), op.number(3)), "rej"));
+        operations.put("gmsr", op -> guestWrite(vcpu(op), op.integer(2), op.number(3)));
+        operations.put("getmsr", op -> "0x" + Long.toHexString(vcpu(op).readMsr(op.integer(2))));
 
         operations.put("run", op -> run(vcpu(op), op.countOr(2, 1)));
         operations.put("runx", this::runWithImmediateExit);
@@ -62,7 +62,7 @@ final class VmOps {
     }
 
     private Vcpu vcpu(Script.Op op) {
-        return machine.vm().vcpu(op.count(1));
+        return machine.vm().vcpu(op.integer(1));
     }
 
     // ---- memslots and dirty logs
@@ -73,7 +73,7 @@ final class VmOps {
                 ? Script.parseNumber(size.substring(0, size.length() - 1))
                 : op.number(3) << Pages.PAGE_SHIFT;
         int flags = op.word(5).chars().map(VmOps::flag).reduce(0, (a, b) -> a | b);
-        return set(op.count(1), flags, op.number(2), bytes, machine.arenas().address(op.word(4)));
+        return set(op.integer(1), flags, op.number(2), bytes, machine.arenas().address(op.word(4)));
     }
 
     private static int flag(int letter) {
@@ -96,7 +96,7 @@ final class VmOps {
     }
 
     private String harvest(Script.Op op) {
-        Memslots.HarvestResult result = machine.vm().memslots().harvestDirty(op.count(1));
+        Memslots.HarvestResult result = machine.vm().memslots().harvestDirty(op.integer(1));
         if (result.status() != Memslots.HarvestStatus.OK) {
             return result.status().name();
         }

@@ -33,7 +33,7 @@ final class TracePropertyTest {
             MemslotTrace trace = TraceTexts.trace(damaged);
             assertThat(TraceTexts.trace(TraceTexts.text(trace))).isEqualTo(trace);
         } catch (MalformedInput fault) {
-            assertLocated(fault, damaged);
+            TraceTexts.assertLocated(fault, damaged);
         }
     }
 
@@ -44,16 +44,8 @@ final class TracePropertyTest {
         try {
             assertThat(TraceTexts.table(damaged).changes()).hasSizeLessThanOrEqualTo(damaged.length);
         } catch (MalformedInput fault) {
-            assertLocated(fault, damaged);
+            TraceTexts.assertLocated(fault, damaged);
         }
-    }
-
-    private static void assertLocated(MalformedInput fault, byte[] bytes) {
-        String[] lines = (new String(bytes, StandardCharsets.ISO_8859_1) + "\n").split("\n", -1);
-        assertThat(fault.line()).isBetween(1, lines.length);
-        assertThat(fault.column()).isBetween(1, lines[fault.line() - 1].length() + 1);
-        assertThat(fault.expected()).isNotBlank();
-        assertThat(fault.getMessage().chars()).as("plain text").allMatch(c -> !Character.isISOControl(c));
     }
 
     /** A few small accidents: bytes changed, lost, doubled, swapped; lines lost, doubled, cut. */

@@ -1,5 +1,7 @@
 package io.github.pfncache.trace;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -63,5 +65,14 @@ final class TraceTexts {
             throw new UncheckedIOException(impossible);
         }
         return out.toString();
+    }
+
+    /** The fault names a place that is in the text, and says in plain words what should be there. */
+    static void assertLocated(MalformedInput fault, byte[] bytes) {
+        String[] lines = (new String(bytes, StandardCharsets.ISO_8859_1) + "\n").split("\n", -1);
+        assertThat(fault.line()).isBetween(1, lines.length);
+        assertThat(fault.column()).isBetween(1, lines[fault.line() - 1].length() + 1);
+        assertThat(fault.expected()).isNotBlank();
+        assertThat(fault.getMessage().chars()).as("plain text").allMatch(c -> !Character.isISOControl(c));
     }
 }
