@@ -27,6 +27,8 @@ record Console(PrintStream out, PrintStream err, boolean terminal, Ansi ansi, In
     /** The arguments or the files are wrong. */
     static final int BAD_INPUT = ExitCode.USAGE;
 
+    private static final int LONGEST_COMPLAINT = 1000;
+
     /** Whether both ends of this process's standard streams are a terminal. */
     static boolean isTerminal() {
         java.io.Console console = System.console();
@@ -52,17 +54,23 @@ record Console(PrintStream out, PrintStream err, boolean terminal, Ansi ansi, In
     int complain(Exception fault) throws Exception {
         if (fault instanceof ParameterException) {
             String command = ((ParameterException) fault).getCommandLine().getCommandSpec().qualifiedName();
-            err.println(fault.getMessage() + " (see " + command + " --help)");
+            err.println(oneLine(fault.getMessage()) + " (see " + command + " --help)");
             return BAD_INPUT;
         }
         if (fault instanceof MalformedInput) {
-            err.println(fault.getMessage());
+            err.println(oneLine(fault.getMessage()));
         } else if (fault instanceof IOException) {
-            err.println(describe((IOException) fault));
+            err.println(oneLine(describe((IOException) fault)));
         } else {
             throw fault;
         }
         return BAD_INPUT;
+    }
+
+    /** Names and arguments are quoted as they came, which may be anything: a terminal is not to act on them. */
+    static String oneLine(String message) {
+        String plain = message.replaceAll("\\p{Cntrl}|[\\x80-\\x9f\\u2028\\u2029]", "?");
+        return plain.length() <= LONGEST_COMPLAINT ? plain : plain.substring(0, LONGEST_COMPLAINT) + "...";
     }
 
     private static String describe(IOException fault) {

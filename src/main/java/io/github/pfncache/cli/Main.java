@@ -102,6 +102,7 @@ public final class Main implements Callable<Integer> {
         return new CommandLine(new Main(console), factory)
                 .setOut(new PrintWriter(console.out(), true))
                 .setErr(new PrintWriter(console.err(), true))
+                .setExpandAtFiles(false) // a file may be called @anything
                 .setColorScheme(CommandLine.Help.defaultColorScheme(console.ansi()))
                 .setParameterExceptionHandler((fault, given) -> console.complain(fault))
                 .setExecutionExceptionHandler((fault, command, parsed) -> console.complain(fault));

@@ -77,7 +77,7 @@ final class ReplayCommand implements Callable<Integer> {
     }
 
     private ProbeTable readTable(List<MemslotTrace> traces) throws IOException, MalformedInput {
-        try (InputStream in = Files.newInputStream(expected)) {
+        try (InputStream in = open(expected)) {
             return ProbeTableParser.parse(expected.toString(), in, traces);
         } catch (IOException fault) {
             throw located(expected, fault);
@@ -88,17 +88,27 @@ final class ReplayCommand implements Callable<Integer> {
         List<MemslotTrace> traces = new ArrayList<>();
         Set<Path> names = new HashSet<>();
         for (Path file : files) { // bounded by the arguments
-            if (!names.add(file.getFileName())) {
+            if (!names.add(file.getFileName()) && file.getFileName() != null) {
                 throw new ParameterException(
                         spec.commandLine(), file + ": a trace is known by its file name, and this one occurs twice");
             }
-            try (InputStream in = Files.newInputStream(file)) {
+            try (InputStream in = open(file)) {
                 traces.add(TraceParser.parse(file.toString(), in));
             } catch (IOException fault) {
                 throw located(file, fault);
             }
         }
         return traces;
+    }
+
+    private InputStream open(Path file) throws IOException {
+        if (file.toString().isEmpty()) {
+            throw new ParameterException(spec.commandLine(), "the name of a file is empty");
+        }
+        if (Files.isDirectory(file)) {
+            throw new IOException(file + ": is a directory");
+        }
+        return Files.newInputStream(file);
     }
 
     /** Some faults do not say which file it was. */

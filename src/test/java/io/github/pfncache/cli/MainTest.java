@@ -147,6 +147,43 @@ final class MainTest {
     }
 
     @Test
+    void whatIsNoFileToReadIsBadInputInOneLine() throws IOException {
+        Path named = write("@table", "x");
+        assertThat(run("replay", "")).isEqualTo(2);
+        assertThat(run("replay", copy(MICROVM), "--expect", "")).isEqualTo(2);
+        assertThat(run("replay", directory)).isEqualTo(2);
+        assertThat(run("replay", "/", "/")).isEqualTo(2);
+        assertThat(run("replay", "a\0b")).isEqualTo(2);
+        assertThat(run("replay", named)).isEqualTo(2);
+        assertThat(run("@" + named)).isEqualTo(2);
+        assertThat(errLines()).hasSize(7);
+        assertThat(errLines().get(0)).isEqualTo("the name of a file is empty (see pfncache replay --help)");
+        assertThat(errLines().get(1)).isEqualTo("the name of a file is empty (see pfncache replay --help)");
+        assertThat(errLines().get(2)).isEqualTo(directory + ": is a directory");
+        assertThat(errLines().get(3)).isEqualTo("/: is a directory");
+        assertThat(errLines().get(4)).contains("a?b");
+        assertThat(errLines().get(5)).startsWith(named + ":1:1: expected the header ");
+        assertThat(errLines().get(6)).as("not expanded").contains("@" + named);
+        assertThat(outLines()).isEmpty();
+    }
+
+    @Test
+    void whatIsNoTextIsBadInputInOneLine() throws IOException {
+        Path binary = Files.write(directory.resolve("binary.tsv"), new byte[] {0x7f, 'E', 'L', 'F', 2, 1, 1, 0});
+        Path wide = write("wide.tsv", "#".repeat(1 << 17));
+        assertThat(run("replay", binary)).isEqualTo(2);
+        assertThat(run("replay", wide)).isEqualTo(2);
+        assertThat(run("replay", "\033[31m\nred")).isEqualTo(2);
+        assertThat(run("replay", "x".repeat(100_000))).isEqualTo(2);
+        assertThat(errLines()).hasSize(4).allMatch(line -> line.length() < 1100);
+        assertThat(errLines().get(0))
+                .isEqualTo(binary + ":1:1: expected text or a tab, found a control character, 0x7f");
+        assertThat(errLines().get(1)).isEqualTo(wide + ":1:1: expected a line of at most 65536 bytes");
+        assertThat(errLines().get(2)).isEqualTo("?[31m?red: no such file");
+        assertThat(outLines()).isEmpty();
+    }
+
+    @Test
     void argumentsThatMakeNoSenseAreBadInput() throws IOException {
         Path trace = copy(MICROVM);
         assertThat(run("replay", "--expects", "x")).isEqualTo(2);

@@ -7,8 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * Any text is a row of vectors with a script that runs, with every invariant of the machine kept, or is unreadable. What
- * a script may do wrong as a caller is refused with the exceptions for that, and the machine is sound after it.
+ * Any text is a row of vectors with a script that runs, with every invariant of the machine kept, or is unreadable.
+ * What a script may do wrong as a caller is refused with the exceptions for that, and the machine is sound after it.
  */
 final class ScriptFuzzTest {
 
