@@ -1,0 +1,122 @@
+package io.github.pfncache.bench;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostNotifiers;
+import io.github.pfncache.host.MmuNotifier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.Threads;
+
+/**
+ * A refresh after an invalidation, the whole way from gpa to slot to hva to a page that is resident.
+ *
+ * <p><b>Cost centre.</b> The locks on the way and the page's reference. <b>Why care.</b> After every invalidation and
+ * every slot change each cache pays it once; a lock that caches share would make all vCPUs wait for each other at the
+ * worst moment, when the host has just moved a lot.
+ */
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Fork(1)
+public class RefreshBenchmark {
+
+    private static final int CACHES = 64;
+    private static final int MAX_THREADS = 2;
+
+    /** One VM for all threads. */
+    @State(Scope.Benchmark)
+    public static class Shared {
+        private final Machine machine = Machine.ofPages(CACHES * MAX_THREADS);
+        private final MmuNotifier notifier = HostNotifiers.only(machine.vm.host());
+        private final AtomicInteger threads = new AtomicInteger();
+    }
+
+    /** The caches of one thread, each on a page of its own. */
+    @State(Scope.Thread)
+    public static class Mine {
+        private final GfnPfnCache[] caches = new GfnPfnCache[CACHES];
+        private HvaRange pages;
+
+        /** Makes the caches. */
+        @Setup
+        public void fill(Shared shared) {
+            long first = (long) shared.threads.getAndIncrement() * CACHES * Machine.PAGE;
+            for (int i = 0; i < CACHES; i++) { // bounded by the number of caches
+                caches[i] = shared.machine.cache(Machine.GPA + first + (long) i * Machine.PAGE, 64);
+            }
+            pages = HvaRange.ofPages(Machine.HVA + first, CACHES);
+        }
+
+        /** Makes every cache invalid, outside of the measured time. */
+        @Setup(Level.Invocation)
+        public void invalidate(Shared shared) {
+            shared.notifier.invalidateRangeStart(pages, true);
+            shared.notifier.invalidateRangeEnd(pages);
+        }
+
+        private void refreshAll() {
+            for (GfnPfnCache cache : caches) { // bounded by the number of caches
+                if (cache.refresh() != Outcome.OK) {
+                    throw new IllegalStateException("not refreshed: " + cache);
+                }
+            }
+        }
+    }
+
+    /** Locks nobody else takes. */
+    @State(Scope.Thread)
+    public static class Locks {
+        private final ReentrantLock[] locks = new ReentrantLock[CACHES];
+        private int taken;
+
+        /** Makes them. */
+        @Setup
+        public void fill() {
+            for (int i = 0; i < CACHES; i++) { // bounded by the number of locks
+                locks[i] = new ReentrantLock();
+            }
+        }
+    }
+
+    /** One thread. */
+    @Benchmark
+    @OperationsPerInvocation(CACHES)
+    public void refresh(Mine mine) {
+        mine.refreshAll();
+    }
+
+    /** Two threads, distinct caches of one VM; nanoseconds of each thread. */
+    @Benchmark
+    @Threads(MAX_THREADS)
+    @OperationsPerInvocation(CACHES)
+    public void refreshTwoThreads(Mine mine) {
+        mine.refreshAll();
+    }
+
+    /** The yardstick: lock and unlock, nobody else there. */
+    @Benchmark
+    @OperationsPerInvocation(CACHES)
+    public int lockPair(Locks locks) {
+        for (ReentrantLock lock : locks.locks) { // bounded by the number of locks
+            lock.lock();
+            try {
+                locks.taken++;
+            } finally {
+                lock.unlock();
+            }
+        }
+        return locks.taken;
+    }
+}

@@ -1,0 +1,66 @@
+package io.github.pfncache.bench.ratio;
+
+import java.util.Locale;
+
+/**
+ * What a ratio, or a number without a baseline, should be.
+ *
+ * @param direction on which side of the limit
+ * @param limit the number
+ */
+record Goal(Direction direction, double limit) {
+
+    /** What is printed as 0.00: an allocation of the harness itself, spread over the operations of an iteration. */
+    private static final double NOTHING = 0.005;
+
+    /** On which side of the limit. */
+    enum Direction {
+        AT_MOST,
+        AT_LEAST,
+        /** For comparison only. */
+        NONE
+    }
+
+    static Goal none() {
+        return new Goal(Direction.NONE, Double.NaN);
+    }
+
+    static Goal atMost(double limit) {
+        return new Goal(Direction.AT_MOST, limit);
+    }
+
+    static Goal atLeast(double limit) {
+        return new Goal(Direction.AT_LEAST, limit);
+    }
+
+    static Goal zero() {
+        return atMost(NOTHING);
+    }
+
+    boolean exists() {
+        return direction != Direction.NONE;
+    }
+
+    /** How much of what is allowed a value takes: up to 1 it is met. */
+    double share(double value) {
+        return direction == Direction.AT_MOST ? value / limit : limit / value;
+    }
+
+    String verdict(double value) {
+        return !exists() ? "" : share(value) <= 1 ? "met" : "NOT MET";
+    }
+
+    /** The goal in words, with the unit of what it is for. */
+    String text(String unit) {
+        if (!exists()) {
+            return "";
+        }
+        if (limit == NOTHING) {
+            return "0" + unit;
+        }
+        String number = limit == Math.rint(limit)
+                ? String.format(Locale.ROOT, "%,d", (long) limit)
+                : String.format(Locale.ROOT, "%.1f", limit);
+        return (direction == Direction.AT_MOST ? "≤ " : "≥ ") + number + unit;
+    }
+}

@@ -1,0 +1,190 @@
+package io.github.pfncache.bench.ratio;
+
+import static io.github.pfncache.bench.ratio.Figure.mostBytes;
+import static io.github.pfncache.bench.ratio.Figure.nanos;
+import static io.github.pfncache.bench.ratio.Figure.perSecond;
+import static io.github.pfncache.bench.ratio.Figure.tailNanos;
+import static io.github.pfncache.bench.ratio.Goal.atLeast;
+import static io.github.pfncache.bench.ratio.Goal.atMost;
+import static io.github.pfncache.bench.ratio.Goal.zero;
+
+import java.util.List;
+
+/** The table of ratios: what is compared with what, and the goal. A row without a goal is there for comparison. */
+final class Rows {
+
+    private static final String LOAD = "LoadBenchmark.";
+    private static final String STORE = "StoreBenchmark.";
+    private static final String PINNED = "PinnedAccessBenchmark.";
+    private static final String MOVED = "InvalidatedLoadBenchmark.";
+    private static final String TLB = "TlbBenchmark.";
+    private static final String MISS = "InvalidationMissBenchmark.";
+    private static final String HIT = "InvalidationHitBenchmark.";
+    private static final String LOOK_UP = "SlotLookupBenchmark.";
+    private static final String UPDATE = "SlotUpdateBenchmark.";
+    private static final String READERS = "SlotReadersBenchmark.";
+    private static final String REFRESH = "RefreshBenchmark.";
+    private static final String OTHERS = "AlternativesBenchmark.";
+
+    private static final int MANY = 100_000;
+    private static final int ALL_SLOTS = 32_764;
+
+    private static final String POLL = "a device polls guest memory millions of times a second";
+    private static final String COMPLETE = "every completion and every clock update is a store";
+    private static final String STRUCTURE = "guest structures are read and written as a whole";
+    private static final String GARBAGE = "garbage of the hot path is a pause of the guest";
+    private static final String BALANCE = "hosts move pages all day";
+    private static final String INSTRUCTION = "paid for every load and store of the guest";
+    private static final String NOT_OURS = "most pages that a host moves are in no cache";
+    private static final String HOT_PLUG = "hot-plugged memory must not slow the guest down";
+    private static final String REMAP = "guests remap windows thousands of times in a boot";
+    private static final String AFTER = "each cache pays it after each invalidation and slot change";
+    private static final String INSTEAD = "what an author would write instead";
+
+    /** In the order of printing. */
+    static final List<Row> ALL = List.of(
+            // ---- load
+            Row.of("validated 8-byte load", POLL, nanos(LOAD + "validated"))
+                    .against("opaque load of the same buffer", nanos(LOAD + "opaque"))
+                    .goal(atMost(1.2)),
+            Row.of("validated 8-byte load", POLL, nanos(LOAD + "validated"))
+                    .against("plain load of the same buffer", nanos(LOAD + "plain"))
+                    .goal(atMost(2.5)),
+            Row.of("ReentrantReadWriteLock, check, load", POLL, nanos(LOAD + "readWriteLock"))
+                    .against("validated load", nanos(LOAD + "validated"))
+                    .goal(atLeast(10)),
+            Row.of("the same, two threads on one cache", POLL, nanos(LOAD + "readWriteLockTwoThreads"))
+                    .against("validated load, two threads", nanos(LOAD + "validatedTwoThreads"))
+                    .goal(atLeast(80)),
+            Row.of("validated load, two threads on one cache", POLL, nanos(LOAD + "validatedTwoThreads"))
+                    .against("one thread", nanos(LOAD + "validated"))
+                    .goal(atMost(1.3)),
+            Row.of("access object for one load", POLL, nanos(LOAD + "access"))
+                    .against("validated load", nanos(LOAD + "validated")),
+            Row.of("load with readerBias(false)", POLL, nanos(LOAD + "withoutReaderBias"))
+                    .against("validated load", nanos(LOAD + "validated")),
+
+            // ---- store
+            Row.of("validated 8-byte store", COMPLETE, nanos(STORE + "validated"))
+                    .against("volatile store to the same buffer", nanos(STORE + "volatileStore"))
+                    .goal(atMost(1.2)),
+            Row.of("validated store, dirty logging on, bit set", COMPLETE, nanos(STORE + "validatedLogging"))
+                    .against("logging off", nanos(STORE + "validated"))
+                    .goal(atMost(1.3)),
+            Row.of("ReentrantReadWriteLock, check, store", COMPLETE, nanos(STORE + "readWriteLock"))
+                    .against("validated store", nanos(STORE + "validated")),
+            Row.of("access object for one store", COMPLETE, nanos(STORE + "access"))
+                    .against("validated store", nanos(STORE + "validated")),
+            Row.of("store with readerBias(false)", COMPLETE, nanos(STORE + "withoutReaderBias"))
+                    .against("validated store", nanos(STORE + "validated")),
+
+            // ---- eight fields
+            Row.of("eight loads in one access object, per field", STRUCTURE, nanos(PINNED + "loads"))
+                    .against("opaque load", nanos(PINNED + "oneOpaqueLoad"))
+                    .goal(atMost(1.2)),
+            Row.of("eight stores in one access object, per field", STRUCTURE, nanos(PINNED + "stores"))
+                    .against("opaque store", nanos(PINNED + "oneOpaqueStore"))
+                    .goal(atMost(1.2)),
+            Row.of("eight loads in one access object, per field", STRUCTURE, nanos(PINNED + "loads"))
+                    .against("eight opaque loads in a row, per load", nanos(PINNED + "eightOpaqueLoads")),
+            Row.of("eight stores in one access object, per field", STRUCTURE, nanos(PINNED + "stores"))
+                    .against("eight opaque stores in a row, per store", nanos(PINNED + "eightOpaqueStores")),
+
+            // ---- the page moves
+            Row.of("median load, page moved 10,000 times a second", BALANCE, nanos(MOVED + "moving:load"))
+                    .against("page at rest", nanos(MOVED + "undisturbed"))
+                    .goal(atMost(1.5)),
+            Row.of("moves of the page meanwhile", BALANCE, perSecond(MOVED + "moving:move")).goal(atLeast(9_000)),
+
+            // ---- any address
+            Row.of("GuestTlb load, random page of 64", INSTRUCTION, nanos(TLB + "load"))
+                    .against("opaque load of the same addresses", nanos(TLB + "opaqueLoad"))
+                    .goal(atMost(2)),
+            Row.of("GuestTlb store, random page of 64", INSTRUCTION, nanos(TLB + "store"))
+                    .against("volatile store to the same addresses", nanos(TLB + "volatileStore"))
+                    .goal(atMost(1.5)),
+
+            Row.of("allocated by the worst of all access forms", GARBAGE, mostBytes(
+                            LOAD + "validated", LOAD + "access", STORE + "validated", STORE + "validatedLogging",
+                            STORE + "access", PINNED + "loads", PINNED + "stores", TLB + "load", TLB + "store"))
+                    .goal(zero()),
+
+            // ---- invalidation
+            miss("PAGE_4K", "4 KiB"),
+            miss("BLOCK_2M", "2 MiB"),
+            miss("AREA_1G", "1 GiB"),
+            Row.of("walk of all locks, 1,000 caches", NOT_OURS,
+                            nanos(MISS + "walkOfAllLocks").with("caches", 1000))
+                    .against("invalidation of 4 KiB that hits nothing", indexed("PAGE_4K", 1000))
+                    .goal(atLeast(100)),
+            Row.of("invalidation of 256 caches on a page, per cache", BALANCE, hit(256, MANY).times(1.0 / 256))
+                    .against("of 16 caches, per cache", hit(16, MANY).times(1.0 / 16))
+                    .goal(atMost(1.5)),
+            Row.of("invalidation of 16 caches among 100,000", BALANCE, hit(16, MANY))
+                    .against("among 1,000", hit(16, 1000))
+                    .goal(atMost(2)),
+            Row.of("16 pages of 16 caches by a range of 1 GiB", BALANCE,
+                            nanos(HIT + "area").with("hit", 16).with("others", MANY))
+                    .against("page by page", hit(16, MANY)),
+
+            // ---- slots
+            Row.of("slot look-up, random, 32,764 slots", HOT_PLUG, slots("table", ALL_SLOTS))
+                    .against("8 slots", slots("table", 8))
+                    .goal(atMost(2)),
+            Row.of("TreeMap.floorEntry, 32,764 slots", INSTEAD, slots("treeMap", ALL_SLOTS))
+                    .against("slot look-up", slots("table", ALL_SLOTS)),
+            Row.of("one slot change at 32,764 slots", REMAP, change("move", ALL_SLOTS))
+                    .against("at 512 slots", change("move", 512))
+                    .goal(atMost(3)),
+            Row.of("flat copy of 32,764 slots", REMAP, change("flatCopy", ALL_SLOTS))
+                    .against("one slot change", change("move", ALL_SLOTS)),
+            Row.of("median look-up while slots change without a pause", REMAP, nanos(READERS + "changing:read"))
+                    .against("slots at rest", nanos(READERS + "undisturbed"))
+                    .goal(atMost(2)),
+            Row.of("one look-up in a thousand, slots changing", REMAP, tailNanos(READERS + "changing:read"))
+                    .against("slots at rest", tailNanos(READERS + "undisturbed")),
+
+            // ---- refresh
+            Row.of("refresh, page resident", AFTER, nanos(REFRESH + "refresh"))
+                    .against("uncontended ReentrantLock pair", nanos(REFRESH + "lockPair"))
+                    .goal(atMost(20)),
+            Row.of("two threads refreshing distinct caches, throughput", AFTER, nanos(REFRESH + "refresh").times(2))
+                    .against("one thread", nanos(REFRESH + "refreshTwoThreads"))
+                    .goal(atLeast(1.7)),
+
+            // ---- what an author would write instead
+            other("treeMapReadWriteLock", "TreeMap under ReentrantReadWriteLock, load", "load"),
+            other("treeMapReadWriteLockTwoThreads", "the same, two threads", "loadTwoThreads"),
+            other("treeMapSynchronized", "synchronized TreeMap, load", "load"),
+            other("treeMapSynchronizedTwoThreads", "the same, two threads", "loadTwoThreads"),
+            other("plainBuffer", "plain ByteBuffer, never validated (wrong)", "load"));
+
+    private Rows() {}
+
+    private static Figure indexed(String range, int caches) {
+        return nanos(MISS + "indexed").with("range", range).with("caches", caches);
+    }
+
+    private static Row miss(String range, String name) {
+        return Row.of("invalidation of " + name + " that hits nothing, 100,000 caches", NOT_OURS, indexed(range, MANY))
+                .against("10 caches", indexed(range, 10))
+                .goal(atMost(2));
+    }
+
+    private static Figure hit(int hit, int others) {
+        return nanos(HIT + "page").with("hit", hit).with("others", others);
+    }
+
+    private static Figure slots(String method, int slots) {
+        return nanos(LOOK_UP + method).with("slots", slots);
+    }
+
+    private static Figure change(String method, int slots) {
+        return nanos(UPDATE + method).with("slots", slots);
+    }
+
+    private static Row other(String method, String name, String ours) {
+        return Row.of(name, INSTEAD, nanos(OTHERS + method).with("regions", 64))
+                .against("GuestTlb load, 64 regions", nanos(OTHERS + ours).with("regions", 64));
+    }
+}
