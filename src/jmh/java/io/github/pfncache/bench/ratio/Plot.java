@@ -1,6 +1,5 @@
 package io.github.pfncache.bench.ratio;
 
-import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -8,23 +7,20 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
+import org.knowm.xchart.AnnotationLine;
 import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.CategoryChart;
-import org.knowm.xchart.CategoryChartBuilder;
-import org.knowm.xchart.CategorySeries.CategorySeriesRenderStyle;
+import org.knowm.xchart.HorizontalBarChart;
+import org.knowm.xchart.HorizontalBarChartBuilder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.internal.chartpart.Chart;
 import org.knowm.xchart.style.Styler.LegendPosition;
-import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** The table as a picture: how much of each goal is used up, and what grows with the size of the machine. */
 final class Plot {
 
     private static final int WIDTH = 1500;
     private static final int HEIGHT = 900;
-    private static final int LABEL_ANGLE = 60;
-    private static final int LABEL_LENGTH = 48;
 
     private Plot() {}
 
@@ -62,38 +58,30 @@ final class Plot {
     private record Line(String name, Figure figure) {}
 
     private static Optional<Chart<?, ?>> goals(List<Results> runs) {
-        List<Row> rows = Rows.ALL.stream()
-                .filter(row -> row.goal().exists() && row.base() != null)
-                .filter(row -> runs.stream().anyMatch(run -> row.value(run).isPresent()))
-                .toList();
+        List<Row> rows = new ArrayList<>(Rows.ALL);
+        rows.removeIf(row -> !row.goal().exists() || row.base() == null);
+        rows.removeIf(row -> runs.stream().noneMatch(run -> row.value(run).isPresent()));
         if (rows.isEmpty()) {
             return Optional.empty();
         }
-        CategoryChart chart = new CategoryChartBuilder()
+        HorizontalBarChart chart = new HorizontalBarChartBuilder()
                 .width(WIDTH)
                 .height(HEIGHT)
-                .title("How much of each goal is used up: 1 is the goal, lower is better")
-                .yAxisTitle("share of the goal")
+                .title("How much of each goal is used up: left of the line it is met")
+                .xAxisTitle("share of the goal")
                 .build();
-        chart.getStyler().setLegendPosition(LegendPosition.InsideNE);
-        chart.getStyler().setXAxisLabelRotation(LABEL_ANGLE);
-        chart.getStyler().setYAxisMin(0.0);
-        List<String> labels = new ArrayList<>();
-        for (Row row : rows) { // bounded by the table
-            String full = row.measure() + " / " + row.baseline();
-            String label = full.length() <= LABEL_LENGTH ? full : full.substring(0, LABEL_LENGTH - 1) + "…";
-            labels.add(labels.contains(label) ? label + " (" + labels.size() + ")" : label);
-        }
+        chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
+        chart.getStyler().setLabelsVisible(false);
+        chart.getStyler().setXAxisMin(0.0);
+        Collections.reverse(rows); // the axis counts from below
+        List<String> labels = rows.stream().map(row -> row.measure() + " / " + row.baseline()).toList();
         for (Results run : runs) { // bounded by the JDKs
             List<Double> shares = rows.stream()
                     .map(row -> row.value(run).map(row.goal()::share).orElse(0.0))
                     .toList();
-            chart.addSeries("JDK " + run.release(), labels, shares);
+            chart.addSeries("JDK " + run.release(), shares, labels);
         }
-        chart.addSeries("goal", labels, Collections.nCopies(labels.size(), 1.0))
-                .setChartCategorySeriesRenderStyle(CategorySeriesRenderStyle.Line)
-                .setMarker(SeriesMarkers.NONE)
-                .setLineColor(Color.RED);
+        chart.addAnnotation(new AnnotationLine(1, true, false));
         return Optional.of(chart);
     }
 
