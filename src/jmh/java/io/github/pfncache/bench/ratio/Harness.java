@@ -22,9 +22,10 @@ import org.openjdk.jmh.runner.options.TimeValue;
  */
 final class Harness {
 
-    private static final int WARM_UPS = 3;
+    private static final int WARM_UPS = 2;
+    private static final TimeValue WARM_UP_TIME = TimeValue.milliseconds(700);
     private static final int ITERATIONS = 5;
-    private static final TimeValue TIME = TimeValue.milliseconds(300);
+    private static final TimeValue TIME = TimeValue.milliseconds(250);
     private static final TimeValue QUICK_TIME = TimeValue.milliseconds(20);
 
     /** The first release that warns about what the harness does by itself, unless told not to. */
@@ -56,7 +57,7 @@ final class Harness {
                 .jvm(jdkHome.resolve("bin").resolve("java").toString())
                 .jvmArgs(flags(release))
                 .warmupIterations(quick ? 1 : WARM_UPS)
-                .warmupTime(quick ? QUICK_TIME : TIME)
+                .warmupTime(quick ? QUICK_TIME : WARM_UP_TIME)
                 .measurementIterations(quick ? 1 : ITERATIONS)
                 .measurementTime(quick ? QUICK_TIME : TIME)
                 .addProfiler(GCProfiler.class)

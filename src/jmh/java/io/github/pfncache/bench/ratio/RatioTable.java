@@ -81,7 +81,7 @@ final class RatioTable {
         out.append("|").append("---|".repeat(headings.size())).append("\n");
         for (Row row : Rows.ALL) { // bounded by the table
             List<Optional<Double>> values = runs.stream().map(row::value).toList();
-            if (values.stream().anyMatch(Optional::isPresent)) {
+            if (!row.detail() && values.stream().anyMatch(Optional::isPresent)) {
                 List<String> cells = new ArrayList<>();
                 cells.add(row.base() == null ? row.measure() : row.measure() + " / " + row.baseline());
                 cells.add(row.why());

@@ -14,22 +14,28 @@ import java.util.stream.Stream;
  * @param baseline what it is measured against, in words; empty if the number stands for itself
  * @param base the number of the baseline, or null
  * @param goal what the ratio, or the number, should be
+ * @param detail whether it is left out of the README
  */
-record Row(String measure, String why, Figure figure, String baseline, Figure base, Goal goal) {
+record Row(String measure, String why, Figure figure, String baseline, Figure base, Goal goal, boolean detail) {
 
     /** Starts a row. */
     static Row of(String measure, String why, Figure figure) {
-        return new Row(measure, why, figure, "", null, Goal.none());
+        return new Row(measure, why, figure, "", null, Goal.none(), false);
     }
 
     /** The same, measured against something. */
     Row against(String name, Figure other) {
-        return new Row(measure, why, figure, name, other, goal);
+        return new Row(measure, why, figure, name, other, goal, detail);
     }
 
     /** The same with a goal. */
     Row goal(Goal aim) {
-        return new Row(measure, why, figure, baseline, base, aim);
+        return new Row(measure, why, figure, baseline, base, aim, detail);
+    }
+
+    /** The same, left out of the README. */
+    Row asDetail() {
+        return new Row(measure, why, figure, baseline, base, goal, true);
     }
 
     /** The ratio, or the number; empty if the run did not measure it. */

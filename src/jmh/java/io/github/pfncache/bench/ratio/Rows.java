@@ -60,9 +60,11 @@ final class Rows {
                     .against("one thread", nanos(LOAD + "validated"))
                     .goal(atMost(1.3)),
             Row.of("access object for one load", POLL, nanos(LOAD + "access"))
-                    .against("validated load", nanos(LOAD + "validated")),
+                    .against("validated load", nanos(LOAD + "validated"))
+                    .asDetail(),
             Row.of("load with readerBias(false)", POLL, nanos(LOAD + "withoutReaderBias"))
-                    .against("validated load", nanos(LOAD + "validated")),
+                    .against("validated load", nanos(LOAD + "validated"))
+                    .asDetail(),
 
             // ---- store
             Row.of("validated 8-byte store", COMPLETE, nanos(STORE + "validated"))
@@ -72,11 +74,14 @@ final class Rows {
                     .against("logging off", nanos(STORE + "validated"))
                     .goal(atMost(1.3)),
             Row.of("ReentrantReadWriteLock, check, store", COMPLETE, nanos(STORE + "readWriteLock"))
-                    .against("validated store", nanos(STORE + "validated")),
+                    .against("validated store", nanos(STORE + "validated"))
+                    .asDetail(),
             Row.of("access object for one store", COMPLETE, nanos(STORE + "access"))
-                    .against("validated store", nanos(STORE + "validated")),
+                    .against("validated store", nanos(STORE + "validated"))
+                    .asDetail(),
             Row.of("store with readerBias(false)", COMPLETE, nanos(STORE + "withoutReaderBias"))
-                    .against("validated store", nanos(STORE + "validated")),
+                    .against("validated store", nanos(STORE + "validated"))
+                    .asDetail(),
 
             // ---- eight fields
             Row.of("eight loads in one access object, per field", STRUCTURE, nanos(PINNED + "loads"))
@@ -86,15 +91,18 @@ final class Rows {
                     .against("opaque store", nanos(PINNED + "oneOpaqueStore"))
                     .goal(atMost(1.2)),
             Row.of("eight loads in one access object, per field", STRUCTURE, nanos(PINNED + "loads"))
-                    .against("eight opaque loads in a row, per load", nanos(PINNED + "eightOpaqueLoads")),
+                    .against("eight opaque loads in a row, per load", nanos(PINNED + "eightOpaqueLoads"))
+                    .asDetail(),
             Row.of("eight stores in one access object, per field", STRUCTURE, nanos(PINNED + "stores"))
-                    .against("eight opaque stores in a row, per store", nanos(PINNED + "eightOpaqueStores")),
+                    .against("eight opaque stores in a row, per store", nanos(PINNED + "eightOpaqueStores"))
+                    .asDetail(),
 
             // ---- the page moves
             Row.of("median load, page moved 10,000 times a second", BALANCE, nanos(MOVED + "moving:load"))
                     .against("page at rest", nanos(MOVED + "undisturbed"))
                     .goal(atMost(1.5)),
-            Row.of("moves of the page meanwhile", BALANCE, perSecond(MOVED + "moving:move")).goal(atLeast(9_000)),
+            Row.of("moves of the page meanwhile", BALANCE, perSecond(MOVED + "moving:move")).goal(atLeast(9_000))
+                    .asDetail(),
 
             // ---- any address
             Row.of("GuestTlb load, random page of 64", INSTRUCTION, nanos(TLB + "load"))
@@ -125,7 +133,8 @@ final class Rows {
                     .goal(atMost(2)),
             Row.of("16 pages of 16 caches by a range of 1 GiB", BALANCE,
                             nanos(HIT + "area").with("hit", 16).with("others", MANY))
-                    .against("page by page", hit(16, MANY)),
+                    .against("page by page", hit(16, MANY))
+                    .asDetail(),
 
             // ---- slots
             Row.of("slot look-up, random, 32,764 slots", HOT_PLUG, slots("table", ALL_SLOTS))
@@ -137,12 +146,14 @@ final class Rows {
                     .against("at 512 slots", change("move", 512))
                     .goal(atMost(3)),
             Row.of("flat copy of 32,764 slots", REMAP, change("flatCopy", ALL_SLOTS))
-                    .against("one slot change", change("move", ALL_SLOTS)),
+                    .against("one slot change", change("move", ALL_SLOTS))
+                    .asDetail(),
             Row.of("median look-up while slots change without a pause", REMAP, nanos(READERS + "changing:read"))
                     .against("slots at rest", nanos(READERS + "undisturbed"))
                     .goal(atMost(2)),
             Row.of("one look-up in a thousand, slots changing", REMAP, tailNanos(READERS + "changing:read"))
-                    .against("slots at rest", tailNanos(READERS + "undisturbed")),
+                    .against("slots at rest", tailNanos(READERS + "undisturbed"))
+                    .asDetail(),
 
             // ---- refresh
             Row.of("refresh, page resident", AFTER, nanos(REFRESH + "refresh"))
