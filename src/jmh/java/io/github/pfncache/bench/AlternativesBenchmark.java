@@ -1,5 +1,6 @@
 package io.github.pfncache.bench;
 
+import io.github.pfncache.cache.GuestTlb;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.TreeMap;
@@ -34,13 +35,14 @@ public class AlternativesBenchmark {
     /** The same guest memory for every way. */
     @State(Scope.Benchmark)
     public static class Regions {
-        /** Regions of 16 pages; the first page of each is used, at random. */
+        /** Regions of 16 pages; random words of one page of each are loaded. */
         @Param({"1", "64"})
         public int regions;
 
         private final TreeMap<Long, ByteBuffer> map = new TreeMap<>();
         private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
         private ByteBuffer ram;
+        private Machine machine;
         private long[] gpas;
 
         /** Cuts the memory. */
@@ -48,6 +50,7 @@ public class AlternativesBenchmark {
         public void fill() {
             int bytes = REGION_PAGES * Machine.PAGE;
             ram = Machine.ram(regions * REGION_PAGES);
+            machine = Machine.onBuffer(ram, 0);
             for (int r = 0; r < regions; r++) { // bounded by the number of regions
                 map.put(Machine.GPA + (long) r * bytes, ram.slice(r * bytes, bytes));
             }
@@ -56,7 +59,8 @@ public class AlternativesBenchmark {
             for (int i = 0; i < PATTERN; i++) { // bounded by the pattern
                 int region = words[i] / (Machine.PAGE / Long.BYTES);
                 int word = words[i] % (Machine.PAGE / Long.BYTES);
-                gpas[i] = Machine.GPA + (long) region * bytes + (long) word * Long.BYTES;
+                int page = region * REGION_PAGES + region % REGION_PAGES; // not all at the same place
+                gpas[i] = Machine.GPA + (long) page * Machine.PAGE + (long) word * Long.BYTES;
             }
         }
 
@@ -88,6 +92,31 @@ public class AlternativesBenchmark {
             at = at + 1 & PATTERN - 1;
             return regions.gpas[at];
         }
+    }
+
+    /** A TLB of one thread, as a vCPU has it. */
+    @State(Scope.Thread)
+    public static class Tlb {
+        private GuestTlb tlb;
+
+        /** Makes it. */
+        @Setup
+        public void make(Regions regions) {
+            tlb = regions.machine.vm.newTlb(new NoDevices());
+        }
+    }
+
+    /** The library. */
+    @Benchmark
+    public long load(Regions regions, Place place, Tlb mine) {
+        return mine.tlb.loadLong(place.next(regions));
+    }
+
+    /** The library, two threads, each with a TLB of its own; nanoseconds of each. */
+    @Benchmark
+    @Threads(2)
+    public long loadTwoThreads(Regions regions, Place place, Tlb mine) {
+        return mine.tlb.loadLong(place.next(regions));
     }
 
     /** Fast and wrong: one buffer, nothing checked but its end. */
