@@ -1,0 +1,160 @@
+package io.github.pfncache.stress;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Threads that each do the same again and again, until they are told to stop or one of them fails. What a thread throws
+ * is kept, stops all, and is thrown by {@link #close}: no failure is lost in a thread.
+ *
+ * <pre>{@code
+ * try (Crew crew = new Crew()) {
+ *     crew.add("device", () -> device.poll());
+ *     ...
+ * }                                              // stops them; throws what one of them threw
+ * }</pre>
+ *
+ * <p>Thread-safe.
+ */
+public final class Crew implements AutoCloseable {
+
+    private static final long PATIENCE_SECONDS = 60;
+    private static final int SHOWN_FRAMES = 12;
+
+    private final Queue<Thread> threads = new ConcurrentLinkedQueue<>();
+    private final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+    private volatile boolean stopped;
+
+    /** What a thread does again and again. */
+    @FunctionalInterface
+    public interface Work {
+
+        /**
+         * Does it once.
+         *
+         * @return whether there is more to do
+         * @throws Exception a failure, which stops the whole crew
+         */
+        boolean turn() throws Exception;
+    }
+
+    /** A crew of nobody. */
+    public Crew() {}
+
+    /**
+     * Starts a thread.
+     *
+     * @param name shown when it fails
+     * @param work done until it says that there is no more, the crew stops, or it throws
+     */
+    public void add(String name, Work work) {
+        add(name, work, 0);
+    }
+
+    /**
+     * Starts a thread that rests between two turns.
+     *
+     * @param name shown when it fails
+     * @param work done until it says that there is no more, the crew stops, or it throws
+     * @param restNanos how long it rests
+     */
+    public void add(String name, Work work, long restNanos) {
+        Thread thread = new Thread(() -> run(name, work, restNanos), name);
+        thread.setDaemon(true); // one that hangs is reported, and must not keep the process alive
+        threads.add(thread);
+        thread.start();
+    }
+
+    private void run(String name, Work work, long restNanos) {
+        try {
+            while (!stopped && work.turn()) { // until the crew is stopped
+                if (restNanos > 0) {
+                    LockSupport.parkNanos(restNanos);
+                }
+            }
+        } catch (Throwable failure) { // of any kind: it is thrown again by close()
+            failures.add(new AssertionError(name + " failed: " + failure, failure));
+            stopped = true;
+        }
+    }
+
+    /** Asks everybody to stop after the turn they are in. */
+    public void stop() {
+        stopped = true;
+    }
+
+    /**
+     * Whether the crew was asked to stop, or one of it has failed.
+     *
+     * @return true from then on
+     */
+    public boolean isStopped() {
+        return stopped;
+    }
+
+    /**
+     * Waits until all have ended by themselves, or were stopped.
+     *
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to wait no more
+     * @return whether all have ended
+     * @throws InterruptedException if this thread is interrupted
+     */
+    public boolean await(long deadlineNanos) throws InterruptedException {
+        for (Thread thread : threads) { // bounded by the crew
+            long left = deadlineNanos - System.nanoTime();
+            if (left > 0) {
+                TimeUnit.NANOSECONDS.timedJoin(thread, left);
+            }
+            if (thread.isAlive()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Stops everybody and waits for their end. One that does not end counts as a failure.
+     *
+     * @return what failed, empty if nothing did
+     */
+    public List<Throwable> end() {
+        stop();
+        try {
+            if (!await(System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS))) {
+                threads.stream().filter(Thread::isAlive).forEach(this::hangs);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            failures.add(new AssertionError("interrupted while the crew was to end", e));
+        }
+        return new ArrayList<>(failures);
+    }
+
+    private void hangs(Thread thread) {
+        AssertionError failure = new AssertionError(
+                thread.getName() + " does not end within " + PATIENCE_SECONDS + " seconds: " + thread.getState());
+        StackTraceElement[] stack = thread.getStackTrace();
+        failure.setStackTrace(List.of(stack).subList(0, Math.min(stack.length, SHOWN_FRAMES))
+                .toArray(StackTraceElement[]::new));
+        failures.add(failure);
+    }
+
+    /**
+     * {@linkplain #end Ends} the crew.
+     *
+     * @throws AssertionError the first failure, with the others suppressed
+     */
+    @Override
+    public void close() {
+        List<Throwable> all = end();
+        if (!all.isEmpty()) {
+            AssertionError first = (AssertionError) all.get(0);
+            all.subList(1, all.size()).forEach(first::addSuppressed);
+            throw first;
+        }
+    }
+}
