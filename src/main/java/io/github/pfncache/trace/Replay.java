@@ -78,7 +78,7 @@ public final class Replay {
     ReplayResult run(ReplayObserver observer) {
         observer.started(trace, machine.vm());
         for (SlotOperation operation : trace.operations()) { // bounded by MemslotTrace.MAX_OPERATIONS
-            ReplayStep step = step(operation);
+            ReplayStep step = step(operation, observer);
             differ += step.differ();
             observer.stepped(step);
         }
@@ -105,11 +105,12 @@ public final class Replay {
         return places.reads() + logs.harvests();
     }
 
-    private ReplayStep step(SlotOperation operation) {
+    private ReplayStep step(SlotOperation operation, ReplayObserver observer) {
         boolean last = operation.index() == trace.operations().size() - 1;
         List<Difference> differences = new ArrayList<>();
         logs.slotChanges(operation.slot(), differences);
         String answer = machine.apply(operation);
+        observer.applied(operation, answer);
         if (answer.equals("0") != operation.succeeded()) {
             differences.add(new Difference(Difference.ALL_PROBES, "result " + operation.result(), answer));
         }

@@ -17,6 +17,14 @@ public interface ReplayObserver {
     default void started(MemslotTrace trace, Vm vm) {}
 
     /**
+     * An operation was applied, and no clock was updated since: what it made stale still is.
+     *
+     * @param operation as recorded
+     * @param answer what the memory map answered: {@code "0"}, or the name of an errno
+     */
+    default void applied(SlotOperation operation, String answer) {}
+
+    /**
      * An operation was applied, and where the clocks' updates landed was found out.
      *
      * @param step all about it

@@ -1,0 +1,108 @@
+package io.github.pfncache.report;
+
+import io.github.pfncache.address.Pages;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** One lane for each cache: its states as coloured spans, with the block of memory it leads to as a strip below. */
+final class LaneDrawing {
+
+    static final double HEIGHT = 18;
+    static final double PITCH = 22;
+
+    private static final double STRIP = 4;
+    private static final double CHARACTER = 6.1;
+    private static final int SHOWN = 48;
+
+    private final Timeline timeline;
+    private final Frame frame;
+    private final Blocks blocks;
+
+    /** Outlines of what is seen in an instant only, by state. */
+    private final Map<LaneState, StringBuilder> slivers = new EnumMap<>(LaneState.class);
+
+    private final StringBuilder invalidations = new StringBuilder();
+
+    LaneDrawing(Timeline timeline, Frame frame, Blocks blocks) {
+        this.timeline = timeline;
+        this.frame = frame;
+        this.blocks = blocks;
+    }
+
+    double height() {
+        return timeline.lanes.size() * PITCH;
+    }
+
+    void draw(Markup to, double top) {
+        double y = top;
+        for (Timeline.Lane lane : timeline.lanes) { // bounded by Budget.LANES
+            to.open("text", "class", "label", "x", Frame.LEFT - 10, "y", y + 13)
+                    .element("tspan", lane.name + " ", "class", "dim")
+                    .text(lane.gpa == Pages.INVALID_GPA ? "by hva" : Pages.hex(lane.gpa)).close().line();
+            spans(to, lane, y);
+            y += PITCH;
+        }
+        slivers.forEach((state, outline) -> to.empty("path", "class", state.word(), "d", outline).line());
+        if (invalidations.length() > 0) {
+            to.empty("path", "class", "invalidation", "d", invalidations).line();
+        }
+    }
+
+    private void spans(Markup to, Timeline.Lane lane, double y) {
+        int from = 0;
+        for (int column = 1; column <= lane.cells.size(); column++) { // bounded by Budget.columns
+            Timeline.Cell first = lane.cells.get(from);
+            if (column < lane.cells.size() && looksTheSame(first, lane.cells.get(column))) {
+                continue;
+            }
+            span(to, first, from, column, y);
+            from = column;
+        }
+        for (int column = 0; column < lane.cells.size(); column++) { // bounded by Budget.columns
+            instant(lane.cells.get(column), frame.x(column), y);
+        }
+    }
+
+    private static boolean looksTheSame(Timeline.Cell one, Timeline.Cell other) {
+        return one.settled == other.settled && Objects.equals(one.place, other.place);
+    }
+
+    private void span(Markup to, Timeline.Cell cell, int from, int until, double y) {
+        double x = frame.x(from);
+        double width = frame.x(until) - x;
+        String place = cell.place == null ? "" : Markup.clip(cell.place, SHOWN);
+        String state = cell.settled.word();
+        to.open("rect", "class", state, "x", x, "y", y, "width", width, "height", HEIGHT)
+                .element("title", state + (place.isEmpty() ? "" : " at " + place) + ", after "
+                        + frame.operations(from, until, timeline))
+                .close();
+        if (!place.isEmpty()) {
+            String block = Blocks.ofPlace(cell.place);
+            to.empty("rect", "class", blocks.colour(block), "x", x, "y", y + HEIGHT - STRIP,
+                    "width", width, "height", STRIP);
+            double room = width - frame.sliver() - 6;
+            for (String text : List.of(place, Markup.clip(block, SHOWN))) { // the longer one that fits, or none
+                if (text.length() * CHARACTER <= room) {
+                    to.element("text", text, "class", "in", "x", x + frame.sliver() + 3, "y", y + 10.5);
+                    break;
+                }
+            }
+        }
+        to.line();
+    }
+
+    private void instant(Timeline.Cell cell, double x, double y) {
+        if (cell.before == LaneState.STALE || cell.before == LaneState.BUSY) {
+            slivers.computeIfAbsent(cell.before, state -> new StringBuilder())
+                    .append('M').append(Markup.number(x)).append(' ').append(Markup.number(y))
+                    .append('h').append(Markup.number(frame.sliver())).append('v').append(Markup.number(HEIGHT))
+                    .append('h').append(Markup.number(-frame.sliver())).append('z');
+        }
+        if (cell.invalidations > 0) {
+            invalidations.append('M').append(Markup.number(x)).append(' ').append(Markup.number(y - 2))
+                    .append('v').append(Markup.number(HEIGHT + 4));
+        }
+    }
+}

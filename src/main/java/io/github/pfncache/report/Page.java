@@ -1,0 +1,47 @@
+package io.github.pfncache.report;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.function.Consumer;
+
+/** What all pages have in common: a document that needs no other, its style, light or dark as the reader prefers. */
+final class Page {
+
+    /** Nothing is fetched, and nothing runs, even if something should slip in. */
+    private static final String POLICY = "default-src 'none'; style-src 'unsafe-inline'";
+
+    private Page() {}
+
+    static String html(String title, Consumer<Markup> body) {
+        Markup to = new Markup();
+        to.trusted("<!DOCTYPE html>\n");
+        to.open("html", "lang", "en", "xmlns", "http://www.w3.org/1999/xhtml").line();
+        to.open("head").line();
+        to.empty("meta", "charset", "utf-8").line();
+        to.empty("meta", "http-equiv", "Content-Security-Policy", "content", POLICY).line();
+        to.empty("meta", "name", "viewport", "content", "width=device-width, initial-scale=1").line();
+        to.empty("meta", "name", "color-scheme", "content", "light dark").line();
+        to.element("title", title).line();
+        to.open("style").trusted(style()).close().line();
+        to.close().line();
+        to.open("body").line();
+        body.accept(to);
+        to.close().line().close().line();
+        return to.finish();
+    }
+
+    private static String style() {
+        try (InputStream in = Page.class.getResourceAsStream("page.css")) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A big number with what it counts. */
+    static void figure(Markup to, Object number, String what) {
+        to.open("div", "class", "figure").element("b", number).element("span", what).close().line();
+    }
+}

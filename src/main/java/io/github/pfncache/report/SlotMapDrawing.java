@@ -1,0 +1,92 @@
+package io.github.pfncache.report;
+
+import io.github.pfncache.address.Pages;
+import java.util.Map;
+
+/** Guest physical memory as it changed: a rectangle for each slot, from the operation that made it to its end. */
+final class SlotMapDrawing {
+
+    private static final double LABEL = 11;
+    private static final double CHARACTER = 6.1;
+    private static final double INSET = 0.75;
+    private static final int SHOWN = 32;
+
+    private final Timeline timeline;
+    private final Frame frame;
+    private final Blocks blocks;
+    private final GpaAxis axis;
+
+    SlotMapDrawing(Timeline timeline, Frame frame, Blocks blocks) {
+        this.timeline = timeline;
+        this.frame = frame;
+        this.blocks = blocks;
+        this.axis = new GpaAxis(timeline.slots);
+    }
+
+    double height() {
+        return axis.height();
+    }
+
+    int addressesLeftOut() {
+        return axis.leftOut();
+    }
+
+    void draw(Markup to, double top) {
+        double lowest = -LABEL;
+        for (Map.Entry<Long, Double> place : axis.places().entrySet()) { // bounded by Budget.ADDRESSES
+            double y = top + place.getValue();
+            to.empty("path", "class", "grid", "d", "M" + Markup.number(Frame.LEFT - 4) + " " + Markup.number(y)
+                    + "H" + Markup.number(frame.end()));
+            if (place.getValue() - lowest >= LABEL) {
+                to.element("text", Pages.hex(place.getKey()), "class", "label", "x", Frame.LEFT - 10, "y", y + 3.5);
+                lowest = place.getValue();
+            }
+        }
+        to.line();
+        for (double gap : axis.gaps()) { // bounded by Budget.ADDRESSES
+            to.empty("rect", "class", "gap", "x", Frame.LEFT, "y", top + gap, "width", frame.end() - Frame.LEFT,
+                    "height", GpaAxis.gapHeight());
+        }
+        timeline.slots.forEach(span -> slot(to, span, top)); // bounded by Budget.rectangles
+        for (Timeline.Lane lane : timeline.lanes) { // bounded by Budget.LANES
+            if (axis.covers(lane.gpa)) {
+                double y = top + axis.y(lane.gpa);
+                to.empty("path", "class", "probe", "d", "M" + Markup.number(Frame.LEFT) + " " + Markup.number(y) + "H"
+                        + Markup.number(frame.end() + 4));
+                to.element("text", lane.name.replace("vCPU ", "v"), "class", "dim", "x", frame.end() + 6, "y", y + 3);
+            }
+        }
+        to.line();
+    }
+
+    private void slot(Markup to, SlotSpan span, double top) {
+        double x = frame.x(span.from());
+        double width = Math.max(1, frame.x(span.to()) - x);
+        double y = top + axis.y(GpaAxis.start(span));
+        double height = Math.max(1, top + axis.y(GpaAxis.end(span)) - y);
+        boolean readOnly = span.slot().readOnly();
+        boolean logs = span.slot().logsDirtyPages();
+        String kind = "slot " + blocks.colour(span.block()) + (logs ? " log" : "");
+        double inset = width > 4 * INSET && height > 4 * INSET ? INSET : 0;
+        to.open("rect", "class", kind, "x", x + inset, "y", y + inset, "width", width - 2 * inset,
+                        "height", height - 2 * inset, "rx", 2 * inset)
+                .element("title", "slot " + span.slot().id() + ": gpa " + Pages.hex(GpaAxis.start(span)) + " to "
+                        + Pages.hex(GpaAxis.end(span) - 1) + ", " + Markup.clip(span.block(), SHOWN) + "+"
+                        + Pages.hex(span.blockOffset()) + (readOnly ? ", read-only" : "")
+                        + (logs ? ", logs dirty pages" : "") + ", after "
+                        + frame.operations(span.from(), span.to(), timeline))
+                .close();
+        if (readOnly) {
+            to.empty("rect", "class", "readonly", "x", x + inset, "y", y + inset, "width", width - 2 * inset,
+                    "height", height - 2 * inset);
+        }
+        String name = span.slot().id() + " " + Markup.clip(span.block(), SHOWN);
+        boolean fits = name.length() * CHARACTER <= width - 8;
+        boolean numberFits = (span.slot().id() + "").length() * CHARACTER <= width - 4;
+        if (height >= LABEL && (fits || numberFits)) {
+            to.element("text", fits ? name : span.slot().id(), "class", "in", "x", x + (fits ? 5 : 3),
+                    "y", y + height / 2 + 3.5);
+        }
+        to.line();
+    }
+}
