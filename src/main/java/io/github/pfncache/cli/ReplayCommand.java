@@ -1,6 +1,8 @@
 package io.github.pfncache.cli;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.report.ReplayReport;
+import io.github.pfncache.report.ReportFile;
 import io.github.pfncache.rules.RuleViolation;
 import io.github.pfncache.trace.BundledTraces;
 import io.github.pfncache.trace.Landing;
@@ -13,8 +15,10 @@ import io.github.pfncache.trace.Replay;
 import io.github.pfncache.trace.ReplayObserver;
 import io.github.pfncache.trace.ReplayResult;
 import io.github.pfncache.trace.ReplayStep;
+import io.github.pfncache.trace.SlotOperation;
 import io.github.pfncache.trace.TraceParser;
 import io.github.pfncache.trace.TraceWriter;
+import io.github.pfncache.vm.Vm;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -57,6 +61,12 @@ final class ReplayCommand implements Callable<Integer> {
             description = "Where each update must land. Without it, and with FILE: report where they land.")
     private Path expected;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE.html",
+            description = "Write a page with a picture of each trace: what its caches went through, and its memslots.")
+    private Path page;
+
     @Mixin
     private CommonOptions common = new CommonOptions();
 
@@ -70,10 +80,17 @@ final class ReplayCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, MalformedInput {
         List<MemslotTrace> traces = files.isEmpty() ? BundledTraces.traces() : readTraces();
-        if (expected != null) {
-            return replay(traces, readTable(traces));
+        ProbeTable table = expected != null ? readTable(traces)
+                : files.isEmpty() ? BundledTraces.table(traces) : null;
+        if (page == null) {
+            return replay(traces, table, null);
         }
-        return replay(traces, files.isEmpty() ? BundledTraces.table(traces) : null);
+        try (ReportFile file = ReportFile.open(page)) { // before the work: a place that cannot be written is an error now
+            ReplayReport pictures = new ReplayReport(traces.size());
+            int code = replay(traces, table, pictures);
+            file.write(pictures.page(table != null));
+            return code;
+        }
     }
 
     private ProbeTable readTable(List<MemslotTrace> traces) throws IOException, MalformedInput {
@@ -125,15 +142,28 @@ final class ReplayCommand implements Callable<Integer> {
         private final List<String> differences = new ArrayList<>();
         private final Progress progress;
         private final String trace;
+        private final ReplayObserver also;
         private int suppressed;
 
-        Witness(Progress progress, String trace) {
+        Witness(Progress progress, String trace, ReplayObserver also) {
             this.progress = progress;
             this.trace = trace;
+            this.also = also;
+        }
+
+        @Override
+        public void started(MemslotTrace started, Vm vm) {
+            also.started(started, vm);
+        }
+
+        @Override
+        public void applied(SlotOperation operation, String answer) {
+            also.applied(operation, answer);
         }
 
         @Override
         public void stepped(ReplayStep step) {
+            also.stepped(step);
             progress.advance(trace);
             for (int probe = 0; probe < Probes.COUNT; probe++) { // bounded by the probes
                 note(step.operation().index(), probe, step.landings().get(probe));
@@ -170,7 +200,8 @@ final class ReplayCommand implements Callable<Integer> {
         }
     }
 
-    private int replay(List<MemslotTrace> traces, ProbeTable table) throws IOException {
+    /** Replays; {@code pictures} looks on unless it is null. */
+    private int replay(List<MemslotTrace> traces, ProbeTable table, ReplayReport pictures) throws IOException {
         List<ReplayResult> results = new ArrayList<>();
         List<Witness> witnesses = new ArrayList<>();
         int operations = traces.stream().mapToInt(trace -> trace.operations().size()).sum();
@@ -179,12 +210,19 @@ final class ReplayCommand implements Callable<Integer> {
                 if (console.isInterrupted()) {
                     break; // with the result of those that were replayed
                 }
-                Witness witness = new Witness(progress, trace.name());
+                ReplayObserver also = pictures == null ? ReplayObserver.NONE : pictures.observer();
+                Witness witness = new Witness(progress, trace.name(), also);
                 witnesses.add(witness);
                 results.add(table == null ? Replay.observe(trace, witness) : Replay.compare(trace, table, witness));
+                if (pictures != null) {
+                    pictures.replayed(results.get(results.size() - 1), witness.differences);
+                }
             }
         } catch (RuleViolation broken) {
             console.err().println(traces.get(results.size()).name() + ": " + broken.getMessage());
+            if (pictures != null) {
+                pictures.broken(broken.getMessage());
+            }
             return Console.FOUND;
         }
         ReplayResult sum = results.stream().reduce(ReplayResult.none("total"), ReplayResult::plus);

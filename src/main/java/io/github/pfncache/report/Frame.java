@@ -10,10 +10,10 @@ record Frame(int columns) {
 
     static final double WIDTH = 1160;
     static final double LEFT = 150;
-    static final double RIGHT = WIDTH - 46;
+    static final double RIGHT = WIDTH - 50;
 
     private static final double MAX_COLUMN = 90;
-    private static final double MAX_SLIVER = 5;
+    private static final double MAX_SLIVER = 4;
 
     /** Where a column begins; the number of columns gives the end of the last one. */
     double x(int column) {

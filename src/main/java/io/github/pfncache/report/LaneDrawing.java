@@ -1,6 +1,7 @@
 package io.github.pfncache.report;
 
 import io.github.pfncache.address.Pages;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +26,11 @@ final class LaneDrawing {
 
     private final StringBuilder invalidations = new StringBuilder();
 
+    /** Names of places, drawn above everything else. */
+    private final List<Label> labels = new ArrayList<>();
+
+    private record Label(String text, double x, double y) {}
+
     LaneDrawing(Timeline timeline, Frame frame, Blocks blocks) {
         this.timeline = timeline;
         this.frame = frame;
@@ -48,6 +54,8 @@ final class LaneDrawing {
         if (invalidations.length() > 0) {
             to.empty("path", "class", "invalidation", "d", invalidations).line();
         }
+        labels.forEach(label -> to.element("text", label.text, "class", "in halo", "x", label.x, "y", label.y));
+        to.line();
     }
 
     private void spans(Markup to, Timeline.Lane lane, double y) {
@@ -85,7 +93,7 @@ final class LaneDrawing {
             double room = width - frame.sliver() - 6;
             for (String text : List.of(place, Markup.clip(block, SHOWN))) { // the longer one that fits, or none
                 if (text.length() * CHARACTER <= room) {
-                    to.element("text", text, "class", "in", "x", x + frame.sliver() + 3, "y", y + 10.5);
+                    labels.add(new Label(text, x + frame.sliver() + 3, y + 10.5));
                     break;
                 }
             }

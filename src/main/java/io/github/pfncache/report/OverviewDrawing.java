@@ -6,7 +6,7 @@ import java.util.Map;
 /** A trace at a glance, for a row of a table: each cache is a line two pixels high, as long as its trace. */
 final class OverviewDrawing {
 
-    private static final double WIDTH = 240;
+    private static final double WIDTH = 300;
     private static final double LINE = 2;
 
     private OverviewDrawing() {}

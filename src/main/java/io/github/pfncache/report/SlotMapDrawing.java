@@ -7,6 +7,7 @@ import java.util.Map;
 final class SlotMapDrawing {
 
     private static final double LABEL = 11;
+    private static final double LANE_LABEL = 9;
     private static final double CHARACTER = 6.1;
     private static final double INSET = 0.75;
     private static final int SHOWN = 32;
@@ -47,13 +48,17 @@ final class SlotMapDrawing {
             to.empty("rect", "class", "gap", "x", Frame.LEFT, "y", top + gap, "width", frame.end() - Frame.LEFT,
                     "height", GpaAxis.gapHeight());
         }
+        double lowestLane = -LABEL;
         timeline.slots.forEach(span -> slot(to, span, top)); // bounded by Budget.rectangles
         for (Timeline.Lane lane : timeline.lanes) { // bounded by Budget.LANES
             if (axis.covers(lane.gpa)) {
                 double y = top + axis.y(lane.gpa);
                 to.empty("path", "class", "probe", "d", "M" + Markup.number(Frame.LEFT) + " " + Markup.number(y) + "H"
                         + Markup.number(frame.end() + 4));
-                to.element("text", lane.name.replace("vCPU ", "v"), "class", "dim", "x", frame.end() + 6, "y", y + 3);
+                if (y - lowestLane >= LANE_LABEL) {
+                    to.element("text", lane.name, "class", "dim", "x", frame.end() + 6, "y", y + 3);
+                    lowestLane = y;
+                }
             }
         }
         to.line();

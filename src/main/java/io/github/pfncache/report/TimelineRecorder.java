@@ -139,6 +139,9 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
             cell.place = landing.places().isEmpty() ? null : landing.toString();
         }
         timeline.columns.get(timeline.columns.size() - 1).differ += step.differ();
+        if (step.operation().index() == timeline.trace.operations().size() - 1) {
+            vm.host().unregisterNotifier(this); // what ends the machine is no part of the trace
+        }
     }
 
     @Override
