@@ -85,7 +85,7 @@ final class ReplayCommand implements Callable<Integer> {
         if (page == null) {
             return replay(traces, table, null);
         }
-        try (ReportFile file = ReportFile.open(page)) { // before the work: a place that cannot be written is an error now
+        try (ReportFile file = ReportFile.open(page)) { // first: a place that cannot be written is an error now
             ReplayReport pictures = new ReplayReport(traces.size());
             int code = replay(traces, table, pictures);
             file.write(pictures.page(table != null));

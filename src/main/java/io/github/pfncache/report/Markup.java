@@ -110,7 +110,7 @@ final class Markup {
         }
     }
 
-    /** Whether a character can be shown as it is: no control character, no half of a pair, none that turns text round. */
+    /** Whether a character can be shown: no control character, no half of a pair, none that turns text round. */
     private static boolean isPlain(char c) {
         boolean turns = c >= '\u202A' && c <= '\u202E' || c >= '\u2066' && c <= '\u2069';
         return (c == '\n' || !Character.isISOControl(c)) && !Character.isSurrogate(c) && !turns && c < '\uFFFE';
