@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.memslot.Memslot;
@@ -18,9 +19,14 @@ import java.util.function.Predicate;
  */
 public final class CacheDomain {
 
+    /** Whether the locks of caches have a reader bias unless told otherwise: yes, or as the process was started. */
+    public static final boolean READER_BIAS =
+            Boolean.parseBoolean(System.getProperty("pfncache.readerBias", "true"));
+
     final Memslots memslots;
     final HostMemory host;
     final RetryPolicy retry;
+    final boolean readerBias;
     final CacheIndex index = new CacheIndex();
     final Invalidations invalidations = new Invalidations();
     final CacheCounters counters = new CacheCounters();
@@ -35,9 +41,23 @@ public final class CacheDomain {
      * @param retry how long a call goes on before it answers BUSY
      */
     public CacheDomain(Memslots memslots, HostMemory host, RetryPolicy retry) {
+        this(memslots, host, retry, READER_BIAS);
+    }
+
+    /**
+     * Makes the domain and ties it to the memory it caches.
+     *
+     * @param memslots the guest memory map; its changes wait for this domain's invalidations and drain its accesses
+     * @param host the host address space; its notifier
+     * @param retry how long a call goes on before it answers BUSY
+     * @param readerBias whether accesses announce themselves and loads take no lock; without, every access takes the
+     *     read side of a plain read-write lock, to the same effect
+     */
+    public CacheDomain(Memslots memslots, HostMemory host, RetryPolicy retry, boolean readerBias) {
         this.memslots = memslots;
         this.host = host;
         this.retry = retry;
+        this.readerBias = readerBias;
         this.guestMemory = new GuestMemory(memslots, host);
         memslots.attach(invalidations, new SlotChanges());
         host.registerNotifier(new Notifier());
@@ -134,6 +154,18 @@ public final class CacheDomain {
                     host.pageReferences() == 0 && host.liveMappings() == owned,
                     "page references " + host.pageReferences() + ", mappings " + host.liveMappings()
                             + ", owned " + owned);
+        }
+    }
+
+    /** Until when a call may wait: from inside an invalidation for nobody, who may be waiting for its end. */
+    long deadlineOfWait(long latest) {
+        return invalidations.isCurrentThreadInside() ? System.nanoTime() : latest;
+    }
+
+    /** Gives a mapping back that is no longer owned, if there is one. May sleep: no cache lock is held. */
+    void unmap(HostMapping khva) {
+        if (khva != null) {
+            host.unmap(khva);
         }
     }
 

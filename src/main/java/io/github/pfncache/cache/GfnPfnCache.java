@@ -2,12 +2,7 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMapping;
-import io.github.pfncache.host.HostPage;
-import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
-import io.github.pfncache.rules.LockClass;
-import io.github.pfncache.rules.Rules;
-import io.github.pfncache.rules.TrackedLock;
 
 /**
  * Remembers how one window of guest memory becomes host memory, so that its next access needs no translation and never
@@ -44,13 +39,12 @@ public final class GfnPfnCache {
 
     private final CacheDomain domain;
     private final int length;
-    private final CacheIndex.Entry entry = new CacheIndex.Entry(this);
-
-    /** Made once with the cache, and never again ([I13]). */
-    private final TrackedLock refreshLock = new TrackedLock(LockClass.REFRESH);
 
     /** The mapping and the read-write lock that guards it. */
     private final GuardedMapping mapping;
+
+    /** What changes where the cache points, and the refresh lock that makes that one at a time. */
+    private final Refreshing refreshing;
 
     GfnPfnCache(CacheDomain domain, int length) {
         if (length < 1 || length > Pages.PAGE_SIZE) {
@@ -58,7 +52,8 @@ public final class GfnPfnCache {
         }
         this.domain = domain;
         this.length = length;
-        this.mapping = new GuardedMapping(domain.memslots, domain.host);
+        this.mapping = new GuardedMapping(domain.memslots, domain.host, domain.readerBias);
+        this.refreshing = new Refreshing(domain, mapping, new CacheIndex.Entry(this), length);
     }
 
     /**
@@ -79,8 +74,7 @@ public final class GfnPfnCache {
      * @param gpa guest physical address of the first byte; a guest may have chosen it, so any value is allowed
      * @return OK; INVALID with nothing changed, for {@link Pages#INVALID_GPA} or a window that would cross a page;
      *     FAULT or BUSY as for {@link #refresh}, with the cache active at the new address (BUSY with nothing changed
-     *     while another
-     *     call on this cache does not finish)
+     *     while another call on this cache does not finish)
      */
     public Outcome activate(long gpa) {
         return activate(new CacheTarget.ByGpa(gpa));
@@ -90,7 +84,7 @@ public final class GfnPfnCache {
      * Points the cache at host memory and refreshes it: no memslot, no generation, no dirty log.
      *
      * @param hva host user virtual address of the first byte
-     * @return as for {@link #activate(long)}; INVALID also for an address outside user space
+     * @return as for {@link #activate(long)}; INVALID also outside user space
      */
     public Outcome activateHva(long hva) {
         return activate(new CacheTarget.ByHva(hva));
@@ -106,19 +100,17 @@ public final class GfnPfnCache {
         if (!target.isCacheable(length)) {
             return Outcome.INVALID; // before anything has changed
         }
-        return activate(target, domain.retry.deadlineFromNow());
+        return refreshing.activate(target, domain.retry.deadlineFromNow());
     }
 
     /** An activation that is part of a longer call; the target is cacheable. */
     Outcome activate(CacheTarget target, long deadlineNanos) {
-        return underRefreshLock(deadlineNanos, deadline -> {
-            if (!mapping.isActive()) {
-                // Before it is active: "active but unlisted" would miss invalidations [rule L7].
-                domain.index.add(entry);
-                mapping.activate();
-            }
-            return refreshAt(target, deadline);
-        });
+        return refreshing.activate(target, deadlineNanos);
+    }
+
+    /** A refresh that is part of a longer call. */
+    Outcome refresh(long deadlineNanos) {
+        return refreshing.refresh(deadlineNanos);
     }
 
     /**
@@ -128,22 +120,13 @@ public final class GfnPfnCache {
      *     thread's: a fault handler cannot deactivate the cache whose fault it handles
      */
     public Outcome deactivate() {
-        return underRefreshLock(deadline -> {
-            boolean wasActive = mapping.isActive();
-            HostMapping dropped = mapping.deactivate();
-            if (wasActive) {
-                domain.index.remove(entry); // after it is inactive, the reverse of activate [rule L7]
-            }
-            unmap(dropped);
-            return Outcome.OK;
-        });
+        return refreshing.deactivate();
     }
 
     // ------------------------------------------------------------------ check and refresh
 
     /**
-     * Whether the mapping could be used at this moment. Nothing holds it so: to use it, ask under {@link #readLock} or
-     * take an {@link #access}.
+     * Whether the mapping could be used now. Nothing holds it so: to use it, ask under {@link #readLock}.
      *
      * @return true iff active, valid and, by gpa, translated by the current memslots
      */
@@ -161,125 +144,7 @@ public final class GfnPfnCache {
      *     the whole of the {@link RetryPolicy}, or at once if the calling thread is inside one
      */
     public Outcome refresh() {
-        return refresh(domain.retry.deadlineFromNow());
-    }
-
-    /** A refresh that is part of a longer call. */
-    Outcome refresh(long deadlineNanos) {
-        return underRefreshLock(
-                deadlineNanos,
-                deadline -> mapping.isActive() ? refreshAt(mapping.where().target(), deadline) : Outcome.INACTIVE);
-    }
-
-    /** What a refresh, an activation or a deactivation does while it has the cache to itself. */
-    private interface Exclusive {
-        Outcome run(long deadlineNanos);
-    }
-
-    private Outcome underRefreshLock(Exclusive body) {
-        return underRefreshLock(domain.retry.deadlineFromNow(), body);
-    }
-
-    private Outcome underRefreshLock(long latest, Exclusive body) {
-        boolean held = mapping.isHeldByCurrentThread();
-        CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, this);
-        if (held) { // before anything has changed
-            throw new IllegalStateException("this thread has an access open to " + this);
-        }
-        HeldLocks.mightSleep("refresh");
-        // From inside an invalidation nobody is waited for: whoever has this cache may be waiting for its end.
-        long deadline = domain.invalidations.isCurrentThreadInside() ? System.nanoTime() : latest;
-        if (!refreshLock.tryLock(deadline)) {
-            return Outcome.BUSY;
-        }
-        try {
-            Outcome outcome = body.run(deadline);
-            if (Rules.ENABLED) {
-                mapping.checkState(length);
-            }
-            return outcome;
-        } finally {
-            refreshLock.unlock();
-        }
-    }
-
-    /** gpa to slot to uhva, then on to the page unless it is still the same. The refresh lock is held. */
-    private Outcome refreshAt(CacheTarget target, long deadline) {
-        domain.counters.refreshes.increment();
-        // The table stays usable until the page is resolved, and a change of it waits for us [rule L11].
-        int readers = domain.memslots.enterRead();
-        try {
-            Translation fresh = Translation.of(target, domain.memslots.table()); // one snapshot, one generation
-            return mapping.repoint(fresh) ? Outcome.OK : resolve(fresh, deadline);
-        } finally {
-            domain.invalidations.doneWaiting();
-            domain.memslots.exitRead(readers);
-        }
-    }
-
-    /** uhva to page to khva, again while invalidations of this page come between. The refresh lock is held. */
-    private Outcome resolve(Translation where, long deadline) {
-        // Listed under its page before the first sample: an invalidation either is in progress by then, and is seen
-        // there, or walks the index later, and finds us.
-        domain.index.move(entry, where);
-        if (!where.isBacked()) {
-            return fail(Outcome.FAULT);
-        }
-        int attempt = 0;
-        while (attempt < domain.retry.attempts()) { // bounded by the retry policy: every turn is an attempt
-            attempt++;
-            // Sample first, then look for one in progress: one that starts in between shows in both.
-            long sampled = mapping.sampleInvalidations();
-            if (domain.invalidations.covers(where.uhva())) {
-                domain.counters.waits.increment();
-                if (!domain.invalidations.awaitUncovered(where.uhva(), deadline)) {
-                    return fail(Outcome.BUSY);
-                }
-                continue; // the next one may have started already: sample again
-            }
-            domain.counters.resolutions.increment();
-            HostPage page = domain.host.hvaToPage(where.uhva()); // may fault, may block: no cache lock held
-            if (page == null) {
-                return fail(Outcome.FAULT);
-            }
-            if (mapAndInstall(page, sampled)) {
-                CacheRule.I6_BOUNDED_ATTEMPTS.check(attempt <= domain.retry.attempts(), attempt);
-                return Outcome.OK;
-            }
-            domain.counters.retries.increment();
-        }
-        return fail(Outcome.BUSY);
-    }
-
-    /**
-     * Maps a page and installs it, unless it was invalidated since the sample. Gives the page's reference back: from
-     * the install on, the notifier protects the mapping; a cache never pins its page.
-     */
-    private boolean mapAndInstall(HostPage page, long sampled) {
-        try {
-            HostMapping khva = domain.host.map(page); // may sleep: no cache lock held
-            HostMapping unused = khva; // unless it is installed
-            try {
-                unused = mapping.install(khva, sampled, domain.invalidations);
-            } finally {
-                unmap(unused); // the former mapping, or the one that came too late
-            }
-            return unused != khva;
-        } finally {
-            domain.host.release(page);
-        }
-    }
-
-    private Outcome fail(Outcome outcome) {
-        unmap(mapping.drop());
-        domain.counters.failures.increment();
-        return outcome;
-    }
-
-    private void unmap(HostMapping khva) {
-        if (khva != null) {
-            domain.host.unmap(khva); // may sleep: no cache lock held [rule L10]
-        }
+        return refreshing.refresh(domain.retry.deadlineFromNow());
     }
 
     // ------------------------------------------------------------------ access
@@ -292,47 +157,22 @@ public final class GfnPfnCache {
      *     FAULT or BUSY as for {@link #refresh}
      */
     public GuestAccess access() {
-        return access(domain.retry.deadlineFromNow());
+        int hold = mapping.lockUsable();
+        hold = GuestAccess.isHold(hold) ? hold : refreshing.refreshAndLock();
+        return new GuestAccess(mapping, length, hold);
     }
 
     /**
-     * The combined access, with a deadline of the caller's own instead of the {@link RetryPolicy}'s patience. What
-     * bounds the attempts stays.
+     * The combined access, with a deadline of the caller's own instead of the {@link RetryPolicy}'s patience.
      *
      * @param deadlineNanos value of {@link System#nanoTime()} after which to wait no more, for another call on this
      *     cache or for an invalidation to end; one that has passed already waits for neither
      * @return as for {@link #access()}
      */
     public GuestAccess access(long deadlineNanos) {
-        GuestAccess access = lockAndCheck();
-        if (access.isUsable()) {
-            return access;
-        }
-        access.close(); // a refresh takes the write side: the read side must be free [rule L8]
-        // A change of the memslots waits for whoever reads them: until this call has its access there can be one more
-        // generation, and no stream of them to chase.
-        int readers = domain.memslots.enterRead();
-        try {
-            return refreshAndAccess(deadlineNanos);
-        } finally {
-            domain.memslots.exitRead(readers);
-        }
-    }
-
-    private GuestAccess refreshAndAccess(long deadlineNanos) {
-        for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-            Interleaving.reached("between check and refresh");
-            Outcome outcome = refresh(deadlineNanos);
-            if (outcome != Outcome.OK) {
-                return GuestAccess.refused(mapping, length, outcome);
-            }
-            GuestAccess access = lockAndCheck();
-            if (access.isUsable()) {
-                return access;
-            }
-            access.close();
-        }
-        return GuestAccess.refused(mapping, length, Outcome.BUSY);
+        int hold = mapping.lockUsable();
+        hold = GuestAccess.isHold(hold) ? hold : refreshing.refreshAndLock(deadlineNanos);
+        return new GuestAccess(mapping, length, hold);
     }
 
     /**
@@ -341,14 +181,15 @@ public final class GfnPfnCache {
      * @return an access; usable, or INACTIVE, or BUSY if it could be had only by waiting or refreshing
      */
     public GuestAccess tryAccess() {
-        if (!mapping.tryReadLock()) {
-            return GuestAccess.refused(mapping, length, Outcome.BUSY);
+        int hold = mapping.tryReadLock();
+        if (!GuestAccess.isHold(hold)) {
+            hold = GuestAccess.refusal(Outcome.BUSY);
+        } else if (!mapping.check()) {
+            Outcome outcome = mapping.isActive() ? Outcome.BUSY : Outcome.INACTIVE;
+            mapping.readUnlock(hold); // an access that is not usable holds no lock: nobody may wait for it
+            hold = GuestAccess.refusal(outcome);
         }
-        GuestAccess access = GuestAccess.locked(mapping, length);
-        if (!access.check()) {
-            access.close(); // an access that is not usable holds no lock: nobody may wait for it
-        }
-        return access;
+        return new GuestAccess(mapping, length, hold);
     }
 
     /**
@@ -358,8 +199,170 @@ public final class GfnPfnCache {
      * @return a guard that holds the lock until it is closed
      */
     public GuestAccess readLock() {
-        mapping.readLock();
-        return GuestAccess.locked(mapping, length);
+        return GuestAccess.unchecked(mapping, length, mapping.readLock());
+    }
+
+    // ------------------------------------------------------------------ one load, one store
+
+    /**
+     * Loads eight bytes, little endian, plain: a combined access in one call, and the fastest. Takes no lock as long as
+     * the window is usable; else as {@link #access()}.
+     *
+     * @param offset bytes from the start of the window, at any alignment
+     * @param otherwise what to answer if the window cannot be had; to learn why, take an {@link #access()}
+     * @return the value
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public long loadLong(int offset, long otherwise) {
+        return load(offset, Long.BYTES, otherwise);
+    }
+
+    /**
+     * Loads four bytes; as {@link #loadLong}.
+     *
+     * @param offset bytes from the start of the window, at any alignment
+     * @param otherwise what to answer if the window cannot be had
+     * @return the value
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public int loadInt(int offset, int otherwise) {
+        return (int) load(offset, Integer.BYTES, otherwise);
+    }
+
+    /**
+     * Loads two bytes; as {@link #loadLong}.
+     *
+     * @param offset bytes from the start of the window, at any alignment
+     * @param otherwise what to answer if the window cannot be had
+     * @return the value
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public short loadShort(int offset, short otherwise) {
+        return (short) load(offset, Short.BYTES, otherwise);
+    }
+
+    /**
+     * Loads a byte; as {@link #loadLong}.
+     *
+     * @param offset bytes from the start of the window
+     * @param otherwise what to answer if the window cannot be had
+     * @return the value
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public byte loadByte(int offset, byte otherwise) {
+        return (byte) load(offset, Byte.BYTES, otherwise);
+    }
+
+    /**
+     * Stores eight bytes, little endian, plain, and marks the page dirty: a combined access in one call. It cannot land
+     * after an invalidation of the page has returned.
+     *
+     * @param offset bytes from the start of the window, at any alignment
+     * @param value the value
+     * @return OK; otherwise nothing was written: INACTIVE, FAULT or BUSY as for {@link #refresh}
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public Outcome storeLong(int offset, long value) {
+        return store(offset, Long.BYTES, value);
+    }
+
+    /**
+     * Stores four bytes; as {@link #storeLong}.
+     *
+     * @param offset bytes from the start of the window, at any alignment
+     * @param value the value
+     * @return as for {@link #storeLong}
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public Outcome storeInt(int offset, int value) {
+        return store(offset, Integer.BYTES, value);
+    }
+
+    /**
+     * Stores two bytes; as {@link #storeLong}.
+     *
+     * @param offset bytes from the start of the window, at any alignment
+     * @param value the value
+     * @return as for {@link #storeLong}
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public Outcome storeShort(int offset, short value) {
+        return store(offset, Short.BYTES, value);
+    }
+
+    /**
+     * Stores a byte; as {@link #storeLong}.
+     *
+     * @param offset bytes from the start of the window
+     * @param value the value
+     * @return as for {@link #storeLong}
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public Outcome storeByte(int offset, byte value) {
+        return store(offset, Byte.BYTES, value);
+    }
+
+    /** One load, of 1, 2, 4 or 8 bytes; the width is a constant wherever this is compiled into. */
+    private long load(int offset, int width, long otherwise) {
+        requireInside(offset, width);
+        long stamp = mapping.tryOptimisticRead();
+        HostMapping khva = mapping.khva();
+        if (stamp != 0 && khva != null) {
+            Interleaving.reached("about to load");
+            long value = khva.get(mapping.base() + offset, width);
+            if (mapping.validate(stamp)) {
+                return value;
+            }
+        }
+        return loadLocked(offset, width, otherwise);
+    }
+
+    private long loadLocked(int offset, int width, long otherwise) {
+        int hold = refreshing.refreshAndLock();
+        if (!GuestAccess.isHold(hold)) {
+            return otherwise;
+        }
+        try {
+            return mapping.khva().get(mapping.base() + offset, width);
+        } finally {
+            mapping.readUnlock(hold);
+        }
+    }
+
+    private Outcome store(int offset, int width, long value) {
+        requireInside(offset, width);
+        int hold = mapping.lockUsableBriefly();
+        if (!GuestAccess.isHold(hold)) {
+            return storeRefreshed(offset, width, value);
+        }
+        try {
+            Interleaving.reached("about to store");
+            mapping.khva().put(mapping.base() + offset, width, value);
+            mapping.markDirtyUnderBriefHold(hold); // before the hold ends: afterwards the cache may point elsewhere
+        } finally {
+            mapping.readUnlockBriefly(hold);
+        }
+        return Outcome.OK;
+    }
+
+    private Outcome storeRefreshed(int offset, int width, long value) {
+        int hold = refreshing.refreshAndLock();
+        if (!GuestAccess.isHold(hold)) {
+            return GuestAccess.outcomeOf(hold);
+        }
+        try {
+            mapping.khva().put(mapping.base() + offset, width, value);
+            mapping.markDirty();
+        } finally {
+            mapping.readUnlock(hold);
+        }
+        return Outcome.OK;
+    }
+
+    private void requireInside(int offset, int width) {
+        if (!Pages.rangeFits(offset, width, length)) {
+            throw GuestAccess.exceeds(offset, width, length, mapping);
+        }
     }
 
     // ------------------------------------------------------------------ for the area and the domain
@@ -371,14 +374,12 @@ public final class GfnPfnCache {
         return access;
     }
 
-    /** See {@link GuardedMapping#invalidate}. */
     boolean invalidate(boolean mayBlock) {
         boolean done = mapping.invalidate(mayBlock);
         domain.counters.hits.increment();
         return done;
     }
 
-    /** See {@link GuardedMapping#drain}. */
     boolean drain(long deadlineNanos) {
         return mapping.drain(deadlineNanos);
     }

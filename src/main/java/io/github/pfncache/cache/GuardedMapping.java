@@ -15,6 +15,11 @@ import io.github.pfncache.rules.TrackedRwLock;
  * <p>Readers use the mapping; whoever takes it away is a writer, so it cannot be taken while somebody uses it ([rule
  * L1]). The lock protects the mapping, not the bytes behind it ([rule L2]).
  *
+ * <p><b>Without the lock.</b> A load can be thrown away, so it need not take the lock: between {@link
+ * #tryOptimisticRead} and {@link #validate} it may look at the mapping and read through it, and uses the value if
+ * nobody has had the write side meanwhile. Memory behind a stale mapping stays readable. A store cannot be taken back:
+ * it holds the read side, for a few instructions.
+ *
  * <p>The methods that the refresh side calls (with the cache's refresh lock held, [rule L3]) are those that change
  * where the cache points and what it owns. The other two sides, invalidation and access, only withdraw validity and
  * look.
@@ -27,29 +32,31 @@ final class GuardedMapping {
     private final HostMemory host;
 
     /** Made once with the cache, and never again ([I13]). */
-    private final TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
+    private final TrackedRwLock lock;
 
-    // Written with the refresh lock and the write side of lock held; read with either, on any side.
+    // Written with the refresh lock and the write side of lock held; read with either, on any side, or optimistically.
 
     private boolean active;
     /** Where the cache points. */
     private Translation where = Translation.NOWHERE;
+    /** Where the window starts in its page. Always so that it fits: an optimistic reader may find it with any khva. */
+    private int base;
     /** The mapping that is owned, null if none. Owned does not mean usable: that is {@link #valid}. */
     private HostMapping khva;
 
-    // Written with the write side of lock held, by the notifier too; read with either side.
+    // Written with the write side of lock held, by the notifier too; read with either side, or optimistically.
 
     private boolean valid;
     /** Grows with every invalidation that hits this cache; a refresh that sees it move resolves again. */
     private long invalidations;
 
-    GuardedMapping(Memslots memslots, HostMemory host) {
+    GuardedMapping(Memslots memslots, HostMemory host, boolean readerBias) {
         this.memslots = memslots;
         this.host = host;
+        this.lock = new TrackedRwLock(LockClass.CACHE, readerBias);
     }
 
-    // ------------------------------------------------------------------ the refresh side; its caller holds the refresh
-    // lock
+    // ------------------------------------------------------------------ the refresh side, with the refresh lock held
 
     /** Whether the cache is active. */
     boolean isActive() {
@@ -78,6 +85,7 @@ final class GuardedMapping {
         // the install would pass with the wrong page [rule L4].
         valid = valid && fresh.isSamePageAs(where);
         where = fresh;
+        base = fresh.isBacked() ? fresh.offsetInPage() : 0;
         boolean keep = valid;
         lock.writeUnlock();
         return keep;
@@ -85,11 +93,11 @@ final class GuardedMapping {
 
     /** How many invalidations have hit up to now; to be handed to {@link #install}. */
     long sampleInvalidations() {
-        lock.readLock();
+        int hold = lock.readLock();
         try {
             return invalidations;
         } finally {
-            lock.readUnlock();
+            lock.readUnlock(hold);
         }
     }
 
@@ -134,6 +142,7 @@ final class GuardedMapping {
         active = false;
         valid = false;
         where = Translation.NOWHERE;
+        base = 0;
         HostMapping dropped = khva;
         khva = null;
         lock.writeUnlock();
@@ -178,40 +187,101 @@ final class GuardedMapping {
 
     // ------------------------------------------------------------------ the access side
 
-    void readLock() {
-        lock.readLock();
+    int readLock() {
+        return lock.readLock();
     }
 
-    boolean tryReadLock() {
+    int tryReadLock() {
         return lock.tryReadLock();
     }
 
-    void readUnlock() {
-        lock.readUnlock();
+    void readUnlock(int hold) {
+        lock.readUnlock(hold);
+    }
+
+    void readUnlockBriefly(int hold) {
+        lock.readUnlockBriefly(hold);
     }
 
     boolean isHeldByCurrentThread() {
         return lock.isHeldByCurrentThread();
     }
 
+    /** Takes the read side if the check says yes under it; the hold, or {@link TrackedRwLock#NOT_TAKEN}. */
+    int lockUsable() {
+        int hold = lock.readLock();
+        if (check()) {
+            return hold;
+        }
+        lock.readUnlock(hold);
+        return TrackedRwLock.NOT_TAKEN;
+    }
+
+    /** As {@link #lockUsable}, for a hold of a few instructions. */
+    int lockUsableBriefly() {
+        int hold = lock.readLockBriefly();
+        if (check()) {
+            return hold;
+        }
+        lock.readUnlockBriefly(hold);
+        return TrackedRwLock.NOT_TAKEN;
+    }
+
     /** The check. The caller holds the read side. */
-    boolean isUsable() {
-        boolean usable = active && valid && where.isOf(memslots.generation());
+    boolean check() {
+        boolean usable = isUsable();
         if (Rules.ENABLED && usable) {
             checkCurrency();
         }
         return usable;
     }
 
-    /** The mapping, usable as long as the caller holds the read side after {@link #isUsable} said yes. */
+    private boolean isUsable() {
+        return active && valid && where.isOf(memslots.generation());
+    }
+
+    /**
+     * Begins a load without the lock, if the check says yes.
+     *
+     * @return a stamp for {@link #validate}, or 0
+     */
+    long tryOptimisticRead() {
+        long stamp = lock.tryOptimisticRead();
+        return stamp != 0 && isUsable() ? stamp : 0;
+    }
+
+    /** Ends a load without the lock: whether what it read is worth anything. */
+    boolean validate(long stamp) {
+        return lock.validate(stamp);
+    }
+
+    /**
+     * The mapping, usable as long as the caller holds the read side after {@link #check} said yes. Null if there is
+     * none, as an optimistic reader may find.
+     */
     HostMapping khva() {
         return khva;
     }
 
+    /** Where the window starts in the mapped page. */
+    int base() {
+        return base;
+    }
+
     /** Marks the guest page dirty; the caller holds the read side, so it is the page it wrote ([rule L12]). */
     void markDirty() {
-        CacheRule.I9_DIRTY_UNDER_LOCK.check(lock.isHeldByCurrentThread(), this);
+        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock.isHeldByCurrentThread(), this);
         where.markDirty();
+    }
+
+    /** As {@link #markDirty}, under a brief hold that was taken before the write. */
+    void markDirtyUnderBriefHold(int hold) {
+        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock.isHeldByCurrentThread(), this);
+        if (TrackedRwLock.isAnnounced(hold)) {
+            where.markDirtyUnderBriefHold();
+        } else {
+            where.markDirty();
+        }
     }
 
     // ------------------------------------------------------------------ looking at it
@@ -220,11 +290,11 @@ final class GuardedMapping {
         if (lock.isHeldByCurrentThread()) {
             return stateLocked(); // whoever has an access open may look and log, too
         }
-        lock.readLock();
+        int hold = lock.readLock();
         try {
             return stateLocked();
         } finally {
-            lock.readUnlock();
+            lock.readUnlock(hold);
         }
     }
 
@@ -245,10 +315,10 @@ final class GuardedMapping {
 
     /** Looks at the invariants of the state. */
     void checkState(int length) {
-        lock.readLock();
+        int hold = lock.readLock();
         CacheState state = stateLocked();
         boolean mapped = khva != null && where.isBacked() && where.offsetsAgree(length);
-        lock.readUnlock();
+        lock.readUnlock(hold);
         CacheRule.I3_VALID_IMPLIES_ACTIVE.check(!state.valid() || state.active(), state);
         CacheRule.I4_VALID_IMPLIES_MAPPED.check(!state.valid() || mapped, state);
     }

@@ -2,6 +2,7 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMapping;
+import io.github.pfncache.rules.TrackedRwLock;
 
 /**
  * One access to the window of a {@link GfnPfnCache}: owns the read side of the cache's lock, and is the only way to its
@@ -20,8 +21,13 @@ import io.github.pfncache.host.HostMapping;
  */
 public final class GuestAccess implements AutoCloseable {
 
+    private static final Outcome[] OUTCOMES = Outcome.values();
+
     private final GuardedMapping mapping;
     private final int length;
+
+    /** What the read side is given back with. */
+    private final int hold;
 
     // Confined to the thread that opened the access.
 
@@ -34,21 +40,47 @@ public final class GuestAccess implements AutoCloseable {
     private Outcome outcome;
     private boolean written;
 
-    private GuestAccess(GuardedMapping mapping, int length, Thread owner, Outcome outcome) {
+    /**
+     * An access with what came of locking: a hold of the read side, checked, or a {@link #refusal}. The caller makes it
+     * in one place for both, so that the compiler can keep it in registers.
+     */
+    GuestAccess(GuardedMapping mapping, int length, int hold) {
+        boolean held = isHold(hold);
         this.mapping = mapping;
         this.length = length;
-        this.owner = owner;
+        this.hold = hold;
+        this.owner = held ? Thread.currentThread() : null;
+        this.khva = held ? mapping.khva() : null;
+        this.base = held ? mapping.base() : 0;
+        this.outcome = outcomeOf(hold);
+    }
+
+    private GuestAccess(GuardedMapping mapping, int length, int hold, Outcome outcome) {
+        this.mapping = mapping;
+        this.length = length;
+        this.hold = hold;
+        this.owner = Thread.currentThread();
         this.outcome = outcome;
     }
 
     /** An access whose thread holds the read side, not yet checked. */
-    static GuestAccess locked(GuardedMapping mapping, int length) {
-        return new GuestAccess(mapping, length, Thread.currentThread(), Outcome.BUSY);
+    static GuestAccess unchecked(GuardedMapping mapping, int length, int hold) {
+        return new GuestAccess(mapping, length, hold, Outcome.BUSY);
     }
 
-    /** An access that could not be had. */
-    static GuestAccess refused(GuardedMapping mapping, int length, Outcome outcome) {
-        return new GuestAccess(mapping, length, null, outcome);
+    /** What stands for an outcome where a hold would be. */
+    static int refusal(Outcome outcome) {
+        return TrackedRwLock.NOT_TAKEN - outcome.ordinal();
+    }
+
+    /** Whether this is a hold, and not a refusal or {@link TrackedRwLock#NOT_TAKEN}. */
+    static boolean isHold(int hold) {
+        return hold > TrackedRwLock.NOT_TAKEN;
+    }
+
+    /** The outcome of a refusal; OK for a hold. */
+    static Outcome outcomeOf(int hold) {
+        return isHold(hold) ? Outcome.OK : OUTCOMES[TrackedRwLock.NOT_TAKEN - hold];
     }
 
     /**
@@ -60,9 +92,9 @@ public final class GuestAccess implements AutoCloseable {
     public boolean check() {
         requireOwner();
         if (khva == null) {
-            if (mapping.isUsable()) {
+            if (mapping.check()) {
                 khva = mapping.khva();
-                base = mapping.where().offsetInPage();
+                base = mapping.base();
                 outcome = Outcome.OK;
             } else if (!mapping.isActive()) {
                 outcome = Outcome.INACTIVE;
@@ -112,7 +144,7 @@ public final class GuestAccess implements AutoCloseable {
                 mapping.markDirty(); // under the lock: afterwards the cache may point elsewhere [rule L12]
             }
         } finally {
-            mapping.readUnlock();
+            mapping.readUnlock(hold);
         }
     }
 
@@ -139,6 +171,11 @@ public final class GuestAccess implements AutoCloseable {
                             : owner != Thread.currentThread() ? "access belongs to " + owner
                                     : "access was not checked, or the check said no: " + outcome);
         }
+        return exceeds(offset, width, length, mapping);
+    }
+
+    /** What a caller gets who would leave the window. */
+    static IllegalArgumentException exceeds(int offset, int width, int length, GuardedMapping mapping) {
         return new IllegalArgumentException(
                 "offset=" + offset + " width=" + width + " exceeds length=" + length
                         + " at " + mapping.where().target());

@@ -156,8 +156,7 @@ public final class GuestArea {
     }
 
     private boolean lockBefore(long deadline) {
-        // As for a cache's refresh lock: from inside an invalidation nobody is waited for.
-        return lock.tryLock(domain.invalidations.isCurrentThreadInside() ? System.nanoTime() : deadline);
+        return lock.tryLock(domain.deadlineOfWait(deadline));
     }
 
     /**

@@ -79,6 +79,13 @@ record Translation(CacheTarget target, Memslot slot, long generation, long uhva)
         }
     }
 
+    /** As {@link #markDirty}, under a brief hold that was taken before the write. */
+    void markDirtyUnderBriefHold() {
+        if (slot != null) {
+            slot.markDirtyUnderBriefHold(Pages.gpaToGfn(((CacheTarget.ByGpa) target).gpa()));
+        }
+    }
+
     /** Whether the uhva has the offset of the target, and a window of this length fits behind it. */
     boolean offsetsAgree(int length) {
         long address = target instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : ((CacheTarget.ByHva) target).hva();

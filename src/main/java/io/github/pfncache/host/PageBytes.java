@@ -141,6 +141,46 @@ abstract sealed class PageBytes permits HostMapping {
         buffer.put(at(offset, length), from, start, length);
     }
 
+    /**
+     * Reads a number of a width, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @param width 1, 2, 4 or 8 bytes; fastest where it is a constant
+     * @return the value, sign-extended
+     * @throws IllegalArgumentException if the access leaves the page, or for another width
+     */
+    public long get(int offset, int width) {
+        return switch (width) {
+            case Byte.BYTES -> getByte(offset);
+            case Short.BYTES -> getShort(offset);
+            case Integer.BYTES -> getInt(offset);
+            case Long.BYTES -> getLong(offset);
+            default -> throw badWidth(width);
+        };
+    }
+
+    /**
+     * Writes the low bytes of a number, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @param width 1, 2, 4 or 8 bytes; fastest where it is a constant
+     * @param value the value; bytes beyond the width do not matter
+     * @throws IllegalArgumentException if the access leaves the page, or for another width
+     */
+    public void put(int offset, int width, long value) {
+        switch (width) {
+            case Byte.BYTES -> putByte(offset, (byte) value);
+            case Short.BYTES -> putShort(offset, (short) value);
+            case Integer.BYTES -> putInt(offset, (int) value);
+            case Long.BYTES -> putLong(offset, value);
+            default -> throw badWidth(width);
+        }
+    }
+
+    private static IllegalArgumentException badWidth(int width) {
+        return new IllegalArgumentException("width=" + width + " is not 1, 2, 4 or 8");
+    }
+
     /** Index in the buffer of an access, checked. */
     final int at(int offset, int width) {
         if (offset < 0 || width < 0 || offset > Pages.PAGE_SIZE - width) {

@@ -1,5 +1,6 @@
 package io.github.pfncache.memslot;
 
+import io.github.pfncache.rules.TrackedRwLock;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
@@ -20,12 +21,21 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * harvest clears the bit in between, its caller reads the old data, and the page written is lost to the log. If the
  * mark sees the bit clear, it sets it, and the next harvest reports the page: at worst once more than needed.
  *
+ * <p>A writer that announced itself for a brief hold has fenced once already, before its data, and need not again: a
+ * harvest, having cleared the bits, waits until the brief holds that were announced by then have ended. If the
+ * announcement came before the harvest looked for it, the harvest waits, and the data is there when it returns. If it
+ * came after, so did the look at the bit, which was clear by then. Those that do not end in time may have skipped any
+ * of the marks, so all are set again.
+ *
  * <p>Kernel counterpart: {@code memslot->dirty_bitmap} and {@code KVM_GET_DIRTY_LOG}.
  */
 public final class DirtyBitmap {
 
     private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
     private static final VarHandle CHUNKS = MethodHandles.arrayElementVarHandle(long[][].class);
+
+    /** How long a harvest waits for holds of a few instructions, whose threads may be preempted: 100 milliseconds. */
+    private static final long BRIEF_NANOS = 100_000_000;
 
     private static final int PAGES_PER_WORD_SHIFT = 6;
     private static final int PAGES_PER_CHUNK_SHIFT = 15;
@@ -53,11 +63,19 @@ public final class DirtyBitmap {
      * @param page page of the slot, 0 to npages - 1
      */
     void mark(long page) {
+        VarHandle.fullFence(); // pairs with the clearing in harvest(): see the class comment
+        markUnderBriefHold(page);
+    }
+
+    /**
+     * As {@link #mark}, for a writer that announced a brief hold before it wrote the data, and still has it.
+     *
+     * @param page page of the slot, 0 to npages - 1
+     */
+    void markUnderBriefHold(long page) {
         long[] words = chunk((int) (page >>> PAGES_PER_CHUNK_SHIFT));
         int word = (int) (page >>> PAGES_PER_WORD_SHIFT) & LAST_WORD_OF_CHUNK;
         long bit = 1L << page;
-        // Pairs with the clearing in harvest(): see the class comment.
-        VarHandle.fullFence();
         if (((long) WORDS.getOpaque(words, word) & bit) == 0) {
             WORDS.getAndBitwiseOr(words, word, bit);
         }
@@ -86,6 +104,10 @@ public final class DirtyBitmap {
             if (words != null) {
                 takeInto(parts, c, words);
             }
+        }
+        // After the bits were cleared, see the class comment.
+        if (!TrackedRwLock.awaitBriefReaders(System.nanoTime() + BRIEF_NANOS)) {
+            putBack(parts);
         }
         return new Harvest(this, parts);
     }

@@ -2,6 +2,7 @@ package io.github.pfncache.memslot;
 
 import io.github.pfncache.address.GfnRange;
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.TrackedRwLock;
 
 /**
  * One guest memory region: the guest frames {@code [baseGfn, baseGfn + npages)} are backed by the host user addresses
@@ -168,12 +169,28 @@ public final class Memslot {
      */
     public void markDirty(long gfn) {
         DirtyBitmap bitmap = log;
-        if (bitmap == null) {
-            return;
+        if (bitmap != null) {
+            long page = relativePage(gfn);
+            if (rings == null || !rings.push(id, page)) {
+                bitmap.mark(page);
+            }
         }
-        long page = relativePage(gfn);
-        if (rings == null || !rings.push(id, page)) {
-            bitmap.mark(page);
+    }
+
+    /**
+     * As {@link #markDirty}, for a caller with a brief hold of a lock that is {@linkplain TrackedRwLock#isAnnounced
+     * announced}, taken before the data was written. It needs no fence: a harvest waits for such holds.
+     *
+     * @param gfn a frame of this slot
+     * @throws IllegalArgumentException if the slot logs and the frame is not in it
+     */
+    public void markDirtyUnderBriefHold(long gfn) {
+        DirtyBitmap bitmap = log;
+        if (bitmap != null) {
+            long page = relativePage(gfn);
+            if (rings == null || !rings.push(id, page)) {
+                bitmap.markUnderBriefHold(page);
+            }
         }
     }
 

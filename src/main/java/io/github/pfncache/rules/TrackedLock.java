@@ -110,7 +110,9 @@ public final class TrackedLock {
             HeldLocks.released(this, lockClass);
         }
         lock.unlock();
-        Interleaving.reached("unlock " + lockClass);
+        if (Rules.ENABLED) {
+            Interleaving.reached("unlock " + lockClass);
+        }
     }
 
     /**

@@ -50,7 +50,7 @@ public final class Vm {
         boolean rings = builder.dirtyRingEntries > 0;
         memslots = new Memslots(
                 rings ? Memslots.DirtyMode.RING : Memslots.DirtyMode.BITMAP, builder.slotChangeTimeout);
-        caches = new CacheDomain(memslots, host, builder.retry);
+        caches = new CacheDomain(memslots, host, builder.retry, builder.readerBias);
         clock = builder.clock;
         List<Vcpu> made = new ArrayList<>();
         for (int id = 0; id < builder.vcpus; id++) { // bounded by the builder's number of vCPUs
@@ -76,6 +76,7 @@ public final class Vm {
 
         private HostMemory host;
         private RetryPolicy retry = RetryPolicy.DEFAULT;
+        private boolean readerBias = CacheDomain.READER_BIAS;
         private Duration slotChangeTimeout = Memslots.DEFAULT_TIMEOUT;
         private HostClock clock = HostClock.system();
         private int dirtyRingEntries;
@@ -102,6 +103,19 @@ public final class Vm {
          */
         public Builder retry(RetryPolicy policy) {
             retry = policy;
+            return this;
+        }
+
+        /**
+         * Whether accesses announce themselves and loads take no lock, which is the default and fast. Without, every
+         * access takes a plain read-write lock, to the same effect. {@code -Dpfncache.readerBias=false} changes the
+         * default.
+         *
+         * @param biased false for plain locks
+         * @return this builder
+         */
+        public Builder readerBias(boolean biased) {
+            readerBias = biased;
             return this;
         }
 

@@ -29,7 +29,11 @@ final class DeepRaceTest {
     @TestFactory
     Stream<DynamicTest> everyScenario() {
         return Stream.of(
-                        RefreshScenarios.class, AccessScenarios.class, SlotScenarios.class, AreaScenarios.class,
+                        RefreshScenarios.class,
+                        AccessScenarios.class,
+                        OneShotScenarios.class,
+                        SlotScenarios.class,
+                        AreaScenarios.class,
                         TlbScenarios.class)
                 .flatMap(group -> scenarios(group).stream());
     }

@@ -92,6 +92,12 @@ public final class Guest {
         host.poke(hva(page), ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(value).array());
     }
 
+    /** The same, with two numbers. */
+    public void poke(int page, long first, long second) {
+        host.poke(hva(page), ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN).putLong(first).putLong(second)
+                .array());
+    }
+
     /** Reads through a cache; the value, or null if the access was refused. */
     public static Long read(GfnPfnCache cache) {
         try (GuestAccess access = cache.access()) {

@@ -6,7 +6,8 @@ import java.util.List;
 /** Activation, deactivation, listing, and the locks that order them. */
 final class LifeCycleExhibits {
 
-    private static final String CACHE = "cache/GfnPfnCache.java";
+    private static final String REFRESHING = "cache/Refreshing.java";
+    private static final String FRONT = "cache/GfnPfnCache.java";
     private static final String MAPPING = "cache/GuardedMapping.java";
 
     private LifeCycleExhibits() {}
@@ -14,64 +15,65 @@ final class LifeCycleExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B04", "refreshes of one cache are not one at a time")
-                        .edit(CACHE, "if (!refreshLock.tryLock(deadline)) {", "if (deadline == 0) {")
-                        .edit(CACHE, "            refreshLock.unlock();\n", "")
+                        .edit(REFRESHING, "if (!refreshLock.tryLock(deadline)) {", "if (deadline == 0) {")
+                        .edit(REFRESHING, "            refreshLock.unlock();\n", "")
                         .foundBy("repointAgainstRepoint", RefreshScenarios::repointAgainstRepoint,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("B05", "the lock is made anew while it is held")
                         .edit(MAPPING, "private final TrackedRwLock lock", "private TrackedRwLock lock")
                         .edit(MAPPING, "        active = true;",
-                                "lock.writeUnlock(); lock = new TrackedRwLock(LockClass.CACHE); lock.writeLock();"
+                                "lock.writeUnlock(); lock = new TrackedRwLock(LockClass.CACHE, true); lock.writeLock();"
                                         + " active = true;")
                         .foundBy("activationAgainstReader", RefreshScenarios::activationAgainstReader,
                                 "LockRule.RELEASED_BY_HOLDER"),
                 Exhibit.of("B06", "an inactive cache can be refreshed")
-                        .edit(CACHE, "deadline -> mapping.isActive() ? refreshAt(",
-                                "deadline -> mapping.where().target() != null ? refreshAt(")
+                        .edit(REFRESHING, "deadline -> mapping.isActive() ? walk(",
+                                "deadline -> mapping.where().target() != null ? walk(")
                         .edit(MAPPING, "        where = Translation.NOWHERE;\n", "")
                         .foundBy("refreshAfterDeactivation", SingleThread::refreshAfterDeactivation,
                                 "CacheRule.I2_ACTIVE_IFF_LISTED"),
                 Exhibit.of("B07", "active before it is listed")
-                        .edit(CACHE, "domain.index.add(entry);", "")
-                        .edit(CACHE, "mapping.activate();", "mapping.activate(); domain.index.add(entry);")
+                        .edit(REFRESHING, "domain.index.add(entry);", "")
+                        .edit(REFRESHING, "mapping.activate();", "mapping.activate(); domain.index.add(entry);")
                         .foundBy("activationAgainstLookingAtTheList",
                                 RefreshScenarios::activationAgainstLookingAtTheList,
                                 "assert: an active cache is listed"),
                 Exhibit.of("B07b", "listed under its page only after the page is installed")
-                        .edit(CACHE, "        domain.index.move(entry, where);\n", "")
-                        .edit(CACHE, "if (mapAndInstall(page, sampled)) {",
+                        .edit(REFRESHING, "        domain.index.move(entry, where);\n", "")
+                        .edit(REFRESHING, "if (mapAndInstall(page, sampled)) {",
                                 "if (mapAndInstall(page, sampled)) { domain.index.move(entry, where);")
                         .foundBy("activationAgainstMigration", RefreshScenarios::activationAgainstMigration,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("B07c", "unlisted while it is still active")
-                        .edit(CACHE, "HostMapping dropped = mapping.deactivate();",
+                        .edit(REFRESHING, "HostMapping dropped = mapping.deactivate();",
                                 "if (wasActive) { domain.index.remove(entry); }"
                                         + " HostMapping dropped = mapping.deactivate(); wasActive = false;")
                         .foundBy("deactivationAgainstMigrationAndAccess",
                                 RefreshScenarios::deactivationAgainstMigrationAndAccess,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("B08", "activation clears the mapping and leaves it valid")
-                        .edit(CACHE, "                mapping.activate();\n            }",
+                        .edit(REFRESHING, "                mapping.activate();\n            }",
                                 "            }\n mapping.activate();")
                         .edit(MAPPING, "        active = true;", "active = true; khva = null;")
                         .foundBy("repointInsideThePage", SingleThread::repointInsideThePage,
                                 "CacheRule.I4_VALID_IMPLIES_MAPPED"),
                 Exhibit.of("B09", "deactivation does not wait for a refresh")
-                        .edit(CACHE, "return underRefreshLock(deadline -> {\n            boolean wasActive",
+                        .edit(REFRESHING, "return alone(domain.retry.deadlineFromNow(), deadline -> {\n"
+                                        + "            boolean wasActive",
                                 "Exclusive body = deadline -> {\n boolean wasActive")
-                        .edit(CACHE, "            unmap(dropped);\n            return Outcome.OK;\n        });",
-                                "unmap(dropped); return Outcome.OK; }; return body.run(0);")
+                        .edit(REFRESHING, "domain.unmap(dropped);\n            return Outcome.OK;\n        });",
+                                "domain.unmap(dropped); return Outcome.OK; }; return body.run(0);")
                         .foundBy("deactivationAgainstRefresh", RefreshScenarios::deactivationAgainstRefresh,
                                 "CacheRule.I2_ACTIVE_IFF_LISTED", "CacheRule.I3_VALID_IMPLIES_ACTIVE"),
                 Exhibit.of("B10", "an early return keeps the refresh lock")
-                        .edit(CACHE, "            refreshLock.unlock();\n",
+                        .edit(REFRESHING, "            refreshLock.unlock();\n",
                                 "if (mapping.isActive()) { refreshLock.unlock(); }\n")
                         .foundBy("callAfterAnEarlyReturn", SingleThread::callAfterAnEarlyReturn,
                                 "assert: activation after an early return"),
                 Exhibit.of("B20", "active before the address was checked")
-                        .edit(CACHE, "            return Outcome.INVALID;",
-                                "if (!mapping.isActive()) { domain.index.add(entry); mapping.activate(); }\n"
-                                        + "            return Outcome.INVALID;")
+                        .edit(FRONT, "            return Outcome.INVALID;",
+                                "if (!mapping.isActive()) { domain.index.add(new CacheIndex.Entry(this));"
+                                        + " mapping.activate(); }\n            return Outcome.INVALID;")
                         .foundBy("addressThatCannotBeCached", SingleThread::addressThatCannotBeCached,
                                 "assert: state after a refused activation"));
     }

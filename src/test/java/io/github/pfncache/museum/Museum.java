@@ -15,6 +15,7 @@ final class Museum {
         all.addAll(LifeCycleExhibits.all());
         all.addAll(RefreshExhibits.all());
         all.addAll(TranslationExhibits.all());
+        all.addAll(ReaderBiasExhibits.all());
         all.addAll(EventExhibits.all());
         all.addAll(PollExhibits.all());
         all.addAll(RunstateExhibits.all());

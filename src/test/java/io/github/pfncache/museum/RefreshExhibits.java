@@ -7,7 +7,7 @@ import java.util.List;
 /** Refresh against invalidation: stale mappings, lost pages, and retries without end. */
 final class RefreshExhibits {
 
-    private static final String CACHE = "cache/GfnPfnCache.java";
+    private static final String REFRESHING = "cache/Refreshing.java";
     private static final String DOMAIN = "cache/CacheDomain.java";
     private static final String MAPPING = "cache/GuardedMapping.java";
     private static final String HOST = "host/HostMemory.java";
@@ -27,23 +27,24 @@ final class RefreshExhibits {
                                 "cache.invalidate(mayBlock)); invalidations.start(range);")
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
                 Exhibit.of("B02", "valid before the mapping is known")
-                        .edit(MAPPING, "        valid = valid && fresh.isSamePageAs(where);\n        where = fresh;\n"
-                                        + "        boolean keep = valid;",
-                                "boolean keep = valid && fresh.isSamePageAs(where);\n where = fresh;\n"
-                                        + " valid = fresh.isBacked();")
+                        .edit(MAPPING, "        valid = valid && fresh.isSamePageAs(where);\n        where = fresh;\n",
+                                "boolean same = valid && fresh.isSamePageAs(where);\n where = fresh;\n"
+                                        + " valid = fresh.isBacked();\n")
+                        .edit(MAPPING, "boolean keep = valid;", "boolean keep = same;")
                         .foundBy("accessAgainstRepoint", RefreshScenarios::accessAgainstRepoint, STALE),
                 Exhibit.of("B11", "the page reference leaks when the frame is the same as before")
-                        .edit(CACHE, "            unmap(unused);",
+                        .edit(REFRESHING, "            domain.unmap(unused);",
                                 "leaks = unused != null && unused != khva && unused.pfn() == khva.pfn();\n"
-                                        + "            unmap(unused);")
-                        .edit(CACHE, "            domain.host.release(page);", "if (!leaks) domain.host.release(page);")
-                        .edit(CACHE, "        try {\n            HostMapping khva = domain.host.map(page);",
+                                        + "            domain.unmap(unused);")
+                        .edit(REFRESHING, "            domain.host.release(page);",
+                                "if (!leaks) domain.host.release(page);")
+                        .edit(REFRESHING, "        try {\n            HostMapping khva = domain.host.map(page);",
                                 "boolean leaks = false;\n        try {\n"
                                         + "            HostMapping khva = domain.host.map(page);")
                         .foundBy("sameFrameAgainAndAgain", SingleThread::sameFrameAgainAndAgain,
                                 "CacheRule.I5_BALANCE"),
                 Exhibit.of("B13", "a cache keeps its page's reference as long as it is mapped")
-                        .edit(CACHE, "            domain.host.release(page);", "")
+                        .edit(REFRESHING, "            domain.host.release(page);", "")
                         .foundBy("migratedPage", SingleThread::migratedPage,
                                 "assert: page migrates while cached"),
                 Exhibit.of("B21", "any invalidation in the VM holds a refresh up")
@@ -59,7 +60,7 @@ final class RefreshExhibits {
                                 "Invalidation.start(family, java.util.List.of("
                                         + "new Invalidation.Target(this, HvaRange.WHOLE)), true).close();\n"
                                         + "return new HostMapping(this, family.frames, page.frame());")
-                        .edit(CACHE, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
+                        .edit(REFRESHING, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
                         .foundBy("migratedPage", SingleThread::migratedPage, "LIVELOCK"),
                 Exhibit.of("B24", "caches are invalidated at the end of the range's change only")
                         .edit(DOMAIN, "accepted = index.walk(range, cache -> cache.invalidate(mayBlock));",
@@ -74,7 +75,7 @@ final class RefreshExhibits {
                                         + "        return found[0];")
                         .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere, STALE),
                 Exhibit.of("B29b", "the resolver's error is dropped")
-                        .edit(CACHE, "            if (page == null) {\n                return fail(Outcome.FAULT);",
+                        .edit(REFRESHING, "if (page == null) {\n                return fail(Outcome.FAULT);",
                                 "            if (page == null) {\n                return Outcome.OK;")
                         .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere,
                                 "assert: activation of what is not mapped"),
@@ -87,7 +88,7 @@ final class RefreshExhibits {
                         .foundBy("refreshAgainstReplacement", RefreshScenarios::refreshAgainstReplacement, STALE),
                 Exhibit.of("D02", "nobody looks for an invalidation in progress, neither before nor after resolving")
                         .edit(MAPPING, "inProgress.covers(where.uhva()) || invalidations", "invalidations")
-                        .edit(CACHE, "if (domain.invalidations.covers(where.uhva())) {", "if (attempt < 0) {")
+                        .edit(REFRESHING, "if (domain.invalidations.covers(where.uhva())) {", "if (attempt < 0) {")
                         .foundBy("refreshAgainstReplacement", RefreshScenarios::refreshAgainstReplacement, STALE));
     }
 }

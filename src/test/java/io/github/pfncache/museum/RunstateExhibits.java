@@ -50,7 +50,7 @@ final class RunstateExhibits {
                                 "assert: what the guest reads"),
                 Exhibit.of("B49", "after a refresh of the second page only the second is checked again")
                         .edit("cache/GuestAccess.java", "    public boolean check() {",
-                                "    void assume() { khva = mapping.khva(); base = mapping.where().offsetInPage();"
+                                "    void assume() { khva = mapping.khva(); base = mapping.base();"
                                         + " outcome = Outcome.OK; }\n    public boolean check() {")
                         .edit("cache/GfnPfnCache.java", "    GuestAccess lockAndCheck() {",
                                 "    GuestAccess lockOnly() { GuestAccess access = readLock(); access.assume();"

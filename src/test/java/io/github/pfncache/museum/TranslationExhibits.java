@@ -9,6 +9,7 @@ final class TranslationExhibits {
     private static final String ACCESS = "cache/GuestAccess.java";
     private static final String CACHE = "cache/GfnPfnCache.java";
     private static final String MAPPING = "cache/GuardedMapping.java";
+    private static final String REFRESHING = "cache/Refreshing.java";
     private static final String TRANSLATION = "cache/Translation.java";
 
     private TranslationExhibits() {}
@@ -16,7 +17,7 @@ final class TranslationExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B14", "the offset stays when the cache is pointed elsewhere in its page")
-                        .edit(MAPPING, "        where = fresh;\n", "        if (!valid) { where = fresh; }\n")
+                        .edit(MAPPING, " base = fresh.isBacked()", " base = valid ? base : fresh.isBacked()")
                         .foundBy("repointInsideThePage", SingleThread::repointInsideThePage,
                                 "assert: value at the old place"),
                 Exhibit.of("B15", "one uhva is compared with, the other without its page offset: needless resolution")
@@ -47,17 +48,19 @@ final class TranslationExhibits {
                                 "assert: access by hva after a slot change"),
                 Exhibit.of("B30", "the page is marked dirty after the lock is dropped")
                         .edit(ACCESS, "        try {\n            if (written) {",
-                                "mapping.readUnlock();\n        try {\n            if (written) {")
-                        .edit(ACCESS, "        } finally {\n            mapping.readUnlock();\n        }",
+                                "mapping.readUnlock(hold);\n        try {\n            if (written) {")
+                        .edit(ACCESS, "        } finally {\n            mapping.readUnlock(hold);\n        }",
                                 "        } finally { }")
                         .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
                                 "CacheRule.I9_DIRTY_UNDER_LOCK"),
                 Exhibit.of("B30b", "the same, and the rule is not looked at: the log itself is wrong")
                         .edit(ACCESS, "        try {\n            if (written) {",
-                                "mapping.readUnlock();\n        try {\n            if (written) {")
-                        .edit(ACCESS, "        } finally {\n            mapping.readUnlock();\n        }",
+                                "mapping.readUnlock(hold);\n        try {\n            if (written) {")
+                        .edit(ACCESS, "        } finally {\n            mapping.readUnlock(hold);\n        }",
                                 "        } finally { }")
-                        .edit(MAPPING, "CacheRule.I9_DIRTY_UNDER_LOCK.check(lock.isHeldByCurrentThread(), this);", "")
+                        .edit(MAPPING, "    void markDirty() {\n"
+                                        + "        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock"
+                                        + ".isHeldByCurrentThread(), this);", "    void markDirty() {")
                         .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
                                 "assert: pages marked"),
                 Exhibit.of("B35", "a memslot table is retired while somebody reads it")
@@ -66,8 +69,8 @@ final class TranslationExhibits {
                         .foundBy("deleteAgainstUncachedWrite", SlotScenarios::deleteAgainstUncachedWrite,
                                 "assert: memory of a deleted slot"),
                 Exhibit.of("B36", "combined access with the condition inverted")
-                        .edit(CACHE, "if (access.isUsable()) {\n                return access;",
-                                "if (!access.isUsable()) {\n                return access;")
+                        .edit(CACHE, "GuestAccess.isHold(hold) ? hold : refreshing.refreshAndLock();",
+                                "!GuestAccess.isHold(hold) ? hold : refreshing.refreshAndLock();")
                         .foundBy("accessAfterInvalidation", SingleThread::accessAfterInvalidation,
                                 "assert: what access() hands out is usable"),
                 Exhibit.of("B36b", "the bound is tested on the whole gpa instead of its offset")
@@ -87,10 +90,11 @@ final class TranslationExhibits {
                         .foundBy("deleteAgainstCachedWrite", SlotScenarios::deleteAgainstCachedWrite,
                                 "assert: memory of a deleted slot"),
                 Exhibit.of("D05", "an access chases the generations of a stream of slot changes")
-                        .edit(CACHE, "        try {\n            return refreshAndAccess(deadlineNanos);",
-                                "        domain.memslots.exitRead(readers);\n"
-                                        + "        if (length > 0) { return refreshAndAccess(deadlineNanos); }\n"
-                                        + "        try {\n            return refreshAndAccess(deadlineNanos);")
+                        .edit(REFRESHING, "int readers = domain.memslots.enterRead();\n        try {\n            for",
+                                "try { for")
+                        .edit(REFRESHING, "refusal(Outcome.BUSY);\n        } finally {\n"
+                                        + "            domain.memslots.exitRead(readers);",
+                                "refusal(Outcome.BUSY);\n        } finally {")
                         .foundBy("streamOfChangesAgainstAccess", SlotScenarios::streamOfChangesAgainstAccess,
                                 "assert: value read in two attempts"));
     }

@@ -42,18 +42,18 @@ class TrackedLockTest {
 
     @Test
     void writingWaitsForReadersUpToTheDeadline() throws InterruptedException {
-        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
+        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, true);
         CountDownLatch reading = new CountDownLatch(1);
         CountDownLatch enough = new CountDownLatch(1);
         Thread reader = new Thread(() -> {
-            lock.readLock();
+            int hold = lock.readLock();
             reading.countDown();
             try {
                 enough.await();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             } finally {
-                lock.readUnlock();
+                lock.readUnlock(hold);
             }
         });
         reader.start();
@@ -64,17 +64,17 @@ class TrackedLockTest {
         assertThat(Thread.interrupted()).isTrue();
         enough.countDown();
         assertThat(lock.tryWriteLock(in(60_000))).isTrue();
-        assertThat(lock.isWriteLockedByCurrentThread()).isTrue();
+        assertThat(lock.isHeldByCurrentThread()).isTrue();
         lock.writeUnlock();
         reader.join();
     }
 
     @Test
     void aReaderDoesNotWaitForItself() {
-        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
-        lock.readLock();
+        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, true);
+        int hold = lock.readLock();
         assertThat(lock.tryWriteLock(in(60_000))).isFalse();
-        lock.readUnlock();
+        lock.readUnlock(hold);
         assertThat(lock.tryWriteLock(System.nanoTime())).isTrue();
         lock.writeUnlock();
     }

@@ -6,17 +6,17 @@ import io.github.pfncache.rules.TrackedRwLock;
 /** The old shape of the interface: each call is told a length. Correct in itself, and a trap. */
 final class TwoLengthsCache {
 
-    private final TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
+    private final TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, true);
 
     /** How many bytes the last refresh made usable. Guarded by {@link #lock}. */
     private int mapped;
 
     boolean check(int length) {
-        lock.readLock();
+        int hold = lock.readLock();
         try {
             return length <= mapped;
         } finally {
-            lock.readUnlock();
+            lock.readUnlock(hold);
         }
     }
 

@@ -1,0 +1,197 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.host.HostMapping;
+import io.github.pfncache.host.HostPage;
+import io.github.pfncache.rules.HeldLocks;
+import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.Rules;
+import io.github.pfncache.rules.TrackedLock;
+
+/**
+ * What changes where a cache points: activate, refresh and deactivate, one at a time under the refresh lock ([rule
+ * L3]).
+ *
+ * <p>A refresh walks the line forwards: gpa, by the memslots, to uhva; uhva, by the host, to a page; the page to khva.
+ * Again, while invalidations of that page come between, within the bounds of the {@link RetryPolicy}. No cache lock is
+ * held while a page is resolved or mapped ([rule L8], [rule L10]).
+ *
+ * <p>Kernel counterpart: {@code __kvm_gpc_refresh()}, {@code hva_to_pfn_retry()} and {@code gpc->refresh_lock}.
+ */
+final class Refreshing {
+
+    private final CacheDomain domain;
+    private final GuardedMapping mapping;
+    private final CacheIndex.Entry entry;
+    private final int length;
+
+    /** Made once with the cache, and never again ([I13]). */
+    private final TrackedLock refreshLock = new TrackedLock(LockClass.REFRESH);
+
+    Refreshing(CacheDomain domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
+        this.domain = domain;
+        this.mapping = mapping;
+        this.entry = entry;
+        this.length = length;
+    }
+
+    /** See {@link GfnPfnCache#activate}; the target is cacheable. */
+    Outcome activate(CacheTarget target, long deadlineNanos) {
+        return alone(deadlineNanos, deadline -> {
+            if (!mapping.isActive()) {
+                // Before it is active: "active but unlisted" would miss invalidations [rule L7].
+                domain.index.add(entry);
+                mapping.activate();
+            }
+            return walk(target, deadline);
+        });
+    }
+
+    /** See {@link GfnPfnCache#deactivate}. */
+    Outcome deactivate() {
+        return alone(domain.retry.deadlineFromNow(), deadline -> {
+            boolean wasActive = mapping.isActive();
+            HostMapping dropped = mapping.deactivate();
+            if (wasActive) {
+                domain.index.remove(entry); // after it is inactive, the reverse of activate [rule L7]
+            }
+            domain.unmap(dropped);
+            return Outcome.OK;
+        });
+    }
+
+    /** See {@link GfnPfnCache#refresh}. */
+    Outcome refresh(long deadlineNanos) {
+        return alone(
+                deadlineNanos,
+                deadline -> mapping.isActive() ? walk(mapping.where().target(), deadline) : Outcome.INACTIVE);
+    }
+
+    /** As {@link #refreshAndLock(long)}, with the patience of the retry policy. */
+    int refreshAndLock() {
+        return refreshAndLock(domain.retry.deadlineFromNow());
+    }
+
+    /** The rest of the combined access, when it needs a refresh: a hold of the read side, checked; or a refusal. */
+    int refreshAndLock(long deadlineNanos) {
+        // A change of the memslots waits for whoever reads them: until this call has its access there can be one more
+        // generation, and no stream of them to chase.
+        int readers = domain.memslots.enterRead();
+        try {
+            for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
+                Interleaving.reached("between check and refresh");
+                Outcome outcome = refresh(deadlineNanos);
+                if (outcome != Outcome.OK) {
+                    return GuestAccess.refusal(outcome);
+                }
+                int hold = mapping.lockUsable();
+                if (GuestAccess.isHold(hold)) {
+                    return hold;
+                }
+            }
+            return GuestAccess.refusal(Outcome.BUSY);
+        } finally {
+            domain.memslots.exitRead(readers);
+        }
+    }
+
+    /** What a refresh, an activation or a deactivation does while it has the cache to itself. */
+    private interface Exclusive {
+        Outcome run(long deadlineNanos);
+    }
+
+    private Outcome alone(long latest, Exclusive body) {
+        boolean held = mapping.isHeldByCurrentThread();
+        CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, mapping);
+        if (held) { // before anything has changed
+            throw new IllegalStateException("this thread has an access open to " + mapping);
+        }
+        HeldLocks.mightSleep("refresh");
+        long deadline = domain.deadlineOfWait(latest);
+        if (!refreshLock.tryLock(deadline)) {
+            return Outcome.BUSY;
+        }
+        try {
+            Outcome outcome = body.run(deadline);
+            if (Rules.ENABLED) {
+                mapping.checkState(length);
+            }
+            return outcome;
+        } finally {
+            refreshLock.unlock();
+        }
+    }
+
+    /** gpa to slot to uhva, then on to the page unless it is still the same. The refresh lock is held. */
+    private Outcome walk(CacheTarget target, long deadline) {
+        domain.counters.refreshes.increment();
+        // The table stays usable until the page is resolved, and a change of it waits for us [rule L11].
+        int readers = domain.memslots.enterRead();
+        try {
+            Translation fresh = Translation.of(target, domain.memslots.table()); // one snapshot, one generation
+            return mapping.repoint(fresh) ? Outcome.OK : resolve(fresh, deadline);
+        } finally {
+            domain.invalidations.doneWaiting();
+            domain.memslots.exitRead(readers);
+        }
+    }
+
+    /** uhva to page to khva, again while invalidations of this page come between. The refresh lock is held. */
+    private Outcome resolve(Translation where, long deadline) {
+        // Listed under its page before the first sample: an invalidation either is in progress by then, and is seen
+        // there, or walks the index later, and finds us.
+        domain.index.move(entry, where);
+        if (!where.isBacked()) {
+            return fail(Outcome.FAULT);
+        }
+        int attempt = 0;
+        while (attempt < domain.retry.attempts()) { // bounded by the retry policy: every turn is an attempt
+            attempt++;
+            // Sample first, then look for one in progress: one that starts in between shows in both.
+            long sampled = mapping.sampleInvalidations();
+            if (domain.invalidations.covers(where.uhva())) {
+                domain.counters.waits.increment();
+                if (!domain.invalidations.awaitUncovered(where.uhva(), deadline)) {
+                    return fail(Outcome.BUSY);
+                }
+                continue; // the next one may have started already: sample again
+            }
+            domain.counters.resolutions.increment();
+            HostPage page = domain.host.hvaToPage(where.uhva()); // may fault, may block: no cache lock held
+            if (page == null) {
+                return fail(Outcome.FAULT);
+            }
+            if (mapAndInstall(page, sampled)) {
+                CacheRule.I6_BOUNDED_ATTEMPTS.check(attempt <= domain.retry.attempts(), attempt);
+                return Outcome.OK;
+            }
+            domain.counters.retries.increment();
+        }
+        return fail(Outcome.BUSY);
+    }
+
+    /**
+     * Maps a page and installs it, unless it was invalidated since the sample. Gives the page's reference back: from
+     * the install on, the notifier protects the mapping; a cache never pins its page.
+     */
+    private boolean mapAndInstall(HostPage page, long sampled) {
+        try {
+            HostMapping khva = domain.host.map(page); // may sleep: no cache lock held
+            HostMapping unused = khva; // unless it is installed
+            try {
+                unused = mapping.install(khva, sampled, domain.invalidations);
+            } finally {
+                domain.unmap(unused); // the former mapping, or the one that came too late
+            }
+            return unused != khva;
+        } finally {
+            domain.host.release(page);
+        }
+    }
+
+    private Outcome fail(Outcome outcome) {
+        domain.unmap(mapping.drop());
+        domain.counters.failures.increment();
+        return outcome;
+    }
+}

@@ -1,0 +1,180 @@
+package io.github.pfncache.rules;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Where threads announce what they hold for reading: a table of words, each free or naming one lock and one thread.
+ * One table for the process, so that a lock costs no memory for its readers, and the compiler knows where it is.
+ *
+ * <p>Rows belong to threads, columns to locks: a thread announces itself in a row of its own, as far as there are
+ * enough, so that two readers of one lock share no cache line; a writer of one lock looks at one word of each row. Both
+ * are hashes: a word that is taken sends the reader to the next row, and in the end to the lock itself.
+ *
+ * <p>Locks and threads are named by the low bits of their numbers. Two locks with one name, after four billion more
+ * were made, wait for each other's readers: late, never wrong.
+ *
+ * <p>A reader that leaves signals nothing: that would cost it a second fence. So whoever waits for one looks again and
+ * again, first at once, then politely.
+ */
+final class Announcements {
+
+    /** What {@link #enter} answers when there is no room. */
+    static final int NOWHERE = -1;
+
+    private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
+
+    /** A word that is taken has this bit, whatever the low bits of the names are. */
+    private static final long TAKEN = 1L << 31;
+    /** The hold ends by itself within a few instructions. */
+    private static final long BRIEF = 1L << 30;
+    private static final long THREAD_MASK = BRIEF - 1;
+    private static final int LOCK_SHIFT = 32;
+
+    /** Two rows for each processor: a writer looks at all of them. A power of two. */
+    private static final int ROWS = Integer.highestOneBit(
+            Math.max(8, Math.min(64, 4 * Runtime.getRuntime().availableProcessors() - 1)));
+
+    /** Places in a row, four to a cache line. A power of two. */
+    private static final int COLUMNS = 64;
+
+    /** How many rows a reader tries. */
+    private static final int PROBES = 4;
+
+    /** Words of a place: who is there, and how many brief holds have ended there. */
+    private static final int WORDS_OF_PLACE = 2;
+
+    /** Unused words around the table: it shares no cache line with others. */
+    private static final int MARGIN = 16;
+
+    private static final int END = MARGIN + ROWS * COLUMNS * WORDS_OF_PLACE;
+
+    /**
+     * The first word of a place goes from free (0) to taken by compare-and-set, and back by a release. The second is
+     * written by whoever has taken the first.
+     */
+    private static final long[] TABLE = new long[END + MARGIN];
+
+    private Announcements() {}
+
+    /**
+     * Announces the current thread as a reader, with the effect of a full fence: what is read afterwards is read after
+     * the announcement can be seen.
+     *
+     * @return the place, to be left by {@link #leave}; or NOWHERE
+     */
+    static int enter(long lock, boolean brief) {
+        long thread = Thread.currentThread().getId() & THREAD_MASK;
+        long word = lock << LOCK_SHIFT | TAKEN | (brief ? BRIEF : 0) | thread;
+        int home = place(thread, lock);
+        return WORDS.compareAndSet(TABLE, home, 0L, word) ? home : enterBeside(thread, lock, word);
+    }
+
+    private static int enterBeside(long thread, long lock, long word) {
+        for (int probe = 1; probe < PROBES; probe++) { // bounded by PROBES
+            int place = place(thread + probe, lock);
+            if (WORDS.compareAndSet(TABLE, place, 0L, word)) {
+                return place;
+            }
+        }
+        return NOWHERE;
+    }
+
+    /** Withdraws an announcement: whoever sees that it has gone sees what was done under it. */
+    static void leave(int place) {
+        WORDS.setRelease(TABLE, place, 0L);
+    }
+
+    /** Counts a brief hold before it is left: the next one here may look the same. */
+    static void countBrief(int place) {
+        WORDS.setRelease(TABLE, place + 1, TABLE[place + 1] + 1);
+    }
+
+    /** Whether anybody is announced as a reader of a lock, of those whose announcement came before this look. */
+    static boolean isRead(long lock) {
+        for (int row = 0; row < ROWS; row++) { // bounded by ROWS
+            if (names((long) WORDS.getVolatile(TABLE, place(row, lock)), lock)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Whether the current thread is announced as a reader of a lock. */
+    static boolean isReadByCurrentThread(long lock) {
+        long thread = Thread.currentThread().getId() & THREAD_MASK;
+        for (int row = 0; row < ROWS; row++) { // bounded by ROWS
+            long word = (long) WORDS.getOpaque(TABLE, place(row, lock));
+            if (names(word, lock) && (word & THREAD_MASK) == thread) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Waits until nobody is announced as a reader of a lock.
+     *
+     * @param waiter whom a schedule explorer is told of
+     * @return false iff the wait is timed and its deadline has passed
+     */
+    static boolean awaitUnread(long lock, Object waiter, boolean timed, long deadlineNanos) {
+        int turn = 0;
+        while (isRead(lock)) { // bounded by the readers' accesses, or by the deadline
+            if (!pause(turn++, waiter, timed, deadlineNanos)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Waits until every brief hold has ended that is announced now; false iff the deadline passed first. */
+    static boolean awaitBrief(long deadlineNanos) {
+        for (int place = MARGIN; place < END; place += WORDS_OF_PLACE) { // bounded by the size of the table
+            long word = (long) WORDS.getVolatile(TABLE, place);
+            if ((word & BRIEF) != 0 && !awaitPassed(place, word, deadlineNanos)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean awaitPassed(int place, long word, long deadlineNanos) {
+        long passed = (long) WORDS.getAcquire(TABLE, place + 1);
+        int turn = 0;
+        while ((long) WORDS.getAcquire(TABLE, place) == word && (long) WORDS.getAcquire(TABLE, place + 1) == passed) {
+            // Bounded by the deadline.
+            if (!pause(turn++, Announcements.class, true, deadlineNanos)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean pause(int turn, Object waiter, boolean timed, long deadlineNanos) {
+        Interleaving.Explorer explorer = Interleaving.explorer();
+        if (explorer != null) {
+            return explorer.blocked(waiter, timed);
+        }
+        if (timed && (Thread.currentThread().isInterrupted() || System.nanoTime() - deadlineNanos >= 0)) {
+            return false;
+        }
+        if (turn < 200) { // a reader that runs leaves within the first few
+            Thread.onSpinWait();
+        } else if (turn < 400) { // one that was preempted needs a processor
+            Thread.yield();
+        } else { // one that keeps its access open for long
+            LockSupport.parkNanos(50_000);
+        }
+        return true;
+    }
+
+    private static boolean names(long word, long lock) {
+        return word != 0 && (int) (word >>> LOCK_SHIFT) == (int) lock;
+    }
+
+    private static int place(long row, long lock) {
+        return MARGIN + (((int) row & ROWS - 1) * COLUMNS + ((int) lock & COLUMNS - 1)) * WORDS_OF_PLACE;
+    }
+}
