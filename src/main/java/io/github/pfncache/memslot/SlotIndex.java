@@ -1,48 +1,23 @@
 package io.github.pfncache.memslot;
 
-import java.util.Arrays;
+import io.github.pfncache.address.Pages;
 
 /**
- * The slots that overlap one aligned block of guest frames, found by frame number. Immutable: a change copies the nodes
- * on its path and shares all others, so look-up and change cost the depth of the tree, not the number of slots.
+ * Slots that overlap one aligned block of guest frames, found by frame number. Immutable: a change copies what is on
+ * its path and shares the rest, so look-up and change cost the depth of the tree, not the number of slots.
  *
- * <p>A {@link SlotLeaf} holds up to {@value #LEAF_SLOTS} slots in sorted arrays of primitives. A {@link SlotFan} cuts
- * its block into {@value #FAN_OUT} equal parts, each with an index of its own. A fan is made as deep as its slots lie
- * apart: levels at which all slots would fall into one part are left out. A slot is listed in every part it overlaps; a
- * part that it fills is a leaf of that one slot, shared by all such parts.
- *
- * <p>A memory map of a few large slots is one leaf. 32,764 slots are three levels if they lie evenly, and never more
- * than eight: {@code GFN_BITS / FAN_BITS} fans and a leaf.
+ * <p>A {@link SlotFan} cuts its block into equal parts, more of them than it has slots, so that a part is mostly empty
+ * or belongs to one slot: then a look-up is two array accesses and one comparison. A part that several slots share is a
+ * {@link SlotLeaf} if they are few, and otherwise a fan of its own, whose block is no larger than these slots lie
+ * apart: tiny slots next to huge or far ones take a further level, and no level is spent on empty space. A slot is
+ * listed in every part it overlaps.
  */
 abstract sealed class SlotIndex permits SlotFan, SlotLeaf {
 
-    /** Binary logarithm of {@link #FAN_OUT}. */
-    static final int FAN_BITS = 6;
-
-    /** Parts of a fan. */
-    static final int FAN_OUT = 1 << FAN_BITS;
-
-    /** Slots a leaf may hold. As many as a fan has parts: slots in a block of so many frames always fit one leaf. */
-    static final int LEAF_SLOTS = FAN_OUT;
-
-    /** Size of a space that holds all guest frames, a multiple of FAN_BITS. */
-    static final int GFN_BITS = 42;
+    /** Slots a leaf may hold. They are searched one by one. */
+    static final int LEAF_SLOTS = 8;
 
     SlotIndex() {}
-
-    /**
-     * The slot that holds a frame.
-     *
-     * @param gfn any value
-     * @return the slot or null
-     */
-    final Memslot find(long gfn) {
-        SlotIndex node = this;
-        while (node instanceof SlotFan fan) { // bounded by the depth: every level is a smaller block
-            node = fan.part(gfn);
-        }
-        return ((SlotLeaf) node).at(gfn);
-    }
 
     /**
      * The slot that holds a frame, or else the next one above.
@@ -66,47 +41,22 @@ abstract sealed class SlotIndex permits SlotFan, SlotLeaf {
     /**
      * This index and one slot less.
      *
-     * @param block the block this index is for
      * @param slot is in this index
      */
-    abstract SlotIndex without(Block block, Memslot slot);
+    abstract SlotIndex without(Memslot slot);
 
-    /**
-     * An index.
-     *
-     * @param block the block it is for
-     * @param sorted holds, from {@code from} to {@code to}, the slots that overlap the block
-     */
-    static SlotIndex of(Block block, Memslot[] sorted, int from, int to) {
-        Memslot[] mine = to - from == sorted.length ? sorted : Arrays.copyOfRange(sorted, from, to);
-        return mine.length <= LEAF_SLOTS ? SlotLeaf.of(block, mine) : SlotFan.of(block, mine);
-    }
-
-    /**
-     * An aligned block of guest frames.
-     *
-     * @param start first frame, a multiple of the size
-     * @param bits binary logarithm of the number of frames, a multiple of FAN_BITS
-     */
+    /** An aligned block of guest frames: first frame, a multiple of the size, and binary logarithm of the size. */
     record Block(long start, int bits) {
 
-        static final Block WHOLE = new Block(0, GFN_BITS);
+        /** All guest frames. */
+        static final Block WHOLE = new Block(0, Long.SIZE - Long.numberOfLeadingZeros(Pages.GFN_END - 1));
 
         long end() {
             return start + (1L << bits);
         }
 
-        /** One of the FAN_OUT equal parts. */
-        Block part(int number) {
-            return new Block(start + ((long) number << bits - FAN_BITS), bits - FAN_BITS);
-        }
-
-        boolean contains(Block other) {
-            return other.start >= start && other.end() <= end();
-        }
-
-        boolean overlaps(Memslot slot) {
-            return slot.baseGfn() < end() && slot.endGfn() > start;
+        boolean holds(long gfn) {
+            return gfn >>> bits == start >>> bits;
         }
 
         boolean isFilledBy(Memslot slot) {
@@ -123,12 +73,9 @@ abstract sealed class SlotIndex permits SlotFan, SlotLeaf {
             return Math.min(end(), slot.endGfn()) - 1;
         }
 
-        /** The smallest block that holds two frames and has parts. */
-        static Block spanning(long first, long last) {
-            int bits = FAN_BITS;
-            while (first >>> bits != last >>> bits) { // bounded by GFN_BITS: then both sides are 0
-                bits += FAN_BITS;
-            }
+        /** The smallest block that holds two frames and has a certain size at least. */
+        static Block spanning(long first, long last, int minBits) {
+            int bits = Math.max(minBits, Long.SIZE - Long.numberOfLeadingZeros(first ^ last));
             return new Block(first >>> bits << bits, bits);
         }
     }

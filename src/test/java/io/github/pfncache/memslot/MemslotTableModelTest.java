@@ -21,7 +21,7 @@ final class MemslotTableModelTest {
     private final Memslot[] modelById = new Memslot[MemslotTable.MAX_SLOTS];
     private MemslotTable table = MemslotTable.empty();
 
-    /** A way to lay out slots, so that leaves, fans, gaps, huge slots and far outliers all occur. */
+    /** A way to lay out slots, so that shared parts, fans in fans, gaps, huge slots and far outliers all occur. */
     private enum Shape {
         PACKED {
             @Override
@@ -49,6 +49,22 @@ final class MemslotTableModelTest {
             @Override
             GfnRange next(SplittableRandom random, int bound) {
                 return new GfnRange(random.nextLong(Pages.GFN_END), 1);
+            }
+        },
+        TINY_NEXT_TO_HUGE {
+            @Override
+            GfnRange next(SplittableRandom random, int bound) {
+                long huge = random.nextInt(4) * (Integer.MAX_VALUE + 65L);
+                return random.nextInt(8) == 0
+                        ? new GfnRange(huge + 64, Integer.MAX_VALUE)
+                        : new GfnRange(huge + random.nextInt(64), 1);
+            }
+        },
+        CROWDED_AT_EVERY_SCALE {
+            @Override
+            GfnRange next(SplittableRandom random, int bound) {
+                long part = Pages.GFN_END >>> 1 + random.nextInt(39);
+                return new GfnRange(Math.min(part + random.nextInt(40), Pages.GFN_END - 1), 1);
             }
         };
 
@@ -95,6 +111,40 @@ final class MemslotTableModelTest {
         assertThat(older).containsExactly(slot);
         assertThat(older.find(3)).isSameAs(slot);
         assertThat(table.generation()).isEqualTo(older.generation() + 199);
+    }
+
+    @Property(tries = 20)
+    void everyOlderTableStaysAsItWas(@ForAll long seed, @ForAll Shape shape) {
+        SplittableRandom random = new SplittableRandom(seed);
+        List<MemslotTable> tables = new ArrayList<>();
+        List<List<Memslot>> contents = new ArrayList<>();
+        for (int step = 0; step < 1200; step++) {
+            change(random, shape, 1000, random.nextInt(step < 800 ? 4 : 2) == 0);
+            if (random.nextInt(40) == 0) {
+                tables.add(table);
+                contents.add(new ArrayList<>(model.values()));
+            }
+        }
+        for (int i = 0; i < tables.size(); i++) {
+            assertThat(tables.get(i)).containsExactlyElementsOf(contents.get(i));
+            for (Memslot slot : contents.get(i)) {
+                same(tables.get(i).find(slot.baseGfn()), slot, slot.baseGfn());
+                same(tables.get(i).find(slot.endGfn() - 1), slot, slot.endGfn() - 1);
+            }
+        }
+    }
+
+    @Test
+    void aHugeSlotMayBeTakenFromBetweenManyTinyOnes() {
+        SplittableRandom random = new SplittableRandom(2);
+        for (int i = 0; i < 2000; i++) {
+            add(i, new GfnRange(2L * i, 1));
+            add(3000 + i, new GfnRange((1L << 32) + 3L * i, 2));
+        }
+        add(2999, new GfnRange(4000, Integer.MAX_VALUE));
+        agreesWithTheModel(random);
+        remove(table.byId(2999));
+        agreesWithTheModel(random);
     }
 
     private void change(SplittableRandom random, Shape shape, int bound, boolean delete) {
