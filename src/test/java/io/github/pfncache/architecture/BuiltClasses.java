@@ -50,8 +50,13 @@ final class BuiltClasses {
     /** The packages that hold classes, without the root: {@code memslot}. */
     static Set<String> packages() {
         return all().stream()
-                .map(type -> type.getPackageName().substring(ROOT.length() + 1))
+                .map(BuiltClasses::nameOfPackage)
                 .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** The package of {@code type}, without the root: {@code memslot}. */
+    static String nameOfPackage(Class<?> type) {
+        return type.getPackageName().substring(ROOT.length() + 1);
     }
 
     /** The module as compiled. */

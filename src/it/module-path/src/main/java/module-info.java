@@ -1,0 +1,4 @@
+/** An emulator that is a module. */
+module consumer {
+    requires io.github.pfncache;
+}

@@ -1,0 +1,21 @@
+package io.github.pfncache.architecture;
+
+import java.util.Set;
+
+/** Which package is in which jar; each jar may use those before it. */
+final class Jars {
+
+    /** The library, whose module exports them all. */
+    static final Set<String> LIBRARY = Set.of("address", "rules", "memslot", "host", "cache", "vm", "pvclock");
+
+    /** Classifier {@code xen}. */
+    static final Set<String> XEN = Set.of("xen");
+
+    /** Classifier {@code testkit}. */
+    static final Set<String> TESTKIT = Set.of("trace", "stress");
+
+    /** Nobody's API. Together with all others, and with the libraries they use, the jar with classifier {@code cli}. */
+    static final Set<String> INTERNAL = Set.of("report", "cli");
+
+    private Jars() {}
+}
