@@ -1,0 +1,104 @@
+package io.github.pfncache.bench;
+
+import io.github.pfncache.cache.CacheStats;
+import io.github.pfncache.cache.GfnPfnCache;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Group;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+
+/**
+ * Loads from a page that the host moves to another frame 10,000 times a second, from another thread.
+ *
+ * <p><b>Cost centre.</b> The refresh after each move, and the lines of memory that the move takes out of the reader's
+ * processor. <b>Why care.</b> A host that balances memory or migrates does this all day. The reader may pay for the
+ * moves that hit it, and must not pay in between.
+ *
+ * <p>A sample is {@value #BATCH} loads: one alone is shorter than the clock can tell. The medians are compared.
+ */
+@BenchmarkMode(Mode.SampleTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Fork(1)
+public class InvalidatedLoadBenchmark {
+
+    private static final int BATCH = 256;
+    private static final int WORD = 8;
+    private static final long PERIOD_NANOS = 100_000;
+
+    /** A page that may move, and its cache. */
+    @State(Scope.Benchmark)
+    public static class Page {
+        private final Machine machine = Machine.ofPages(1);
+        private GfnPfnCache cache;
+
+        /** Maps it. */
+        @Setup
+        public void map() {
+            cache = machine.cache(Machine.GPA, 64);
+        }
+
+        private long loadBatch() {
+            long sum = 0;
+            for (int i = 0; i < BATCH; i++) { // bounded by the batch
+                sum += cache.loadLong(WORD, -1);
+            }
+            return sum;
+        }
+    }
+
+    /** When to move the page next. */
+    @State(Scope.Thread)
+    public static class Pace {
+        private long next = System.nanoTime();
+        private long moves;
+        private long moved;
+
+        /** Waits for its time, which is not made up for once missed. */
+        private void await() {
+            long now = System.nanoTime();
+            while (now - next < 0) { // ends with the period
+                Thread.onSpinWait();
+                now = System.nanoTime();
+            }
+            next = Math.max(next + PERIOD_NANOS, now);
+        }
+
+        /** Looks whether it moved, and the cache was hit: a host does not move a page that is referenced just then. */
+        @TearDown
+        public void verify(Page page) {
+            CacheStats stats = page.machine.vm.caches().stats();
+            Machine.require(moved * 10 >= moves * 9 && stats.invalidated() >= moved, moved + " of " + moves + " moves");
+        }
+    }
+
+    /** Nobody moves the page. */
+    @Benchmark
+    public long undisturbed(Page page) {
+        return page.loadBatch();
+    }
+
+    /** Somebody does. */
+    @Benchmark
+    @Group("moving")
+    public long load(Page page) {
+        return page.loadBatch();
+    }
+
+    /** Who does: through the host's notifier, with all that moving a page is. */
+    @Benchmark
+    @Group("moving")
+    public boolean move(Page page, Pace pace) {
+        pace.await();
+        boolean moved = page.machine.vm.host().migrate(Machine.HVA);
+        pace.moves++;
+        pace.moved += moved ? 1 : 0;
+        return moved;
+    }
+}
