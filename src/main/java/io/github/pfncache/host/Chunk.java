@@ -17,10 +17,12 @@ final class Chunk {
     private static final VarHandle REFS = MethodHandles.arrayElementVarHandle(int[].class);
 
     final ByteBuffer buffer;
-    /** Whether the frames are memory of the library's user: shared, never moved, never freed. */
+    /** Whether the frames are memory of the library's user: shared, never moved, given up together. */
     final boolean user;
-    /** Whether ordered and atomic accesses of the platform work on this buffer: only on direct memory everywhere. */
+    /** Whether ordered and atomic accesses of the platform work on these frames: always on the library's own. */
     final boolean nativeAtomics;
+    /** Frames not yet freed of a user's chunk; guarded by the lock of the frame store. */
+    int live;
 
     private final int base;
     private final int[] refs; // atomic
@@ -30,7 +32,8 @@ final class Chunk {
         this.buffer = buffer.duplicate().order(ByteOrder.LITTLE_ENDIAN);
         this.base = base;
         this.user = user;
-        this.nativeAtomics = buffer.isDirect();
+        this.nativeAtomics = LockAtomics.areNative(this.buffer, base);
+        this.live = frames;
         this.refs = new int[frames];
         this.owners = new int[frames];
     }
@@ -41,6 +44,9 @@ final class Chunk {
     }
 
     boolean tryGet(int index) {
+        if (index >= refs.length) {
+            return false; // the number was another chunk's when the caller learned it
+        }
         int now = refs(index);
         while (now > 0) { // lock-free: a failed exchange means that another thread's succeeded
             int witness = (int) REFS.compareAndExchange(refs, index, now, now + 1);
@@ -77,8 +83,17 @@ final class Chunk {
         buffer.put(base(index), pattern, 0, Pages.PAGE_SIZE);
     }
 
+    /** The bytes of a frame, as a view of its own. */
+    ByteBuffer page(int index) {
+        return buffer.slice(base(index), Pages.PAGE_SIZE);
+    }
+
+    boolean isZero(int index) {
+        return page(index).equals(ZEROS);
+    }
+
     boolean isPoisoned(int index) {
-        return buffer.slice(base(index), Pages.PAGE_SIZE).equals(POISON);
+        return page(index).equals(POISON);
     }
 
     private static ByteBuffer pattern(byte value) {

@@ -10,13 +10,15 @@ import io.github.pfncache.address.Pages;
 final class FilePages {
 
     final HostFamily family;
-    /** Whether the pages are a caller's buffer: no holes can be made, nothing moves. */
+    /** Whether the pages are a caller's memory: no holes can be made, nothing moves, gone when mapped nowhere. */
     final boolean userMemory;
     /** The real file that pages come from and go to, or null. */
     final Backing backing;
 
     // Guarded by the family lock.
     final PageTable entries = new PageTable();
+    /** In how many places pages are mapped, over all address spaces; a page may be mapped more than once. */
+    long mappedPages;
     /** In bytes. */
     private long size;
 
@@ -52,6 +54,11 @@ final class FilePages {
     /** Whether a page has to be read from the real file before its content is known here. */
     boolean isUnread(long page) {
         return backing != null && page < npages() && entries.get(page) == 0 && backing.holds(page);
+    }
+
+    /** Whether a page reads as zeros because nothing has been put there. */
+    boolean isHole(long page) {
+        return entry(page) == 0 && !isUnread(page);
     }
 
     /** Pages are, or can be from now on, written without anybody being told. */

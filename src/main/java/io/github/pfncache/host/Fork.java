@@ -57,7 +57,8 @@ final class Fork {
         return targets;
     }
 
-    private static void shareLocked(HostMemory parent, HostMemory child, Vma vma) {
+    /** Gives the child the private pages that the parent has, to be copied by whoever writes first. Lock held. */
+    static void shareLocked(HostMemory parent, HostMemory child, Vma vma) {
         HostFamily family = parent.family();
         parent.table().forEach(vma.start(), vma.end(), (page, pte) -> {
             if (Pte.isPresent(pte)) {

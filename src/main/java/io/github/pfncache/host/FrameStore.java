@@ -5,7 +5,10 @@ import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedLock;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 
@@ -13,7 +16,8 @@ import java.util.function.IntFunction;
  * The physical memory of a family of address spaces: page frames in off-heap chunks, reference counted.
  *
  * <p>A frame number (pfn) is {@code chunk * 1024 + index}; chunks are never given back while the family lives, so a
- * stale view of a frame stays readable memory. Chunks start small and double, because most memories are tiny.
+ * stale view of a frame stays readable memory. (Callers' memory is: a stale view keeps the buffer itself.) Chunks start
+ * small and double, because most memories are tiny.
  *
  * <p>Two counts per frame. <em>References</em> keep the frame: atomic, taken and dropped by any thread. <em>Owners</em>
  * are the references held by page-table and file entries, guarded by the family lock; a frame with more references than
@@ -46,6 +50,8 @@ final class FrameStore {
     private long ownFrames;
     private int[] free = new int[16];
     private int freeCount;
+    /** Numbers of chunks that were callers' memory. */
+    private final Deque<Integer> freeNumbers = new ArrayDeque<>();
 
     private final AtomicInteger inUse = new AtomicInteger();
 
@@ -116,31 +122,51 @@ final class FrameStore {
     }
 
     /**
-     * Makes frames of a caller's memory. They have one owner that never lets go, so they never reach the free list.
+     * Makes frames of a caller's memory, each with one owner. When the owner and the last reference have gone, so have
+     * they: their numbers may be another block's then, and the memory is the caller's alone.
      *
-     * @return the first pfn; the others follow it; {@link #NONE} if there are no numbers left
+     * @param blocks little-endian or not, from index 0 to their capacity: whole pages
+     * @return the pfn of each page, in order; null if there are no numbers left
      */
-    int adopt(ByteBuffer memory) {
-        int frames = memory.capacity() >>> Pages.PAGE_SHIFT;
+    int[] adopt(List<ByteBuffer> blocks) {
+        int pages = 0;
+        int wanted = 0;
+        for (ByteBuffer block : blocks) { // bounded by the caller's blocks
+            pages += block.capacity() >>> Pages.PAGE_SHIFT;
+            wanted += (block.capacity() >>> Pages.PAGE_SHIFT) + CHUNK_FRAMES - 1 >>> CHUNK_SHIFT;
+        }
+        int[] pfns = new int[pages];
         lock.lock();
         try {
-            int first = chunkCount << CHUNK_SHIFT;
-            if (chunkCount + (frames + CHUNK_FRAMES - 1 >>> CHUNK_SHIFT) > maxChunks) {
-                return NONE;
+            if (wanted > maxChunks - chunkCount + freeNumbers.size()) {
+                return null;
             }
-            for (int at = 0; at < frames; at += CHUNK_FRAMES) { // bounded by the buffer's pages
-                int count = Math.min(CHUNK_FRAMES, frames - at);
-                Chunk chunk = new Chunk(memory, at << Pages.PAGE_SHIFT, count, true);
-                for (int i = 0; i < count; i++) {
-                    chunk.setOwners(i, 1);
-                    chunk.setRefs(i, 1);
-                }
-                append(chunk);
+            int n = 0;
+            for (ByteBuffer block : blocks) {
+                n = adoptLocked(block, pfns, n);
             }
-            return first;
+            return pfns;
         } finally {
             lock.unlock();
         }
+    }
+
+    private int adoptLocked(ByteBuffer block, int[] pfns, int done) {
+        int n = done;
+        int frames = block.capacity() >>> Pages.PAGE_SHIFT;
+        for (int at = 0; at < frames; at += CHUNK_FRAMES) { // bounded by the buffer's pages
+            int count = Math.min(CHUNK_FRAMES, frames - at);
+            Chunk chunk = new Chunk(block, at << Pages.PAGE_SHIFT, count, true);
+            Integer unused = freeNumbers.poll();
+            int first = (unused == null ? chunkCount : unused) << CHUNK_SHIFT;
+            for (int i = 0; i < count; i++) {
+                chunk.setOwners(i, 1);
+                chunk.setRefs(i, 1);
+                pfns[n++] = first + i;
+            }
+            publish(chunk, first >>> CHUNK_SHIFT);
+        }
+        return n;
     }
 
     /**
@@ -148,7 +174,8 @@ final class FrameStore {
      * again at the entry that named it, and puts the reference back if that changed.
      */
     boolean tryGet(int pfn) {
-        return chunk(pfn).tryGet(index(pfn));
+        Chunk chunk = chunk(pfn);
+        return chunk != null && chunk.tryGet(index(pfn));
     }
 
     /** Takes a reference to a frame that something keeps alive during the call. */
@@ -200,9 +227,29 @@ final class FrameStore {
         return references(pfn) > owners(pfn);
     }
 
-    /** Whether the frame is a caller's memory, which cannot move. */
-    boolean isUserMemory(int pfn) {
-        return chunk(pfn).user;
+    /** Whether a frame is all zeros. */
+    boolean isZero(int pfn) {
+        return chunk(pfn).isZero(index(pfn));
+    }
+
+    /** Makes a frame's bytes those of another; whether they were others. */
+    boolean copy(int source, int pfn) {
+        ByteBuffer from = chunk(source).page(index(source));
+        ByteBuffer to = chunk(pfn).page(index(pfn));
+        return replace(from, to);
+    }
+
+    /** Makes a frame's bytes the given 4096; whether they were others. */
+    boolean copy(byte[] content, int pfn) {
+        return replace(ByteBuffer.wrap(content), chunk(pfn).page(index(pfn)));
+    }
+
+    private static boolean replace(ByteBuffer from, ByteBuffer to) {
+        boolean other = !from.equals(to);
+        if (other) {
+            to.put(from);
+        }
+        return other;
     }
 
     void read(int pfn, int offset, byte[] into, int at, int length) {
@@ -238,8 +285,15 @@ final class FrameStore {
     }
 
     private void release(Chunk chunk, int pfn) {
-        HostRule.FRAME_LIVE_WHILE_REFERENCED.check(
-                chunk.owners(index(pfn)) == 0, "pfn=" + Pages.hex(pfn) + " freed while entries name it");
+        if (Rules.ENABLED) {
+            boolean unnamed = chunk.owners(index(pfn)) == 0;
+            HostRule.FRAME_LIVE_WHILE_REFERENCED.check(
+                    unnamed, unnamed ? null : "pfn=" + Pages.hex(pfn) + " freed while entries name it");
+        }
+        if (chunk.user) {
+            giveUp(chunk, pfn >>> CHUNK_SHIFT);
+            return;
+        }
         if (checked) {
             chunk.fill(index(pfn), Chunk.POISON); // before the frame can be found in the free list
         }
@@ -252,11 +306,26 @@ final class FrameStore {
         }
     }
 
+    /** One frame of a caller's memory has gone; with the last of its chunk nothing here refers to that memory. */
+    private void giveUp(Chunk chunk, int number) {
+        lock.lock();
+        try {
+            if (--chunk.live == 0) {
+                // Nobody can hold or take a reference: every count in it is zero, and zero is never counted up. Whoever
+                // still has a number of it finds nothing, or another frame, and looks again at the entry.
+                publish(null, number);
+                freeNumbers.push(number);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
     // Lock held.
     private boolean addChunk() {
         int frames = (int) Math.min(nextChunkFrames, maxFrames - ownFrames);
         if (frames <= 0 || chunkCount == maxChunks) {
-            return false;
+            return false; // numbers that callers' memory gave up are left to callers' memory
         }
         ByteBuffer memory;
         try {
@@ -266,7 +335,7 @@ final class FrameStore {
         }
         Chunk chunk = new Chunk(memory, 0, frames, false);
         int first = chunkCount << CHUNK_SHIFT;
-        append(chunk);
+        publish(chunk, chunkCount);
         for (int i = frames - 1; i >= 0; i--) { // a chunk has at most 1024 frames; low numbers are given out first
             if (checked) {
                 chunk.fill(i, Chunk.POISON);
@@ -279,13 +348,14 @@ final class FrameStore {
     }
 
     // Lock held.
-    private void append(Chunk chunk) {
+    private void publish(Chunk chunk, int number) {
         Chunk[] current = chunks;
-        if (chunkCount == current.length) {
-            current = Arrays.copyOf(current, chunkCount * 2);
+        if (number == current.length) {
+            current = Arrays.copyOf(current, number * 2);
         }
-        current[chunkCount++] = chunk;
-        chunks = current; // publishes the new element to readers that learn a pfn of it without the lock
+        current[number] = chunk;
+        chunkCount = Math.max(chunkCount, number + 1);
+        chunks = current; // publishes the element to readers that learn a pfn of it without the lock
     }
 
     // Lock held.

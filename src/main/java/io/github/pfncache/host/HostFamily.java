@@ -209,28 +209,28 @@ final class HostFamily {
         return file;
     }
 
-    /** A file whose pages are a caller's buffer; null if frames cannot be numbered any more. */
-    HostFile adopt(ByteBuffer buffer) {
-        ByteBuffer memory = buffer.slice();
-        int length = memory.capacity();
-        boolean aligned = !memory.isDirect() || memory.alignmentOffset(0, Long.BYTES) == 0;
-        if (buffer.isReadOnly() || length == 0 || !Pages.isPageAligned(length) || !aligned) {
-            throw new IllegalArgumentException("buffer of length=" + length + " readOnly=" + buffer.isReadOnly()
-                    + " aligned=" + aligned + " cannot be guest memory");
-        }
-        int npages = length >>> Pages.PAGE_SHIFT;
-        int first = frames.adopt(memory);
-        if (first == FrameStore.NONE) {
+    /** A file whose pages are a caller's blocks; null if frames cannot be numbered any more. */
+    HostFile adopt(List<ByteBuffer> blocks) {
+        List<ByteBuffer> memory = UserBlocks.checked(blocks);
+        int[] pfns = frames.adopt(memory);
+        if (pfns == null) {
             return null;
         }
-        FilePages file = new FilePages(this, length, true, null);
+        FilePages file = new FilePages(this, (long) pfns.length << Pages.PAGE_SHIFT, true, null);
         locked(() -> {
-            for (int i = 0; i < npages; i++) { // bounded by the buffer's pages
-                file.entries.set(i, Pte.ofFrame(first + i, true));
+            for (int i = 0; i < pfns.length; i++) { // bounded by the blocks' pages
+                file.entries.set(i, Pte.ofFrame(pfns[i], true));
             }
             files.add(file);
         });
         return new HostFile(file, true);
+    }
+
+    /** Lets go of a caller's memory once it is mapped nowhere: nobody else can map it again. Lock held. */
+    void forgetUnmapped(FilePages file) {
+        if (file.userMemory && file.mappedPages == 0 && files.remove(file)) {
+            file.drop(0, PageTable.PAGES_END);
+        }
     }
 
     /** A mapping changed. Lock held. */

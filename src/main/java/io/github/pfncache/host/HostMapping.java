@@ -12,7 +12,7 @@ import java.lang.invoke.VarHandle;
  * reader may read first and find out afterwards that the value is worthless.
  *
  * <p>Every access is checked against the page; 0 to 4095 are its bytes. The memory order is in the name where it is not
- * plain. On a caller's heap buffer the platform offers plain access only: there the ordered and atomic accesses exclude
+ * plain. Where the platform offers plain access only ({@link #hasNativeAtomics}), the ordered and atomic accesses exclude
  * each other by a lock, and are atomic against each other but not against plain ones or the caller's own.
  *
  * <p>Kernel counterpart: the {@code khva} of {@code struct gfn_to_pfn_cache}, {@code kmap()}. Thread-safe as far as its
@@ -54,7 +54,7 @@ public final class HostMapping extends PageBytes {
     /**
      * Whether ordered and atomic accesses are the processor's own.
      *
-     * @return false only on a caller's heap buffer
+     * @return false only on memory of a caller's that is on the heap, or does not begin at a multiple of 8
      */
     public boolean hasNativeAtomics() {
         return nativeAtomics;
@@ -76,7 +76,7 @@ public final class HostMapping extends PageBytes {
      */
     public int getIntOpaque(int offset) {
         int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getOpaque(buffer, index) : HeapAtomics.getInt(buffer, index);
+        return nativeAtomics ? (int) INT.getOpaque(buffer, index) : LockAtomics.getInt(buffer, index);
     }
 
     /**
@@ -91,7 +91,7 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             INT.setOpaque(buffer, index, value);
         } else {
-            HeapAtomics.putInt(buffer, index, value);
+            LockAtomics.putInt(buffer, index, value);
         }
     }
 
@@ -104,7 +104,7 @@ public final class HostMapping extends PageBytes {
      */
     public int getIntAcquire(int offset) {
         int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getAcquire(buffer, index) : HeapAtomics.getInt(buffer, index);
+        return nativeAtomics ? (int) INT.getAcquire(buffer, index) : LockAtomics.getInt(buffer, index);
     }
 
     /**
@@ -119,7 +119,7 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             INT.setRelease(buffer, index, value);
         } else {
-            HeapAtomics.putInt(buffer, index, value);
+            LockAtomics.putInt(buffer, index, value);
         }
     }
 
@@ -132,7 +132,7 @@ public final class HostMapping extends PageBytes {
      */
     public int getIntVolatile(int offset) {
         int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getVolatile(buffer, index) : HeapAtomics.getInt(buffer, index);
+        return nativeAtomics ? (int) INT.getVolatile(buffer, index) : LockAtomics.getInt(buffer, index);
     }
 
     /**
@@ -147,7 +147,7 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             INT.setVolatile(buffer, index, value);
         } else {
-            HeapAtomics.putInt(buffer, index, value);
+            LockAtomics.putInt(buffer, index, value);
         }
     }
 
@@ -164,7 +164,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? INT.compareAndSet(buffer, index, expected, value)
-                : HeapAtomics.updateInt(buffer, index, now -> now == expected ? value : now) == expected;
+                : LockAtomics.updateInt(buffer, index, now -> now == expected ? value : now) == expected;
     }
 
     /**
@@ -179,7 +179,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? (int) INT.getAndSet(buffer, index, value)
-                : HeapAtomics.updateInt(buffer, index, now -> value);
+                : LockAtomics.updateInt(buffer, index, now -> value);
     }
 
     /**
@@ -194,7 +194,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? (int) INT.getAndAdd(buffer, index, value)
-                : HeapAtomics.updateInt(buffer, index, now -> now + value);
+                : LockAtomics.updateInt(buffer, index, now -> now + value);
     }
 
     /**
@@ -209,7 +209,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? (int) INT.getAndBitwiseOr(buffer, index, value)
-                : HeapAtomics.updateInt(buffer, index, now -> now | value);
+                : LockAtomics.updateInt(buffer, index, now -> now | value);
     }
 
     /**
@@ -224,7 +224,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? (int) INT.getAndBitwiseAnd(buffer, index, value)
-                : HeapAtomics.updateInt(buffer, index, now -> now & value);
+                : LockAtomics.updateInt(buffer, index, now -> now & value);
     }
 
     /**
@@ -236,7 +236,7 @@ public final class HostMapping extends PageBytes {
      */
     public long getLongOpaque(int offset) {
         int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getOpaque(buffer, index) : HeapAtomics.getLong(buffer, index);
+        return nativeAtomics ? (long) LONG.getOpaque(buffer, index) : LockAtomics.getLong(buffer, index);
     }
 
     /**
@@ -251,7 +251,7 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             LONG.setOpaque(buffer, index, value);
         } else {
-            HeapAtomics.putLong(buffer, index, value);
+            LockAtomics.putLong(buffer, index, value);
         }
     }
 
@@ -264,7 +264,7 @@ public final class HostMapping extends PageBytes {
      */
     public long getLongAcquire(int offset) {
         int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getAcquire(buffer, index) : HeapAtomics.getLong(buffer, index);
+        return nativeAtomics ? (long) LONG.getAcquire(buffer, index) : LockAtomics.getLong(buffer, index);
     }
 
     /**
@@ -279,7 +279,7 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             LONG.setRelease(buffer, index, value);
         } else {
-            HeapAtomics.putLong(buffer, index, value);
+            LockAtomics.putLong(buffer, index, value);
         }
     }
 
@@ -292,7 +292,7 @@ public final class HostMapping extends PageBytes {
      */
     public long getLongVolatile(int offset) {
         int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getVolatile(buffer, index) : HeapAtomics.getLong(buffer, index);
+        return nativeAtomics ? (long) LONG.getVolatile(buffer, index) : LockAtomics.getLong(buffer, index);
     }
 
     /**
@@ -307,7 +307,7 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             LONG.setVolatile(buffer, index, value);
         } else {
-            HeapAtomics.putLong(buffer, index, value);
+            LockAtomics.putLong(buffer, index, value);
         }
     }
 
@@ -324,7 +324,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? LONG.compareAndSet(buffer, index, expected, value)
-                : HeapAtomics.updateLong(buffer, index, now -> now == expected ? value : now) == expected;
+                : LockAtomics.updateLong(buffer, index, now -> now == expected ? value : now) == expected;
     }
 
     /**
@@ -339,7 +339,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? (long) LONG.getAndSet(buffer, index, value)
-                : HeapAtomics.updateLong(buffer, index, now -> value);
+                : LockAtomics.updateLong(buffer, index, now -> value);
     }
 
     /**
@@ -354,7 +354,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? (long) LONG.getAndAdd(buffer, index, value)
-                : HeapAtomics.updateLong(buffer, index, now -> now + value);
+                : LockAtomics.updateLong(buffer, index, now -> now + value);
     }
 
     /**
@@ -369,7 +369,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? (long) LONG.getAndBitwiseOr(buffer, index, value)
-                : HeapAtomics.updateLong(buffer, index, now -> now | value);
+                : LockAtomics.updateLong(buffer, index, now -> now | value);
     }
 
     /**
@@ -384,7 +384,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? (long) LONG.getAndBitwiseAnd(buffer, index, value)
-                : HeapAtomics.updateLong(buffer, index, now -> now & value);
+                : LockAtomics.updateLong(buffer, index, now -> now & value);
     }
 
     @Override

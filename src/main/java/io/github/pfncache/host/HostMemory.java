@@ -31,7 +31,7 @@ import java.util.stream.Stream;
  * <p>Kernel counterpart: {@code struct mm_struct} with its page tables and the {@code mmap()} family of calls;
  * {@code hva_to_pfn()} and {@code gpc_map()} of KVM. Thread-safe.
  */
-public final class HostMemory extends MemoryMap implements AutoCloseable {
+public final class HostMemory extends MemoryBlocks implements AutoCloseable {
 
     private final HostFamily family;
     private final VmaSet vmas = new VmaSet();
@@ -229,18 +229,7 @@ public final class HostMemory extends MemoryMap implements AutoCloseable {
         return Pte.isWritable(pte) ? Pte.index(pte) : -1;
     }
 
-    // ---- forks, notifiers, handlers
-
-    /**
-     * Makes a child: private pages are shared copy on write, shared mappings are shared. It is also a snapshot: what
-     * the child sees of private memory stays as it is now. Notifiers and fault handlers are not inherited.
-     *
-     * @return the child, to be {@linkplain #close closed}
-     * @throws IllegalStateException if this memory is closed, or its notifiers kept changing
-     */
-    public HostMemory fork() {
-        return Fork.of(this);
-    }
+    // ---- notifiers, handlers
 
     /**
      * Registers a notifier. Register before resolving: a change that already runs does not tell it.

@@ -15,7 +15,7 @@ import java.util.Objects;
  * <p>Public calls of {@code HostMemory}, in a file of their own: each turns addresses into page numbers, which
  * {@link RangeOps} and {@link Residency} work with.
  */
-abstract sealed class MemoryMap permits HostMemory {
+abstract sealed class MemoryMap permits MemoryBlocks {
 
     abstract HostFamily family();
 
@@ -84,43 +84,6 @@ abstract sealed class MemoryMap permits HostMemory {
         }
         boolean mayWrite = !shared || file.isWritable();
         return new Vma(first(range), end(range), file.pages(), filePage, shared, mayWrite, protection);
-    }
-
-    /**
-     * Maps a caller's buffer, shared: guest and caller see the same bytes. Such pages are never moved or evicted. The
-     * buffer stays referenced as long as the family of this memory.
-     *
-     * @param hva first address
-     * @param buffer its bytes from position to limit, a positive multiple of 4096; direct ones 8-byte aligned; heap
-     *     ones work too, see {@link HostMapping#hasNativeAtomics}
-     * @param protection what is allowed
-     * @return OK, or ENOMEM if there are too many mappings or buffers
-     * @throws IllegalArgumentException if the buffer is read-only, misaligned or not a number of pages
-     * @throws IllegalStateException if this memory is closed
-     */
-    public HostResult mapBuffer(long hva, ByteBuffer buffer, Protection protection) {
-        Objects.requireNonNull(protection, "protection");
-        HvaRange.roundedOut(hva, Math.max(1, buffer.remaining()));
-        if (!Pages.isPageAligned(hva)) {
-            throw new IllegalArgumentException("hva=" + Pages.hex(hva) + " is not page aligned");
-        }
-        family().locked(this::checkOpen); // the buffer is kept for good: first what can be wrong with the call
-        HostFile file = family().adopt(buffer);
-        return file == null ? HostResult.ENOMEM : mapShared(hva, file.npages(), file, 0, protection);
-    }
-
-    /**
-     * Maps a caller's array: {@link #mapBuffer(long, ByteBuffer, Protection)} of the wrapped array.
-     *
-     * @param hva first address
-     * @param bytes a positive multiple of 4096 bytes
-     * @param protection what is allowed
-     * @return OK, or ENOMEM if there are too many mappings
-     * @throws IllegalArgumentException if the length is not a number of pages
-     * @throws IllegalStateException if this memory is closed
-     */
-    public HostResult mapBuffer(long hva, byte[] bytes, Protection protection) {
-        return mapBuffer(hva, ByteBuffer.wrap(bytes), protection);
     }
 
     /**

@@ -17,8 +17,11 @@ final class RangeOps {
     private final VmaSet vmas;
     private final PageTable table;
 
-    /** Counts the armings. Guarded by the family lock. */
+    // Guarded by the family lock.
+    /** Counts the armings. */
     private int armings;
+    /** Where the next reservation is looked for: an address is used again as late as possible. */
+    private long nextReserved = PageTable.PAGES_END / 2;
 
     RangeOps(HostMemory memory) {
         this.memory = memory;
@@ -42,6 +45,28 @@ final class RangeOps {
             removeLocked(vma.start(), vma.end());
             vmas.insert(vma);
             return HostResult.OK;
+        });
+    }
+
+    /**
+     * Maps pages without access where nothing is: see {@link HostMemory#reserve}. Nothing is taken away, so nobody has
+     * to be told.
+     */
+    long reserve(long npages) {
+        return family.getLocked(() -> {
+            memory.checkOpen();
+            long end = PageTable.PAGES_END;
+            long page = vmas.gap(nextReserved, npages, end);
+            if (page < 0) {
+                page = vmas.gap(end / 2, npages, end);
+            }
+            if (page < 0 || lacksRoom(1)) {
+                return -1L;
+            }
+            vmas.insert(Vma.anonymous(page, page + npages, Protection.NONE));
+            family.layoutChanged();
+            nextReserved = page + npages;
+            return HostMemory.pageToHva(page);
         });
     }
 
@@ -312,10 +337,16 @@ final class RangeOps {
     }
 
     void removeLocked(long from, long to) {
+        List<Vma> parts = vmas.within(from, to);
         vmas.carve(from, to);
         dropPagesLocked(from, to);
         table.prune(from, to);
         family.layoutChanged();
+        for (Vma part : parts) { // bounded by the number of mappings
+            if (part.file() != null) {
+                family.forgetUnmapped(part.file());
+            }
+        }
     }
 
     /** Clears the entries of a range. The entry goes first: from then on no reader can take a new reference. */

@@ -31,6 +31,22 @@ final class VmaSet {
         return parts;
     }
 
+    /**
+     * First page of a gap of {@code npages} pages, the first one from {@code from} on, before {@code end}; -1 if there
+     * is none.
+     */
+    long gap(long from, long npages, long end) {
+        Vma at = find(from);
+        long start = at == null ? from : at.end();
+        for (Vma next : byStart.tailMap(start).values()) { // bounded by the number of mappings
+            if (next.start() - start >= npages) {
+                break;
+            }
+            start = next.end();
+        }
+        return end - start >= npages ? start : -1;
+    }
+
     /** Every mapping, ascending. */
     Iterable<Vma> all() {
         return byStart.values();
@@ -44,6 +60,7 @@ final class VmaSet {
     void carve(long start, long end) {
         List<Vma> parts = within(start, end);
         for (Vma part : parts) { // bounded by the number of mappings
+            count(part, -1);
             Vma whole = find(part.start());
             byStart.remove(whole.start());
             if (whole.start() < part.start()) {
@@ -57,6 +74,7 @@ final class VmaSet {
 
     /** Adds a mapping where there is none, merging it with the neighbours that it continues. */
     void insert(Vma vma) {
+        count(vma, 1);
         Vma merged = vma;
         Vma before = merged.start() == 0 ? null : find(merged.start() - 1);
         if (before != null && before.isContinuedBy(merged)) {
@@ -69,6 +87,12 @@ final class VmaSet {
             merged = join(merged, after);
         }
         put(merged);
+    }
+
+    private static void count(Vma vma, int sign) {
+        if (vma.file() != null) {
+            vma.file().mappedPages += sign * (vma.end() - vma.start());
+        }
     }
 
     private static Vma join(Vma first, Vma second) {

@@ -35,6 +35,7 @@ public final class Vm {
     private final Memslots memslots;
     private final CacheDomain caches;
     private final HostClock clock;
+    private final GuestRam ram;
 
     /** Fixed when the VM is built. */
     private final List<Vcpu> vcpus;
@@ -52,6 +53,7 @@ public final class Vm {
                 rings ? Memslots.DirtyMode.RING : Memslots.DirtyMode.BITMAP, builder.slotChangeTimeout);
         caches = new CacheDomain(memslots, host, builder.retry, builder.readerBias);
         clock = builder.clock;
+        ram = new GuestRam(host, memslots);
         List<Vcpu> made = new ArrayList<>();
         for (int id = 0; id < builder.vcpus; id++) { // bounded by the builder's number of vCPUs
             DirtyRing ring = rings ? memslots.newDirtyRing(builder.dirtyRingEntries) : null;
@@ -197,6 +199,24 @@ public final class Vm {
      */
     public Memslots memslots() {
         return memslots;
+    }
+
+    /**
+     * The guest's RAM: plugging it in and out, snapshots of it.
+     *
+     * @return the same object each time
+     */
+    public GuestRam ram() {
+        return ram;
+    }
+
+    /**
+     * Starts to follow which pages are written, on all slots.
+     *
+     * @return the follower, whose first delivery is of all pages; to be {@linkplain DirtyLogFollower#close closed}
+     */
+    public DirtyLogFollower followDirtyLog() {
+        return new DirtyLogFollower(this);
     }
 
     /**

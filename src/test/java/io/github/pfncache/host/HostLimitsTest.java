@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
@@ -48,8 +49,8 @@ class HostLimitsTest {
         assertThat((long) FrameStore.MAX_CHUNKS << 10).as("a pfn is an int").isEqualTo(1L << 31);
         FrameStore frames = new FrameStore(false, 1, 1, 1 << 20, 3, ByteBuffer::allocateDirect);
         assertThat(frames.allocate()).isZero();
-        assertThat(frames.adopt(ByteBuffer.allocateDirect(Pages.PAGE_SIZE))).isPositive();
-        assertThat(frames.adopt(ByteBuffer.allocateDirect(1025 * Pages.PAGE_SIZE))).isEqualTo(FrameStore.NONE);
+        assertThat(frames.adopt(List.of(ByteBuffer.allocate(Pages.PAGE_SIZE)))).containsExactly(1024);
+        assertThat(frames.adopt(List.of(ByteBuffer.allocate(1025 * Pages.PAGE_SIZE)))).isNull();
         assertThat(frames.allocate()).isPositive();
         assertThat(frames.allocate()).isEqualTo(FrameStore.NONE);
     }

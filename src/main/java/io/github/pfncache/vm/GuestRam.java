@@ -1,0 +1,259 @@
+package io.github.pfncache.vm;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostFile;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.MemslotTable;
+import io.github.pfncache.memslot.Memslots;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The RAM of a VM, plugged in and out in one call each: host memory, and the memslot that shows it to the guest. The
+ * host addresses are found by the library.
+ *
+ * <pre>{@code
+ * byte[] ram = new byte[16 << 20];                      // the emulator's own, as it always was
+ * vm.ram().add(0, 0, 0x100000, ram);                    // slot 0, no flags, at gpa 0x100000
+ * vm.ram().add(1, Memslot.FLAG_LOG_DIRTY_PAGES, 0x1_0000_0000L, mapped1, mapped2);   // 4 GiB in two mapped buffers
+ * vm.ram().remove(1);
+ * }</pre>
+ *
+ * <p><b>Memory of the caller's.</b> Guest and caller see the same bytes; what is guaranteed then, and what the host
+ * cannot do with such pages, is said at {@link HostMemory#mapBuffers}. Every block has to be a number of pages of 4096
+ * bytes; a part of a page is refused with a message that names the usable length.
+ *
+ * <p><b>Hot-plug</b> while the guest runs is what these calls are for. When {@link #add} returns DONE, caches that point
+ * there heal by themselves on their next access; when {@link #remove} returns DONE, nobody uses the memory any more, and
+ * a caller's blocks belong to the caller alone.
+ *
+ * <p>Thread-safe. Kernel counterpart: what a VMM does with {@code mmap()} and {@code KVM_SET_USER_MEMORY_REGION}.
+ */
+public final class GuestRam {
+
+    private final HostMemory host;
+    private final Memslots memslots;
+
+    /** Where the memory of the slots is that were added here, by slot id. Thread-safe by itself. */
+    private final Map<Integer, HvaRange> blocks = new ConcurrentHashMap<>();
+
+    GuestRam(HostMemory host, Memslots memslots) {
+        this.host = host;
+        this.memslots = memslots;
+    }
+
+    /** Maps something over a reserved range. */
+    private interface Mapping {
+        HostResult at(long hva);
+    }
+
+    /**
+     * Adds arrays of the caller's, one after the other: one array, or pages of 4096 bytes each, or anything between.
+     *
+     * @param id number of the slot, 0 to 32763, not in use
+     * @param flags of {@link Memslot}
+     * @param gpa first guest physical address, page aligned
+     * @param arrays each a positive multiple of 4096 bytes
+     * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
+     * @throws IllegalArgumentException if an array is not a number of pages, or ({@link Memslots.Rejected}) a rule of
+     *     the memory map is broken: both with nothing changed
+     * @throws IllegalStateException if the host has no room for one more mapping, or for so many arrays
+     */
+    public Memslots.Change add(int id, int flags, long gpa, byte[]... arrays) {
+        return add(id, flags, gpa, Arrays.stream(arrays).map(ByteBuffer::wrap).toList());
+    }
+
+    /**
+     * Adds buffers of the caller's, one after the other: heap, direct or mapped, each from its position to its limit.
+     * More than 2 GiB are several buffers.
+     *
+     * @param id number of the slot, 0 to 32763, not in use
+     * @param flags of {@link Memslot}
+     * @param gpa first guest physical address, page aligned
+     * @param buffers each a positive multiple of 4096 bytes, writable
+     * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
+     * @throws IllegalArgumentException if a buffer is read-only or not a number of pages, or ({@link Memslots.Rejected})
+     *     a rule of the memory map is broken: both with nothing changed
+     * @throws IllegalStateException if the host has no room for one more mapping, or for so many buffers
+     */
+    public Memslots.Change add(int id, int flags, long gpa, ByteBuffer... buffers) {
+        return add(id, flags, gpa, List.of(buffers));
+    }
+
+    private Memslots.Change add(int id, int flags, long gpa, List<ByteBuffer> buffers) {
+        long bytes = buffers.stream().mapToLong(ByteBuffer::remaining).sum();
+        long npages = Math.max(1, bytes >>> Pages.PAGE_SHIFT); // what does not fit is refused by the mapping
+        return add(id, flags, gpa, npages, hva -> host.mapBuffers(hva, buffers, Protection.READ_WRITE));
+    }
+
+    /**
+     * Adds a file, all of it and shared: see {@link HostMemory#openFile} for a real one.
+     *
+     * @param id number of the slot, 0 to 32763, not in use
+     * @param flags of {@link Memslot}
+     * @param gpa first guest physical address, page aligned
+     * @param file a file of this VM's host memory, not empty; where its handle is read-only, nobody can write
+     * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
+     * @throws IllegalArgumentException if the file is another host's or empty, or ({@link Memslots.Rejected}) a rule of
+     *     the memory map is broken: both with nothing changed
+     * @throws IllegalStateException if the host has no room for one more mapping
+     */
+    public Memslots.Change add(int id, int flags, long gpa, HostFile file) {
+        long npages = file.npages();
+        Protection protection = file.isWritable() ? Protection.READ_WRITE : Protection.READ;
+        return add(id, flags, gpa, npages, hva -> host.mapShared(hva, npages, file, 0, protection));
+    }
+
+    /**
+     * Adds fresh memory, all zeros, that the library keeps; a page costs nothing before it is touched. Only such memory
+     * can move, be evicted, and be in a snapshot without being copied.
+     *
+     * @param id number of the slot, 0 to 32763, not in use
+     * @param flags of {@link Memslot}
+     * @param gpa first guest physical address, page aligned
+     * @param npages number of pages, at least 1
+     * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
+     * @throws IllegalArgumentException if {@code npages} is below 1, or ({@link Memslots.Rejected}) a rule of the memory
+     *     map is broken: both with nothing changed
+     * @throws IllegalStateException if the host has no room for one more mapping
+     */
+    public Memslots.Change add(int id, int flags, long gpa, long npages) {
+        return add(id, flags, gpa, npages, hva -> host.mapAnonymous(hva, npages, Protection.READ_WRITE));
+    }
+
+    private Memslots.Change add(int id, int flags, long gpa, long npages, Mapping mapping) {
+        long hva = host.reserve(npages);
+        if (hva < 0) {
+            throw new IllegalStateException("slot " + id + ": the host has no room for npages=" + npages);
+        }
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        boolean added = false;
+        try {
+            HostResult mapped = mapping.at(hva);
+            if (mapped != HostResult.OK) {
+                throw new IllegalStateException("slot " + id + ": the host cannot map npages=" + npages + ": " + mapped);
+            }
+            // Last, and the host address is fresh: a slot that has the number already makes this a broken rule.
+            Memslots.Change change = memslots.set(id, flags, gpa, npages << Pages.PAGE_SHIFT, hva);
+            added = change == Memslots.Change.DONE;
+            if (added) {
+                giveUp(blocks.put(id, range));
+            }
+            return change;
+        } finally {
+            if (!added) {
+                giveUp(range);
+            }
+        }
+    }
+
+    /**
+     * Takes out what was added under a number: the slot, wherever it is by now, and the memory behind it.
+     *
+     * @param id number of the slot
+     * @return DONE; UNCHANGED if nothing was added under the number, or it has been removed; BUSY, with nothing changed,
+     *     if the memory map could not be changed now
+     */
+    public Memslots.Change remove(int id) {
+        HvaRange range = blocks.remove(id); // whoever gets it removes it
+        if (range == null) {
+            return Memslots.Change.UNCHANGED;
+        }
+        Memslots.Change change = Memslots.Change.BUSY;
+        try {
+            Memslot slot = memslots.table().byId(id);
+            // It may have been deleted by other means, and the number given to something else.
+            boolean there = slot != null && slot.hva() == range.start();
+            change = there ? memslots.delete(id) : Memslots.Change.DONE;
+            return change;
+        } finally {
+            if (change == Memslots.Change.DONE) {
+                giveUp(range);
+            } else {
+                blocks.putIfAbsent(id, range);
+            }
+        }
+    }
+
+    /** Unmaps the memory of a slot that is not there any more; null is none. */
+    private void giveUp(HvaRange range) {
+        if (range != null) {
+            host.unmap(range.start(), range.npages());
+        }
+    }
+
+    /**
+     * Keeps what is in the guest's memory now, all slots, however their memory came in, at one moment: see {@link
+     * HostMemory#snapshot}. The guest may run meanwhile. Registers, timers and devices are not in it: stop the vCPUs
+     * first to have a point that they agree with.
+     *
+     * @return the snapshot, to be {@linkplain RamSnapshot#close closed}
+     * @throws IllegalStateException if memory is short, a mapped file cannot be read, or mappings would not hold still
+     */
+    public RamSnapshot snapshot() {
+        // What is in the table stays mapped until the section is left: a slot that goes meanwhile is not gone before.
+        int readers = memslots.enterRead();
+        try {
+            List<Memslot> slots = new ArrayList<>();
+            memslots.table().forEach(slots::add);
+            return new RamSnapshot(slots, host.snapshot());
+        } finally {
+            memslots.exitRead(readers);
+        }
+    }
+
+    /**
+     * Makes the guest's memory what it was at a snapshot, each slot at one moment. Caches stay active and see the old
+     * bytes at their next access; what may have changed is marked dirty. The snapshot can be used again.
+     *
+     * <p>The contents go back, the memory map does not: each slot of the snapshot has to be there with its number,
+     * address and size, though it may be other memory, of any kind. So after hot-plug, add what has been removed, and
+     * call this then. Slots that came since stay as they are.
+     *
+     * @param snapshot one of this VM's host memory, not closed
+     * @return OK; else the first failure, with the slots before it done: see {@link HostMemory#rewind}
+     * @throws IllegalStateException if a slot of the snapshot is not there; nothing has changed then
+     */
+    public HostResult rewind(RamSnapshot snapshot) {
+        int readers = memslots.enterRead();
+        try {
+            List<Memslot> formers = snapshot.slots();
+            MemslotTable now = memslots.table();
+            List<Memslot> slots = formers.stream().map(former -> successor(now, former)).toList();
+            HostResult result = HostResult.OK;
+            for (int i = 0; i < slots.size() && result == HostResult.OK; i++) { // bounded by the slots
+                Memslot slot = slots.get(i);
+                result = host.rewind(snapshot.memory(), formers.get(i).hva(), slot.hva(), slot.npages(), hva -> {
+                    // After the bytes: whoever follows the log copies the page again [rule L12].
+                    slot.markDirty(slot.baseGfn() + (hva - slot.hva() >>> Pages.PAGE_SHIFT));
+                });
+            }
+            return result;
+        } finally {
+            memslots.exitRead(readers);
+        }
+    }
+
+    private static Memslot successor(MemslotTable now, Memslot former) {
+        Memslot slot = now.byId(former.id());
+        if (slot == null || slot.baseGfn() != former.baseGfn() || slot.npages() != former.npages()) {
+            throw new IllegalStateException(
+                    "the snapshot has " + former + ", but now there is " + (slot == null ? "none" : slot));
+        }
+        return slot;
+    }
+
+    @Override
+    public String toString() {
+        return "RAM in slots " + new TreeMap<>(blocks);
+    }
+}
