@@ -1,0 +1,238 @@
+package io.github.pfncache.vm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostFile;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots.Change;
+import io.github.pfncache.memslot.Memslots.Rejected;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** RAM in one call, and out again. */
+class GuestRamTest {
+
+    private static final int PAGE = 4096;
+    private static final long GPA = 0x100000;
+
+    /** As few mappings as will do: what is not given back is found missing. */
+    private final HostMemory host = HostMemory.builder().maxMappings(6).build();
+
+    private final Vm vm = Vm.builder().host(host).build();
+
+    @AfterEach
+    void audit() {
+        vm.caches().activeCaches().forEach(GfnPfnCache::deactivate);
+        VmAudit.atRest(vm);
+        host.audit();
+    }
+
+    private Outcome store(long gpa, long value) {
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(gpa);
+        try (GuestAccess access = cache.access()) {
+            if (access.isUsable()) {
+                access.putLong(0, value);
+            }
+            return access.outcome();
+        } finally {
+            cache.deactivate();
+        }
+    }
+
+    private long load(long gpa) {
+        byte[] bytes = new byte[8];
+        assertThat(vm.guestMemory().read(gpa, bytes)).isEqualTo(8);
+        return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
+    }
+
+    private static ByteBuffer little(byte[] bytes) {
+        return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    @Test
+    void anArrayIsGuestMemoryInOneCall() {
+        byte[] ram = new byte[16 * PAGE];
+        assertThat(vm.ram().add(0, 0, GPA, ram)).isEqualTo(Change.DONE);
+        assertThat(store(GPA + 0x1008, 42)).isEqualTo(Outcome.OK);
+        assertThat(little(ram).getLong(0x1008)).isEqualTo(42);
+        little(ram).putLong(0x1010, 43);
+        assertThat(load(GPA + 0x1010)).isEqualTo(43);
+        assertThat(vm.memslots().table().byId(0).npages()).isEqualTo(16);
+    }
+
+    @Test
+    void pagesBuffersAndFilesAreToo() {
+        byte[][] pages = {new byte[PAGE], new byte[PAGE], new byte[PAGE]};
+        ByteBuffer direct = ByteBuffer.allocateDirect(2 * PAGE).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer heap = ByteBuffer.allocate(3 * PAGE).order(ByteOrder.LITTLE_ENDIAN).position(2 * PAGE);
+        HostFile file = host.createFile(2);
+        assertThat(vm.ram().add(0, 0, GPA, pages)).isEqualTo(Change.DONE);
+        assertThat(vm.ram().add(1, Memslot.FLAG_LOG_DIRTY_PAGES, GPA + 3 * PAGE, direct, heap))
+                .isEqualTo(Change.DONE);
+        assertThat(vm.ram().add(2, 0, GPA + 6 * PAGE, file)).isEqualTo(Change.DONE);
+        assertThat(vm.ram().add(3, 0, GPA + 8 * PAGE, 2)).isEqualTo(Change.DONE);
+        for (int i = 0; i < 10; i++) { // bounded by the pages
+            assertThat(store(GPA + i * PAGE + 16, i + 1)).isEqualTo(Outcome.OK);
+            assertThat(load(GPA + i * PAGE + 16)).isEqualTo(i + 1);
+        }
+        assertThat(little(pages[2]).getLong(16)).isEqualTo(3);
+        assertThat(direct.getLong(PAGE + 16)).isEqualTo(5);
+        assertThat(heap.getLong(2 * PAGE + 16)).isEqualTo(6);
+        assertThat(file.read(PAGE + 16, new byte[1])).isEqualTo(1);
+        assertThat(vm.memslots().harvestDirty(1).harvest().pages()).containsExactly(0, 1, 2);
+    }
+
+    @Test
+    void readOnlyFilesAndReadOnlySlotsCanBeReadOnly() {
+        HostFile file = host.createFile(1);
+        assertThat(vm.ram().add(0, 0, GPA, file.asReadOnly())).isEqualTo(Change.DONE);
+        assertThat(vm.ram().add(1, Memslot.FLAG_READONLY, GPA + PAGE, new byte[PAGE])).isEqualTo(Change.DONE);
+        assertThat(load(GPA)).isZero();
+        assertThat(store(GPA, 1)).isEqualTo(Outcome.FAULT);
+        assertThat(store(GPA + PAGE, 1)).isEqualTo(Outcome.FAULT);
+    }
+
+    @Test
+    void whatCannotBeAddedLeavesNothingBehind() {
+        vm.ram().add(0, 0, GPA, 1);
+        byte[] ram = new byte[PAGE];
+        for (int i = 0; i < 10; i++) { // more often than there is room for mappings
+            assertThatThrownBy(() -> vm.ram().add(0, 0, GPA + PAGE, ram)).isInstanceOf(Rejected.class);
+            assertThatThrownBy(() -> vm.ram().add(1, 0, GPA, ram)).isInstanceOf(Rejected.class);
+            assertThatThrownBy(() -> vm.ram().add(-1, 0, GPA + PAGE, ram)).isInstanceOf(Rejected.class);
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> vm.ram().add(1, 0, GPA + PAGE, new byte[1_000_000]))
+                    .withMessageContaining("999424");
+            assertThatIllegalArgumentException().isThrownBy(() -> vm.ram().add(1, 0, GPA + PAGE, new byte[0][]));
+            assertThatIllegalArgumentException().isThrownBy(() -> vm.ram().add(1, 0, GPA + PAGE, 0));
+            int token = vm.memslots().enterRead();
+            assertThat(vm.ram().add(1, 0, GPA + PAGE, ram)).isEqualTo(Change.BUSY);
+            vm.memslots().exitRead(token);
+        }
+        assertThat(vm.memslots().table().size()).isEqualTo(1);
+        assertThat(vm.ram().add(1, 0, GPA + PAGE, ram)).isEqualTo(Change.DONE);
+    }
+
+    @Test
+    void aHostWithoutRoomSaysSo() {
+        List.of(0, 1, 2, 3).forEach(id -> vm.ram().add(id, 0, GPA + id * PAGE, new byte[PAGE]));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> vm.ram().add(6, 0, GPA + 6 * PAGE, new byte[PAGE]))
+                .withMessageContaining("slot 6");
+    }
+
+    @Test
+    void removingTakesTheSlotAndTheMemoryWhereverTheSlotIs() {
+        byte[] ram = new byte[PAGE];
+        assertThat(vm.ram().remove(0)).as("never added").isEqualTo(Change.UNCHANGED);
+        for (int i = 0; i < 10; i++) { // more often than there is room for mappings
+            vm.ram().add(0, 0, GPA, ram);
+            long hva = vm.memslots().table().byId(0).hva();
+            assertThat(vm.memslots().move(0, GPA + 8 * PAGE)).isEqualTo(Change.DONE);
+            int token = vm.memslots().enterRead();
+            assertThat(vm.ram().remove(0)).isEqualTo(Change.BUSY);
+            vm.memslots().exitRead(token);
+            assertThat(store(GPA + 8 * PAGE, i)).isEqualTo(Outcome.OK);
+            assertThat(vm.ram().remove(0)).isEqualTo(Change.DONE);
+            assertThat(vm.ram().remove(0)).isEqualTo(Change.UNCHANGED);
+            assertThat(vm.memslots().table().size()).isZero();
+            assertThat(host.isPresent(hva)).isFalse();
+        }
+    }
+
+    @Test
+    void aSlotDeletedByOtherMeansLeavesItsMemoryToBeRemoved() {
+        for (int i = 0; i < 10; i++) { // more often than there is room for mappings
+            vm.ram().add(0, 0, GPA, new byte[PAGE]);
+            vm.memslots().delete(0);
+            vm.ram().add(0, 0, GPA, new byte[PAGE]);
+            vm.memslots().delete(0);
+            vm.memslots().set(0, 0, GPA, PAGE, 0x7000_0000L);
+            assertThat(vm.ram().remove(0)).isEqualTo(Change.DONE);
+            assertThat(vm.memslots().table().byId(0).hva()).as("another's slot").isEqualTo(0x7000_0000L);
+            vm.memslots().delete(0);
+        }
+    }
+
+    @Test
+    void cachesFollowHotPlugByThemselves() {
+        GfnPfnCache cache = vm.newCache(8);
+        assertThat(cache.activate(GPA)).isEqualTo(Outcome.FAULT);
+        byte[] ram = new byte[PAGE];
+        for (int i = 1; i <= 3; i++) {
+            vm.ram().add(0, 0, GPA, ram);
+            try (GuestAccess access = cache.access()) {
+                access.putLong(0, i);
+            }
+            vm.ram().remove(0);
+            try (GuestAccess access = cache.access()) {
+                assertThat(access.outcome()).isEqualTo(Outcome.FAULT);
+            }
+            assertThat(little(ram).getLong(0)).isEqualTo(i);
+        }
+    }
+
+    @Test
+    void twoMachinesOfOneHostGetRoomOfTheirOwn() {
+        Vm other = Vm.builder().host(host).build();
+        vm.ram().add(0, 0, GPA, 1);
+        other.ram().add(0, 0, GPA, 1);
+        store(GPA, 1);
+        assertThat(other.guestMemory().write(GPA, new byte[] {2})).isEqualTo(1);
+        assertThat(load(GPA)).isEqualTo(1);
+    }
+
+    @Test
+    void afterTheRemovalTheMemoryIsTheCallersAlone() throws InterruptedException, ExecutionException {
+        byte[] ram = new byte[PAGE];
+        AtomicBoolean stop = new AtomicBoolean();
+        ExecutorService pool = Executors.newSingleThreadExecutor();
+        try {
+            Future<Long> writer = pool.submit(() -> {
+                GfnPfnCache cache = vm.newCache(8);
+                cache.activate(GPA);
+                long written = 0;
+                while (!stop.get()) { // until the rounds are done
+                    try (GuestAccess access = cache.access()) {
+                        if (access.isUsable()) {
+                            access.putLong(0, ++written);
+                        }
+                    }
+                }
+                return written;
+            });
+            for (int round = 0; round < 200; round++) {
+                assertThat(vm.ram().add(0, 0, GPA, ram)).isEqualTo(Change.DONE);
+                while (little(ram).getLong(0) == 0 && !writer.isDone()) { // until the writer gets a turn
+                    Thread.onSpinWait();
+                }
+                assertThat(vm.ram().remove(0)).isEqualTo(Change.DONE);
+                little(ram).putLong(0, 0);
+                for (int look = 0; look < 1_000; look++) {
+                    assertThat(little(ram).getLong(0)).as("written after it was removed").isZero();
+                }
+            }
+            stop.set(true);
+            assertThat(writer.get()).isGreaterThanOrEqualTo(200);
+        } finally {
+            stop.set(true);
+            pool.shutdown();
+        }
+    }
+}

@@ -1,0 +1,216 @@
+package io.github.pfncache.vm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.host.HostResult;
+import io.github.pfncache.memslot.Memslot;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A snapshot of a VM's memory, and rewinding to it, while caches are in use. */
+class RamSnapshotTest {
+
+    private static final int PAGE = 4096;
+    private static final long GPA = 0x100000;
+    private static final long OTHER = 0x200000;
+
+    private final Vm vm = Vm.builder().build();
+    private final byte[] own = new byte[4 * PAGE];
+
+    @AfterEach
+    void audit() {
+        VmAudit.atRest(vm);
+        vm.host().audit();
+    }
+
+    private static ByteBuffer little(byte[] bytes) {
+        return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    private static long load(RamSnapshot snapshot, long gpa) {
+        byte[] bytes = new byte[8];
+        assertThat(snapshot.read(gpa, bytes)).isEqualTo(8);
+        return little(bytes).getLong();
+    }
+
+    /** One slot of the library's memory and one of the caller's. */
+    private void plug() {
+        vm.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, GPA, 4);
+        vm.ram().add(1, Memslot.FLAG_LOG_DIRTY_PAGES, OTHER, own);
+    }
+
+    @Test
+    void everyCacheSeesTheOldBytesAfterwards() {
+        plug();
+        List<GfnPfnCache> caches = new ArrayList<>();
+        for (long gpa : new long[] {GPA, GPA + PAGE + 8, OTHER + 2 * PAGE}) {
+            GfnPfnCache cache = vm.newCache(8);
+            cache.activate(gpa);
+            try (GuestAccess access = cache.access()) {
+                access.putLong(0, gpa);
+            }
+            caches.add(cache);
+        }
+        try (RamSnapshot snapshot = vm.ram().snapshot()) {
+            for (int round = 0; round < 2; round++) {
+                for (GfnPfnCache cache : caches) {
+                    try (GuestAccess access = cache.access()) {
+                        access.putLong(0, -1);
+                    }
+                }
+                vm.memslots().harvestDirty(0);
+                vm.memslots().harvestDirty(1);
+                assertThat(vm.ram().rewind(snapshot)).isEqualTo(HostResult.OK);
+                for (GfnPfnCache cache : caches) {
+                    assertThat(cache.check()).as("told by the notifier").isFalse();
+                    try (GuestAccess access = cache.access()) {
+                        assertThat(access.getLong(0)).isIn(GPA, GPA + PAGE + 8, OTHER + 2 * PAGE);
+                    }
+                }
+                assertThat(vm.memslots().harvestDirty(0).harvest().pages()).containsExactly(0, 1);
+                assertThat(vm.memslots().harvestDirty(1).harvest().pages()).containsExactly(2);
+            }
+            assertThat(snapshot.slots()).hasSize(2);
+            assertThat(load(snapshot, GPA)).isEqualTo(GPA);
+            assertThat(load(snapshot, OTHER + 2 * PAGE)).isEqualTo(OTHER + 2 * PAGE);
+            assertThat(snapshot.read(GPA + 4 * PAGE - 3, new byte[8])).as("up to the end of the slot").isEqualTo(3);
+            assertThat(snapshot.read(-4, new byte[8])).isZero();
+        }
+        caches.forEach(GfnPfnCache::deactivate);
+    }
+
+    @Test
+    void theContentsGoBackAndTheMemoryMapHasToBeThere() {
+        plug();
+        vm.guestMemory().write(GPA, new byte[] {1});
+        vm.guestMemory().write(OTHER, new byte[] {2});
+        try (RamSnapshot snapshot = vm.ram().snapshot()) {
+            vm.guestMemory().write(GPA, new byte[] {9});
+            vm.ram().remove(1);
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> vm.ram().rewind(snapshot))
+                    .withMessageContaining("slot 1")
+                    .withMessageContaining("none");
+            byte[] now = new byte[1];
+            vm.guestMemory().read(GPA, now);
+            assertThat(now[0]).as("nothing has changed").isEqualTo((byte) 9);
+            vm.ram().add(1, 0, OTHER, 3);
+            assertThatIllegalStateException().isThrownBy(() -> vm.ram().rewind(snapshot));
+            vm.ram().remove(1);
+            vm.ram().add(1, 0, OTHER, 4); // another kind of memory than it was
+            vm.ram().add(2, 0, 0x300000, 1);
+            vm.guestMemory().write(0x300000, new byte[] {7});
+            assertThat(vm.ram().rewind(snapshot)).isEqualTo(HostResult.OK);
+            for (long[] expected : new long[][] {{GPA, 1}, {OTHER, 2}, {0x300000, 7}}) {
+                vm.guestMemory().read(expected[0], now);
+                assertThat(now[0]).isEqualTo((byte) expected[1]);
+            }
+        }
+    }
+
+    @Test
+    void aClosedSnapshotCannotBePutBack() {
+        plug();
+        RamSnapshot snapshot = vm.ram().snapshot();
+        snapshot.close();
+        assertThat(vm.ram().rewind(snapshot)).isEqualTo(HostResult.EINVAL);
+        assertThat(snapshot.read(GPA, new byte[1])).isZero();
+    }
+
+    /**
+     * One writer counts in two pages, with accesses to both open; another at both ends of an area that crosses pages.
+     * Whatever moment it is, the two agree.
+     */
+    @ParameterizedTest
+    @ValueSource(longs = {GPA, OTHER})
+    void takenWhileWritersRunItIsOneMoment(long base) throws InterruptedException, ExecutionException {
+        plug();
+        AtomicBoolean stop = new AtomicBoolean();
+        ExecutorService pool = Executors.newFixedThreadPool(2);
+        try {
+            Future<Long> pages = pool.submit(() -> countInTwoPages(base, stop));
+            Future<Long> area = pool.submit(() -> countInAnArea(base + 3 * PAGE - 8, stop));
+            try (RamSnapshot first = vm.ram().snapshot()) {
+                for (int round = 0; round < 60; round++) {
+                    try (RamSnapshot snapshot = vm.ram().snapshot()) {
+                        checkMoment(snapshot, base);
+                        assertThat(load(snapshot, base)).isGreaterThanOrEqualTo(load(first, base));
+                    }
+                    if (round % 3 == 0) {
+                        assertThat(vm.ram().rewind(first)).isEqualTo(HostResult.OK);
+                    }
+                }
+                checkMoment(first, base);
+            }
+            stop.set(true);
+            assertThat(pages.get()).isPositive();
+            assertThat(area.get()).isPositive();
+        } finally {
+            stop.set(true);
+            pool.shutdown();
+        }
+    }
+
+    private static void checkMoment(RamSnapshot snapshot, long base) {
+        assertThat(load(snapshot, base)).isEqualTo(load(snapshot, base + PAGE));
+        assertThat(load(snapshot, base + 3 * PAGE - 8)).isEqualTo(load(snapshot, base + 3 * PAGE));
+    }
+
+    private long countInTwoPages(long base, AtomicBoolean stop) {
+        GfnPfnCache first = vm.newCache(8);
+        GfnPfnCache second = vm.newCache(8);
+        first.activate(base);
+        second.activate(base + PAGE);
+        long turns = 0;
+        while (!stop.get()) { // until the rounds are done
+            try (GuestAccess one = first.access();
+                    GuestAccess two = second.tryAccess()) {
+                if (one.isUsable() && two.isUsable()) {
+                    long next = one.getLong(0) + 1;
+                    one.putLong(0, next);
+                    two.putLong(0, next);
+                    turns++;
+                    continue;
+                }
+            }
+            second.refresh();
+        }
+        first.deactivate();
+        second.deactivate();
+        return turns;
+    }
+
+    private long countInAnArea(long gpa, AtomicBoolean stop) {
+        GuestArea area = vm.newArea();
+        area.activate(gpa, 16);
+        long turns = 0;
+        while (!stop.get()) { // until the rounds are done
+            try (AreaAccess access = area.access()) {
+                if (access.isUsable()) {
+                    assertThat(access.getLong(0)).as("after a rewind, too").isEqualTo(access.getLong(8));
+                    access.putLong(0, access.getLong(0) + 1);
+                    access.putLong(8, access.getLong(8) + 1);
+                    turns++;
+                }
+            }
+        }
+        area.deactivate();
+        return turns;
+    }
+}
