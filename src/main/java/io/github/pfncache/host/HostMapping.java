@@ -12,8 +12,8 @@ import java.lang.invoke.VarHandle;
  * reader may read first and find out afterwards that the value is worthless.
  *
  * <p>Every access is checked against the page; 0 to 4095 are its bytes. The memory order is in the name where it is not
- * plain. Where the platform offers plain access only ({@link #hasNativeAtomics}), the ordered and atomic accesses exclude
- * each other by a lock, and are atomic against each other but not against plain ones or the caller's own.
+ * plain. Where the platform offers plain access only ({@link #hasNativeAtomics}), the ordered and atomic accesses
+ * exclude each other by a lock, and are atomic against each other but not against plain ones or the caller's own.
  *
  * <p>Kernel counterpart: the {@code khva} of {@code struct gfn_to_pfn_cache}, {@code kmap()}. Thread-safe as far as its
  * operations are atomic.

@@ -50,9 +50,9 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
      * <p><b>Blocks of any place, of whole pages.</b> A block may begin anywhere: a slice with an odd offset is as good,
      * but see {@link #hasNativeAtomics}. Its length has to be a multiple of 4096: a part of a page is refused.
      *
-     * <p><b>Aliases.</b> A block, or a part of it, may be mapped any number of times: that is the same memory at several
-     * addresses. Each address faults, is invalidated and is logged dirty for itself. Atomic accesses exclude each other
-     * through every alias, if its distance from the others is a multiple of 8 bytes.
+     * <p><b>Aliases.</b> A block, or a part of it, may be mapped any number of times: that is the same memory at
+     * several addresses. Each address faults, is invalidated and is logged dirty for itself. Atomic accesses exclude
+     * each other through every alias, if its distance from the others is a multiple of 8 bytes.
      *
      * <p><b>The caller's own accesses</b> go past this library: they are not logged as dirty, no lock of a cache holds
      * them back, and no unmap waits for them. What other threads see of them is the Java memory model's business, as
@@ -91,10 +91,10 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
     }
 
     /**
-     * Whether ordered and atomic accesses to a buffer mapped here would be the processor's own, and so be atomic against
-     * the caller's own ones too. Where not, they exclude each other by a lock: see {@link HostMapping}. False for pages
-     * that do not begin at a multiple of 8 bytes, and for all memory on the heap on newer platforms: JDK 17 has such
-     * accesses there, JDK 25 has not.
+     * Whether ordered and atomic accesses to a buffer mapped here would be the processor's own, and so be atomic
+     * against the caller's own ones too. Where not, they exclude each other by a lock: see {@link HostMapping}. False
+     * for pages that do not begin at a multiple of 8 bytes, and for all memory on the heap on newer platforms: JDK 17
+     * has such accesses there, JDK 25 has not.
      *
      * @param buffer its bytes from position to limit
      * @return what {@link HostMapping#hasNativeAtomics} will answer
@@ -134,14 +134,14 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
     }
 
     /**
-     * Makes a child whose pages are all private and stay as they are now: {@link #fork}, and what is mapped of files and
-     * of callers' memory is copied. Private pages cost nothing before they are written, zeros nothing at all; the copied
-     * ones cost their size at once, and the time to copy it, for which the whole family stands still.
+     * Makes a child whose pages are all private and stay as they are now: {@link #fork}, and what is mapped of files
+     * and of callers' memory is copied. Private pages cost nothing before they are written, zeros nothing at all; the
+     * copied ones cost their size at once, and the time to copy it, for which the whole family stands still.
      *
-     * <p><b>What is in it.</b> One moment, for all pages together: every access through a mapping that a notifier guards
-     * has either ended before, or begins after. It is so for the accesses of caches and for {@link
-     * HostMemory#copyToUser}. It is not so for those who go past the library, the caller's own accesses to its buffers;
-     * nor for an operation of several accesses, which the moment may fall between.
+     * <p><b>What is in it.</b> One moment, for all pages together: every access through a mapping that a notifier
+     * guards has either ended before, or begins after. It is so for the accesses of caches and for
+     * {@link HostMemory#copyToUser}. It is not so for those who go past the library, the caller's own accesses to its
+     * buffers; nor for an operation of several accesses, which the moment may fall between.
      *
      * @return the child, to be {@linkplain HostMemory#close closed}; nobody is told of its changes
      * @throws IllegalStateException if this memory is closed, memory is short, a mapped file cannot be read, or its
@@ -165,8 +165,9 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
      * @param hva first address here
      * @param npages number of pages, at least 1
      * @param changed told the address here of each page that may have other bytes now, ascending, with no lock held
-     * @return OK; EINVAL if the snapshot is this memory, another family's, or has other pages there; ENOMEM if the range has a hole
-     *     here, EFAULT if it has pages in the snapshot that are behind a file's end here, BUSY if mappings would not
+     * @return OK; EINVAL if the snapshot is this memory, another family's, or has other pages there; ENOMEM if the
+     *     range has a hole here, EFAULT if it has pages in the snapshot that are behind a file's end here, BUSY if
+     *     mappings would not
      *     hold still: all with nothing changed; ENOMEM also, with the pages before it done, if memory is short
      */
     public HostResult rewind(HostMemory snapshot, long from, long hva, long npages, LongConsumer changed) {

@@ -71,8 +71,10 @@ final class Snapshot {
         FetchedPages fetched = new FetchedPages();
         for (int turn = 0; turn < 2; turn++) { // what the first turn wanted, the second has
             boolean done = family.getLocked(() -> {
-                boolean unread = file.isUnread(filePage);
-                return !unread || fetched.get(file, filePage) != null && file.load(filePage, fetched) != FrameStore.NONE;
+                if (!file.isUnread(filePage)) {
+                    return true;
+                }
+                return fetched.get(file, filePage) != null && file.load(filePage, fetched) != FrameStore.NONE;
             });
             if (done) {
                 return true;

@@ -13,8 +13,8 @@ import java.util.function.LongPredicate;
 
 /**
  * Which pages of a VM somebody still has to copy: first all, then those written since. For live migration, incremental
- * saves, a display. It follows bitmaps and rings alike, and hot-plug: a slot that appears, moves or changes its flags is
- * to be copied as a whole, one that goes is forgotten.
+ * saves, a display. It follows bitmaps and rings alike, and hot-plug: a slot that appears, moves or changes its flags
+ * is to be copied as a whole, one that goes is forgotten.
  *
  * <pre>{@code
  * try (DirtyLogFollower log = vm.followDirtyLog()) {
@@ -34,9 +34,9 @@ import java.util.function.LongPredicate;
  * copied is delivered again. Writes that go past the dirty log are not seen: caches that are active by hva, the
  * process's own ({@code HostMemory.copyToUser}), and a caller's own to the RAM it brought.
  *
- * <p><b>A log has one reader.</b> What is taken out of it here nobody else gets: do not harvest slots that are followed.
- * Marks of vCPUs with rings are taken out, and the rings reset, by each delivery: a vCPU that left because its ring was
- * full may run again.
+ * <p><b>A log has one reader.</b> What is taken out of it here nobody else gets: do not harvest slots that are
+ * followed. Marks of vCPUs with rings are taken out, and the rings reset, by each delivery: a vCPU that left because
+ * its ring was full may run again.
  *
  * <p>Used by one thread at a time. Kernel counterpart: what a VMM does with {@code KVM_GET_DIRTY_LOG}, {@code
  * KVM_RESET_DIRTY_RINGS} and its memory listeners.

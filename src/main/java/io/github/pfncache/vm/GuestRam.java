@@ -32,9 +32,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * cannot do with such pages, is said at {@link HostMemory#mapBuffers}. Every block has to be a number of pages of 4096
  * bytes; a part of a page is refused with a message that names the usable length.
  *
- * <p><b>Hot-plug</b> while the guest runs is what these calls are for. When {@link #add} returns DONE, caches that point
- * there heal by themselves on their next access; when {@link #remove} returns DONE, nobody uses the memory any more, and
- * a caller's blocks belong to the caller alone.
+ * <p><b>Hot-plug</b> while the guest runs is what these calls are for. When {@link #add} returns DONE, caches that
+ * point there heal by themselves on their next access; when {@link #remove} returns DONE, nobody uses the memory any
+ * more, and a caller's blocks belong to the caller alone.
  *
  * <p>Thread-safe. Kernel counterpart: what a VMM does with {@code mmap()} and {@code KVM_SET_USER_MEMORY_REGION}.
  */
@@ -81,8 +81,8 @@ public final class GuestRam {
      * @param gpa first guest physical address, page aligned
      * @param buffers each a positive multiple of 4096 bytes, writable
      * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
-     * @throws IllegalArgumentException if a buffer is read-only or not a number of pages, or ({@link Memslots.Rejected})
-     *     a rule of the memory map is broken: both with nothing changed
+     * @throws IllegalArgumentException if a buffer is read-only or not a number of pages, or
+     *     ({@link Memslots.Rejected}) a rule of the memory map is broken: both with nothing changed
      * @throws IllegalStateException if the host has no room for one more mapping, or for so many buffers
      */
     public Memslots.Change add(int id, int flags, long gpa, ByteBuffer... buffers) {
@@ -122,8 +122,8 @@ public final class GuestRam {
      * @param gpa first guest physical address, page aligned
      * @param npages number of pages, at least 1
      * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
-     * @throws IllegalArgumentException if {@code npages} is below 1, or ({@link Memslots.Rejected}) a rule of the memory
-     *     map is broken: both with nothing changed
+     * @throws IllegalArgumentException if {@code npages} is below 1, or ({@link Memslots.Rejected}) a rule of the
+     *     memory map is broken: both with nothing changed
      * @throws IllegalStateException if the host has no room for one more mapping
      */
     public Memslots.Change add(int id, int flags, long gpa, long npages) {
@@ -140,7 +140,7 @@ public final class GuestRam {
         try {
             HostResult mapped = mapping.at(hva);
             if (mapped != HostResult.OK) {
-                throw new IllegalStateException("slot " + id + ": the host cannot map npages=" + npages + ": " + mapped);
+                throw new IllegalStateException("slot " + id + ": " + mapped + " mapping npages=" + npages);
             }
             // Last, and the host address is fresh: a slot that has the number already makes this a broken rule.
             Memslots.Change change = memslots.set(id, flags, gpa, npages << Pages.PAGE_SHIFT, hva);
@@ -160,8 +160,8 @@ public final class GuestRam {
      * Takes out what was added under a number: the slot, wherever it is by now, and the memory behind it.
      *
      * @param id number of the slot
-     * @return DONE; UNCHANGED if nothing was added under the number, or it has been removed; BUSY, with nothing changed,
-     *     if the memory map could not be changed now
+     * @return DONE; UNCHANGED if nothing was added under the number, or it has been removed; BUSY, with nothing
+     *     changed, if the memory map could not be changed now
      */
     public Memslots.Change remove(int id) {
         HvaRange range = blocks.remove(id); // whoever gets it removes it
