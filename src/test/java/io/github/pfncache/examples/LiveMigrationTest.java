@@ -35,7 +35,7 @@ class LiveMigrationTest {
 
     private static final int PAGE = Pages.PAGE_SIZE;
     private static final long LOW = 0x100000;
-    private static final int LOW_PAGES = 1024;
+    private static final int LOW_PAGES = 256;
     private static final long OWN = 0x4000_0000;
     private static final int OWN_PAGES = 16;
     private static final long PLUGGED = 0x1_0000_0000L;
