@@ -9,13 +9,15 @@ public final class VmAudit {
     private VmAudit() {}
 
     /**
-     * Looks at everything, at rest: no call, access or invalidation may be under way.
+     * Looks at everything, its host memory included, at rest: no call, access or invalidation may be under way, also
+     * not for another VM or a relative of the same {@link Vm#host}.
      *
      * @param vm the VM
      * @throws io.github.pfncache.rules.RuleViolation if an invariant is broken
      */
     public static void atRest(Vm vm) {
         vm.caches().audit(true);
+        vm.host().audit();
     }
 
     /**

@@ -12,6 +12,9 @@ import java.util.function.LongSupplier;
  */
 final class SingleShotTimer {
 
+    /** How long it is not worth trying again, in real time, after the event could not be delivered. */
+    private static final long RETRY_NANOS = 1_000_000;
+
     private final XenVcpu vcpu;
     private final EventDelivery delivery;
     private final LongSupplier guestClock;
@@ -27,6 +30,11 @@ final class SingleShotTimer {
 
     /** When to fire; null if not armed. Written with lock held; read anywhere. Compared by identity. */
     private volatile Armed armed;
+
+    /** The last attempt that delivered nothing; null if there was none. Written with lock held; read anywhere. */
+    private volatile Attempt deferred;
+
+    private record Attempt(Armed timer, long atNanos) {}
 
     private record Armed(long expiresNanos) {
 
@@ -95,6 +103,12 @@ final class SingleShotTimer {
         return now == null ? -1 : now.expiresNanos;
     }
 
+    /** Real time until it is worth trying to fire it again: 0 if it was not tried, or not lately. Takes no lock. */
+    long retryInNanos() {
+        Attempt last = deferred;
+        return last == null || last.timer != armed ? 0 : Math.max(0, RETRY_NANOS - (System.nanoTime() - last.atNanos));
+    }
+
     /** Fires if it is time and the event can be delivered; otherwise stays as it is. May wait. */
     void fireIfDue() {
         Armed due = armed;
@@ -118,6 +132,7 @@ final class SingleShotTimer {
         } finally {
             lock.lock();
             firing = false;
+            deferred = done == Delivery.DEFERRED ? new Attempt(due, System.nanoTime()) : null;
             if (done != Delivery.DEFERRED && armed == due) {
                 armed = null; // unless it was armed anew meanwhile
             }

@@ -333,6 +333,11 @@ public final class XenVcpu {
         return timer.expires();
     }
 
+    /** Real time for which it is not worth firing the timer: its event could not be delivered just now. */
+    long timerRetryInNanos() {
+        return timer.retryInNanos();
+    }
+
     // ------------------------------------------------------------------ poll
 
     /**

@@ -351,7 +351,8 @@ public final class XenVm {
     }
 
     /**
-     * Waits until a timer is due, for a thread that does nothing but {@link #runTimers}.
+     * Waits until a timer is due, for a thread that does nothing but {@link #runTimers}. A timer whose event could not
+     * be delivered when it was tried last, because memory is missing, counts as due again a millisecond later.
      *
      * @param patience how long this call waits at most, in real time
      * @return true iff a timer is due
@@ -361,18 +362,22 @@ public final class XenVm {
         while (true) { // bounded by the deadline: every turn waits, but for the last
             timers.arm(); // before the timers are looked at: one that is set after that wakes the wait
             long now = guestNanos();
-            long next = -1;
+            long ahead = Long.MAX_VALUE;
             for (XenVcpu vcpu : vcpus) { // bounded by the number of vCPUs
-                next = Long.compareUnsigned(vcpu.timerExpires(), next) < 0 ? vcpu.timerExpires() : next;
+                long expires = vcpu.timerExpires();
+                long wait = vcpu.timerRetryInNanos();
+                if (Long.compareUnsigned(expires, now) > 0) {
+                    wait = expires < 0 ? Long.MAX_VALUE : Math.max(MIN_SLICE_NANOS, expires - now);
+                }
+                ahead = Math.min(ahead, wait);
             }
-            if (Long.compareUnsigned(next, now) <= 0) {
+            if (ahead == 0) {
                 return true;
             }
             long left = deadline - System.nanoTime();
             if (left <= 0) {
                 return false;
             }
-            long ahead = next < 0 ? left : Math.max(MIN_SLICE_NANOS, next - now);
             timers.await(() -> false, System.nanoTime() + Math.min(left, ahead));
         }
     }

@@ -2,7 +2,16 @@ package io.github.pfncache.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostRule;
+import io.github.pfncache.host.MmuNotifier;
+import io.github.pfncache.host.Protection;
+import io.github.pfncache.rules.RuleViolation;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class VmTest {
@@ -39,5 +48,31 @@ class VmTest {
     @Test
     void noHookIsNoHook() {
         assertThatThrownBy(() -> Vm.builder().build().addEntryHook(null)).isInstanceOf(NullPointerException.class);
+    }
+
+    @Test
+    void theAuditLooksAtTheHostToo() {
+        Vm vm = Vm.builder().build();
+        vm.host().mapAnonymous(0x7f00_0000_0000L, 1, Protection.READ_WRITE);
+        List<Throwable> found = new ArrayList<>();
+        HostMemory relative = vm.host().fork(); // whose invalidations the VM's caches do not hear of
+        relative.registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                found.add(catchThrowable(() -> VmAudit.atRest(vm)));
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {
+                assertThat(found).isNotEmpty();
+            }
+        });
+        relative.discard(0x7f00_0000_0000L, 1);
+        assertThat(found).isNotEmpty().allSatisfy(each -> assertThat(each)
+                .isInstanceOfSatisfying(RuleViolation.class,
+                        violation -> assertThat(violation.rule()).isEqualTo(HostRule.NOTIFIER_PAIRED)));
+        relative.close();
+        VmAudit.atRest(vm);
     }
 }

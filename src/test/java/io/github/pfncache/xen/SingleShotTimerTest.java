@@ -178,4 +178,28 @@ final class SingleShotTimerTest {
         assertThat(world.runAndHandle()).containsExactly(TIMER_PORT);
         world.audit();
     }
+
+    @Test
+    void aThreadOfItsOwnDoesNotSpinOnATimerThatCannotBeDelivered() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.setSingleShotTimer(world.clock.getClock() + AHEAD);
+        world.makeUnwritable(SHARED_INFO);
+        world.pass(2 * AHEAD);
+        long start = System.nanoTime();
+        long end = start + 50_000_000;
+        long attempts = 0;
+        while (System.nanoTime() - end < 0) { // bounded by its end
+            if (world.xen.awaitTimers(Duration.ofMillis(50))) {
+                attempts++;
+                world.xen.runTimers();
+            }
+        }
+        assertThat(attempts).isBetween(1L, 2 + (System.nanoTime() - start) / 1_000_000);
+        world.makeWritable(SHARED_INFO);
+        assertThat(world.xen.awaitTimers(Duration.ofSeconds(XenWorld.PATIENCE_SECONDS))).isTrue();
+        world.xen.runTimers();
+        assertThat(world.cpu.timer().expiresNanos()).isZero();
+        assertThat(world.runAndHandle()).containsExactly(TIMER_PORT);
+        world.audit();
+    }
 }
