@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -38,11 +39,9 @@ final class ReplayFuzzTest {
             micros += data.consumeInt(0, 1_000);
             int slot = data.consumeInt(0, 4) == 4 ? data.consumeInt(0, Integer.MAX_VALUE) : data.consumeInt(0, 3);
             long gpa = number(data, 0x110);
-            long size = data.consumeBoolean() ? Math.max(0, number(data, 0x200)) : 0x10000;
+            long size = data.consumeBoolean() ? number(data, 0x200) : 0x10000;
             long offset = number(data, 0x20) & SlotOperation.MAX_BLOCK_END - 1;
-            if (Long.compareUnsigned(size, SlotOperation.MAX_BLOCK_END - offset) > 0) {
-                size = 0x1000;
-            }
+            size = Pages.rangeFits(offset, size, SlotOperation.MAX_BLOCK_END) ? size : 0;
             SlotOperation operation = new SlotOperation(
                     operations.size(),
                     micros,
