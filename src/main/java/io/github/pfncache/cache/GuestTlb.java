@@ -1,9 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.rules.Rules;
-import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -24,6 +22,8 @@ import java.util.Objects;
  * <p><b>What cannot be had</b> goes to an {@link Unbacked} handler, with no lock held: an address without memory, a
  * store to memory that is read-only, memory that is busy. What a guest can cause is never an exception of ours. Memory
  * that can be read and not written (a ROM's slot) is loaded from, uncached: a cache is for pages that can be written.
+ * The handler may use the TLB. A page-fault handler of the host had better not: while it handles a fault of this TLB,
+ * what is no hit is BUSY.
  *
  * <p><b>Atomicity.</b> Inside a page an access is what {@link GfnPfnCache} makes of it. One that crosses into the next
  * page is not atomic; a store that crosses writes nothing unless both pages can be written. The numbers are
@@ -41,8 +41,11 @@ public final class GuestTlb {
     /** Most entries a TLB can have. */
     public static final int MAX_ENTRIES = 1 << 16;
 
-    /** A tag that no address has: a gfn is never negative. */
-    private static final long NO_GFN = -1;
+    /**
+     * What to load where there is nothing: a number like any other, so whoever finds it looks again. Not one that fills
+     * memory often.
+     */
+    private static final long ODD = 0x9e1d_5a3c_c7b4_2f93L;
 
     /** Asked for what is not there: devices, or the trap that a processor would raise. */
     public interface Unbacked {
@@ -73,16 +76,11 @@ public final class GuestTlb {
 
     // Confined to the owner.
 
-    /** The gfn at which the cache of the same index points; {@link #NO_GFN} unless it was pointed there well. */
+    private final TlbEntries entries;
+    /** Those of {@link #entries}, one step nearer. */
     private final long[] tags;
-    /** One page each; made when its entry is first used. */
     private final GfnPfnCache[] caches;
     private Thread owner;
-    private long misses;
-    /** Whether a slow access is under way; one inside it, out of a page-fault handler, must not move an entry. */
-    private boolean inside;
-    /** What the slow load has found, if its outcome is OK. */
-    private long loaded;
 
     GuestTlb(CacheDomain domain, int entries, Unbacked unbacked) {
         if (entries < 2 || entries > MAX_ENTRIES || Integer.bitCount(entries) != 1) {
@@ -91,9 +89,9 @@ public final class GuestTlb {
         }
         this.domain = domain;
         this.unbacked = Objects.requireNonNull(unbacked, "unbacked");
-        this.tags = new long[entries];
-        this.caches = new GfnPfnCache[entries];
-        Arrays.fill(tags, NO_GFN);
+        this.entries = new TlbEntries(domain, entries);
+        this.tags = this.entries.tags;
+        this.caches = this.entries.caches;
     }
 
     /**
@@ -104,7 +102,14 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public byte loadByte(long gpa) {
-        return (byte) load(gpa, 1);
+        GfnPfnCache page = hit(gpa, Byte.BYTES);
+        if (page != null) {
+            byte value = page.loadByte(Pages.offsetInPage(gpa), (byte) ODD);
+            if (value != (byte) ODD) {
+                return value;
+            }
+        }
+        return (byte) load(gpa, Byte.BYTES, page != null);
     }
 
     /**
@@ -115,7 +120,14 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public short loadShort(long gpa) {
-        return (short) load(gpa, 2);
+        GfnPfnCache page = hit(gpa, Short.BYTES);
+        if (page != null) {
+            short value = page.loadShort(Pages.offsetInPage(gpa), (short) ODD);
+            if (value != (short) ODD) {
+                return value;
+            }
+        }
+        return (short) load(gpa, Short.BYTES, page != null);
     }
 
     /**
@@ -126,7 +138,14 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public int loadInt(long gpa) {
-        return (int) load(gpa, 4);
+        GfnPfnCache page = hit(gpa, Integer.BYTES);
+        if (page != null) {
+            int value = page.loadInt(Pages.offsetInPage(gpa), (int) ODD);
+            if (value != (int) ODD) {
+                return value;
+            }
+        }
+        return (int) load(gpa, Integer.BYTES, page != null);
     }
 
     /**
@@ -137,7 +156,14 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public long loadLong(long gpa) {
-        return load(gpa, 8);
+        GfnPfnCache page = hit(gpa, Long.BYTES);
+        if (page != null) {
+            long value = page.loadLong(Pages.offsetInPage(gpa), ODD);
+            if (value != ODD) {
+                return value;
+            }
+        }
+        return load(gpa, Long.BYTES, page != null);
     }
 
     /**
@@ -148,7 +174,11 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public void storeByte(long gpa, byte value) {
-        store(gpa, 1, value & 0xffL);
+        GfnPfnCache page = hit(gpa, Byte.BYTES);
+        Outcome outcome = page == null ? Outcome.INACTIVE : page.storeByte(Pages.offsetInPage(gpa), value);
+        if (outcome != Outcome.OK) {
+            store(gpa, Byte.BYTES, value & 0xffL, outcome);
+        }
     }
 
     /**
@@ -159,7 +189,11 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public void storeShort(long gpa, short value) {
-        store(gpa, 2, value & 0xffffL);
+        GfnPfnCache page = hit(gpa, Short.BYTES);
+        Outcome outcome = page == null ? Outcome.INACTIVE : page.storeShort(Pages.offsetInPage(gpa), value);
+        if (outcome != Outcome.OK) {
+            store(gpa, Short.BYTES, value & 0xffffL, outcome);
+        }
     }
 
     /**
@@ -170,7 +204,11 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public void storeInt(long gpa, int value) {
-        store(gpa, 4, value & 0xffff_ffffL);
+        GfnPfnCache page = hit(gpa, Integer.BYTES);
+        Outcome outcome = page == null ? Outcome.INACTIVE : page.storeInt(Pages.offsetInPage(gpa), value);
+        if (outcome != Outcome.OK) {
+            store(gpa, Integer.BYTES, value & 0xffff_ffffL, outcome);
+        }
     }
 
     /**
@@ -181,7 +219,11 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public void storeLong(long gpa, long value) {
-        store(gpa, 8, value);
+        GfnPfnCache page = hit(gpa, Long.BYTES);
+        Outcome outcome = page == null ? Outcome.INACTIVE : page.storeLong(Pages.offsetInPage(gpa), value);
+        if (outcome != Outcome.OK) {
+            store(gpa, Long.BYTES, value, outcome);
+        }
     }
 
     /**
@@ -191,13 +233,7 @@ public final class GuestTlb {
      * @return OK; BUSY if one of the caches is in use by a call that does not end, which then stays active
      */
     public Outcome deactivate() {
-        Outcome outcome = Outcome.OK;
-        Arrays.fill(tags, NO_GFN);
-        for (GfnPfnCache cache : caches) { // bounded by the entries
-            if (cache != null && cache.deactivate() != Outcome.OK) {
-                outcome = Outcome.BUSY;
-            }
-        }
+        Outcome outcome = entries.deactivate();
         owner = null;
         return outcome;
     }
@@ -218,163 +254,35 @@ public final class GuestTlb {
      * @return exact for the owner
      */
     public long misses() {
-        return misses;
+        return entries.misses();
+    }
+
+    /** The cache of a page, if its entry has it and the access lies inside the page; else null. */
+    private GfnPfnCache hit(long gpa, int width) {
+        if (Rules.ENABLED) {
+            requireOwner();
+        }
+        int index = (int) Pages.gpaToGfn(gpa) & tags.length - 1;
+        return tags[index] == Pages.gpaToGfn(gpa) && Pages.fitsInPage(gpa, width) ? caches[index] : null;
     }
 
     // ------------------------------------------------------------------ the slow way
 
-    private long load(long gpa, int width) {
+    /** A load that was not a hit; or one that was, and found {@link #ODD} or waited for nothing. */
+    private long load(long gpa, int width, boolean waited) {
         requireOwner();
-        Outcome why = Outcome.BUSY;
-        if (!inside) {
-            inside = true;
-            try {
-                why = Pages.fitsInPage(gpa, width) ? loadWithin(gpa, width) : loadAcross(gpa, width);
-                if (why == Outcome.FAULT) {
-                    tags[indexOf(gpa)] = NO_GFN; // what was unplugged costs a look at the memslots from now on
-                    why = loadUncached(gpa, width);
-                }
-            } finally {
-                inside = false;
-            }
-        }
-        return why == Outcome.OK ? loaded : unbacked.load(gpa, width, why);
+        Outcome why = entries.load(gpa, width, waited ? System.nanoTime() : domain.retry.deadlineFromNow());
+        return why == Outcome.OK ? entries.loaded() : unbacked.load(gpa, width, why);
     }
 
-    private void store(long gpa, int width, long value) {
+    /** A store that was not a hit; or one that was, and was refused: then there is its outcome. */
+    private void store(long gpa, int width, long value, Outcome refused) {
         requireOwner();
-        Outcome why = Outcome.BUSY;
-        if (!inside) {
-            inside = true;
-            try {
-                why = Pages.fitsInPage(gpa, width) ? storeWithin(gpa, width, value) : storeAcross(gpa, width, value);
-                if (why == Outcome.FAULT) {
-                    tags[indexOf(gpa)] = NO_GFN;
-                }
-            } finally {
-                inside = false;
-            }
-        }
+        Outcome why = refused == Outcome.BUSY // it has waited already
+                ? Outcome.BUSY
+                : entries.store(gpa, width, value, domain.retry.deadlineFromNow());
         if (why != Outcome.OK) {
             unbacked.store(gpa, width, value, why);
-        }
-    }
-
-    private Outcome loadWithin(long gpa, int width) {
-        Outcome outcome = pointAt(gpa);
-        if (outcome == Outcome.OK) {
-            try (GuestAccess access = cacheOf(gpa).access()) {
-                if (access.isUsable()) {
-                    loaded = get(access, Pages.offsetInPage(gpa), width);
-                }
-                return access.outcome();
-            }
-        }
-        return outcome;
-    }
-
-    private Outcome storeWithin(long gpa, int width, long value) {
-        Outcome outcome = pointAt(gpa);
-        if (outcome == Outcome.OK) {
-            try (GuestAccess access = cacheOf(gpa).access()) {
-                if (access.isUsable()) {
-                    put(access, Pages.offsetInPage(gpa), width, value);
-                }
-                return access.outcome();
-            }
-        }
-        return outcome;
-    }
-
-    /** From memory that can be read and not written, if it is that; a cache resolves its page for writing. */
-    private Outcome loadUncached(long gpa, int width) {
-        byte[] bytes = new byte[width];
-        if (domain.guestMemory().read(gpa, bytes) < width) {
-            return Outcome.FAULT;
-        }
-        loaded = PageCrossing.number(bytes);
-        return Outcome.OK;
-    }
-
-    private Outcome loadAcross(long gpa, int width) {
-        long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
-        byte[] bytes = new byte[width];
-        Outcome outcome = pointAt(gpa);
-        if (outcome == Outcome.OK) {
-            outcome = PageCrossing.load(cacheOf(gpa), gpa, bytes, 0, (int) (second - gpa));
-        }
-        if (outcome == Outcome.OK) {
-            outcome = pointAt(second);
-        }
-        if (outcome == Outcome.OK) {
-            outcome = PageCrossing.load(cacheOf(second), second, bytes, (int) (second - gpa), width);
-        }
-        loaded = PageCrossing.number(bytes);
-        return outcome;
-    }
-
-    private Outcome storeAcross(long gpa, int width, long value) {
-        long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
-        Outcome outcome = pointAt(gpa);
-        if (outcome == Outcome.OK) {
-            outcome = pointAt(second); // another entry than the first: neighbours never share one
-        }
-        return outcome == Outcome.OK
-                ? PageCrossing.store(domain, cacheOf(gpa), cacheOf(second), (int) (second - gpa), width, value)
-                : outcome;
-    }
-
-    // ------------------------------------------------------------------ the entries
-
-    /** Points the cache of an address at its page, if it is not there already. OK says where it points, no more. */
-    private Outcome pointAt(long gpa) {
-        long gfn = Pages.gpaToGfn(gpa);
-        int index = indexOf(gpa);
-        if (tags[index] == gfn) {
-            return Outcome.OK;
-        }
-        // A device's registers are not worth the entry of a page: no cache is pointed where it cannot become valid.
-        Memslot slot = domain.memslots.table().find(gfn);
-        if (slot == null || slot.readOnly()) {
-            return Outcome.FAULT;
-        }
-        misses++;
-        tags[index] = NO_GFN; // before the cache moves: the move may throw half way, out of a page-fault handler
-        if (caches[index] == null) {
-            caches[index] = domain.newCache(Pages.PAGE_SIZE);
-        }
-        Outcome outcome = caches[index].activate(Pages.pageStart(gpa));
-        if (outcome == Outcome.OK) {
-            tags[index] = gfn;
-        }
-        return outcome;
-    }
-
-    private int indexOf(long gpa) {
-        return (int) Pages.gpaToGfn(gpa) & tags.length - 1;
-    }
-
-    private GfnPfnCache cacheOf(long gpa) {
-        return caches[indexOf(gpa)];
-    }
-
-    // ------------------------------------------------------------------ numbers
-
-    private static long get(GuestAccess access, int offset, int width) {
-        return switch (width) {
-            case Byte.BYTES -> access.getByte(offset);
-            case Short.BYTES -> access.getShort(offset);
-            case Integer.BYTES -> access.getInt(offset);
-            default -> access.getLong(offset);
-        };
-    }
-
-    private static void put(GuestAccess access, int offset, int width, long value) {
-        switch (width) {
-            case Byte.BYTES -> access.putByte(offset, (byte) value);
-            case Short.BYTES -> access.putShort(offset, (short) value);
-            case Integer.BYTES -> access.putInt(offset, (int) value);
-            default -> access.putLong(offset, value);
         }
     }
 
@@ -390,6 +298,6 @@ public final class GuestTlb {
 
     @Override
     public String toString() {
-        return "GuestTlb[entries=" + tags.length + " misses=" + misses + " of " + owner + "]";
+        return "GuestTlb[entries=" + tags.length + " misses=" + misses() + " of " + owner + "]";
     }
 }

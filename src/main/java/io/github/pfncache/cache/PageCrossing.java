@@ -11,8 +11,8 @@ final class PageCrossing {
     private PageCrossing() {}
 
     /** Loads the bytes {@code from} to {@code to} of an access, all in the page of one cache, the first at gpa. */
-    static Outcome load(GfnPfnCache page, long gpa, byte[] bytes, int from, int to) {
-        try (GuestAccess access = page.access()) {
+    static Outcome load(GfnPfnCache page, long gpa, byte[] bytes, int from, int to, long deadline) {
+        try (GuestAccess access = page.access(deadline)) {
             int offset = Pages.offsetInPage(gpa);
             for (int i = from; i < to && access.isUsable(); i++) { // bounded by the eight bytes of an access
                 bytes[i] = access.getByte(offset + i - from);
@@ -29,11 +29,12 @@ final class PageCrossing {
      * @return OK; otherwise nothing was written
      */
     static Outcome store(
-            CacheDomain domain, GfnPfnCache first, GfnPfnCache second, int inFirst, int width, long value) {
+            CacheDomain domain, GfnPfnCache first, GfnPfnCache second, int inFirst, int width, long value,
+            long deadline) {
         int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in GfnPfnCache.access
         try {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-                try (GuestAccess low = first.access()) {
+                try (GuestAccess low = first.access(deadline)) {
                     if (!low.isUsable()) {
                         return low.outcome();
                     }
@@ -45,7 +46,7 @@ final class PageCrossing {
                         }
                     }
                 }
-                Outcome refreshed = second.refresh();
+                Outcome refreshed = second.refresh(deadline);
                 if (refreshed != Outcome.OK) {
                     return refreshed;
                 }
