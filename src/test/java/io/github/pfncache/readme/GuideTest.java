@@ -1,0 +1,311 @@
+package io.github.pfncache.readme;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.GuestTlb;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.memslot.DirtyBitmap;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.stress.Adversary;
+import io.github.pfncache.vm.DirtyLogFollower;
+import io.github.pfncache.vm.RamSnapshot;
+import io.github.pfncache.vm.Vm;
+import io.github.pfncache.vm.VmAudit;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.LongPredicate;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** The author's guide: every snippet of it is a region below, to the letter, and runs. */
+final class GuideTest {
+
+    private static final Path GUIDE = Path.of(".github/GUIDE.md");
+
+    private Vm vm = Vm.builder().vcpus(2).build();
+
+    @AfterEach
+    void everythingIsSound() {
+        VmAudit.atRest(vm);
+    }
+
+    private void plugSomeRam() {
+        vm.ram().add(0, 0, 0, 1024);
+    }
+
+    @Test
+    void mapRam() {
+        byte[] bootSector = {(byte) 0xfa, (byte) 0xfc};
+        // snippet: map-ram
+        Vm vm = Vm.builder().vcpus(2).build();
+        byte[] low = new byte[1 << 20];                                   // the emulator's own memory, as it is
+        vm.ram().add(0, 0, 0, low);                                       // slot 0, no flags, at gpa 0
+        vm.ram().add(1, Memslot.FLAG_LOG_DIRTY_PAGES, 0x100000, 4096);    // slot 1: 4096 pages, kept by the library
+        int written = vm.guestMemory().write(0x7c00, bootSector);         // any length; answers how many bytes
+        // end
+        assertThat(written).isEqualTo(2);
+        assertThat(low[0x7c01]).isEqualTo((byte) 0xfc);
+        VmAudit.atRest(vm);
+    }
+
+    @Test
+    void shareAPage() {
+        plugSomeRam();
+        long gpa = 0x3fc0;
+        // snippet: share-a-page
+        GfnPfnCache ring = vm.newCache(64);              // the size of the structure: no access can leave it
+        Outcome placed = ring.activate(gpa);             // the guest chose the address; INVALID: it cannot be there
+        int head = ring.loadInt(0, -1);                  // one field; -1 if there is no memory now
+        Outcome stored = ring.storeInt(4, head + 1);     // marks the page dirty by itself
+
+        try (GuestAccess access = ring.access()) {       // several fields that belong together
+            if (access.isUsable()) {
+                access.putLong(8, access.getLong(8) + 1);
+                access.testAndSetBit(16, 31);            // atomic towards the guest
+            }
+        }                                                // from here on the page may move again
+        // end
+        assertThat(placed).isEqualTo(Outcome.OK);
+        assertThat(stored).isEqualTo(Outcome.OK);
+        assertThat(ring.loadLong(0, -1)).isEqualTo(1L << 32);
+        assertThat(ring.loadLong(8, -1)).isEqualTo(1);
+        assertThat(ring.loadInt(16, -1)).isEqualTo(1 << 31);
+    }
+
+    @Test
+    void followHotPlug() {
+        // snippet: hot-plug
+        vm.ram().add(2, 0, 0x1_0000_0000L, 1024);            // a DIMM, while the guest runs
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(0x1_0000_0000L);
+        Outcome before = cache.storeLong(0, 42);             // OK
+
+        Memslots.Change removed = vm.ram().remove(2);        // DONE: nobody uses it any more. BUSY: nothing has changed
+        Outcome without = cache.storeLong(0, 43);            // FAULT: no memory there, and no exception
+
+        vm.ram().add(2, 0, 0x1_0000_0000L, 1024);            // another one in its place
+        Outcome after = cache.storeLong(0, 44);              // OK: a cache heals by itself
+        // end
+        assertThat(removed).isEqualTo(Memslots.Change.DONE);
+        assertThat(before).isEqualTo(Outcome.OK);
+        assertThat(without).isEqualTo(Outcome.FAULT);
+        assertThat(after).isEqualTo(Outcome.OK);
+    }
+
+    @Test
+    void logDirtyPages() {
+        plugSomeRam();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(0xa0008);
+        boolean delivered = false;
+        // snippet: dirty-pages
+        vm.memslots().setFlags(0, Memslot.FLAG_LOG_DIRTY_PAGES);      // or when the slot is added
+        cache.storeLong(0, 0xff00ff);
+
+        DirtyBitmap.Harvest harvest = vm.memslots().harvestDirty(0).harvest();
+        long[] pages = harvest.pages();                               // {0xa0}: relative to the slot, and taken out
+        if (!delivered) {
+            harvest.putBack();                                        // the next harvest has them again
+        }
+        // end
+        assertThat(pages).containsExactly(0xa0);
+        assertThat(vm.memslots().harvestDirty(0).harvest().pages()).containsExactly(0xa0);
+        assertThat(vm.memslots().harvestDirty(0).harvest().pages()).isEmpty();
+    }
+
+    @Test
+    void takeASnapshot() {
+        plugSomeRam();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(0x1000);
+        byte[] past = new byte[8];
+        // snippet: snapshot
+        cache.storeLong(0, 1);
+        try (RamSnapshot snapshot = vm.ram().snapshot()) {            // fresh memory is shared until it is written
+            cache.storeLong(0, 2);                                    // the guest runs on
+            snapshot.read(0x1000, past);                              // {1, 0, 0, 0, 0, 0, 0, 0}
+            vm.ram().rewind(snapshot);                                // and back, with the caches still active
+        }
+        long now = cache.loadLong(0, -1);                             // 1
+        // end
+        assertThat(past).containsExactly(1, 0, 0, 0, 0, 0, 0, 0);
+        assertThat(now).isEqualTo(1);
+    }
+
+    @Test
+    void migrateLive() {
+        plugSomeRam();
+        vm.guestMemory().write(0x5000, new byte[] {5});
+        Map<Long, byte[]> copy = new HashMap<>();
+        // snippet: live-migration
+        LongPredicate send = gfn -> {
+            byte[] page = new byte[4096];
+            vm.guestMemory().read(Pages.gfnToGpa(gfn), page);
+            copy.put(gfn, page);                                      // your line to the other host
+            return true;                                              // false: it did not arrive, have it again
+        };
+        try (DirtyLogFollower log = vm.followDirtyLog()) {
+            boolean fewLeft = false;
+            for (int round = 0; round < 30 && !fewLeft; round++) {    // all pages, then those written meanwhile
+                DirtyLogFollower.Round sent = log.deliver(send);
+                fewLeft = sent.complete() && sent.pages() < 32;
+            }
+            // stop vCPUs and devices here
+            log.deliver(send);                                        // the rest
+        }
+        // end
+        assertThat(copy).hasSize(1024);
+        assertThat(copy.get(5L)[0]).isEqualTo((byte) 5);
+    }
+
+    /** Stands for the emulator's devices. */
+    private static final class Bus {
+        long stored;
+
+        long read(long gpa, int width) {
+            return -1L >>> Long.SIZE - 8 * width;
+        }
+
+        void write(long gpa, int width, long value) {
+            stored = value;
+        }
+    }
+
+    @Test
+    void accessLikeACpu() {
+        plugSomeRam();
+        Bus bus = new Bus();
+        long stackPointer = 0x8004;
+        // snippet: tlb
+        GuestTlb tlb = vm.newTlb(new GuestTlb.Unbacked() {            // one TLB for each vCPU's thread
+            @Override
+            public long load(long gpa, int width, Outcome why) {
+                return bus.read(gpa, width);                          // no memory there: a device, or a trap
+            }
+
+            @Override
+            public void store(long gpa, int width, long value, Outcome why) {
+                bus.write(gpa, width, value);
+            }
+        });
+        tlb.storeLong(stackPointer - 8, 0x1122334455667788L);         // may cross into another page, even another slot
+        int low = tlb.loadInt(stackPointer - 8);                      // 0x55667788; no flush, whatever the host does
+        // end
+        assertThat(low).isEqualTo(0x55667788);
+        tlb.storeByte(0xfee0_0000L, (byte) 7);
+        assertThat(bus.stored).isEqualTo(7);
+        assertThat(tlb.deactivate()).isEqualTo(Outcome.OK);
+    }
+
+    @Test
+    void handleBusyAndFault() {
+        plugSomeRam();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(0x1000);
+        long now = 4711;
+        // snippet: outcomes
+        boolean due = switch (cache.storeLong(0, now)) {
+            case OK -> false;
+            case FAULT -> true;                 // no writable memory: the guest's doing. Try at its next entry
+            case BUSY -> true;                  // the page did not hold still for as long as allowed. The same
+            case INACTIVE, INVALID -> false;    // the guest has registered nothing: nothing to do
+        };
+        // end
+        assertThat(due).isFalse();
+        assertThat(cache.loadLong(0, -1)).isEqualTo(now);
+    }
+
+    @Test
+    void doNotWait() {
+        plugSomeRam();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(0x1000);
+        boolean later;
+        // snippet: try-access
+        try (GuestAccess access = cache.tryAccess()) {       // as in an interrupt: waits for nobody, refreshes nothing
+            later = access.outcome() == Outcome.BUSY;        // hand it to a thread that may wait
+            if (access.isUsable()) {
+                access.testAndSetBit(0, 3);
+            }
+        }
+        // end
+        assertThat(later).isFalse();
+        assertThat(cache.loadByte(0, (byte) -1)).isEqualTo((byte) 8);
+    }
+
+    @Test
+    void useTheParts() {
+        plugSomeRam();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(0x1000);
+        boolean written = false;
+        // snippet: parts
+        Outcome outcome = Outcome.OK;
+        for (int attempt = 0; attempt < 8 && outcome == Outcome.OK && !written; attempt++) {
+            try (GuestAccess guard = cache.readLock()) {     // nobody can take the page away while it is held
+                if (guard.check()) {
+                    guard.putLong(0, 12);
+                    written = true;
+                }
+            }
+            outcome = written ? outcome : cache.refresh();   // never with the guard held: that breaks a rule
+        }
+        // end
+        assertThat(written).isTrue();
+        assertThat(cache.loadLong(0, -1)).isEqualTo(12);
+    }
+
+    @Test
+    void useAnArea() {
+        plugSomeRam();
+        // snippet: area
+        GuestArea area = vm.newArea();
+        area.activate(0x1ff8, 48);                           // in two pages, which need not be neighbours on the host
+        try (AreaAccess access = area.access()) {            // all of it, or not usable
+            if (access.isUsable()) {
+                access.putLong(0, 1);
+                access.putLong(8, 2);
+            }
+        }
+        area.activate(0x5000, 64);                           // another place and another size, any time
+        // end
+        assertThat(area.length()).isEqualTo(64);
+        byte[] bytes = new byte[16];
+        vm.guestMemory().read(0x1ff8, bytes);
+        assertThat(bytes).containsExactly(1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    @Test
+    void testAnEmulator() {
+        int steps = 2_000;
+        // snippet: stress
+        HostMemory host = HostMemory.builder().checked(true).build();             // freed pages are poisoned
+        Vm vm = Vm.builder().host(host).build();
+        vm.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0, 64);
+        GfnPfnCache counter = vm.newCache(8);
+        counter.activate(0x2ff8);
+        try (Adversary adversary = Adversary.of(vm).seed(42).migrating().evicting().followingDirtyLog(0).start()) {
+            for (long i = 1; i <= steps && !adversary.hasFailed(); i++) {         // your emulator instead
+                assertThat(counter.loadLong(0, -1)).isEqualTo(i - 1);
+                assertThat(counter.storeLong(0, i)).isEqualTo(Outcome.OK);
+            }
+        }                                                    // throws what went wrong, also a write missing in the log
+        VmAudit.atRest(vm);                                  // and every invariant of the machine
+        // end
+        assertThat(counter.loadLong(0, -1)).isEqualTo(steps);
+    }
+
+    @Test
+    void everySnippetOfTheGuideRuns() throws IOException {
+        assertThat(Snippets.blocks(GUIDE)).isNotEmpty().isEqualTo(Snippets.regions(GuideTest.class));
+    }
+}
