@@ -86,7 +86,7 @@ final class RealGuestTest {
     @Test
     @Tag("deep")
     void aLongRunEndsTheSameToo() throws IOException, InterruptedException {
-        runsToTheSameEnd(Machine.COMPILED, 5_000, 128, 30_000_000);
+        runsToTheSameEnd(Machine.COMPILED, 1_500, 128, 15_000_000);
     }
 
     @Test
