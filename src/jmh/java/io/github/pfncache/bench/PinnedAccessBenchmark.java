@@ -23,7 +23,7 @@ import org.openjdk.jmh.annotations.State;
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
-@Fork(3)
+@Fork(2)
 @State(Scope.Benchmark)
 public class PinnedAccessBenchmark {
 
