@@ -2,6 +2,7 @@ package io.github.pfncache.bench;
 
 import io.github.pfncache.cache.CacheStats;
 import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.host.HostMemory;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -31,6 +32,7 @@ public class InvalidatedLoadBenchmark {
     private static final int BATCH = 256;
     private static final int WORD = 8;
     private static final long PERIOD_NANOS = 100_000;
+    private static final long PATIENCE_NANOS = 5_000_000_000L;
 
     /** A page that may move, and its cache. */
     @State(Scope.Benchmark)
@@ -58,7 +60,6 @@ public class InvalidatedLoadBenchmark {
     public static class Pace {
         private long next = System.nanoTime();
         private long moves;
-        private long moved;
 
         /** Waits for its time, which is not made up for once missed. */
         private void await() {
@@ -70,11 +71,21 @@ public class InvalidatedLoadBenchmark {
             next = Math.max(next + PERIOD_NANOS, now);
         }
 
-        /** Looks whether it moved, and the cache was hit: a host does not move a page that is referenced just then. */
+        /** Moves the page. A host does not move one that is referenced just then, in the middle of a refresh. */
+        private void move(HostMemory host) {
+            long start = System.nanoTime();
+            while (!host.migrate(Machine.HVA)) { // ends with the patience
+                Machine.require(System.nanoTime() - start < PATIENCE_NANOS, "migrate");
+                Thread.onSpinWait();
+            }
+            moves++;
+        }
+
+        /** Looks whether the cache was hit each time. */
         @TearDown
         public void verify(Page page) {
             CacheStats stats = page.machine.vm.caches().stats();
-            Machine.require(moved * 10 >= moves * 9 && stats.invalidated() >= moved, moved + " of " + moves + " moves");
+            Machine.require(stats.invalidated() >= moves, moves + " moves with " + stats);
         }
     }
 
@@ -94,11 +105,8 @@ public class InvalidatedLoadBenchmark {
     /** Who does: through the host's notifier, with all that moving a page is. */
     @Benchmark
     @Group("moving")
-    public boolean move(Page page, Pace pace) {
+    public void move(Page page, Pace pace) {
         pace.await();
-        boolean moved = page.machine.vm.host().migrate(Machine.HVA);
-        pace.moves++;
-        pace.moved += moved ? 1 : 0;
-        return moved;
+        pace.move(page.machine.vm.host());
     }
 }

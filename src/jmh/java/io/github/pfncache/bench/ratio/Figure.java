@@ -68,6 +68,12 @@ record Figure(List<String> benchmarks, Map<String, String> params, Kind kind, do
         return new Figure(benchmarks, params, kind, factor * by);
     }
 
+    /** What the same benchmarks allocate. */
+    Figure allocation() {
+        List<String> whole = benchmarks.stream().map(name -> name.split(":")[0]).toList();
+        return new Figure(whole, params, Kind.BYTES, 1);
+    }
+
     /** The classes that measure it: what to run for this figure alone, as a regular expression. */
     String benchmarkClasses() {
         return benchmarks.stream()

@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 final class RatioTable {
 
     private static final List<String> HEADINGS =
-            List.of("measure", "baseline", "figures", "ratio", "goal", "verdict");
+            List.of("measure", "baseline", "figures", "B/op", "ratio", "goal", "verdict");
 
     private final Results results;
     private final List<List<String>> lines = new ArrayList<>();
@@ -36,6 +36,7 @@ final class RatioTable {
                 row.measure(),
                 row.baseline(),
                 row.numbers(results),
+                row.allocated(results),
                 row.text(value),
                 row.goal().text(row.unit()),
                 verdict));
@@ -64,7 +65,7 @@ final class RatioTable {
 
     /** With all columns, for a file. */
     String markdown() {
-        return "## JDK " + results.jdk() + "\n\n" + markdownLine(HEADINGS) + "|---|---|---|---|---|---|\n"
+        return "## JDK " + results.jdk() + "\n\n" + markdownLine(HEADINGS) + "|" + "---|".repeat(HEADINGS.size()) + "\n"
                 + lines.stream().map(RatioTable::markdownLine).collect(Collectors.joining()) + "\n" + summary() + "\n";
     }
 

@@ -51,19 +51,29 @@ record Row(String measure, String why, Figure figure, String baseline, Figure ba
 
     /** The ratio or the number as it is printed. */
     String text(double value) {
-        if (value < 0.005 && base == null) {
+        if (value < Goal.NOTHING && base == null) {
             return "0" + unit();
         }
-        String format = value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%,.0f";
-        return String.format(Locale.ROOT, format, value) + unit();
+        return threeDigits(value) + unit();
     }
 
     /** The numbers that were divided. */
     String numbers(Results results) {
         List<String> parts = Stream.of(Optional.of(figure), Optional.ofNullable(base))
                 .flatMap(Optional::stream)
-                .map(each -> results.number(each).map(n -> String.format(Locale.ROOT, "%,.4g", n)).orElse("?"))
+                .map(each -> results.number(each).map(Row::threeDigits).orElse("?"))
                 .toList();
         return base == null ? "" : String.join(" / ", parts) + " " + figure.kind().unit();
+    }
+
+    /** Bytes that an operation of what is measured allocates; of a group, those of all its threads. */
+    String allocated(Results results) {
+        return results.number(figure.allocation())
+                .map(bytes -> bytes < Goal.NOTHING ? "0" : threeDigits(bytes))
+                .orElse("");
+    }
+
+    private static String threeDigits(double value) {
+        return String.format(Locale.ROOT, value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%,.0f", value);
     }
 }
