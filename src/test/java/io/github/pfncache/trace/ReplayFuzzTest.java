@@ -15,7 +15,7 @@ import java.util.List;
 final class ReplayFuzzTest {
 
     private static final String[] BLOCKS = {"ram", "rom"};
-    private static final int MAX_CALLS = 40;
+    private static final int MAX_CALLS = 16;
 
     @FuzzTest(maxDuration = "60s")
     void anyTraceIsReplayedToItsEnd(FuzzedDataProvider data) {
