@@ -2,67 +2,69 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
-import java.util.ArrayList;
-import java.util.HashMap;
+import java.lang.invoke.VarHandle;
+import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 import java.util.function.Predicate;
 
 /**
- * Every active cache of a VM, by the host page it points at. An invalidation finds the caches it hits without looking
- * at the others.
+ * Every active cache of a VM, and by the host page it points at. An invalidation finds the caches it hits without
+ * looking at the others, and without a lock.
  *
- * <p>Two levels: leaves of 512 pages (2 MiB), each with a list of caches for every page, found through a hash map. A
- * cache without a host page waits in a list of its own, which no invalidation walks: being listed there is what makes
- * it active ([I2]).
+ * <p>A cache is <em>listed</em> as long as it is active, whether or not it has a host page: being listed is what makes
+ * it active ([I2]). While it points at a host page it is <em>placed</em> there. Changes take the index's lock; walks do
+ * not, so they hold up nobody, and a visit may wait for an access to end.
+ *
+ * <p><b>Why a walk misses nobody it must not miss.</b> An invalidation is entered as in progress, passes a full fence,
+ * and walks. A refresh places its cache, passes a full fence, and then asks what is in progress. Of the two fences one
+ * is first:
+ *
+ * <ul>
+ *   <li>The walk's is second: it sees the cache in its place, and every node that leads there.
+ *   <li>The walk's is first: the refresh sees the invalidation in progress, and waits; or it sees that it has ended
+ *       already, and resolves what the page has become.
+ * </ul>
+ *
+ * <p>A cache that leaves a page while a walk is under way has no valid mapping of it: its refresh took that away, with
+ * the cache's write lock held, before it moved the cache. So a walk may find it at its old place, at its new one, or at
+ * neither. A cache that stays is found, because the way to it does not change.
+ *
+ * <p>The same holds for a walk that drains the users of a former memslot, with "no table in use has the slot any more"
+ * for "in progress": who was placed by such a table had left its read section before the walk began.
  *
  * <p>Kernel counterpart: {@code kvm->gpc_list}, one list that every invalidation walks.
  */
 final class CacheIndex {
 
-    private static final int LEAF_SHIFT = 9;
-    private static final int LEAF_PAGES = 1 << LEAF_SHIFT;
-
     private final TrackedLock lock = new TrackedLock(LockClass.CACHE_LIST);
 
-    /** Leaves that hold at least one cache, by page number divided by 512. Guarded by {@link #lock}. */
-    private final Map<Long, Leaf> leaves = new HashMap<>();
+    /** Active caches, in the order in which they became active. Guarded by {@link #lock}. */
+    private final Set<GfnPfnCache> listed = new LinkedHashSet<>();
 
-    /** Active caches that have no host page now. Guarded by {@link #lock}. */
-    private final Leaf unbacked = new Leaf(1);
-
-    /** Number of listed caches. Guarded by {@link #lock}. */
-    private int size;
+    /** Active caches that have a host page. Written under {@link #lock}, walked without. */
+    private final CachesByPage placed = new CachesByPage();
 
     /**
      * A cache's place in the index, made once with the cache. Written with the cache's refresh lock and the index's
-     * lock held; read with either. The links belong to the index's lock alone.
+     * lock held; read with either.
      */
     static final class Entry {
+
+        private static final long NO_PAGE = -1;
+
         private final GfnPfnCache cache;
-        private Leaf leaf;
-        private long pageNumber;
-        private Entry previous;
-        private Entry next;
+        private long page = NO_PAGE;
 
         Entry(GfnPfnCache cache) {
             this.cache = cache;
         }
-    }
 
-    /** Heads of the lists of some consecutive pages. */
-    private static final class Leaf {
-        private final Entry[] heads;
-        private int entries;
-
-        Leaf(int pages) {
-            heads = new Entry[pages];
-        }
-
-        int slotOf(long pageNumber) {
-            return (int) pageNumber & (heads.length - 1);
+        private static long pageOf(Translation where) {
+            return where.isBacked() ? where.uhva() >>> Pages.PAGE_SHIFT : NO_PAGE;
         }
     }
 
@@ -70,31 +72,28 @@ final class CacheIndex {
     void add(Entry entry) {
         lock.lock();
         try {
-            CacheRule.I2_ACTIVE_IFF_LISTED.check(entry.leaf == null, entry);
-            link(entry, unbacked, 0);
-            size++;
+            CacheRule.I2_ACTIVE_IFF_LISTED.check(listed.add(entry.cache), entry.cache);
         } finally {
             lock.unlock();
         }
     }
 
     /**
-     * Moves a listed cache to the page it points at, or to those without one. The caller holds the cache's refresh
+     * Places a listed cache at the page it points at, or nowhere if it has none. The caller holds the cache's refresh
      * lock, and nobody else moves it: that it is there already can be seen without the index's lock, so that caches
      * that refresh in place share nothing.
      */
     void move(Entry entry, Translation where) {
-        long pageNumber = where.isBacked() ? where.uhva() >>> Pages.PAGE_SHIFT : 0;
-        if (entry.leaf != null && entry.pageNumber == pageNumber && where.isBacked() == (entry.leaf != unbacked)) {
-            return;
-        }
-        lock.lock();
-        try {
-            CacheRule.I2_ACTIVE_IFF_LISTED.check(entry.leaf != null, entry);
-            unlink(entry);
-            link(entry, where.isBacked() ? leafOf(pageNumber) : unbacked, pageNumber);
-        } finally {
-            lock.unlock();
+        long page = Entry.pageOf(where);
+        if (entry.page != page) {
+            lock.lock();
+            try {
+                CacheRule.I2_ACTIVE_IFF_LISTED.check(listed.contains(entry.cache), entry.cache);
+                place(entry, page);
+            } finally {
+                lock.unlock();
+            }
+            VarHandle.fullFence(); // placed first, then asks what is in progress: pairs with walk
         }
     }
 
@@ -102,123 +101,44 @@ final class CacheIndex {
     void remove(Entry entry) {
         lock.lock();
         try {
-            CacheRule.I2_ACTIVE_IFF_LISTED.check(entry.leaf != null, entry);
-            unlink(entry);
-            size--;
+            place(entry, Entry.NO_PAGE);
+            CacheRule.I2_ACTIVE_IFF_LISTED.check(listed.remove(entry.cache), entry.cache);
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** The index is locked. */
+    private void place(Entry entry, long page) {
+        if (entry.page != Entry.NO_PAGE) {
+            placed.remove(entry.page, entry.cache);
+        }
+        entry.page = page;
+        if (page != Entry.NO_PAGE) {
+            placed.add(page, entry.cache);
         }
     }
 
     /**
-     * Visits the caches whose page lies in a range, until one answers false. They are looked up with the index locked
-     * and visited afterwards: a visit may wait for an access to end, and that must not hold up the others, who have
-     * nothing to do with that page. One that leaves the range meanwhile is visited in vain; one that comes finds the
-     * invalidation in progress, or the next generation of slots.
+     * Visits the caches whose page lies in a range, until one answers false. No lock is held.
      *
      * @return false iff a visit did
      */
     boolean walk(HvaRange range, Predicate<GfnPfnCache> visit) {
-        List<GfnPfnCache> hit = new ArrayList<>();
-        lock.lock();
-        try {
-            collect(range, hit);
-        } finally {
-            lock.unlock();
-        }
-        for (GfnPfnCache cache : hit) { // bounded by the number of caches
-            if (!visit.test(cache)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /** The index is locked. */
-    private void collect(HvaRange range, List<GfnPfnCache> hit) {
+        Interleaving.reached("index walk");
+        VarHandle.fullFence(); // in progress first, then looks who is placed: pairs with move
         long first = range.start() >>> Pages.PAGE_SHIFT;
         long last = (range.end() >>> Pages.PAGE_SHIFT) - 1;
-        if ((last >>> LEAF_SHIFT) - (first >>> LEAF_SHIFT) >= leaves.size()) {
-            leaves.forEach((key, leaf) -> collect(leaf, key, first, last, hit)); // bounded by the number of leaves
-            return;
-        }
-        // Bounded by the number of leaves, and by the size of the range.
-        for (long key = first >>> LEAF_SHIFT; key <= last >>> LEAF_SHIFT; key++) {
-            Leaf leaf = leaves.get(key);
-            if (leaf != null) {
-                collect(leaf, key, first, last, hit);
-            }
-        }
-    }
-
-    private static void collect(Leaf leaf, long key, long first, long last, List<GfnPfnCache> hit) {
-        long start = Math.max(first, key << LEAF_SHIFT);
-        long end = Math.min(last, (key << LEAF_SHIFT) + LEAF_PAGES - 1);
-        for (long page = start; page <= end; page++) { // bounded by the 512 pages of a leaf
-            for (Entry e = leaf.heads[leaf.slotOf(page)]; e != null; e = e.next) { // bounded by the caches of one page
-                hit.add(e.cache);
-            }
-        }
+        return placed.walk(first, last, visit);
     }
 
     /** Every listed cache, looked up with the index locked: one that moves to or from a page is not missed. */
     List<GfnPfnCache> all() {
-        List<GfnPfnCache> all = new ArrayList<>();
         lock.lock();
         try {
-            collect(HvaRange.WHOLE, all);
-            for (Entry e = unbacked.heads[0]; e != null; e = e.next) { // bounded by the caches without a page
-                all.add(e.cache);
-            }
-            return all;
+            return List.copyOf(listed);
         } finally {
             lock.unlock();
-        }
-    }
-
-    /** How many caches are listed. */
-    int size() {
-        lock.lock();
-        try {
-            return size;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private Leaf leafOf(long pageNumber) {
-        return leaves.computeIfAbsent(pageNumber >>> LEAF_SHIFT, key -> new Leaf(LEAF_PAGES));
-    }
-
-    private static void link(Entry entry, Leaf leaf, long pageNumber) {
-        int slot = leaf.slotOf(pageNumber);
-        entry.leaf = leaf;
-        entry.pageNumber = pageNumber;
-        entry.previous = null;
-        entry.next = leaf.heads[slot];
-        if (entry.next != null) {
-            entry.next.previous = entry;
-        }
-        leaf.heads[slot] = entry;
-        leaf.entries++;
-    }
-
-    private void unlink(Entry entry) {
-        Leaf leaf = entry.leaf;
-        if (entry.previous == null) {
-            leaf.heads[leaf.slotOf(entry.pageNumber)] = entry.next;
-        } else {
-            entry.previous.next = entry.next;
-        }
-        if (entry.next != null) {
-            entry.next.previous = entry.previous;
-        }
-        entry.leaf = null;
-        entry.previous = null;
-        entry.next = null;
-        leaf.entries--;
-        if (leaf.entries == 0 && leaf != unbacked) {
-            leaves.remove(entry.pageNumber >>> LEAF_SHIFT);
         }
     }
 }

@@ -26,14 +26,12 @@ final class Invalidations implements InvalidationGate {
 
     private final TrackedLock lock = new TrackedLock(LockClass.INVALIDATIONS);
 
-    /** Starts and ends nest and come from several threads; one entry for each. Guarded by {@link #lock}. */
-    private final List<InProgress> inProgress = new ArrayList<>();
-
     /**
-     * Size of {@link #inProgress}. Written under {@link #lock}, read without. A reader that holds a cache's write lock
-     * and sees zero is safe: whoever raises it afterwards has that cache still to walk.
+     * Starts and ends nest and come from several threads; one element for each, in an immutable list, null if none is
+     * in progress. Written under {@link #lock}, read without. A reader that holds a cache's write lock and does not
+     * find an invalidation is safe: whoever enters one afterwards has that cache still to walk.
      */
-    private volatile int count;
+    private volatile InProgress inProgress;
 
     /** Refreshes that had to wait, until they end. Guarded by {@link #lock}. */
     private final List<Waiter> waiters = new ArrayList<>();
@@ -41,7 +39,7 @@ final class Invalidations implements InvalidationGate {
     /** Size of {@link #waiters}. Written under {@link #lock}, read without: an early look costs fairness only. */
     private volatile int waiting;
 
-    private record InProgress(HvaRange range, Thread thread) {}
+    private record InProgress(HvaRange range, Thread thread, InProgress next) {}
 
     private record Waiter(long hva, Thread thread) {}
 
@@ -61,8 +59,7 @@ final class Invalidations implements InvalidationGate {
     void start(HvaRange range) {
         lock.lock();
         try {
-            inProgress.add(new InProgress(range, Thread.currentThread()));
-            count = inProgress.size();
+            inProgress = new InProgress(range, Thread.currentThread(), inProgress);
         } finally {
             lock.unlock();
         }
@@ -71,8 +68,16 @@ final class Invalidations implements InvalidationGate {
     void end(HvaRange range) {
         lock.lock();
         try {
-            boolean started = inProgress.remove(new InProgress(range, Thread.currentThread()));
-            count = inProgress.size();
+            boolean started = false;
+            InProgress others = null;
+            for (InProgress each = inProgress; each != null; each = each.next) { // bounded by those in progress
+                if (!started && each.thread == Thread.currentThread() && each.range.equals(range)) {
+                    started = true;
+                } else {
+                    others = new InProgress(each.range, each.thread, others);
+                }
+            }
+            inProgress = others;
             lock.signalAll();
             CacheRule.NOTIFIER_PAIRS.check(started, range);
         } finally {
@@ -82,7 +87,7 @@ final class Invalidations implements InvalidationGate {
 
     /** Whether an invalidation in progress covers an address. */
     boolean covers(long hva) {
-        return count != 0 && locked(() -> coveredNow(hva, null));
+        return coveredNow(hva, null);
     }
 
     /**
@@ -127,7 +132,7 @@ final class Invalidations implements InvalidationGate {
     public Gate runWhenQuiet(Runnable publish, long deadlineNanos) {
         lock.lock();
         try {
-            boolean quiet = !isInside(Thread.currentThread()) && lock.await(inProgress::isEmpty, deadlineNanos);
+            boolean quiet = !isInside(Thread.currentThread()) && lock.await(() -> inProgress == null, deadlineNanos);
             if (quiet) {
                 publish.run();
             }
@@ -139,17 +144,21 @@ final class Invalidations implements InvalidationGate {
 
     @Override
     public boolean isCurrentThreadInside() {
-        return count != 0 && locked(() -> isInside(Thread.currentThread()));
+        return isInside(Thread.currentThread());
     }
 
     /** How many invalidations are in progress. */
     int inProgress() {
+        int count = 0;
+        for (InProgress each = inProgress; each != null; each = each.next) { // bounded by those in progress
+            count++;
+        }
         return count;
     }
 
-    /** Whether one covers the address; with a thread given, one of that thread. The lock is held. */
+    /** Whether one covers the address; with a thread given, one of that thread. Needs no lock. */
     private boolean coveredNow(long hva, Thread thread) {
-        for (InProgress each : inProgress) { // bounded by the invalidations in progress
+        for (InProgress each = inProgress; each != null; each = each.next) { // bounded by those in progress
             if (each.range.contains(hva) && (thread == null || each.thread == thread)) {
                 return true;
             }
@@ -168,7 +177,7 @@ final class Invalidations implements InvalidationGate {
     }
 
     private boolean isInside(Thread thread) {
-        for (InProgress each : inProgress) { // bounded by the invalidations in progress
+        for (InProgress each = inProgress; each != null; each = each.next) { // bounded by those in progress
             if (each.thread == thread) {
                 return true;
             }

@@ -52,7 +52,8 @@ final class RefreshExhibits {
                         .foundBy("refreshInsideAnotherInvalidation", SingleThread::refreshInsideAnotherInvalidation,
                                 "assert: refresh inside an unrelated invalidation"),
                 Exhibit.of("B22", "the wait for an invalidation takes the lock that it waits under")
-                        .edit(INVALIDATIONS, "lock.await(() -> !coveredNow(hva, null)", "lock.await(() -> !covers(hva)")
+                        .edit(INVALIDATIONS, "lock.await(() -> !coveredNow(hva, null)",
+                                "lock.await(() -> !locked(() -> coveredNow(hva, null))")
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration,
                                 "LockRule.NO_RECURSION"),
                 Exhibit.of("B23", "to map a page invalidates it, and the retries have no bound")

@@ -1,0 +1,140 @@
+package io.github.pfncache.cache;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import java.util.function.Predicate;
+
+/**
+ * The caches of each host page: a tree in the shape of a page table, of which only those parts exist that lead to a
+ * cache. A walk over a range goes from one cache to the next and looks at nothing in between, so a range without a
+ * cache costs the same however large it is and however many caches there are elsewhere.
+ *
+ * <p>{@link #add} and {@link #remove} are called by one thread at a time. A walk needs no lock and may overlap with
+ * them: it finds every cache that stays at its page throughout, because the nodes that lead there stay where they are;
+ * what comes or goes meanwhile it may find or not.
+ */
+final class CachesByPage {
+
+    private static final int BITS = 6;
+    private static final int FAN_OUT = 1 << BITS;
+
+    /** Shift of the root: seven levels below it and 64 parts of its own cover 48 bits; page numbers have 44. */
+    private static final int TOP = 7 * BITS;
+
+    private static final VarHandle CHILD = MethodHandles.arrayElementVarHandle(Object[].class);
+
+    private final Node root = new Node();
+
+    /** One of 64 parts is a node, or at the lowest level the caches of one page. */
+    private static final class Node {
+        /** Accessed through CHILD: nodes, or immutable arrays of caches. */
+        private final Object[] children = new Object[FAN_OUT];
+
+        /** One bit for each child that is not null; set after the child, cleared before it. */
+        private volatile long occupied;
+
+        private Object child(int i) {
+            return CHILD.getAcquire(children, i);
+        }
+
+        private void put(int i, Object child) {
+            CHILD.setRelease(children, i, child);
+            occupied |= 1L << i; // one writer at a time
+        }
+
+        private boolean clear(int i) {
+            occupied &= ~(1L << i);
+            CHILD.setRelease(children, i, null);
+            return occupied == 0;
+        }
+    }
+
+    /** Adds a cache to a page; costs as many steps as the page has caches. */
+    void add(long page, GfnPfnCache cache) {
+        Node node = root;
+        for (int shift = TOP; shift > 0; shift -= BITS) { // seven levels
+            int i = part(page, shift);
+            Node next = (Node) node.child(i);
+            if (next == null) {
+                next = new Node();
+                node.put(i, next);
+            }
+            node = next;
+        }
+        int i = part(page, 0);
+        GfnPfnCache[] caches = (GfnPfnCache[]) node.child(i);
+        int count = caches == null ? 0 : caches.length;
+        GfnPfnCache[] more = count == 0 ? new GfnPfnCache[1] : Arrays.copyOf(caches, count + 1);
+        more[count] = cache;
+        node.put(i, more);
+    }
+
+    /** Takes a cache away from the page it was added to, and every node that leads to nothing any more. */
+    void remove(long page, GfnPfnCache cache) {
+        remove(root, TOP, page, cache);
+    }
+
+    /** Whether the node is left empty. The recursion is as deep as the tree. */
+    private static boolean remove(Node node, int shift, long page, GfnPfnCache cache) {
+        int i = part(page, shift);
+        if (shift > 0) {
+            return remove((Node) node.child(i), shift - BITS, page, cache) && node.clear(i);
+        }
+        GfnPfnCache[] caches = (GfnPfnCache[]) node.child(i);
+        if (caches.length == 1) {
+            return node.clear(i);
+        }
+        GfnPfnCache[] less = new GfnPfnCache[caches.length - 1];
+        int kept = 0;
+        for (GfnPfnCache each : caches) { // bounded by the caches of one page
+            if (each != cache) {
+                less[kept++] = each;
+            }
+        }
+        node.put(i, less);
+        return false;
+    }
+
+    /**
+     * Visits the caches of some pages, until one answers false.
+     *
+     * @param first number of the first page
+     * @param last number of the last page
+     * @return false iff a visit did
+     */
+    boolean walk(long first, long last, Predicate<GfnPfnCache> visit) {
+        return walk(root, TOP, first, last, visit);
+    }
+
+    private static boolean walk(Node node, int shift, long first, long last, Predicate<GfnPfnCache> visit) {
+        int from = part(first, shift);
+        int to = part(last, shift);
+        long wanted = node.occupied & -1L << from & -1L >>> FAN_OUT - 1 - to;
+        while (wanted != 0) { // bounded by the 64 parts: each turn clears a bit
+            int i = Long.numberOfTrailingZeros(wanted);
+            wanted &= wanted - 1;
+            Object child = node.child(i);
+            // A part in the middle of the range is wanted from its first page to its last.
+            if (child instanceof Node below
+                    ? !walk(below, shift - BITS, i == from ? first : 0, i == to ? last : -1, visit)
+                    : child != null && !visitAll((GfnPfnCache[]) child, visit)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean visitAll(GfnPfnCache[] caches, Predicate<GfnPfnCache> visit) {
+        for (GfnPfnCache cache : caches) { // bounded by the caches of one page
+            if (!visit.test(cache)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static int part(long page, int shift) {
+        return (int) (page >>> shift) & FAN_OUT - 1;
+    }
+}
