@@ -143,9 +143,11 @@ final class ReplayCommand implements Callable<Integer> {
         private final Progress progress;
         private final String trace;
         private final ReplayObserver also;
+        private final Console console;
         private int suppressed;
 
-        Witness(Progress progress, String trace, ReplayObserver also) {
+        Witness(Console console, Progress progress, String trace, ReplayObserver also) {
+            this.console = console;
             this.progress = progress;
             this.trace = trace;
             this.also = also;
@@ -159,6 +161,11 @@ final class ReplayCommand implements Callable<Integer> {
         @Override
         public void applied(SlotOperation operation, String answer) {
             also.applied(operation, answer);
+        }
+
+        @Override
+        public boolean goesOn() {
+            return !console.isInterrupted();
         }
 
         @Override
@@ -211,7 +218,7 @@ final class ReplayCommand implements Callable<Integer> {
                     break; // with the result of those that were replayed
                 }
                 ReplayObserver also = pictures == null ? ReplayObserver.NONE : pictures.observer();
-                Witness witness = new Witness(progress, trace.name(), also);
+                Witness witness = new Witness(console, progress, trace.name(), also);
                 witnesses.add(witness);
                 results.add(table == null ? Replay.observe(trace, witness) : Replay.compare(trace, table, witness));
                 if (pictures != null) {

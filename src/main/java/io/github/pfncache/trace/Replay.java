@@ -77,16 +77,24 @@ public final class Replay {
 
     ReplayResult run(ReplayObserver observer) {
         observer.started(trace, machine.vm());
-        for (SlotOperation operation : trace.operations()) { // bounded by MemslotTrace.MAX_OPERATIONS
-            ReplayStep step = step(operation, observer);
+        try {
+            return replayed(observer);
+        } finally {
+            machine.vm().host().close();
+        }
+    }
+
+    private ReplayResult replayed(ReplayObserver observer) {
+        int operations = 0;
+        while (operations < trace.operations().size() && observer.goesOn()) { // bounded by the trace
+            ReplayStep step = step(trace.operations().get(operations), observer);
             differ += step.differ();
+            operations++;
             observer.stepped(step);
         }
         VmAudit.atRest(machine.vm());
         long refreshes = machine.refreshes();
         long invalidations = machine.invalidations();
-        machine.vm().host().close();
-        int operations = trace.operations().size();
         int probes = operations * Probes.COUNT;
         return new ReplayResult(
                 trace.name(),

@@ -30,4 +30,13 @@ public interface ReplayObserver {
      * @param step all about it
      */
     default void stepped(ReplayStep step) {}
+
+    /**
+     * Whether to go on; asked before each operation.
+     *
+     * @return false to end the replay here, with the result of the operations applied
+     */
+    default boolean goesOn() {
+        return true;
+    }
 }

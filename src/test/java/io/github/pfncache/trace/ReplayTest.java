@@ -64,6 +64,20 @@ final class ReplayTest {
     }
 
     @Test
+    void aReplayThatIsEndedHasTheResultOfWhatWasDone() throws MalformedInput {
+        MemslotTrace trace = TraceTexts.trace(SMALL);
+        Steps steps = new Steps() {
+            @Override
+            public boolean goesOn() {
+                return steps.size() < 2;
+            }
+        };
+        assertThat(Replay.compare(trace, TraceTexts.table(TABLE, trace), steps))
+                .isEqualTo(new ReplayResult("small.tsv", 2, 24, 24, 0, 2, 46, 0, 2));
+        assertThat(steps.steps).hasSize(2);
+    }
+
+    @Test
     void aTableThatSaysOtherwiseMakesTheProbeDiffer() throws MalformedInput {
         MemslotTrace trace = TraceTexts.trace(SMALL);
         for (String wrong : List.of("none", "pc.ram+0x7140", "pc.rom+0x7100")) {
