@@ -2,12 +2,15 @@
  * KVM's gfn-to-pfn cache as a library: from a guest physical address to a mapping that stays honest while the host
  * moves the page. The packages follow the address: {@code gpa -> memslot -> hva -> pfn -> mapping}.
  *
- * <p>The module needs {@code java.base} only. It is the library's own jar. What adds to it has jars and module names of
- * its own, from the same build: {@code io.github.pfncache.xen} (classifier {@code xen}) and
- * {@code io.github.pfncache.testkit} (classifier {@code testkit}: packages {@code stress} and {@code trace}). The
- * command line, with the libraries it uses, is a runnable jar (classifier {@code cli}).
+ * <p>The module needs {@code java.base} only; where there is {@code jdk.jfr}, flight recordings show what it does. It
+ * is the library's own jar. What adds to it has jars and module names of its own, from the same build:
+ * {@code io.github.pfncache.xen} (classifier {@code xen}) and {@code io.github.pfncache.testkit} (classifier
+ * {@code testkit}: packages {@code stress} and {@code trace}). The command line, with the libraries it uses, is a
+ * runnable jar (classifier {@code cli}).
  */
 module io.github.pfncache {
+    requires static jdk.jfr; // does without, where the runtime image has none
+
     exports io.github.pfncache.address;
     exports io.github.pfncache.cache;
     exports io.github.pfncache.host;

@@ -175,17 +175,20 @@ public final class CacheDomain {
         @Override
         public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
             counters.ranges.increment();
+            CacheEvents.Walk event = CacheEvents.invalidationBegins(range, mayBlock);
             if (mayBlock) {
                 invalidations.letWaitersGoFirst(range);
             }
+            CacheEvents.invalidationGoesOn(event);
             invalidations.start(range); // before the walk: no refresh may slip in between [rule L6]
             boolean accepted = false;
             try {
-                accepted = index.walk(range, cache -> cache.invalidate(mayBlock));
+                accepted = index.walk(range, cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)));
             } finally {
                 if (!accepted) { // refused, or failed half way: the host leaves the pages alone and calls no end
                     invalidations.end(range);
                 }
+                CacheEvents.invalidationEnds(event, accepted);
             }
             return accepted;
         }

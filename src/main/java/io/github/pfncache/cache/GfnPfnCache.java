@@ -26,9 +26,7 @@ import io.github.pfncache.rules.Interleaving;
  *
  * <p><b>Locks.</b> A read-write lock coordinates the users of the mapping with those who take it away: an access holds
  * the read side from the check to its end ([rule L1]), so an invalidation, which needs the write side, cannot return
- * while anybody still uses the page. A refresh lock makes activate, refresh and deactivate one at a time ([rule L3]),
- * because a refresh has to drop the read-write lock in its middle: it resolves a page, which may block, and may itself
- * set off an invalidation on the same thread ([rule L8], [rule L10]).
+ * while anybody still uses the page. Activate, refresh and deactivate are one at a time, under a lock of their own.
  *
  * <p><b>A refresh that fails</b> leaves the cache active and listed at its new place, without a mapping. It heals by
  * itself when memory appears there: the next access refreshes again.
@@ -64,8 +62,6 @@ public final class GfnPfnCache {
     public int length() {
         return length;
     }
-
-    // ------------------------------------------------------------------ pointing the cache somewhere
 
     /**
      * Points the cache at guest memory and refreshes it. An active cache moves; when the address cannot be cached at
@@ -123,8 +119,6 @@ public final class GfnPfnCache {
         return refreshing.deactivate();
     }
 
-    // ------------------------------------------------------------------ check and refresh
-
     /**
      * Whether the mapping could be used now. Nothing holds it so: to use it, ask under {@link #readLock}.
      *
@@ -146,8 +140,6 @@ public final class GfnPfnCache {
     public Outcome refresh() {
         return refreshing.refresh(domain.retry.deadlineFromNow());
     }
-
-    // ------------------------------------------------------------------ access
 
     /**
      * The combined access: locks, checks, refreshes as needed, and hands out the window with the lock held. Always
@@ -365,8 +357,6 @@ public final class GfnPfnCache {
         }
     }
 
-    // ------------------------------------------------------------------ for the area and the domain
-
     /** One turn of the combined access: holds the lock, whatever the check said. */
     GuestAccess lockAndCheck() {
         GuestAccess access = readLock();
@@ -382,6 +372,15 @@ public final class GfnPfnCache {
 
     boolean drain(long deadlineNanos) {
         return mapping.drain(deadlineNanos);
+    }
+
+    /**
+     * What this cache did up to now.
+     *
+     * @return a snapshot of the counts
+     */
+    public CacheStats stats() {
+        return refreshing.stats();
     }
 
     /**

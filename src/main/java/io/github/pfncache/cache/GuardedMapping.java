@@ -63,6 +63,11 @@ final class GuardedMapping {
         return active;
     }
 
+    /** Whether the mapping may be used as far as the host is concerned; without the lock, and so for reports only. */
+    boolean isValid() {
+        return valid;
+    }
+
     /** Where it points. */
     Translation where() {
         return where;
@@ -285,6 +290,11 @@ final class GuardedMapping {
     }
 
     // ------------------------------------------------------------------ looking at it
+
+    /** How many invalidations have hit, for whoever counts. */
+    long invalidations() {
+        return lock.isHeldByCurrentThread() ? invalidations : sampleInvalidations();
+    }
 
     CacheState state() {
         if (lock.isHeldByCurrentThread()) {

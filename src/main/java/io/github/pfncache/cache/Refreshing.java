@@ -28,6 +28,13 @@ final class Refreshing {
     /** Made once with the cache, and never again ([I13]). */
     private final TrackedLock refreshLock = new TrackedLock(LockClass.REFRESH);
 
+    // Counts of this cache, for those who look at it. Written with the refresh lock held, read without.
+    private volatile long refreshes;
+    private volatile long resolutions;
+    private volatile long retries;
+    private volatile long waits;
+    private volatile long failures;
+
     Refreshing(CacheDomain domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
         this.domain = domain;
         this.mapping = mapping;
@@ -89,10 +96,17 @@ final class Refreshing {
                     return hold;
                 }
             }
+            CacheEvents.busy("a quiet moment", mapping);
             return GuestAccess.refusal(Outcome.BUSY);
         } finally {
             domain.memslots.exitRead(readers);
         }
+    }
+
+    /** What this cache did up to now. */
+    CacheStats stats() {
+        long hits = mapping.invalidations();
+        return new CacheStats(refreshes, resolutions, retries, waits, failures, hits, hits);
     }
 
     /** What a refresh, an activation or a deactivation does while it has the cache to itself. */
@@ -109,6 +123,7 @@ final class Refreshing {
         HeldLocks.mightSleep("refresh");
         long deadline = domain.deadlineOfWait(latest);
         if (!refreshLock.tryLock(deadline)) {
+            CacheEvents.busy("another call on this cache", mapping);
             return Outcome.BUSY;
         }
         try {
@@ -125,14 +140,19 @@ final class Refreshing {
     /** gpa to slot to uhva, then on to the page unless it is still the same. The refresh lock is held. */
     private Outcome walk(CacheTarget target, long deadline) {
         domain.counters.refreshes.increment();
+        refreshes++;
+        CacheEvents.Refresh event = CacheEvents.refreshBegins(mapping, target, domain.memslots.generation());
+        Outcome outcome = null;
         // The table stays usable until the page is resolved, and a change of it waits for us [rule L11].
         int readers = domain.memslots.enterRead();
         try {
             Translation fresh = Translation.of(target, domain.memslots.table()); // one snapshot, one generation
-            return mapping.repoint(fresh) ? Outcome.OK : resolve(fresh, deadline);
+            outcome = mapping.repoint(fresh) ? Outcome.OK : resolve(fresh, deadline);
+            return outcome;
         } finally {
             domain.invalidations.doneWaiting();
             domain.memslots.exitRead(readers);
+            CacheEvents.refreshEnds(event, outcome, mapping);
         }
     }
 
@@ -151,12 +171,15 @@ final class Refreshing {
             long sampled = mapping.sampleInvalidations();
             if (domain.invalidations.covers(where.uhva())) {
                 domain.counters.waits.increment();
+                waits++;
                 if (!domain.invalidations.awaitUncovered(where.uhva(), deadline)) {
+                    CacheEvents.busy("the end of an invalidation", mapping);
                     return fail(Outcome.BUSY);
                 }
                 continue; // the next one may have started already: sample again
             }
             domain.counters.resolutions.increment();
+            resolutions++;
             HostPage page = domain.host.hvaToPage(where.uhva()); // may fault, may block: no cache lock held
             if (page == null) {
                 return fail(Outcome.FAULT);
@@ -166,7 +189,9 @@ final class Refreshing {
                 return Outcome.OK;
             }
             domain.counters.retries.increment();
+            retries++;
         }
+        CacheEvents.busy("a quiet moment", mapping);
         return fail(Outcome.BUSY);
     }
 
@@ -192,6 +217,7 @@ final class Refreshing {
     private Outcome fail(Outcome outcome) {
         domain.unmap(mapping.drop());
         domain.counters.failures.increment();
+        failures++;
         return outcome;
     }
 }

@@ -6,7 +6,8 @@
  * {@link io.github.pfncache.cache.CacheDomain} holds the caches of one VM and hears what the host and the memslots take
  * away. {@link io.github.pfncache.cache.GuestTlb} is a CPU's way to any address, made of such windows.
  * {@link io.github.pfncache.cache.GuestMemory} and {@link io.github.pfncache.cache.GfnToHvaCache} are the
- * uncached and the half-cached ways to guest memory that some interfaces use.
+ * uncached and the half-cached ways to guest memory that some interfaces use. Flight recordings show refreshes,
+ * invalidations and calls that gave up; {@link io.github.pfncache.cache.CacheStats} counts them.
  *
  * <p><b>Locks owned</b>, in order: {@code AREA} (the segments of one area), {@code REFRESH} (one cache's refresh),
  * {@code CACHE_LIST} (the index), {@code CACHE} (one cache's mapping), {@code INVALIDATIONS} (those in progress).

@@ -212,7 +212,7 @@ public final class Memslots {
      */
     public Change set(int id, int flags, long gpa, long size, long hva) {
         MemslotRequest request = new MemslotRequest(id, flags, gpa, size, hva);
-        return change(current -> request);
+        return change(id, current -> request);
     }
 
     /**
@@ -223,7 +223,7 @@ public final class Memslots {
      * @throws Rejected if there is no such slot
      */
     public Change delete(int id) {
-        return change(current -> MemslotRequest.delete(existing(current, id)));
+        return change(id, current -> MemslotRequest.delete(existing(current, id)));
     }
 
     /**
@@ -235,7 +235,7 @@ public final class Memslots {
      * @throws Rejected if there is no such slot, or it cannot be there
      */
     public Change move(int id, long gpa) {
-        return change(current -> MemslotRequest.move(existing(current, id), gpa));
+        return change(id, current -> MemslotRequest.move(existing(current, id), gpa));
     }
 
     /**
@@ -247,7 +247,7 @@ public final class Memslots {
      * @throws Rejected if there is no such slot, or it cannot have these flags
      */
     public Change setFlags(int id, int flags) {
-        return change(current -> MemslotRequest.setFlags(existing(current, id), flags));
+        return change(id, current -> MemslotRequest.setFlags(existing(current, id), flags));
     }
 
     private static Memslot existing(MemslotTable current, int id) {
@@ -256,7 +256,18 @@ public final class Memslots {
         return slot;
     }
 
-    private Change change(Function<MemslotTable, MemslotRequest> wish) {
+    private Change change(int id, Function<MemslotTable, MemslotRequest> wish) {
+        SlotEvents.SlotChange event = SlotEvents.changeBegins(id);
+        Change change = null;
+        try {
+            change = change(wish, event);
+            return change;
+        } finally {
+            SlotEvents.changeEnds(event, change, generation());
+        }
+    }
+
+    private Change change(Function<MemslotTable, MemslotRequest> wish, SlotEvents.SlotChange event) {
         if (published.waitsForCurrentThread() || changing.isHeldByCurrentThread()) {
             // Judged all the same: a bad request is a bad request from everywhere, and a void one needs no waiting.
             MemslotTable now = table();
@@ -268,7 +279,9 @@ public final class Memslots {
         }
         try {
             MemslotTable now = table();
-            return install(wish.apply(now).against(now, rings), deadline);
+            MemslotRequest.Step step = wish.apply(now).against(now, rings);
+            SlotEvents.isJudged(event, step);
+            return install(step, deadline);
         } finally {
             changing.unlock();
         }

@@ -75,7 +75,8 @@ final class PackageEdgesTest {
                 foreign.add(edge.group(1) + " -> " + edge.group(2));
             }
         }
-        assertThat(foreign).isEmpty();
+        // Two classes of events, which nobody loads where there is no jdk.jfr: see WithoutFlightRecorderTest.
+        assertThat(foreign).containsExactlyInAnyOrder(PREFIX + "cache -> jdk.jfr", PREFIX + "memslot -> jdk.jfr");
     }
 
     @Test

@@ -23,8 +23,8 @@ final class RefreshExhibits {
                         .foundBy("migratedPage", SingleThread::migratedPage, STALE),
                 Exhibit.of("B01", "in progress only after the caches were walked")
                         .edit(DOMAIN, "            invalidations.start(range); // before", "            // before")
-                        .edit(DOMAIN, "cache.invalidate(mayBlock));",
-                                "cache.invalidate(mayBlock)); invalidations.start(range);")
+                        .edit(DOMAIN, "cache.invalidate(mayBlock)));",
+                                "cache.invalidate(mayBlock))); invalidations.start(range);")
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
                 Exhibit.of("B02", "valid before the mapping is known")
                         .edit(MAPPING, "        valid = valid && fresh.isSamePageAs(where);\n        where = fresh;\n",
@@ -64,7 +64,8 @@ final class RefreshExhibits {
                         .edit(REFRESHING, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
                         .foundBy("migratedPage", SingleThread::migratedPage, "LIVELOCK"),
                 Exhibit.of("B24", "caches are invalidated at the end of the range's change only")
-                        .edit(DOMAIN, "accepted = index.walk(range, cache -> cache.invalidate(mayBlock));",
+                        .edit(DOMAIN, "accepted = index.walk(range, "
+                                        + "cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)));",
                                 "accepted = true;")
                         .edit(DOMAIN, "public void invalidateRangeEnd(HvaRange range) {",
                                 "public void invalidateRangeEnd(HvaRange range) {"

@@ -1,0 +1,267 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.host.HostMapping;
+import jdk.jfr.Category;
+import jdk.jfr.DataAmount;
+import jdk.jfr.Description;
+import jdk.jfr.Event;
+import jdk.jfr.Label;
+import jdk.jfr.MemoryAddress;
+import jdk.jfr.Name;
+import jdk.jfr.StackTrace;
+import jdk.jfr.Timespan;
+
+/**
+ * What a flight recording shows of the caches: refreshes, invalidations, and calls that gave up. Only slow paths
+ * report; an access that finds its cache usable does not come here.
+ *
+ * <p>Each pair of methods encloses what is reported. The first one answers null, and makes nothing, unless a recording
+ * is under way that wants the event. The nested classes are loaded only then, and never on a runtime image without
+ * {@code jdk.jfr}. Stateless.
+ */
+final class CacheEvents {
+
+    /** The image may have been made without it, and no module is forced to have it. */
+    private static final boolean POSSIBLE = ModuleLayer.boot().findModule("jdk.jfr").isPresent();
+
+    private CacheEvents() {}
+
+    // ------------------------------------------------------------------ refresh
+
+    /** The refresh lock is held. */
+    static Refresh refreshBegins(GuardedMapping mapping, CacheTarget target, long generation) {
+        return POSSIBLE && Refresh.ASKED.isEnabled() ? Refresh.begun(mapping, target, generation) : null;
+    }
+
+    /** The refresh lock is still held; the outcome is null after an exception. */
+    static void refreshEnds(Refresh event, Outcome outcome, GuardedMapping mapping) {
+        if (event != null) {
+            event.ended(outcome, mapping);
+        }
+    }
+
+    // ------------------------------------------------------------------ invalidation
+
+    /** What an invalidation tells its event. Not the event itself: a lambda that took that would load its class. */
+    interface Walk {
+
+        /** The refreshes that are let go first have gone. */
+        void goesOn();
+
+        /** A cache was invalidated. */
+        void hit();
+
+        /** All caches were told, or one could not be. */
+        void ended(boolean accepted);
+    }
+
+    static Walk invalidationBegins(HvaRange range, boolean mayBlock) {
+        return POSSIBLE && Invalidate.ASKED.isEnabled() ? Invalidate.begun(range, mayBlock) : null;
+    }
+
+    static void invalidationGoesOn(Walk event) {
+        if (event != null) {
+            event.goesOn();
+        }
+    }
+
+    /** A cache was reached; answers what it answered. */
+    static boolean invalidated(Walk event, boolean done) {
+        if (event != null && done) {
+            event.hit();
+        }
+        return done;
+    }
+
+    static void invalidationEnds(Walk event, boolean accepted) {
+        if (event != null) {
+            event.ended(accepted);
+        }
+    }
+
+    // ------------------------------------------------------------------ giving up
+
+    /** A call on a cache answers BUSY. Where the cache points may be read while it is changed: then either may show. */
+    static void busy(String awaited, GuardedMapping mapping) {
+        if (POSSIBLE && Busy.ASKED.isEnabled()) {
+            Busy.happened(awaited, mapping.where());
+        }
+    }
+
+    private static long gpa(Translation where) {
+        return where.target() instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : Translation.NO_HVA;
+    }
+
+    /** One walk from the target to the page. */
+    @Name("io.github.pfncache.Refresh")
+    @Label("Refresh")
+    @Category("pfncache")
+    @Description("A cache was translated again, by the memslots and, unless its page is the same, by the host")
+    @StackTrace(false)
+    static final class Refresh extends Event {
+
+        /** Asked whether anybody listens, which needs an event and makes none. */
+        static final Refresh ASKED = new Refresh();
+
+        @Label("Reason")
+        @Description("activation: it points elsewhere; unmapped: the last refresh failed; slots: the memslots have"
+                + " changed; invalidated: the host took the page away; requested: nothing had changed")
+        String reason;
+
+        @Label("Outcome")
+        @Description("OK, FAULT or BUSY; FAILED with an exception")
+        String outcome;
+
+        @Label("Guest Physical Address")
+        @Description("-1 for a cache of host memory")
+        @MemoryAddress
+        long gpa;
+
+        @Label("Host User Address")
+        @Description("-1 if no writable slot is there")
+        @MemoryAddress
+        long uhva;
+
+        @Label("Frame")
+        @Description("-1 if the cache has no mapping")
+        long pfn;
+
+        @Label("Generation")
+        @Description("Of the memslots that translated it")
+        long generation;
+
+        static Refresh begun(GuardedMapping mapping, CacheTarget target, long generation) {
+            Refresh event = new Refresh();
+            event.reason = reason(mapping, target, generation);
+            event.begin();
+            return event;
+        }
+
+        private static String reason(GuardedMapping mapping, CacheTarget target, long generation) {
+            if (!target.equals(mapping.where().target())) {
+                return "activation";
+            }
+            if (mapping.khva() == null) {
+                return "unmapped";
+            }
+            if (!mapping.where().isOf(generation)) {
+                return "slots";
+            }
+            return mapping.isValid() ? "requested" : "invalidated";
+        }
+
+        void ended(Outcome result, GuardedMapping mapping) {
+            end();
+            if (shouldCommit()) {
+                Translation where = mapping.where();
+                HostMapping khva = mapping.khva();
+                outcome = result == null ? "FAILED" : result.name();
+                gpa = gpa(where);
+                uhva = where.uhva();
+                pfn = khva == null ? -1 : khva.pfn();
+                generation = where.generation();
+                commit();
+            }
+        }
+    }
+
+    /** One start of an invalidation: when it has ended, no access uses the range. */
+    @Name("io.github.pfncache.Invalidate")
+    @Label("Invalidate")
+    @Category("pfncache")
+    @Description("The host takes pages away; the duration is the wait for accesses, and for refreshes let go first")
+    @StackTrace(false)
+    static final class Invalidate extends Event implements Walk {
+
+        /** As in {@link Refresh}. */
+        static final Invalidate ASKED = new Invalidate();
+
+        @Label("Start")
+        @Description("First host user address")
+        @MemoryAddress
+        long rangeStart;
+
+        @Label("Size")
+        @DataAmount
+        long bytes;
+
+        @Label("Hits")
+        @Description("Caches whose mapping was taken")
+        int hits;
+
+        @Label("Waited For Refreshes")
+        @Description("Time given to refreshes that had waited for an earlier invalidation of these pages")
+        @Timespan(Timespan.NANOSECONDS)
+        long waitedForRefreshes;
+
+        @Label("May Block")
+        boolean mayBlock;
+
+        @Label("Accepted")
+        @Description("False if it may not block and would have had to")
+        boolean accepted;
+
+        static Invalidate begun(HvaRange range, boolean mayBlock) {
+            Invalidate event = new Invalidate();
+            event.rangeStart = range.start();
+            event.bytes = range.end() - range.start();
+            event.mayBlock = mayBlock;
+            event.waitedForRefreshes = -System.nanoTime();
+            event.begin();
+            return event;
+        }
+
+        @Override
+        public void goesOn() {
+            waitedForRefreshes += System.nanoTime();
+        }
+
+        @Override
+        public void hit() {
+            hits++;
+        }
+
+        @Override
+        public void ended(boolean wasAccepted) {
+            end();
+            if (shouldCommit()) {
+                accepted = wasAccepted;
+                commit();
+            }
+        }
+    }
+
+    /** A call that answers BUSY. */
+    @Name("io.github.pfncache.Busy")
+    @Label("Busy")
+    @Category("pfncache")
+    @Description("A call on a cache gave up; the stack trace says which")
+    static final class Busy extends Event {
+
+        /** As in {@link Refresh}. */
+        static final Busy ASKED = new Busy();
+
+        @Label("Awaited")
+        @Description("What it waited for: another call on the cache; the end of an invalidation; a quiet moment")
+        String awaited;
+
+        @Label("Guest Physical Address")
+        @MemoryAddress
+        long gpa;
+
+        @Label("Host User Address")
+        @MemoryAddress
+        long uhva;
+
+        static void happened(String awaited, Translation where) {
+            Busy event = new Busy();
+            if (event.shouldCommit()) {
+                event.awaited = awaited;
+                event.gpa = gpa(where);
+                event.uhva = where.uhva();
+                event.commit();
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+package io.github.pfncache.memslot;
+
+import jdk.jfr.Category;
+import jdk.jfr.Description;
+import jdk.jfr.Event;
+import jdk.jfr.Label;
+import jdk.jfr.Name;
+
+/**
+ * What a flight recording shows of the memslots: their changes. The first method answers null, and makes nothing,
+ * unless a recording is under way that wants the event. The nested class is loaded only then, and never on a runtime
+ * image without {@code jdk.jfr}. Stateless.
+ */
+final class SlotEvents {
+
+    /** The image may have been made without it, and no module is forced to have it. */
+    private static final boolean POSSIBLE = ModuleLayer.boot().findModule("jdk.jfr").isPresent();
+
+    private SlotEvents() {}
+
+    static SlotChange changeBegins(int id) {
+        return POSSIBLE && SlotChange.ASKED.isEnabled() ? SlotChange.begun(id) : null;
+    }
+
+    /** The request keeps the rules, and this is what it does. */
+    static void isJudged(SlotChange event, MemslotRequest.Step step) {
+        if (event != null) {
+            event.kind = SlotChange.kind(step);
+        }
+    }
+
+    /** The change has ended; with null, by an exception. */
+    static void changeEnds(SlotChange event, Memslots.Change change, long generation) {
+        if (event != null) {
+            event.ended(change, generation);
+        }
+    }
+
+    /** One request to change a slot. */
+    @Name("io.github.pfncache.SlotChange")
+    @Label("Slot Change")
+    @Category("pfncache")
+    @Description("A memslot was created, deleted, moved or re-flagged, or was not")
+    static final class SlotChange extends Event {
+
+        /** Asked whether anybody listens, which needs an event and makes none. */
+        static final SlotChange ASKED = new SlotChange();
+
+        @Label("Slot")
+        int id;
+
+        @Label("Kind")
+        @Description("create, delete, move, flags; none if there was nothing to change; unknown if it was not judged")
+        String kind = "unknown";
+
+        @Label("Outcome")
+        @Description("DONE, UNCHANGED, BUSY, or REJECTED with an exception")
+        String outcome;
+
+        @Label("Generation")
+        @Description("Of the memslots afterwards")
+        long generation;
+
+        static SlotChange begun(int id) {
+            SlotChange event = new SlotChange();
+            event.id = id;
+            event.begin();
+            return event;
+        }
+
+        static String kind(MemslotRequest.Step step) {
+            Memslot former = step.former();
+            Memslot successor = step.successor();
+            if (former == null) {
+                return successor == null ? "none" : "create";
+            }
+            if (successor == null) {
+                return "delete";
+            }
+            return former.baseGfn() == successor.baseGfn() ? "flags" : "move";
+        }
+
+        void ended(Memslots.Change change, long after) {
+            end();
+            if (shouldCommit()) {
+                outcome = change == null ? "REJECTED" : change.name();
+                generation = after;
+                commit();
+            }
+        }
+    }
+}
