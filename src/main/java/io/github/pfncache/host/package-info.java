@@ -11,11 +11,13 @@
  * <p><b>Layers</b>, each knowing those above it: entries and frames ({@code Pte}, {@code PageTable}, {@code
  * FrameStore}, {@code SwapStore}); what is mapped ({@code Vma}, {@code VmaSet}, {@code FilePages}, and {@code Backing}
  * for what a real file holds); the one way to change it ({@code HostFamily}, {@code Invalidation}); the changes ({@code
- * RangeOps}, {@code Residency}, {@code Fork}, {@code FaultPath}, {@code WriteBack}); the interface ({@code HostMemory},
+ * RangeOps}, {@code Residency}, {@code Fork}, {@code Snapshot}, {@code Rewind}, {@code FaultPath}, {@code WriteBack});
+ * the interface ({@code HostMemory},
  * {@code HostFile}).
  *
  * <p><b>Locks owned.</b> HOST_PAGES, one for an address space and all its forks, over mappings, page tables, file pages
- * and swap; FRAMES, the free list, and the stripes that stand in for atomics on heap buffers. Resolving a resident
+ * and swap; FRAMES, the free list, and the stripes that stand in for atomics where
+ * the platform has none. Resolving a resident
  * writable page takes neither. HOST_FILES, the write-back of one real file, is the outermost of all. A real file is
  * read and written with neither of the inner two held: what was read counts only if the page is still unread then.
  *

@@ -120,6 +120,11 @@ class SnapshotTest {
                 assertThat(rewind(snapshot, U, 3)).isEqualTo(OK);
                 assertThat(changed).containsExactly(U, page(U, 2));
                 assertThat(world.load(U)).isEqualTo(1);
+                world.store(U, 9);
+                disk.sync();
+                assertThat(rewind(snapshot, U, 3)).isEqualTo(OK);
+                disk.sync();
+                assertThat(Files.readAllBytes(path)[0]).as("written back, too").isEqualTo((byte) 1);
             }
         }
     }

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 /** Pages are resolved without a lock while the memory behind them is taken out and its frame numbers are used again. */
 class UserMemoryRaceTest {
 
-    private static final int CHANGES = 1_000;
+    private static final int CHANGES = 500;
 
     @Test
     void aResolvedPageIsOneThatIsMappedWhileNumbersAreUsedAgain() throws InterruptedException, ExecutionException {

@@ -147,7 +147,7 @@ class RamSnapshotTest {
             Future<Long> pages = pool.submit(() -> countInTwoPages(base, stop));
             Future<Long> area = pool.submit(() -> countInAnArea(base + 3 * PAGE - 8, stop));
             try (RamSnapshot first = vm.ram().snapshot()) {
-                for (int round = 0; round < 60; round++) {
+                for (int round = 0; round < 30; round++) {
                     try (RamSnapshot snapshot = vm.ram().snapshot()) {
                         checkMoment(snapshot, base);
                         assertThat(load(snapshot, base)).isGreaterThanOrEqualTo(load(first, base));
