@@ -20,11 +20,17 @@ import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.LongPredicate;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The author's guide: every snippet of it is a region below, to the letter, and runs. */
 final class GuideTest {
@@ -302,6 +308,34 @@ final class GuideTest {
         VmAudit.atRest(vm);                                  // and every invariant of the machine
         // end
         assertThat(counter.loadLong(0, -1)).isEqualTo(steps);
+    }
+
+    @Test
+    void watchIt(@TempDir Path directory) throws IOException {
+        plugSomeRam();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(0x1000);
+        cache.storeLong(0, 1);
+        long hva = vm.memslots().table().find(1).gfnToHva(1);
+        List<String> reasons = new ArrayList<>();
+        // snippet: jfr
+        Path file = directory.resolve("guest.jfr");
+        try (Recording recording = new Recording()) {        // or from outside: jcmd PID JFR.start
+            recording.start();
+            vm.host().migrate(hva);                          // the page moves,
+            cache.storeLong(0, 2);                           // and the cache finds it again
+            recording.stop();
+            recording.dump(file);
+        }
+        for (RecordedEvent event : RecordingFile.readAllEvents(file)) {
+            if (event.getEventType().getName().equals("io.github.pfncache.Refresh")) {
+                reasons.add(event.getString("reason"));      // "invalidated"
+            }
+        }
+        long refreshes = cache.stats().refreshes();          // 2: when it was activated, and now
+        // end
+        assertThat(reasons).containsExactly("invalidated");
+        assertThat(refreshes).isEqualTo(2);
     }
 
     @Test
