@@ -22,7 +22,7 @@ class ReadmeTest {
     void theExampleDoesWhatItSays() {
         // snippet: example
         Vm vm = Vm.builder().vcpus(1).build();
-        vm.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0x100000, 16);     // slot 0 at gpa 0x100000: 16 pages, or your byte[]
+        vm.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0x100000, 16); // slot 0 at gpa 0x100000: 16 pages, or your byte[]
 
         GfnPfnCache cache = vm.newCache(64);                 // 64 bytes, for its whole life
         cache.activate(0x103fc0);                            // the guest chose the address: the outcome judges it
