@@ -90,10 +90,28 @@ public class RefreshBenchmark {
         }
     }
 
+    /** An image without JFR. */
+    @State(Scope.Benchmark)
+    public static class SmallImage {
+        /** Looks whether it is. */
+        @Setup
+        public void verify() {
+            Machine.require(ModuleLayer.boot().findModule("jdk.jfr").isEmpty(), "limit-modules");
+        }
+    }
+
     /** One thread. */
     @Benchmark
     @OperationsPerInvocation(CACHES)
     public void refresh(Mine mine) {
+        mine.refreshAll();
+    }
+
+    /** One thread, on an image without JFR: there is not even the question whether anybody records events. */
+    @Benchmark
+    @Fork(value = 1, jvmArgsAppend = "--limit-modules=java.logging,java.management,jdk.management,jdk.unsupported")
+    @OperationsPerInvocation(CACHES)
+    public void refreshWithoutJfr(Mine mine, SmallImage image) {
         mine.refreshAll();
     }
 

@@ -163,6 +163,10 @@ final class Rows {
                     .against("one thread", nanos(REFRESH + "refreshTwoThreads"))
                     .goal(atLeast(1.7)),
 
+            Row.of("refresh, JFR there and not recording", AFTER, nanos(REFRESH + "refresh"))
+                    .against("image without JFR", nanos(REFRESH + "refreshWithoutJfr"))
+                    .goal(atMost(1.1)),
+
             // ---- what an author would write instead
             other("treeMapReadWriteLock", "TreeMap under ReentrantReadWriteLock, load", "load"),
             other("treeMapReadWriteLockTwoThreads", "the same, two threads", "loadTwoThreads"),
