@@ -96,17 +96,17 @@ public final class GfnPfnCache {
         if (!target.isCacheable(length)) {
             return Outcome.INVALID; // before anything has changed
         }
-        return refreshing.activate(target, domain.retry.deadlineFromNow());
+        return refreshing.activate(target, Deadline.of(domain.retry));
     }
 
     /** An activation that is part of a longer call; the target is cacheable. */
     Outcome activate(CacheTarget target, long deadlineNanos) {
-        return refreshing.activate(target, deadlineNanos);
+        return refreshing.activate(target, Deadline.at(deadlineNanos));
     }
 
     /** A refresh that is part of a longer call. */
     Outcome refresh(long deadlineNanos) {
-        return refreshing.refresh(deadlineNanos);
+        return refreshing.refresh(Deadline.at(deadlineNanos));
     }
 
     /**
@@ -138,7 +138,7 @@ public final class GfnPfnCache {
      *     the whole of the {@link RetryPolicy}, or at once if the calling thread is inside one
      */
     public Outcome refresh() {
-        return refreshing.refresh(domain.retry.deadlineFromNow());
+        return refreshing.refresh(Deadline.of(domain.retry));
     }
 
     /**

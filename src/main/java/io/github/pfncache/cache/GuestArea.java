@@ -156,7 +156,7 @@ public final class GuestArea {
     }
 
     private boolean lockBefore(long deadline) {
-        return lock.tryLock(domain.deadlineOfWait(deadline));
+        return lock.tryLock(() -> domain.deadlineOfWait(() -> deadline));
     }
 
     /**

@@ -43,20 +43,20 @@ final class Refreshing {
     }
 
     /** See {@link GfnPfnCache#activate}; the target is cacheable. */
-    Outcome activate(CacheTarget target, long deadlineNanos) {
-        return alone(deadlineNanos, deadline -> {
+    Outcome activate(CacheTarget target, Deadline latest) {
+        return alone(latest, () -> {
             if (!mapping.isActive()) {
                 // Before it is active: "active but unlisted" would miss invalidations [rule L7].
                 domain.index.add(entry);
                 mapping.activate();
             }
-            return walk(target, deadline);
+            return walk(target, latest);
         });
     }
 
     /** See {@link GfnPfnCache#deactivate}. */
     Outcome deactivate() {
-        return alone(domain.retry.deadlineFromNow(), deadline -> {
+        return alone(Deadline.of(domain.retry), () -> {
             boolean wasActive = mapping.isActive();
             HostMapping dropped = mapping.deactivate();
             if (wasActive) {
@@ -68,26 +68,28 @@ final class Refreshing {
     }
 
     /** See {@link GfnPfnCache#refresh}. */
-    Outcome refresh(long deadlineNanos) {
-        return alone(
-                deadlineNanos,
-                deadline -> mapping.isActive() ? walk(mapping.where().target(), deadline) : Outcome.INACTIVE);
+    Outcome refresh(Deadline latest) {
+        return alone(latest, () -> mapping.isActive() ? walk(mapping.where().target(), latest) : Outcome.INACTIVE);
     }
 
     /** As {@link #refreshAndLock(long)}, with the patience of the retry policy. */
     int refreshAndLock() {
-        return refreshAndLock(domain.retry.deadlineFromNow());
+        return refreshAndLock(Deadline.of(domain.retry));
     }
 
     /** The rest of the combined access, when it needs a refresh: a hold of the read side, checked; or a refusal. */
     int refreshAndLock(long deadlineNanos) {
+        return refreshAndLock(Deadline.at(deadlineNanos));
+    }
+
+    private int refreshAndLock(Deadline latest) {
         // A change of the memslots waits for whoever reads them: until this call has its access there can be one more
         // generation, and no stream of them to chase.
         int readers = domain.memslots.enterRead();
         try {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
                 Interleaving.reached("between check and refresh");
-                Outcome outcome = refresh(deadlineNanos);
+                Outcome outcome = refresh(latest);
                 if (outcome != Outcome.OK) {
                     return GuestAccess.refusal(outcome);
                 }
@@ -111,23 +113,22 @@ final class Refreshing {
 
     /** What a refresh, an activation or a deactivation does while it has the cache to itself. */
     private interface Exclusive {
-        Outcome run(long deadlineNanos);
+        Outcome run();
     }
 
-    private Outcome alone(long latest, Exclusive body) {
+    private Outcome alone(Deadline latest, Exclusive body) {
         boolean held = mapping.isHeldByCurrentThread();
         CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, mapping);
         if (held) { // before anything has changed
             throw new IllegalStateException("this thread has an access open to " + mapping);
         }
         HeldLocks.mightSleep("refresh");
-        long deadline = domain.deadlineOfWait(latest);
-        if (!refreshLock.tryLock(deadline)) {
+        if (!refreshLock.tryLock(() -> domain.deadlineOfWait(latest))) {
             CacheEvents.busy("another call on this cache", mapping);
             return Outcome.BUSY;
         }
         try {
-            Outcome outcome = body.run(deadline);
+            Outcome outcome = body.run();
             if (Rules.ENABLED) {
                 mapping.checkState(length);
             }
@@ -138,7 +139,7 @@ final class Refreshing {
     }
 
     /** gpa to slot to uhva, then on to the page unless it is still the same. The refresh lock is held. */
-    private Outcome walk(CacheTarget target, long deadline) {
+    private Outcome walk(CacheTarget target, Deadline latest) {
         domain.counters.refreshes.increment();
         refreshes++;
         CacheEvents.Refresh event = CacheEvents.refreshBegins(mapping, target, domain.memslots.generation());
@@ -147,7 +148,7 @@ final class Refreshing {
         int readers = domain.memslots.enterRead();
         try {
             Translation fresh = Translation.of(target, domain.memslots.table()); // one snapshot, one generation
-            outcome = mapping.repoint(fresh) ? Outcome.OK : resolve(fresh, deadline);
+            outcome = mapping.repoint(fresh) ? Outcome.OK : resolve(fresh, latest);
             return outcome;
         } finally {
             domain.invalidations.doneWaiting();
@@ -157,7 +158,7 @@ final class Refreshing {
     }
 
     /** uhva to page to khva, again while invalidations of this page come between. The refresh lock is held. */
-    private Outcome resolve(Translation where, long deadline) {
+    private Outcome resolve(Translation where, Deadline latest) {
         // Listed under its page before the first sample: an invalidation either is in progress by then, and is seen
         // there, or walks the index later, and finds us.
         domain.index.move(entry, where);
@@ -172,7 +173,7 @@ final class Refreshing {
             if (domain.invalidations.covers(where.uhva())) {
                 domain.counters.waits.increment();
                 waits++;
-                if (!domain.invalidations.awaitUncovered(where.uhva(), deadline)) {
+                if (!domain.invalidations.awaitUncovered(where.uhva(), domain.deadlineOfWait(latest))) {
                     CacheEvents.busy("the end of an invalidation", mapping);
                     return fail(Outcome.BUSY);
                 }

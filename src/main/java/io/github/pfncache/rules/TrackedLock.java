@@ -5,6 +5,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 
 /**
  * A mutual exclusion lock with a place in the {@linkplain LockClass lock order}. Not reentrant: a thread that waits for
@@ -75,6 +76,16 @@ public final class TrackedLock {
      *     stays set)
      */
     public boolean tryLock(long deadlineNanos) {
+        return tryLock(() -> deadlineNanos);
+    }
+
+    /**
+     * Waits for the lock up to a deadline that is asked for only if it has to wait.
+     *
+     * @param deadlineNanos answers a value of {@link System#nanoTime()} after which to give up
+     * @return as for {@link #tryLock(long)}
+     */
+    public boolean tryLock(LongSupplier deadlineNanos) {
         before(HeldLocks.Manner.BOUNDED);
         if (lock.isHeldByCurrentThread() || !acquireBefore(deadlineNanos)) {
             return false;
@@ -83,7 +94,7 @@ public final class TrackedLock {
         return true;
     }
 
-    private boolean acquireBefore(long deadlineNanos) {
+    private boolean acquireBefore(LongSupplier deadlineNanos) {
         Interleaving.Explorer explorer = Interleaving.explorer();
         if (explorer != null) {
             while (!lock.tryLock()) { // bounded by the explorer, which lets a timed wait expire
@@ -97,7 +108,7 @@ public final class TrackedLock {
             return true;
         }
         try {
-            return lock.tryLock(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
+            return lock.tryLock(deadlineNanos.getAsLong() - System.nanoTime(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
