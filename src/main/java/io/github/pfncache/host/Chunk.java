@@ -16,6 +16,10 @@ final class Chunk {
 
     private static final VarHandle REFS = MethodHandles.arrayElementVarHandle(int[].class);
 
+    /** Counts in a cache line, as a power of two. */
+    private static final int LINE_BITS = 4;
+    private static final int MAX_LINES = 64;
+
     final ByteBuffer buffer;
     /** Whether the frames are memory of the library's user: shared, never moved, given up together. */
     final boolean user;
@@ -25,7 +29,12 @@ final class Chunk {
     int live;
 
     private final int base;
-    private final int[] refs; // atomic
+    /**
+     * Atomic; for a frame see {@link #place}. Consecutive frames go to different cache lines: threads that refresh
+     * caches of neighbouring pages would otherwise pass one line to and fro.
+     */
+    private final int[] refs;
+    private final int lineMask;
     private final int[] owners; // guarded by the family lock
 
     Chunk(ByteBuffer buffer, int base, int frames, boolean user) {
@@ -34,7 +43,9 @@ final class Chunk {
         this.user = user;
         this.nativeAtomics = LockAtomics.areNative(this.buffer, base);
         this.live = frames;
-        this.refs = new int[frames];
+        int lines = Math.min(MAX_LINES, Integer.highestOneBit(2 * frames - 1));
+        this.lineMask = lines - 1;
+        this.refs = new int[lines << LINE_BITS];
         this.owners = new int[frames];
     }
 
@@ -44,12 +55,13 @@ final class Chunk {
     }
 
     boolean tryGet(int index) {
-        if (index >= refs.length) {
+        if (index >= owners.length) {
             return false; // the number was another chunk's when the caller learned it
         }
+        int place = place(index);
         int now = refs(index);
         while (now > 0) { // lock-free: a failed exchange means that another thread's succeeded
-            int witness = (int) REFS.compareAndExchange(refs, index, now, now + 1);
+            int witness = (int) REFS.compareAndExchange(refs, place, now, now + 1);
             if (witness == now) {
                 return true;
             }
@@ -60,15 +72,20 @@ final class Chunk {
 
     /** Drops a reference and returns how many are left. */
     int put(int index) {
-        return (int) REFS.getAndAdd(refs, index, -1) - 1;
+        return (int) REFS.getAndAdd(refs, place(index), -1) - 1;
     }
 
     int refs(int index) {
-        return (int) REFS.getVolatile(refs, index);
+        return (int) REFS.getVolatile(refs, place(index));
     }
 
     void setRefs(int index, int count) {
-        REFS.setVolatile(refs, index, count);
+        REFS.setVolatile(refs, place(index), count);
+    }
+
+    /** Line by line first, then the next of each line: 64 lines of 16 hold the 1024 frames of the largest chunk. */
+    private int place(int index) {
+        return (index & lineMask) << LINE_BITS | index >>> Integer.bitCount(lineMask);
     }
 
     int owners(int index) {
