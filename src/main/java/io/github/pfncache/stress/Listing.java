@@ -12,7 +12,7 @@ final class Listing {
 
     private Listing() {}
 
-    static String of(List<ScheduleRun.Step> steps, List<String> names) {
+    static String of(List<ScheduleStep> steps, List<String> names) {
         StringBuilder text = new StringBuilder();
         StringBuilder head = new StringBuilder("      ");
         names.forEach(name -> head.append(name).append(" ".repeat(Math.max(1, COLUMN - name.length()))));
@@ -22,7 +22,7 @@ final class Listing {
             line(text, "      ... " + from + " steps before");
         }
         for (int i = from; i < steps.size(); i++) { // bounded by MAX_LINES
-            ScheduleRun.Step step = steps.get(i);
+            ScheduleStep step = steps.get(i);
             line(text, String.format("%5d ", i) + " ".repeat(COLUMN * step.thread()) + step.point());
         }
         return text.toString();

@@ -2,6 +2,7 @@ package io.github.pfncache.stress;
 
 import io.github.pfncache.rules.Rules;
 import java.util.List;
+import java.util.function.LongPredicate;
 
 /**
  * Runs a {@link Scenario} under many schedules and finds one that goes wrong. Threads run one at a time and switch at
@@ -32,6 +33,7 @@ public final class ScheduleExplorer {
     private long seed = 1;
     private int maxSteps = DEFAULT_STEPS;
     private int maxPreemptions = Integer.MAX_VALUE;
+    private LongPredicate goOn = done -> true;
 
     // Of the exploration in progress.
     private Workers workers;
@@ -89,6 +91,18 @@ public final class ScheduleExplorer {
     }
 
     /**
+     * Has somebody look on, who may end the exploration early: its result is then what was found until that.
+     *
+     * @param watcher asked before each schedule, with the number of those that were run; once it says false the
+     *     exploration ends
+     * @return this explorer
+     */
+    public ScheduleExplorer watchedBy(LongPredicate watcher) {
+        goOn = watcher;
+        return this;
+    }
+
+    /**
      * Runs schedules until one fails or the budgets are used up.
      *
      * @return what came of it
@@ -129,14 +143,17 @@ public final class ScheduleExplorer {
 
     private Exploration exploreAll() {
         DepthFirst systematic = new DepthFirst(seed);
-        while (schedules < budget && systematic.completed() < maxPreemptions && systematic.advance()) {
+        while (schedules < budget
+                && systematic.completed() < maxPreemptions
+                && goOn.test(schedules)
+                && systematic.advance()) {
             ScheduleFailure failure = run(systematic);
             if (failure != null) {
                 return new Exploration(schedules, systematic.completed(), false, failure);
             }
         }
         boolean complete = systematic.isComplete();
-        for (int i = 0; i < randomBudget && !complete; i++) {
+        for (int i = 0; i < randomBudget && !complete && goOn.test(schedules); i++) {
             ScheduleFailure failure = run(new RandomPriorities(seed + i, longest));
             if (failure != null) {
                 return new Exploration(schedules, systematic.completed(), false, failure);
@@ -153,7 +170,7 @@ public final class ScheduleExplorer {
             scenario.prepare(stage);
         } catch (Exception | AssertionError e) {
             String script = Deviations.NONE.toString();
-            return new ScheduleFailure(ScheduleFailure.Kind.VIOLATION, e, script, "while preparing\n");
+            return new ScheduleFailure(ScheduleFailure.Kind.VIOLATION, e, script, List.of(), List.of());
         }
         ScheduleRun run = new ScheduleRun(stage.names().size(), maxSteps, chooser, workers);
         stage.attach(run);
@@ -175,6 +192,6 @@ public final class ScheduleExplorer {
 
     private static ScheduleFailure failure(
             ScheduleRun run, ScheduleFailure.Kind kind, Throwable cause, List<String> names) {
-        return new ScheduleFailure(kind, cause, run.taken().toString(), Listing.of(run.trace(), names));
+        return new ScheduleFailure(kind, cause, run.taken().toString(), names, run.trace());
     }
 }

@@ -47,9 +47,6 @@ final class ScheduleRun implements Interleaving.Explorer {
         int preempted = -1;
     }
 
-    /** One line of the listing. */
-    record Step(int thread, String point) {}
-
     private static final int FAIR_STEPS = 1_000;
 
     private final int maxSteps;
@@ -57,7 +54,7 @@ final class ScheduleRun implements Interleaving.Explorer {
     private final Workers workers;
     private final Actor[] actors;
     private final int[] candidates;
-    private final List<Step> trace = new ArrayList<>(128);
+    private final List<ScheduleStep> trace = new ArrayList<>(128);
 
     private int current = -1;
     private int decisions;
@@ -137,7 +134,7 @@ final class ScheduleRun implements Interleaving.Explorer {
             return;
         }
         actors[me].status = Status.ENDED;
-        trace.add(new Step(me, thrown == null ? "ends" : "throws " + thrown));
+        trace.add(new ScheduleStep(me, thrown == null ? "ends" : "throws " + thrown));
         if (thrown != null) {
             giveUp(ScheduleFailure.Kind.VIOLATION, thrown);
             return;
@@ -155,7 +152,7 @@ final class ScheduleRun implements Interleaving.Explorer {
             throw new Abandoned();
         }
         int me = current;
-        trace.add(new Step(me, point));
+        trace.add(new ScheduleStep(me, point));
         if (trace.size() > maxSteps) {
             giveUp(ScheduleFailure.Kind.LIVELOCK, new AssertionError("not over after " + maxSteps + " steps"));
             throw new Abandoned();
@@ -286,7 +283,7 @@ final class ScheduleRun implements Interleaving.Explorer {
         return cause;
     }
 
-    List<Step> trace() {
+    List<ScheduleStep> trace() {
         return trace;
     }
 

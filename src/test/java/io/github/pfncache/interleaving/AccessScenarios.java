@@ -10,6 +10,7 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.rules.HeldLocks;
+import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Stage;
 
 /** What an access that is under way may count on. Freed frames are poisoned, so a stale one shows in the value. */

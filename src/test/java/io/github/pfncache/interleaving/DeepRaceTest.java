@@ -2,6 +2,8 @@ package io.github.pfncache.interleaving;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.scenario.RefreshScenarios;
+import io.github.pfncache.scenario.SlotScenarios;
 import io.github.pfncache.stress.Exploration;
 import io.github.pfncache.stress.Scenario;
 import io.github.pfncache.stress.ScheduleExplorer;

@@ -8,6 +8,7 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedRwLock;
+import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Stage;
 import java.util.Arrays;
 

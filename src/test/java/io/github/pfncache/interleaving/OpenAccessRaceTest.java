@@ -9,6 +9,7 @@ import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Scenario;
 import io.github.pfncache.stress.ScheduleExplorer;
 import org.junit.jupiter.api.Test;

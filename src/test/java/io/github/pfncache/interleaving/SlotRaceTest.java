@@ -1,5 +1,6 @@
 package io.github.pfncache.interleaving;
 
+import io.github.pfncache.scenario.SlotScenarios;
 import io.github.pfncache.stress.Scenario;
 import io.github.pfncache.stress.ScheduleExplorer;
 import org.junit.jupiter.api.Test;

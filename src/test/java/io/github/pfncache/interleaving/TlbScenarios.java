@@ -6,6 +6,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Stage;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

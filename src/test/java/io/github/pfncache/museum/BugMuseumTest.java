@@ -2,6 +2,8 @@ package io.github.pfncache.museum;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.Collections;
 import java.util.Locale;
 import java.util.Map;
@@ -23,6 +25,9 @@ final class BugMuseumTest {
     /** What became of a scenario without a fault, by its name: exhibits that share one run it once. */
     private static final Map<String, Finding> CLEAN = new TreeMap<>();
 
+    /** What is kept of each, by id. */
+    private static final Map<String, String> RECORDED = Collections.synchronizedMap(new TreeMap<>());
+
     private static int found;
     private static int missed;
 
@@ -41,6 +46,7 @@ final class BugMuseumTest {
         line(exhibit.id(), exhibit.fault(), exhibit.search() + ", " + (right ? with.reason() : "MISSED"),
                 String.valueOf(with.schedules()), seconds);
         assertThat(right).as("expected %s, but %s", exhibit.reasons(), with).isTrue();
+        record(exhibit.id(), Recording.of(exhibit, with));
         Finding without = CLEAN.computeIfAbsent(exhibit.search(), name -> Finding.withoutFault(exhibit));
         assertThat(without.reason()).as("the source as it is: %s", without).isEmpty();
         missed--;
@@ -52,7 +58,27 @@ final class BugMuseumTest {
         return Inexpressible.all().stream().map(one -> DynamicTest.dynamicTest(one.id() + " " + one.fault(), () -> {
             line(one.id(), one.fault(), "not expressible: " + one.reason(), "-", 0);
             one.proof().run();
+            record(one.id(), Recording.of(one));
         }));
+    }
+
+    /** What was found is what is kept to be drawn; or is kept from now on. */
+    private static void record(String id, String recording) {
+        RECORDED.put(id, recording);
+        if (!Recording.WRITE) {
+            assertThat(recording)
+                    .as("exhibit as recorded in " + Recording.FILE + "; if the change is meant, run:"
+                            + " mvn test -Dtest=BugMuseumTest -Dmuseum.write=true")
+                    .isEqualTo(Recording.kept().get(id));
+        }
+    }
+
+    @AfterAll
+    static void keep() throws IOException {
+        int all = Museum.exhibits().size() + Inexpressible.all().size();
+        if (Recording.WRITE && RECORDED.size() == all) {
+            Files.writeString(Recording.FILE, String.join("", RECORDED.values()));
+        }
     }
 
     private static void line(String id, String fault, String foundBy, String schedules, double seconds) {

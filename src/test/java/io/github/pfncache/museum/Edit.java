@@ -36,7 +36,7 @@ record Edit(String file, String search, String replacement) {
     }
 
     /** The directory with the pom, from where the tests were started. */
-    private static Path checkout() {
+    static Path checkout() {
         Path directory = Path.of("").toAbsolutePath();
         while (!Files.exists(directory.resolve("pom.xml"))) { // bounded by the depth of the directory
             directory = directory.getParent();

@@ -16,7 +16,7 @@ public final class ExhibitRunner implements Function<String, String[]> {
 
     private static final Pattern NAMED_ASSERTION = Pattern.compile("^\\[(.*?)\\]", Pattern.DOTALL);
 
-    /** The id of an exhibit in; reason (empty if nothing was found), number of schedules, and the failure out. */
+    /** The id of an exhibit in; reason (empty if nothing was found), number of schedules, the failure, and its recording out. */
     @Override
     public String[] apply(String id) {
         Exhibit exhibit = Museum.exhibit(id);
@@ -24,7 +24,10 @@ public final class ExhibitRunner implements Function<String, String[]> {
                 new ScheduleExplorer(exhibit.scenario()).exhaustive(4, 1_200).random(300, 1).explore();
         ScheduleFailure failure = exploration.failure();
         return new String[] {
-            failure == null ? "" : reason(failure), String.valueOf(exploration.schedules()), String.valueOf(failure)
+            failure == null ? "" : reason(failure),
+            String.valueOf(exploration.schedules()),
+            String.valueOf(failure),
+            failure == null ? "" : Recording.ofFailure(failure)
         };
     }
 

@@ -10,8 +10,9 @@ import java.util.function.Function;
  * @param schedules how many schedules it took
  * @param seconds how long, with compiling and loading
  * @param failure the failing schedule
+ * @param recording the same, as it is kept
  */
-record Finding(String reason, long schedules, double seconds, String failure) {
+record Finding(String reason, long schedules, double seconds, String failure, String recording) {
 
     /** Runs the exhibit's scenario on the library with the exhibit's edits. */
     static Finding withFault(Exhibit exhibit) {
@@ -39,6 +40,7 @@ record Finding(String reason, long schedules, double seconds, String failure) {
     private static Finding of(Function<String, String[]> run, String id) {
         long start = System.nanoTime();
         String[] result = run.apply(id);
-        return new Finding(result[0], Long.parseLong(result[1]), (System.nanoTime() - start) / 1e9, result[2]);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        return new Finding(result[0], Long.parseLong(result[1]), seconds, result[2], result[3]);
     }
 }

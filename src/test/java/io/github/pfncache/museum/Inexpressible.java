@@ -9,7 +9,7 @@ import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostPage;
-import io.github.pfncache.interleaving.Guest;
+import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Scenario;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;

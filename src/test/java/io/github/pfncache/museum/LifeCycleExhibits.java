@@ -1,6 +1,6 @@
 package io.github.pfncache.museum;
 
-import io.github.pfncache.interleaving.RefreshScenarios;
+import io.github.pfncache.scenario.RefreshScenarios;
 import java.util.List;
 
 /** Activation, deactivation, listing, and the locks that order them. */

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.interleaving.AccessScenarios;
 import io.github.pfncache.interleaving.AreaScenarios;
-import io.github.pfncache.interleaving.RefreshScenarios;
-import io.github.pfncache.interleaving.SlotScenarios;
+import io.github.pfncache.scenario.RefreshScenarios;
+import io.github.pfncache.scenario.SlotScenarios;
 import io.github.pfncache.stress.Stage;
 import io.github.pfncache.xen.ClockScenarios;
 import io.github.pfncache.xen.EventScenarios;

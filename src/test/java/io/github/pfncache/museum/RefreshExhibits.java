@@ -1,7 +1,7 @@
 package io.github.pfncache.museum;
 
 import io.github.pfncache.interleaving.AccessScenarios;
-import io.github.pfncache.interleaving.RefreshScenarios;
+import io.github.pfncache.scenario.RefreshScenarios;
 import java.util.List;
 
 /** Refresh against invalidation: stale mappings, lost pages, and retries without end. */

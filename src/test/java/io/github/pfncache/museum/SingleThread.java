@@ -1,8 +1,8 @@
 package io.github.pfncache.museum;
 
-import static io.github.pfncache.interleaving.Guest.GPA;
-import static io.github.pfncache.interleaving.Guest.HVA;
-import static io.github.pfncache.interleaving.Guest.SLOT;
+import static io.github.pfncache.scenario.Guest.GPA;
+import static io.github.pfncache.scenario.Guest.HVA;
+import static io.github.pfncache.scenario.Guest.SLOT;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.HvaRange;
@@ -13,8 +13,8 @@ import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
-import io.github.pfncache.interleaving.Guest;
 import io.github.pfncache.memslot.Memslots.Change;
+import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Stage;
 
 /** What goes wrong without any race: one thread, one schedule. */

@@ -1,6 +1,6 @@
 package io.github.pfncache.museum;
 
-import io.github.pfncache.interleaving.SlotScenarios;
+import io.github.pfncache.scenario.SlotScenarios;
 import java.util.List;
 
 /** Addresses, bounds, memslots and the dirty log. */

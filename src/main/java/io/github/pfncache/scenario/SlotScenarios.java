@@ -1,6 +1,4 @@
-package io.github.pfncache.interleaving;
-
-import static org.assertj.core.api.Assertions.assertThat;
+package io.github.pfncache.scenario;
 
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
@@ -28,8 +26,8 @@ public final class SlotScenarios {
             seen[0] = guest.peek(0);
         });
         stage.afterwards(() -> {
-            assertThat(deleted[0]).as("deleted").isTrue();
-            assertThat(guest.peek(0)).as("memory of a deleted slot").isEqualTo(seen[0]);
+            Expect.that(deleted[0]).as("deleted").isTrue();
+            Expect.that(guest.peek(0)).as("memory of a deleted slot").isEqualTo(seen[0]);
         });
     }
 
@@ -40,7 +38,7 @@ public final class SlotScenarios {
         deleteThread(stage, guest);
         stage.thread("write", () -> Guest.write(cache, 7));
         stage.afterwards(() -> {
-            assertThat(Guest.read(cache)).as("value at rest").isNull();
+            Expect.that(Guest.read(cache)).as("value at rest").isNull();
             guest.atRest();
         });
     }
@@ -59,7 +57,7 @@ public final class SlotScenarios {
         GfnPfnCache cache = guest.vm.newCache(8);
         deleteThread(stage, guest);
         stage.thread("activate", () -> {
-            assertThat(cache.activate(Guest.GPA)).as("activation").isIn(Outcome.OK, Outcome.FAULT);
+            Expect.that(cache.activate(Guest.GPA)).as("activation").isIn(Outcome.OK, Outcome.FAULT);
             Guest.write(cache, 7);
         });
         stage.afterwards(guest::atRest);
@@ -71,7 +69,7 @@ public final class SlotScenarios {
         GfnPfnCache cache = guest.cacheOf(0);
         deleteThread(stage, guest);
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
-        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, null));
+        stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, null));
         stage.afterwards(guest::atRest);
     }
 
@@ -81,16 +79,16 @@ public final class SlotScenarios {
         GfnPfnCache cache = guest.cacheOf(0);
         boolean[] moved = new boolean[1];
         stage.thread("move", () -> {
-            assertThat(guest.vm.memslots().move(Guest.SLOT, 0x90000)).isEqualTo(Change.DONE);
+            Expect.that(guest.vm.memslots().move(Guest.SLOT, 0x90000)).isEqualTo(Change.DONE);
             moved[0] = true;
         });
         stage.thread("access", () -> {
             boolean before = moved[0];
-            assertThat(Guest.read(cache)).as("value read").isIn(before ? null : 1L, null);
+            Expect.that(Guest.read(cache)).as("value read").isIn(before ? null : 1L, null);
         });
         stage.afterwards(() -> {
-            assertThat(cache.activate(0x90000)).as("activation at the new place").isEqualTo(Outcome.OK);
-            assertThat(Guest.read(cache)).as("value at the new place").isEqualTo(1);
+            Expect.that(cache.activate(0x90000)).as("activation at the new place").isEqualTo(Outcome.OK);
+            Expect.that(Guest.read(cache)).as("value at the new place").isEqualTo(1);
             guest.atRest();
         });
     }
@@ -104,12 +102,12 @@ public final class SlotScenarios {
         GfnPfnCache cache = guest.cacheOf(0);
         guest.host.migrate(Guest.HVA);
         stage.thread("replace", () -> {
-            assertThat(guest.vm.memslots().delete(Guest.SLOT)).isEqualTo(Change.DONE);
-            assertThat(guest.vm.memslots().set(Guest.SLOT, 0, Guest.GPA, 4096, other)).isEqualTo(Change.DONE);
+            Expect.that(guest.vm.memslots().delete(Guest.SLOT)).isEqualTo(Change.DONE);
+            Expect.that(guest.vm.memslots().set(Guest.SLOT, 0, Guest.GPA, 4096, other)).isEqualTo(Change.DONE);
         });
-        stage.thread("refresh", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, 7L, null));
+        stage.thread("refresh", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, 7L, null));
         stage.afterwards(() -> {
-            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(7);
+            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(7);
             guest.atRest();
         });
     }
@@ -132,7 +130,7 @@ public final class SlotScenarios {
         });
         stage.afterwards(() -> {
             boolean reported = LongStream.of(guest.harvest()).anyMatch(page -> page == 0);
-            assertThat(reported || seen[0] == 7).as("a page written is reported").isTrue();
+            Expect.that(reported || seen[0] == 7).as("a page written is reported").isTrue();
             guest.atRest();
         });
     }
@@ -141,11 +139,11 @@ public final class SlotScenarios {
     public static void repointAgainstLoggedWrite(Stage stage) {
         Guest guest = Guest.logging();
         GfnPfnCache cache = guest.cacheOf(0);
-        stage.thread("re-point", () -> assertThat(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
-        stage.thread("write", () -> assertThat(Guest.write(cache, 9)).as("written").isTrue());
+        stage.thread("re-point", () -> Expect.that(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
+        stage.thread("write", () -> Expect.that(Guest.write(cache, 9)).as("written").isTrue());
         stage.afterwards(() -> {
             long[] changed = LongStream.range(0, Guest.PAGES).filter(p -> guest.peek((int) p) == 9).toArray();
-            assertThat(Arrays.toString(guest.harvest())).as("pages marked").isEqualTo(Arrays.toString(changed));
+            Expect.that(Arrays.toString(guest.harvest())).as("pages marked").isEqualTo(Arrays.toString(changed));
             guest.atRest();
         });
     }
@@ -157,16 +155,16 @@ public final class SlotScenarios {
         boolean[] on = new boolean[1];
         boolean[] writtenAfter = new boolean[1];
         stage.thread("log", () -> {
-            assertThat(guest.vm.memslots().setFlags(Guest.SLOT, Memslot.FLAG_LOG_DIRTY_PAGES))
+            Expect.that(guest.vm.memslots().setFlags(Guest.SLOT, Memslot.FLAG_LOG_DIRTY_PAGES))
                     .isEqualTo(Change.DONE);
             on[0] = true;
         });
         stage.thread("write", () -> {
             writtenAfter[0] = on[0];
-            assertThat(Guest.write(cache, 7)).as("written").isTrue();
+            Expect.that(Guest.write(cache, 7)).as("written").isTrue();
         });
         stage.afterwards(() -> {
-            assertThat(guest.harvest().length).as("pages marked").isGreaterThanOrEqualTo(writtenAfter[0] ? 1 : 0);
+            Expect.that(guest.harvest().length).as("pages marked").isAtLeast(writtenAfter[0] ? 1 : 0);
             guest.atRest();
         });
     }
@@ -178,12 +176,12 @@ public final class SlotScenarios {
         long before = guest.vm.memslots().generation();
         stage.thread("move", () -> guest.vm.memslots().move(Guest.SLOT, 0x90000));
         stage.thread("log", () -> guest.vm.memslots().setFlags(Guest.SLOT, Memslot.FLAG_LOG_DIRTY_PAGES));
-        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, null));
+        stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, null));
         stage.afterwards(() -> {
             Memslot slot = guest.vm.memslots().table().byId(Guest.SLOT);
-            assertThat(slot.baseGfn()).as("moved").isEqualTo(0x90);
-            assertThat(slot.logsDirtyPages()).as("logging").isTrue();
-            assertThat(guest.vm.memslots().generation()).as("generation").isEqualTo(before + 2);
+            Expect.that(slot.baseGfn()).as("moved").isEqualTo(0x90);
+            Expect.that(slot.logsDirtyPages()).as("logging").isTrue();
+            Expect.that(guest.vm.memslots().generation()).as("generation").isEqualTo(before + 2);
             guest.atRest();
         });
     }
@@ -199,9 +197,9 @@ public final class SlotScenarios {
                 changes[0] += guest.vm.memslots().setFlags(Guest.SLOT, flags) == Change.DONE ? 1 : 0;
             }
         });
-        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read in two attempts").isEqualTo(1L));
+        stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read in two attempts").isEqualTo(1L));
         stage.afterwards(() -> {
-            assertThat(changes[0]).as("changes").isEqualTo(5);
+            Expect.that(changes[0]).as("changes").isEqualTo(5);
             guest.atRest();
         });
     }

@@ -1,6 +1,4 @@
-package io.github.pfncache.interleaving;
-
-import static org.assertj.core.api.Assertions.assertThat;
+package io.github.pfncache.scenario;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.GfnPfnCache;
@@ -23,9 +21,9 @@ public final class RefreshScenarios {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
-        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isEqualTo(1));
+        stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isEqualTo(1));
         stage.afterwards(() -> {
-            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(1);
+            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(1);
             guest.atRest();
         });
     }
@@ -35,12 +33,12 @@ public final class RefreshScenarios {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.vm.newCache(8);
         stage.thread("activate", () -> {
-            assertThat(cache.activate(Guest.GPA)).as("activation").isEqualTo(Outcome.OK);
-            assertThat(Guest.read(cache)).as("value read").isEqualTo(1);
+            Expect.that(cache.activate(Guest.GPA)).as("activation").isEqualTo(Outcome.OK);
+            Expect.that(Guest.read(cache)).as("value read").isEqualTo(1);
         });
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
         stage.afterwards(() -> {
-            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(1);
+            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(1);
             guest.atRest();
         });
     }
@@ -56,10 +54,10 @@ public final class RefreshScenarios {
         });
         stage.thread("access", () -> {
             boolean before = unmapped[0];
-            assertThat(Guest.read(cache)).as("value read").isIn(before ? null : 1L, null);
+            Expect.that(Guest.read(cache)).as("value read").isIn(before ? null : 1L, null);
         });
         stage.afterwards(() -> {
-            assertThat(cache.refresh()).as("refresh at rest").isEqualTo(Outcome.FAULT);
+            Expect.that(cache.refresh()).as("refresh at rest").isEqualTo(Outcome.FAULT);
             guest.atRest();
         });
     }
@@ -75,10 +73,10 @@ public final class RefreshScenarios {
         });
         stage.thread("access", () -> {
             boolean before = replaced[0];
-            assertThat(Guest.read(cache)).as("value read").isIn(before ? 0L : 1L, 0L);
+            Expect.that(Guest.read(cache)).as("value read").isIn(before ? 0L : 1L, 0L);
         });
         stage.afterwards(() -> {
-            assertThat(Guest.read(cache)).as("value at rest").isZero();
+            Expect.that(Guest.read(cache)).as("value at rest").isZero();
             guest.atRest();
         });
     }
@@ -89,9 +87,9 @@ public final class RefreshScenarios {
         GfnPfnCache cache = guest.cacheOf(0);
         guest.host.migrate(Guest.HVA);
         stage.thread("replace", () -> guest.host.mapAnonymous(Guest.HVA, 1, Protection.READ_WRITE));
-        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, 0L));
+        stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, 0L));
         stage.afterwards(() -> {
-            assertThat(Guest.read(cache)).as("value at rest").isZero();
+            Expect.that(Guest.read(cache)).as("value at rest").isZero();
             guest.atRest();
         });
     }
@@ -102,9 +100,9 @@ public final class RefreshScenarios {
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("protect", () -> guest.host.protect(Guest.HVA, 2, Protection.READ_WRITE));
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
-        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isEqualTo(1));
+        stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isEqualTo(1));
         stage.afterwards(() -> {
-            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(1);
+            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(1);
             guest.atRest();
         });
     }
@@ -119,20 +117,20 @@ public final class RefreshScenarios {
         guest.host.registerNotifier(new MmuNotifier() {
             @Override
             public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
-                assertThat(cache.refresh()).as("refresh inside").isEqualTo(Outcome.BUSY);
+                Expect.that(cache.refresh()).as("refresh inside").isEqualTo(Outcome.BUSY);
                 return true;
             }
 
             @Override
             public void invalidateRangeEnd(HvaRange range) {
                 // Not closed, on purpose: an access that is not usable holds no lock.
-                assertThat(cache.tryAccess().isUsable()).as("usable inside").isFalse();
+                Expect.that(cache.tryAccess().isUsable()).as("usable inside").isFalse();
             }
         });
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
-        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, null));
+        stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, null));
         stage.afterwards(() -> {
-            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(1);
+            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(1);
             guest.atRest();
         });
     }
@@ -143,7 +141,7 @@ public final class RefreshScenarios {
         GfnPfnCache cache = guest.cacheOf(0);
         guest.host.migrate(Guest.HVA);
         for (String name : new String[] {"first", "second"}) {
-            stage.thread(name, () -> assertThat(Guest.read(cache)).as("value read").isEqualTo(1));
+            stage.thread(name, () -> Expect.that(Guest.read(cache)).as("value read").isEqualTo(1));
         }
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
         stage.afterwards(guest::atRest);
@@ -153,10 +151,10 @@ public final class RefreshScenarios {
     public static void accessAgainstRepoint(Stage stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
-        stage.thread("re-point", () -> assertThat(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
-        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isIn(1L, 2L));
+        stage.thread("re-point", () -> Expect.that(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
+        stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, 2L));
         stage.afterwards(() -> {
-            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(2);
+            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(2);
             guest.atRest();
         });
     }
@@ -165,11 +163,11 @@ public final class RefreshScenarios {
     public static void repointAgainstRepoint(Stage stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
-        stage.thread("to page 1", () -> assertThat(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
-        stage.thread("to page 2", () -> assertThat(cache.activate(Guest.gpa(2))).isEqualTo(Outcome.OK));
+        stage.thread("to page 1", () -> Expect.that(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
+        stage.thread("to page 2", () -> Expect.that(cache.activate(Guest.gpa(2))).isEqualTo(Outcome.OK));
         stage.afterwards(() -> {
             guest.atRest();
-            assertThat(Guest.read(cache)).as("value at rest").isIn(2L, 3L);
+            Expect.that(Guest.read(cache)).as("value at rest").isIn(2L, 3L);
         });
     }
 
@@ -178,11 +176,11 @@ public final class RefreshScenarios {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         guest.host.migrate(Guest.HVA);
-        stage.thread("refresh", () -> assertThat(cache.refresh()).isIn(Outcome.OK, Outcome.INACTIVE));
-        stage.thread("deactivate", () -> assertThat(cache.deactivate()).isEqualTo(Outcome.OK));
+        stage.thread("refresh", () -> Expect.that(cache.refresh()).isIn(Outcome.OK, Outcome.INACTIVE));
+        stage.thread("deactivate", () -> Expect.that(cache.deactivate()).isEqualTo(Outcome.OK));
         stage.afterwards(() -> {
-            assertThat(cache.state().active()).as("active at rest").isFalse();
-            assertThat(guest.vm.caches().activeCaches()).as("listed at rest").isEmpty();
+            Expect.that(cache.state().active()).as("active at rest").isFalse();
+            Expect.that(guest.vm.caches().activeCaches()).as("listed at rest").isEmpty();
             guest.atRest();
         });
     }
@@ -191,12 +189,12 @@ public final class RefreshScenarios {
     public static void deactivationAgainstMigrationAndAccess(Stage stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
-        stage.thread("deactivate", () -> assertThat(cache.deactivate()).isEqualTo(Outcome.OK));
+        stage.thread("deactivate", () -> Expect.that(cache.deactivate()).isEqualTo(Outcome.OK));
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
         stage.thread("access", () -> {
             try (GuestAccess access = cache.tryAccess()) {
                 if (access.isUsable()) {
-                    assertThat(access.getLong(0)).as("value read").isEqualTo(1);
+                    Expect.that(access.getLong(0)).as("value read").isEqualTo(1);
                 }
             }
         });
@@ -207,13 +205,13 @@ public final class RefreshScenarios {
     public static void activationAgainstDeactivation(Stage stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
-        stage.thread("deactivate", () -> assertThat(cache.deactivate()).isEqualTo(Outcome.OK));
-        stage.thread("activate", () -> assertThat(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
+        stage.thread("deactivate", () -> Expect.that(cache.deactivate()).isEqualTo(Outcome.OK));
+        stage.thread("activate", () -> Expect.that(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
         stage.thread("migrate", () -> guest.host.migrate(Guest.hva(1)));
         stage.afterwards(() -> {
             boolean active = cache.state().active();
-            assertThat(guest.vm.caches().activeCaches().contains(cache)).as("listed at rest").isEqualTo(active);
-            assertThat(Guest.read(cache)).as("value at rest").isEqualTo(active ? 2L : null);
+            Expect.that(guest.vm.caches().activeCaches().contains(cache)).as("listed at rest").isEqualTo(active);
+            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(active ? 2L : null);
             guest.atRest();
         });
     }
@@ -222,10 +220,10 @@ public final class RefreshScenarios {
     public static void accessByHvaAgainstMigrationAndDelete(Stage stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.vm.newCache(8);
-        assertThat(cache.activateHva(Guest.HVA)).isEqualTo(Outcome.OK);
+        Expect.that(cache.activateHva(Guest.HVA)).isEqualTo(Outcome.OK);
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
-        stage.thread("delete", () -> assertThat(guest.vm.memslots().delete(Guest.SLOT)).isEqualTo(Change.DONE));
-        stage.thread("access", () -> assertThat(Guest.read(cache)).as("value read").isEqualTo(1));
+        stage.thread("delete", () -> Expect.that(guest.vm.memslots().delete(Guest.SLOT)).isEqualTo(Change.DONE));
+        stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isEqualTo(1));
         stage.afterwards(guest::atRest);
     }
 
@@ -233,11 +231,11 @@ public final class RefreshScenarios {
     public static void activationAgainstLookingAtTheList(Stage stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.vm.newCache(8);
-        stage.thread("activate", () -> assertThat(cache.activate(Guest.GPA)).isEqualTo(Outcome.OK));
+        stage.thread("activate", () -> Expect.that(cache.activate(Guest.GPA)).isEqualTo(Outcome.OK));
         stage.thread("look", () -> {
             boolean active = cache.state().active();
             boolean listed = guest.vm.caches().activeCaches().contains(cache);
-            assertThat(listed || !active).as("an active cache is listed").isTrue();
+            Expect.that(listed || !active).as("an active cache is listed").isTrue();
         });
         stage.afterwards(guest::atRest);
     }
@@ -251,10 +249,10 @@ public final class RefreshScenarios {
             try (GuestAccess guard = cache.readLock()) {
                 boolean usable = guard.check();
                 stage.reached("inside");
-                assertThat(guard.check()).as("the answer holds").isEqualTo(usable);
+                Expect.that(guard.check()).as("the answer holds").isEqualTo(usable);
             }
         });
-        stage.thread("activate", () -> assertThat(cache.activate(Guest.GPA)).isEqualTo(Outcome.OK));
+        stage.thread("activate", () -> Expect.that(cache.activate(Guest.GPA)).isEqualTo(Outcome.OK));
         stage.afterwards(guest::atRest);
     }
 
@@ -263,13 +261,13 @@ public final class RefreshScenarios {
         Guest guest = Guest.touched();
         GfnPfnCache one = guest.cacheOf(0);
         GfnPfnCache other = guest.vm.newCache(16);
-        assertThat(other.activate(Guest.GPA)).isEqualTo(Outcome.OK);
-        stage.thread("write", () -> assertThat(Guest.write(one, 7)).as("written").isTrue());
+        Expect.that(other.activate(Guest.GPA)).isEqualTo(Outcome.OK);
+        stage.thread("write", () -> Expect.that(Guest.write(one, 7)).as("written").isTrue());
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
-        stage.thread("read", () -> assertThat(Guest.read(other)).as("value read").isIn(1L, 7L));
+        stage.thread("read", () -> Expect.that(Guest.read(other)).as("value read").isIn(1L, 7L));
         stage.afterwards(() -> {
-            assertThat(Guest.read(one)).as("value of one").isEqualTo(7);
-            assertThat(Guest.read(other)).as("value of the other").isEqualTo(7);
+            Expect.that(Guest.read(one)).as("value of one").isEqualTo(7);
+            Expect.that(Guest.read(other)).as("value of the other").isEqualTo(7);
             guest.atRest();
         });
     }
@@ -284,8 +282,8 @@ public final class RefreshScenarios {
                 fault -> {
                     fault.page().putLong(0, 1);
                     if (calls[0]++ == 0) {
-                        assertThat(guest.host.discard(Guest.HVA, 1)).isEqualTo(HostResult.OK);
-                        assertThat(guest.host.migrate(Guest.hva(1))).isTrue();
+                        Expect.that(guest.host.discard(Guest.HVA, 1)).isEqualTo(HostResult.OK);
+                        Expect.that(guest.host.migrate(Guest.hva(1))).isTrue();
                     }
                     return PageFaultHandler.Decision.RESOLVE;
                 },
@@ -294,10 +292,10 @@ public final class RefreshScenarios {
         GfnPfnCache cache = guest.vm.newCache(8);
         GfnPfnCache neighbour = guest.cacheOf(1);
         stage.thread("activate", () -> {
-            assertThat(cache.activate(Guest.GPA)).as("activation").isEqualTo(Outcome.OK);
-            assertThat(Guest.read(cache)).as("value read").isEqualTo(1);
+            Expect.that(cache.activate(Guest.GPA)).as("activation").isEqualTo(Outcome.OK);
+            Expect.that(Guest.read(cache)).as("value read").isEqualTo(1);
         });
-        stage.thread("neighbour", () -> assertThat(Guest.read(neighbour)).as("neighbour").isEqualTo(2));
+        stage.thread("neighbour", () -> Expect.that(Guest.read(neighbour)).as("neighbour").isEqualTo(2));
         stage.afterwards(guest::atRest);
     }
 }

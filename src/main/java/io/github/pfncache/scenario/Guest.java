@@ -1,6 +1,4 @@
-package io.github.pfncache.interleaving;
-
-import static org.assertj.core.api.Assertions.assertThat;
+package io.github.pfncache.scenario;
 
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
@@ -76,7 +74,7 @@ public final class Guest {
     /** A cache of 8 bytes at the start of a page. */
     public GfnPfnCache cacheOf(int page) {
         GfnPfnCache cache = vm.newCache(8);
-        assertThat(cache.activate(gpa(page))).isEqualTo(Outcome.OK);
+        Expect.that(cache.activate(gpa(page))).isEqualTo(Outcome.OK);
         return cache;
     }
 

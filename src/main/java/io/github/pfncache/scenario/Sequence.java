@@ -1,0 +1,60 @@
+package io.github.pfncache.scenario;
+
+import io.github.pfncache.stress.ScheduleFailure;
+import io.github.pfncache.stress.ScheduleStep;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * A schedule that went wrong, to be drawn. Holds the end of a long one only. Immutable.
+ *
+ * @param kind how it went wrong
+ * @param message what was wrong, in one line; the same whenever the schedule is run
+ * @param threads names of its threads
+ * @param before how many steps came before {@code steps}
+ * @param steps the last ones, in order
+ */
+public record Sequence(
+        ScheduleFailure.Kind kind, String message, List<String> threads, int before, List<ScheduleStep> steps) {
+
+    private static final int MAX_MESSAGE = 400;
+    private static final String THROWS = "throws ";
+
+    /** Numbers that are given in the order in which locks are made, which differs from run to run. */
+    private static final Pattern LOCK_NUMBER = Pattern.compile("#[0-9]+");
+
+    private static final Pattern PACKAGES = Pattern.compile("\\b(?:[a-z][a-z0-9]*\\.)+(?=[A-Z])");
+    private static final Pattern BLANKS = Pattern.compile("\\s+");
+
+    /**
+     * The end of a schedule.
+     *
+     * @param failure a schedule that went wrong
+     * @param most how many steps to keep
+     * @return what there is to draw
+     */
+    public static Sequence of(ScheduleFailure failure, int most) {
+        List<ScheduleStep> all = failure.steps();
+        int before = Math.max(0, all.size() - most);
+        List<ScheduleStep> steps =
+                all.subList(before, all.size()).stream().map(Sequence::withoutMessage).toList();
+        return new Sequence(failure.kind(), line(failure.cause()), failure.threads(), before, steps);
+    }
+
+    /** What was thrown is told once, by the message. */
+    private static ScheduleStep withoutMessage(ScheduleStep step) {
+        if (!step.point().startsWith(THROWS)) {
+            return step;
+        }
+        int end = step.point().indexOf(':');
+        String thrown = end < 0 ? step.point() : step.point().substring(0, end);
+        return new ScheduleStep(step.thread(), PACKAGES.matcher(thrown).replaceAll(""));
+    }
+
+    private static String line(Throwable cause) {
+        boolean said = cause instanceof AssertionError && cause.getMessage() != null;
+        String text = said ? cause.getMessage() : PACKAGES.matcher(cause.toString()).replaceAll("");
+        String plain = BLANKS.matcher(LOCK_NUMBER.matcher(text).replaceAll("")).replaceAll(" ").strip();
+        return plain.length() <= MAX_MESSAGE ? plain : plain.substring(0, MAX_MESSAGE - 1) + "…";
+    }
+}

@@ -1,0 +1,9 @@
+package io.github.pfncache.stress;
+
+/**
+ * One step of a schedule.
+ *
+ * @param thread number of the thread that made it, by the order of {@link Stage#thread}
+ * @param point what it reached: a lock, a place of the library or of the scenario, its end
+ */
+public record ScheduleStep(int thread, String point) {}
