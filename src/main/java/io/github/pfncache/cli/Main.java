@@ -14,7 +14,7 @@ import picocli.CommandLine.IVersionProvider;
 @Command(
         name = "pfncache",
         description = "KVM's gfn-to-pfn cache. Without a command: replay.",
-        subcommands = {ReplayCommand.class},
+        subcommands = {ReplayCommand.class, ExploreCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         exitCodeListHeading = "%nExit codes:%n",
@@ -91,7 +91,9 @@ public final class Main implements Callable<Integer> {
     }
 
     private static CommandLine commandLine(Console console) {
-        Map<Class<?>, Supplier<?>> commands = Map.of(ReplayCommand.class, () -> new ReplayCommand(console));
+        Map<Class<?>, Supplier<?>> commands = Map.of(
+                ReplayCommand.class, () -> new ReplayCommand(console),
+                ExploreCommand.class, () -> new ExploreCommand(console));
         CommandLine.IFactory factory = new CommandLine.IFactory() {
             @Override
             public <K> K create(Class<K> type) throws Exception {

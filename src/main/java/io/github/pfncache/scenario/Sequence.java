@@ -20,8 +20,8 @@ public record Sequence(
     private static final int MAX_MESSAGE = 400;
     private static final String THROWS = "throws ";
 
-    /** Numbers that are given in the order in which locks are made, which differs from run to run. */
-    private static final Pattern LOCK_NUMBER = Pattern.compile("#[0-9]+");
+    /** Numbers of locks and identities of objects, which differ from run to run. */
+    private static final Pattern IDENTITY = Pattern.compile("#[0-9]+|@[0-9a-f]+\\b");
 
     private static final Pattern PACKAGES = Pattern.compile("\\b(?:[a-z][a-z0-9]*\\.)+(?=[A-Z])");
     private static final Pattern BLANKS = Pattern.compile("\\s+");
@@ -54,7 +54,7 @@ public record Sequence(
     private static String line(Throwable cause) {
         boolean said = cause instanceof AssertionError && cause.getMessage() != null;
         String text = said ? cause.getMessage() : PACKAGES.matcher(cause.toString()).replaceAll("");
-        String plain = BLANKS.matcher(LOCK_NUMBER.matcher(text).replaceAll("")).replaceAll(" ").strip();
+        String plain = BLANKS.matcher(IDENTITY.matcher(text).replaceAll("")).replaceAll(" ").strip();
         return plain.length() <= MAX_MESSAGE ? plain : plain.substring(0, MAX_MESSAGE - 1) + "…";
     }
 }

@@ -16,7 +16,7 @@ public final class ExhibitRunner implements Function<String, String[]> {
 
     private static final Pattern NAMED_ASSERTION = Pattern.compile("^\\[(.*?)\\]", Pattern.DOTALL);
 
-    /** The id of an exhibit in; reason (empty if nothing was found), number of schedules, the failure, and its recording out. */
+    /** The id of an exhibit in; reason (empty if nothing was found), schedules, the failure and its recording out. */
     @Override
     public String[] apply(String id) {
         Exhibit exhibit = Museum.exhibit(id);

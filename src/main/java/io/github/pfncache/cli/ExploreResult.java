@@ -1,0 +1,146 @@
+package io.github.pfncache.cli;
+
+import io.github.pfncache.report.ExploreReport;
+import io.github.pfncache.report.SequenceText;
+import io.github.pfncache.scenario.CounterExample;
+import io.github.pfncache.scenario.Race;
+import io.github.pfncache.scenario.RecordedExhibit;
+import io.github.pfncache.scenario.Sequence;
+import io.github.pfncache.stress.Exploration;
+import java.util.List;
+import java.util.Map;
+
+/** Writes what {@link ExploreCommand} found: for people as it comes, for machines in one object at the end. */
+final class ExploreResult {
+
+    /** Where the museum is: it needs the sources and a compiler, this program needs neither. */
+    private static final String MUSEUM = "mvn test -Dtest=BugMuseumTest";
+
+    private final Console console;
+    private final boolean json;
+    private final Json object = new Json().put("command", "explore");
+
+    ExploreResult(Console console, boolean json) {
+        this.console = console;
+        this.json = json;
+    }
+
+    private void say(String line) {
+        if (!json) {
+            console.out().println(line);
+        }
+    }
+
+    /** What there is to explore and to look at. */
+    void list() {
+        List<RecordedExhibit> exhibits = RecordedExhibit.all();
+        say("scenarios:");
+        Race.all().forEach(race -> say(String.format("  %-38s %s", race.name(), race.description())));
+        say("");
+        say("exhibits, for --exhibit:");
+        exhibits.forEach(each -> say(String.format("  %-6s %s%s", each.id(), each.fault(),
+                each.found() == null ? " (cannot be written into this design)" : "")));
+        say("");
+        say("explore: " + Race.all().size() + " scenarios, " + exhibits.size() + " exhibits");
+        if (json) {
+            object.put("scenarios", Race.all().stream().map(race -> new Json()
+                    .put("name", race.name())
+                    .put("description", race.description())).toList());
+            object.put("exhibits", exhibits.stream().map(each -> new Json()
+                    .put("id", each.id())
+                    .put("fault", each.fault())
+                    .put("expressible", each.found() != null)).toList());
+            console.out().println(object);
+        }
+    }
+
+    void exhibit(RecordedExhibit exhibit) {
+        say(exhibit.id() + ": " + exhibit.fault());
+        Json shown = new Json().put("id", exhibit.id()).put("fault", exhibit.fault()).put("whyNot", exhibit.whyNot());
+        object.put("exhibit", shown);
+        CounterExample found = exhibit.found();
+        if (found == null) {
+            say("cannot be written into this design: " + exhibit.whyNot());
+            say("that it cannot is shown by: " + MUSEUM);
+            return;
+        }
+        say("");
+        for (CounterExample.Change change : found.changes()) { // bounded by the exhibit
+            say(change.file());
+            change.without().forEach(line -> say("  - " + line));
+            change.with().forEach(line -> say("  + " + line));
+        }
+        say("");
+        draw(found.sequence());
+        say("");
+        int threads = found.sequence().threads().size();
+        say("found by " + found.scenario() + ", schedule " + found.schedule() + ", the " + ordinal(found.schedules())
+                + " that was run: " + found.reason() + (threads == 1 ? " (one thread: whatever the order)" : ""));
+        say("it is found anew by: " + MUSEUM);
+        shown.put("changes", found.changes().stream().map(change -> new Json()
+                        .put("file", change.file())
+                        .put("without", change.without())
+                        .put("with", change.with())).toList())
+                .put("scenario", found.scenario())
+                .put("reason", found.reason())
+                .put("schedules", found.schedules())
+                .put("schedule", found.schedule())
+                .put("sequence", json(found.sequence()));
+    }
+
+    private static String ordinal(long number) {
+        return number == 1 ? "first" : number + ".";
+    }
+
+    private void draw(Sequence sequence) {
+        SequenceText.lines(sequence).forEach(this::say);
+        say(sequence.kind().name() + ": " + sequence.message());
+    }
+
+    private static Json json(Sequence sequence) {
+        return new Json()
+                .put("kind", sequence.kind().name())
+                .put("message", sequence.message())
+                .put("threads", sequence.threads())
+                .put("before", sequence.before())
+                .put("steps", sequence.steps().stream().map(step -> new Json()
+                        .put("thread", step.thread())
+                        .put("point", step.point())).toList());
+    }
+
+    /** The end: what was explored, and the line that sums it up. */
+    void explored(Map<Race, Exploration> explored, RecordedExhibit exhibit, long seed) {
+        explored.forEach((race, result) -> {
+            say(race.name() + (exhibit == null ? "" : ", the source as it is") + ": " + result.schedules()
+                    + (result.schedules() == 1 ? " schedule, " : " schedules, ")
+                    + (result.failure() == null ? "no failure (" + ExploreReport.extent(result) + ")" : "FAILED"));
+            if (result.failure() != null) {
+                draw(Sequence.of(result.failure(), ExploreReport.MOST_STEPS));
+                say("again with: explore " + race.name() + " --schedule " + result.failure().schedule());
+            }
+        });
+        long schedules = explored.values().stream().mapToLong(Exploration::schedules).sum();
+        long failed = explored.values().stream().filter(each -> each.failure() != null).count();
+        String summary = "explore: " + explored.size() + " scenarios, " + schedules + " schedules, " + failed
+                + " failed, seed " + seed;
+        say(summary);
+        if (json) {
+            object.put("scenarios", explored.entrySet().stream().map(each -> json(each.getKey(), each.getValue()))
+                    .toList());
+            object.put("seed", seed).put("interrupted", console.isInterrupted()).put("summary", summary);
+            console.out().println(object);
+        }
+    }
+
+    private static Json json(Race race, Exploration result) {
+        return new Json()
+                .put("name", race.name())
+                .put("schedules", result.schedules())
+                .put("preemptions", result.preemptions())
+                .put("complete", result.complete())
+                .put("schedule", result.failure() == null ? null : result.failure().schedule())
+                .put("failure", result.failure() == null
+                        ? null
+                        : json(Sequence.of(result.failure(), ExploreReport.MOST_STEPS)));
+    }
+}
