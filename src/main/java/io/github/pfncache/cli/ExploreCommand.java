@@ -91,8 +91,8 @@ final class ExploreCommand implements Callable<Integer> {
         CommonOptions.requireWithin(spec, "--schedules", schedules, 1, MAX_SCHEDULES);
         CommonOptions.requireWithin(spec, "--random", random, 0, MAX_SCHEDULES);
         RecordedExhibit shown = exhibit == null ? null : RecordedExhibit.of(exhibit)
-                .orElseThrow(() -> wrong("--exhibit=" + exhibit + ": there is no such exhibit; explore without arguments"
-                        + " lists them"));
+                .orElseThrow(() -> wrong("--exhibit=" + exhibit + ": there is no such exhibit;"
+                        + " explore without arguments lists them"));
         List<Race> races = races(shown);
         if (page == null) {
             return run(shown, races, new ExploreReport());

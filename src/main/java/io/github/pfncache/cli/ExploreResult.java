@@ -74,8 +74,9 @@ final class ExploreResult {
         draw(found.sequence());
         say("");
         int threads = found.sequence().threads().size();
-        say("found by " + found.scenario() + ", schedule " + found.schedule() + ", the " + ordinal(found.schedules())
-                + " that was run: " + found.reason() + (threads == 1 ? " (one thread: whatever the order)" : ""));
+        say("found by " + found.scenario() + " under schedule " + found.schedule() + ", after "
+                + counted(found.schedules(), "schedule") + ": " + found.reason()
+                + (threads == 1 ? " (one thread: whatever the order)" : ""));
         say("it is found anew by: " + MUSEUM);
         shown.put("changes", found.changes().stream().map(change -> new Json()
                         .put("file", change.file())
@@ -88,8 +89,8 @@ final class ExploreResult {
                 .put("sequence", json(found.sequence()));
     }
 
-    private static String ordinal(long number) {
-        return number == 1 ? "first" : number + ".";
+    private static String counted(long number, String what) {
+        return number + " " + what + (number == 1 ? "" : "s");
     }
 
     private void draw(Sequence sequence) {
@@ -111,8 +112,8 @@ final class ExploreResult {
     /** The end: what was explored, and the line that sums it up. */
     void explored(Map<Race, Exploration> explored, RecordedExhibit exhibit, long seed) {
         explored.forEach((race, result) -> {
-            say(race.name() + (exhibit == null ? "" : ", the source as it is") + ": " + result.schedules()
-                    + (result.schedules() == 1 ? " schedule, " : " schedules, ")
+            say(race.name() + (exhibit == null ? "" : ", the source as it is") + ": "
+                    + counted(result.schedules(), "schedule") + ", "
                     + (result.failure() == null ? "no failure (" + ExploreReport.extent(result) + ")" : "FAILED"));
             if (result.failure() != null) {
                 draw(Sequence.of(result.failure(), ExploreReport.MOST_STEPS));
@@ -121,7 +122,8 @@ final class ExploreResult {
         });
         long schedules = explored.values().stream().mapToLong(Exploration::schedules).sum();
         long failed = explored.values().stream().filter(each -> each.failure() != null).count();
-        String summary = "explore: " + explored.size() + " scenarios, " + schedules + " schedules, " + failed
+        String summary = "explore: " + (exhibit == null ? "" : "exhibit " + exhibit.id() + ", ")
+                + counted(explored.size(), "scenario") + ", " + counted(schedules, "schedule") + ", " + failed
                 + " failed, seed " + seed;
         say(summary);
         if (json) {

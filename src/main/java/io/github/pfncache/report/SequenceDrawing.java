@@ -4,6 +4,7 @@ import io.github.pfncache.scenario.Sequence;
 import io.github.pfncache.stress.ScheduleStep;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 
 /** A schedule as a picture: a line for each thread, thick while it runs, its steps beside it, arrows between them. */
 final class SequenceDrawing {
@@ -19,6 +20,9 @@ final class SequenceDrawing {
     private static final double CHARACTER = 6.1;
     private static final int MESSAGE_COLUMNS = 165;
     private static final int COLOURS = 7;
+
+    /** What a thread reaches inside a lock: of interest to those who look for a fault of the lock. */
+    private static final Set<String> INSIDE_LOCKS = Set.of("shut", "unread", "no writer", "announced");
 
     private final Sequence sequence;
     private final String id;
@@ -134,7 +138,7 @@ final class SequenceDrawing {
             ScheduleStep step = sequence.steps().get(i);
             String point = step.point();
             boolean fault = point.startsWith("throws ");
-            boolean lock = point.contains("lock ");
+            boolean lock = point.contains("lock ") || INSIDE_LOCKS.contains(point);
             to.element("text", sequence.before() + i, "class", "label dim", "x", LEFT - 22, "y", y(i))
                     .element("text", Markup.clip(point, Math.max(8, room)),
                             "class", fault ? "fault" : lock ? "lock" : "point", "x", x(step.thread()) + TEXT, "y", y(i))

@@ -247,4 +247,18 @@ final class ScheduleExplorerTest {
         explore(counting(true));
         assertThat(Thread.getAllStackTraces().keySet()).noneMatch(t -> t.getName().startsWith("explored-"));
     }
+
+    @Test
+    void aWatcherEndsAnExploration() {
+        Exploration all = new ScheduleExplorer(counting(true)).exhaustive(4, 50).random(50, 1).explore();
+        assertThat(all.schedules()).isGreaterThan(5);
+        Exploration some = new ScheduleExplorer(counting(true))
+                .exhaustive(4, 50)
+                .random(50, 1)
+                .watchedBy(done -> done < 5)
+                .explore();
+        assertThat(some.schedules()).isEqualTo(5);
+        assertThat(some.complete()).isFalse();
+        assertThat(some.failure()).isNull();
+    }
 }

@@ -1,0 +1,102 @@
+package io.github.pfncache.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.scenario.RecordedExhibit;
+import io.github.pfncache.scenario.Sequence;
+import io.github.pfncache.stress.Exploration;
+import io.github.pfncache.stress.ScheduleFailure;
+import io.github.pfncache.stress.ScheduleStep;
+import java.io.StringReader;
+import java.util.ArrayList;
+import java.util.List;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.xml.sax.InputSource;
+
+/** Schedules as text and as pictures. */
+final class SequenceTest {
+
+    private static final Sequence SEQUENCE = new Sequence(
+            ScheduleFailure.Kind.VIOLATION,
+            "wrong <here>",
+            List.of("one", "the other"),
+            7,
+            List.of(
+                    new ScheduleStep(0, "lock CACHE"),
+                    new ScheduleStep(0, "lock FRAMES"),
+                    new ScheduleStep(1, "lock CACHE"),
+                    new ScheduleStep(1, "waits for CACHE"),
+                    new ScheduleStep(0, "unlock FRAMES"),
+                    new ScheduleStep(0, "read-unlock CACHE"),
+                    new ScheduleStep(1, "throws AssertionError")));
+
+    private static void wellFormed(String page) throws Exception {
+        DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(new InputSource(new StringReader(page)));
+    }
+
+    @Test
+    void threadsAreColumnsAndStepsAreRows() {
+        assertThat(SequenceText.lines(SEQUENCE)).containsExactly(
+                "      one                 the other",
+                "      ... 7 steps before",
+                "   7  lock CACHE          |",
+                "   8  lock FRAMES         |",
+                "      +------------------->",
+                "   9  |                   lock CACHE",
+                "  10  |                   waits for CACHE",
+                "      <-------------------+",
+                "  11  unlock FRAMES       |",
+                "  12  read-unlock CACHE   |",
+                "      +------------------->",
+                "  13  |                   throws AssertionError");
+    }
+
+    @Test
+    void aLockIsHeldUntilItsOwnThreadReleasesIt() {
+        assertThat(Holds.in(SEQUENCE.steps())).containsExactly(
+                new Holds.Hold(0, "FRAMES", 1, 4, 1), new Holds.Hold(0, "CACHE", 0, 5, 0));
+    }
+
+    @Test
+    void aPictureHasAllStepsAndTellsAPreemptionFromAHandOver() {
+        Markup to = new Markup();
+        new SequenceDrawing(SEQUENCE, "s").draw(to, "title");
+        String picture = to.finish();
+        assertThat(picture).contains(
+                "role=\"img\"", "<desc", "wrong &lt;here&gt;", "class=\"fault\"", "7 steps before");
+        assertThat(picture.split("class=\"switch\"", -1)).as("preemptions").hasSize(3);
+        assertThat(picture.split("class=\"switch free\"", -1)).as("hand-overs").hasSize(2);
+        assertThat(picture.split("class=\"hold\"", -1)).hasSize(3);
+    }
+
+    @Test
+    void everyExhibitHasAPageOfItsOwn() throws Exception {
+        for (RecordedExhibit each : RecordedExhibit.all()) {
+            ExploreReport report = new ExploreReport();
+            report.exhibit(each);
+            String page = report.page();
+            assertThat(page.contains("<svg class=\"sequence\"")).as(each.id()).isEqualTo(each.found() != null);
+            assertThat(page.length()).isLessThan(150_000);
+            wellFormed(page);
+        }
+    }
+
+    @Test
+    void aFailureOfALongScheduleIsDrawnFromItsEnd() throws Exception {
+        List<ScheduleStep> steps = new ArrayList<>();
+        for (int i = 0; i < 20_000; i++) {
+            steps.add(new ScheduleStep(i % 2, "step \"" + i + "\""));
+        }
+        ScheduleFailure failure = new ScheduleFailure(
+                ScheduleFailure.Kind.LIVELOCK, new AssertionError("not over"), "0:1", List.of("a", "<b>"), steps);
+        ExploreReport report = new ExploreReport();
+        report.explored("race", "what <happens>", new Exploration(5, -1, false, failure));
+        report.explored("other", "fine", new Exploration(9, 2, true, null));
+        String page = report.page();
+        assertThat(page).contains(
+                "19800 steps before", "what &lt;happens&gt;", "any number of preemptions", "livelock");
+        assertThat(page.length()).isLessThan(120_000);
+        wellFormed(page);
+    }
+}
