@@ -73,10 +73,11 @@ final class ExploreResult {
         say("");
         draw(found.sequence());
         say("");
-        int threads = found.sequence().threads().size();
         say("found by " + found.scenario() + " under schedule " + found.schedule() + ", after "
-                + counted(found.schedules(), "schedule") + ": " + found.reason()
-                + (threads == 1 ? " (one thread: whatever the order)" : ""));
+                + counted(found.schedules(), "schedule") + ": " + found.reason());
+        if (found.sequence().threads().size() <= 1) {
+            say(ExploreReport.whateverTheOrder(found.sequence()));
+        }
         say("it is found anew by: " + MUSEUM);
         shown.put("changes", found.changes().stream().map(change -> new Json()
                         .put("file", change.file())

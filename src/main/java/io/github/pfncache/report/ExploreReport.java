@@ -95,10 +95,22 @@ public final class ExploreReport {
             to.close().line();
         }
         to.element("h2", "The schedule that shows it").line();
-        if (found.sequence().threads().size() == 1) {
-            to.element("p", "One thread: the fault shows whatever the order.", "class", "note").line();
+        if (found.sequence().threads().size() <= 1) {
+            to.element("p", whateverTheOrder(found.sequence()), "class", "note").line();
         }
         picture(to, found.sequence(), "exhibit", exhibit.id() + ": " + exhibit.fault());
+    }
+
+    /**
+     * Why the order of steps is not what shows a fault.
+     *
+     * @param sequence one of less than two threads
+     * @return a sentence
+     */
+    public static String whateverTheOrder(Sequence sequence) {
+        return sequence.threads().isEmpty()
+                ? "It shows before any thread runs."
+                : "One thread: the fault shows whatever the order.";
     }
 
     private static void picture(Markup to, Sequence sequence, String id, String title) {

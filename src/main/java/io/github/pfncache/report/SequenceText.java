@@ -23,6 +23,9 @@ public final class SequenceText {
     public static List<String> lines(Sequence sequence) {
         List<Integer> at = columns(sequence);
         List<String> lines = new ArrayList<>();
+        if (at.isEmpty()) {
+            return lines; // it went wrong before there was a thread
+        }
         lines.add(row("", sequence, at, sequence.threads()));
         if (sequence.before() > 0) {
             lines.add(" ".repeat(NUMBER) + "... " + sequence.before() + " steps before");

@@ -20,8 +20,8 @@ final class RecordedExhibitTest {
                 Sequence sequence = each.found().sequence();
                 assertThat(each.found().changes()).as(each.id()).isNotEmpty();
                 assertThat(sequence.message()).as(each.id()).isNotBlank();
-                assertThat(sequence.steps()).as(each.id()).isNotEmpty().allMatch(
-                        step -> step.thread() < sequence.threads().size());
+                assertThat(sequence.steps()).as(each.id()).allMatch(step -> step.thread() < sequence.threads().size());
+                assertThat(sequence.steps().isEmpty()).as(each.id()).isEqualTo(sequence.threads().isEmpty());
             }
         }
     }
