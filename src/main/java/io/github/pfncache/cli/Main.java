@@ -14,7 +14,7 @@ import picocli.CommandLine.IVersionProvider;
 @Command(
         name = "pfncache",
         description = "KVM's gfn-to-pfn cache. Without a command: replay.",
-        subcommands = {ReplayCommand.class, ExploreCommand.class},
+        subcommands = {ReplayCommand.class, StressCommand.class, ExploreCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         exitCodeListHeading = "%nExit codes:%n",
@@ -93,6 +93,7 @@ public final class Main implements Callable<Integer> {
     private static CommandLine commandLine(Console console) {
         Map<Class<?>, Supplier<?>> commands = Map.of(
                 ReplayCommand.class, () -> new ReplayCommand(console),
+                StressCommand.class, () -> new StressCommand(console),
                 ExploreCommand.class, () -> new ExploreCommand(console));
         CommandLine.IFactory factory = new CommandLine.IFactory() {
             @Override

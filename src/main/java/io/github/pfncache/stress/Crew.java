@@ -1,5 +1,6 @@
 package io.github.pfncache.stress;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
@@ -22,9 +23,10 @@ import java.util.concurrent.locks.LockSupport;
  */
 public final class Crew implements AutoCloseable {
 
-    private static final long PATIENCE_SECONDS = 60;
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int SHOWN_FRAMES = 12;
 
+    private final Duration patience;
     private final Queue<Thread> threads = new ConcurrentLinkedQueue<>();
     private final Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
     private volatile boolean stopped;
@@ -42,8 +44,19 @@ public final class Crew implements AutoCloseable {
         boolean turn() throws Exception;
     }
 
-    /** A crew of nobody. */
-    public Crew() {}
+    /** A crew of nobody, whose turns take less than a minute. */
+    public Crew() {
+        this(PATIENCE);
+    }
+
+    /**
+     * A crew of nobody.
+     *
+     * @param patience how long {@link #end} waits for the turns that are under way; a thread that takes longer hangs
+     */
+    public Crew(Duration patience) {
+        this.patience = patience;
+    }
 
     /**
      * Starts a thread.
@@ -97,6 +110,15 @@ public final class Crew implements AutoCloseable {
     }
 
     /**
+     * Whether all have ended, by themselves or because they were stopped.
+     *
+     * @return true if nobody is at work
+     */
+    public boolean hasEnded() {
+        return threads.stream().noneMatch(Thread::isAlive);
+    }
+
+    /**
      * Waits until all have ended by themselves, or were stopped.
      *
      * @param deadlineNanos value of {@link System#nanoTime()} after which to wait no more
@@ -124,7 +146,7 @@ public final class Crew implements AutoCloseable {
     public List<Throwable> end() {
         stop();
         try {
-            if (!await(System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS))) {
+            if (!await(System.nanoTime() + patience.toNanos())) {
                 threads.stream().filter(Thread::isAlive).forEach(this::hangs);
             }
         } catch (InterruptedException e) {
@@ -136,7 +158,7 @@ public final class Crew implements AutoCloseable {
 
     private void hangs(Thread thread) {
         AssertionError failure = new AssertionError(
-                thread.getName() + " does not end within " + PATIENCE_SECONDS + " seconds: " + thread.getState());
+                thread.getName() + " does not end within " + patience + ": " + thread.getState());
         StackTraceElement[] stack = thread.getStackTrace();
         failure.setStackTrace(List.of(stack).subList(0, Math.min(stack.length, SHOWN_FRAMES))
                 .toArray(StackTraceElement[]::new));

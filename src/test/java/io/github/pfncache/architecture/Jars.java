@@ -15,7 +15,7 @@ final class Jars {
     static final Set<String> TESTKIT = Set.of("trace", "stress");
 
     /** Nobody's API. Together with all others, and with the libraries they use, the jar with classifier {@code cli}. */
-    static final Set<String> INTERNAL = Set.of("scenario", "report", "cli");
+    static final Set<String> INTERNAL = Set.of("load", "scenario", "report", "cli");
 
     private Jars() {}
 }

@@ -7,6 +7,7 @@ import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.vm.Vm;
+import io.github.pfncache.vm.VmAudit;
 import org.junit.jupiter.api.Test;
 
 /** How an emulator tests itself with this package: a device counts in guest memory, on a host that gives no rest. */
@@ -35,6 +36,6 @@ final class AdversaryExampleTest {
             }
         } // throws what went wrong in the adversary, or if a page written is missing in the dirty log
         assertThat(model.verify()).matches(Verdict::isClean);
-        StressAudit.atRest(vm);
+        VmAudit.atRest(vm);
     }
 }

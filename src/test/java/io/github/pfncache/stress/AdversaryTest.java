@@ -11,6 +11,7 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.vm.Vm;
+import io.github.pfncache.vm.VmAudit;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
@@ -92,7 +93,7 @@ final class AdversaryTest {
             assertThat(now).hasToString(slot.toString());
         }
         cache.deactivate();
-        StressAudit.atRest(vm);
+        VmAudit.atRest(vm);
     }
 
     @Test

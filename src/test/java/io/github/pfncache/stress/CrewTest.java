@@ -1,8 +1,11 @@
 package io.github.pfncache.stress;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
@@ -48,5 +51,23 @@ final class CrewTest {
         int atTheEnd = turns.get();
         Thread.onSpinWait();
         assertThat(turns).hasValue(atTheEnd);
+    }
+
+    @Test
+    void aThreadThatHangsIsReportedWithWhereItIs() {
+        CountDownLatch never = new CountDownLatch(1);
+        CountDownLatch inside = new CountDownLatch(1);
+        Crew crew = new Crew(Duration.ofMillis(50));
+        crew.add("hanging", () -> {
+            inside.countDown();
+            never.await();
+            return true;
+        });
+        assertThatCode(inside::await).doesNotThrowAnyException();
+        assertThat(crew.end()).singleElement().satisfies(failure -> {
+            assertThat(failure).hasMessageContaining("hanging does not end");
+            assertThat(failure.getStackTrace()).isNotEmpty();
+        });
+        never.countDown();
     }
 }

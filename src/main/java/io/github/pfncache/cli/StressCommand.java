@@ -1,0 +1,160 @@
+package io.github.pfncache.cli;
+
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.load.RuleTable;
+import io.github.pfncache.load.StressOptions;
+import io.github.pfncache.load.StressResult;
+import io.github.pfncache.load.StressRun;
+import io.github.pfncache.rules.Rules;
+import java.io.PrintStream;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.function.LongConsumer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Loads one machine with everything at once, and judges. */
+@Command(
+        name = "stress",
+        description = {
+            "Runs vCPUs and devices on a machine whose host, memory map and structures change all the time; then looks"
+                    + " for lost and torn writes, gaps in the dirty log and broken rules.",
+            "Without --seconds and --ops: 10 seconds. The same seed makes the same plan for every thread."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Main.Version.class)
+final class StressCommand implements Callable<Integer> {
+
+    private static final long DEFAULT_SECONDS = 10;
+
+    private final Console console;
+
+    @Option(names = "--seconds", paramLabel = "N", description = "End after so many seconds.")
+    private Long seconds;
+
+    @Option(names = "--ops", paramLabel = "N", description = "End after so many accesses, more or less.")
+    private Long ops;
+
+    @Option(names = "--vcpus", paramLabel = "N", defaultValue = "2", description = "vCPU threads: ${DEFAULT-VALUE}.")
+    private int vcpus;
+
+    @Option(names = "--devices", paramLabel = "N", defaultValue = "2", description = "Devices: ${DEFAULT-VALUE}.")
+    private int devices;
+
+    @Mixin
+    private CommonOptions common = new CommonOptions();
+
+    @Spec
+    private CommandSpec spec;
+
+    StressCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        StressOptions options = options();
+        LatencyHistograms latencies = new LatencyHistograms();
+        StressRun run = new StressRun(options, latencies);
+        StressResult result;
+        boolean timed = options.seconds() > 0;
+        long total = timed ? options.seconds() * 1000 : options.accesses();
+        try (Progress progress = new Progress(console, "stress", total)) {
+            long start = System.nanoTime();
+            LongConsumer show = accesses -> progress.reached(
+                    timed ? (System.nanoTime() - start) / 1_000_000 : accesses, accesses + " accesses");
+            result = run.run(console::isInterrupted, show);
+        }
+        if (common.json()) {
+            console.out().println(json(options, result, latencies));
+        } else {
+            print(options, result, latencies);
+        }
+        return result.isClean() ? 0 : Console.FOUND;
+    }
+
+    private StressOptions options() {
+        if (!Rules.ENABLED) {
+            throw new ParameterException(spec.commandLine(), "rules are off by -Dpfncache.rules: nothing to check");
+        }
+        if (seconds != null) {
+            CommonOptions.requireWithin(spec, "--seconds", seconds, 1, StressOptions.MAX_SECONDS);
+        }
+        if (ops != null) {
+            CommonOptions.requireWithin(spec, "--ops", ops, 1, StressOptions.MAX_ACCESSES);
+        }
+        CommonOptions.requireWithin(spec, "--vcpus", vcpus, 1, StressOptions.MAX_VCPUS);
+        CommonOptions.requireWithin(spec, "--devices", devices, 1, StressOptions.MAX_DEVICES);
+        long limit = seconds != null ? seconds : ops == null ? DEFAULT_SECONDS : 0;
+        return new StressOptions(common.seed(), limit, ops == null ? 0 : ops, vcpus, devices);
+    }
+
+    // ------------------------------------------------------------------ the report
+
+    private void print(StressOptions options, StressResult result, LatencyHistograms latencies) {
+        PrintStream out = console.out();
+        out.println("seed " + result.seed() + ": " + options.vcpus() + " vcpus, " + options.devices() + " devices"
+                + (console.isInterrupted() ? " (interrupted: what there is up to then)" : ""));
+        out.println(String.format(Locale.ROOT, "throughput:   %,.0f accesses per second, hit ratio %.4f",
+                result.accesses() / result.seconds(), result.hitRatio()));
+        out.println("outcomes:     " + result.outcomes());
+        out.println("caches:       " + result.caches());
+        out.println("adversaries:  " + result.actions());
+        out.println(latencies.text());
+        out.println();
+        printRules(out, result.rules());
+        out.println();
+        result.findings().forEach(finding -> out.println(Console.oneLine(finding)));
+        out.println(result.summary());
+    }
+
+    private void printRules(PrintStream out, List<RuleTable.Line> rules) {
+        int width = rules.stream().mapToInt(line -> line.name().length()).max().orElse(0);
+        out.println(String.format(Locale.ROOT, "%-" + width + "s  %12s  %10s", "rule", "checks", "violations"));
+        for (RuleTable.Line line : rules) { // bounded by the rules
+            String cells = String.format(Locale.ROOT, "%-" + width + "s  %12d  %10d",
+                    line.name(), line.checks(), line.violations());
+            boolean bad = line.isVacuous() || line.violations() > 0;
+            String note = line.isVacuous() ? "  vacuous: never checked" : "";
+            out.println(bad ? console.ansi().string("@|bold,red " + cells + note + "|@") : cells);
+        }
+    }
+
+    private Json json(StressOptions options, StressResult result, LatencyHistograms latencies) {
+        TreeMap<String, Object> outcomes = new TreeMap<>();
+        for (Outcome outcome : Outcome.values()) { // bounded by the outcomes
+            outcomes.put(outcome.name(), result.outcomes().get(outcome));
+        }
+        return new Json()
+                .put("command", "stress")
+                .put("seed", result.seed())
+                .put("vcpus", options.vcpus())
+                .put("devices", options.devices())
+                .put("seconds", result.seconds())
+                .put("accesses", result.accesses())
+                .put("accessesPerSecond", result.accesses() / result.seconds())
+                .put("hitRatio", result.hitRatio())
+                .put("outcomes", outcomes)
+                .put("refreshes", result.caches().refreshes())
+                .put("invalidations", result.caches().invalidations())
+                .put("invalidated", result.caches().invalidated())
+                .put("actions", result.actions())
+                .put("latencies", latencies.json())
+                .put("rules", result.rules().stream().map(line -> new Json()
+                        .put("rule", line.name())
+                        .put("checks", line.checks())
+                        .put("violations", line.violations())).toList())
+                .put("findings", result.findings())
+                .put("lost", result.lost())
+                .put("torn", result.torn())
+                .put("violations", result.violations())
+                .put("interrupted", console.isInterrupted())
+                .put("summary", result.summary());
+    }
+}

@@ -1,0 +1,151 @@
+package io.github.pfncache.load;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.Deafness;
+import io.github.pfncache.rules.WithoutRules;
+import io.github.pfncache.vm.EntryHook;
+import io.github.pfncache.vm.Vcpu;
+import io.github.pfncache.xen.CallContext;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+final class StressRunTest {
+
+    /** Ends what goes on for ever, if a test fails. */
+    private static final int SECONDS = 20;
+
+    private static StressRun run(long accesses) {
+        return new StressRun(new StressOptions(42, SECONDS, accesses, 2, 2), Latencies.NONE);
+    }
+
+    private static StressResult finish(StressRun run) {
+        return run.run(() -> false, accesses -> {});
+    }
+
+    @Test
+    void nothingIsLostTornOrBroken() {
+        AtomicLong seen = new AtomicLong();
+        StressResult result = run(30_000).run(() -> false, seen::set);
+        assertThat(result.findings()).isEmpty();
+        assertThat(result).matches(StressResult::isClean);
+        assertThat(result.accesses()).isBetween(25_000L, 60_000L);
+        assertThat(seen.get()).isPositive();
+        assertThat(result.outcomes().get(Outcome.OK)).isPositive();
+        assertThat(result.hitRatio()).isBetween(0.0, 1.0);
+        assertThat(result.caches().invalidations()).isPositive();
+        assertThat(result.actions().values()).allMatch(count -> count > 0);
+        assertThat(result.rules()).noneMatch(RuleTable.Line::isVacuous);
+        assertThat(result.summary())
+                .matches("stress: [0-9.]+ seconds, [0-9]+ accesses, 0 lost, 0 torn, 0 violations");
+    }
+
+    @Test
+    void theSmallestLoadChecksEveryRule() {
+        StressResult result = finish(new StressRun(new StressOptions(1, 0, 1, 1, 1), Latencies.NONE));
+        assertThat(result.findings()).isEmpty();
+        assertThat(result.accesses()).isPositive();
+    }
+
+    @Test
+    void somebodyWantsItToStop() {
+        StressResult result = new StressRun(new StressOptions(1, SECONDS, 0, 1, 2), Latencies.NONE)
+                .run(() -> true, accesses -> {});
+        assertThat(result.seconds()).isLessThan(SECONDS);
+        assertThat(result.findings()).isEmpty();
+    }
+
+    @Test
+    void aByteWhereNobodyWritesIsFound() {
+        StressRun run = run(100);
+        run.machine().host.poke(Machine.HVA + 100, new byte[] {1});
+        StressResult result = finish(run);
+        assertThat(result.violations()).isEqualTo(1);
+        assertThat(result.findings()).singleElement().asString().contains("STRAY").contains("0x64");
+    }
+
+    @Test
+    void aCorruptedLaneIsFound() {
+        StressRun run = run(100);
+        Block block = run.blocks().get(0);
+        run.machine().host.poke(Machine.HVA + block.offset() + 16 + 4, new byte[] {7}); // within a lane
+        StressResult result = finish(run);
+        assertThat(result.torn()).isPositive();
+        assertThat(result.isClean()).isFalse();
+    }
+
+    @Test
+    void whatAThreadThrowsEndsTheLoadAndIsReported() {
+        StressRun run = run(0);
+        run.machine().vm.addEntryHook(new EntryHook() {
+            @Override
+            public void beforeEntry(Vcpu vcpu) {
+                throw new IllegalStateException("the emulator's fault");
+            }
+        });
+        StressResult result = finish(run);
+        assertThat(result.violations()).isPositive();
+        assertThat(result.findings()).anyMatch(
+                finding -> finding.contains("vcpu ") && finding.contains("the emulator's fault"));
+        assertThat(result.seconds()).isLessThan(SECONDS);
+    }
+
+    /** With rules on, the first access through a mapping that has gone is caught in the act. */
+    @Test
+    void cachesThatHearNothingBreakARule() {
+        StressRun run = run(0);
+        Deafness.inflict(run.machine().host);
+        StressResult result = finish(run);
+        assertThat(result.violations()).isPositive();
+        assertThat(result.findings()).anyMatch(finding -> finding.contains("I1_MAPPING_IS_CURRENT"));
+    }
+
+    /** With rules off, as in production, nobody catches it; the model finds what was lost by it. */
+    @Test
+    void cachesThatHearNothingLoseWrites() {
+        WithoutRules.run(DeafLoad.class);
+    }
+
+    /** The load on a host that tells nobody what it takes away. */
+    public static final class DeafLoad implements Runnable {
+        @Override
+        public void run() {
+            StressRun run = StressRunTest.run(60_000);
+            Deafness.inflict(run.machine().host);
+            StressResult result = finish(run);
+            assertThat(result.lost()).as("%s", result.findings()).isPositive();
+        }
+    }
+
+    @Test
+    void anEventThatTheGuestDoesNotSeeIsLost() {
+        StressRun run = run(100);
+        StressResult clean = finish(run);
+        assertThat(clean.lost()).isZero();
+        assertThat(run.events().isAnyMissing()).isFalse();
+        run.events().send(5, CallContext.MAY_SLEEP); // and the guest does not run any more
+        assertThat(run.events().isMissing(5)).isTrue();
+        run.events().cleared(5);
+        assertThat(run.events().isAnyMissing()).isFalse();
+    }
+
+    @Test
+    void optionsOutOfRangeAreRefused() {
+        assertThatThrownBy(() -> new StressOptions(1, 0, 0, 1, 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new StressOptions(1, 1, 0, 0, 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new StressOptions(1, 1, 0, 1, 9)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new StressOptions(1, -1, 5, 1, 1)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void theMachineHasNoRoomForMoreVcpus() {
+        int last = StressOptions.MAX_VCPUS - 1;
+        long end = Machine.runstate(last) + 48 - Machine.MAIN_GPA;
+        assertThat(end).isLessThanOrEqualTo((long) Machine.DEVICE_PAGE * Pages.PAGE_SIZE);
+        assertThat(new StressRun(new StressOptions(1, 1, 0, last + 1, StressOptions.MAX_DEVICES), Latencies.NONE))
+                .isNotNull();
+    }
+}
