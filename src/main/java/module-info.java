@@ -4,9 +4,9 @@
  *
  * <p>The module needs {@code java.base} only; where there is {@code jdk.jfr}, flight recordings show what it does. It
  * is the library's own jar. What adds to it has jars and module names of its own, from the same build:
- * {@code io.github.pfncache.xen} (classifier {@code xen}) and {@code io.github.pfncache.testkit} (classifier
- * {@code testkit}: packages {@code stress} and {@code trace}). The command line, with the libraries it uses, is a
- * runnable jar (classifier {@code cli}).
+ * {@code io.github.pfncache.pv} (classifier {@code pv}: packages {@code pvclock} and {@code xen}) and
+ * {@code io.github.pfncache.testkit} (classifier {@code testkit}: packages {@code stress} and {@code trace}). The
+ * command line, with the libraries it uses, is a runnable jar (classifier {@code cli}).
  */
 module io.github.pfncache {
     requires static jdk.jfr; // does without, where the runtime image has none
@@ -15,7 +15,6 @@ module io.github.pfncache {
     exports io.github.pfncache.cache;
     exports io.github.pfncache.host;
     exports io.github.pfncache.memslot;
-    exports io.github.pfncache.pvclock;
     exports io.github.pfncache.rules;
     exports io.github.pfncache.vm;
 }

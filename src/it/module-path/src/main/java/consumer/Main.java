@@ -4,7 +4,6 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.Protection;
-import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.util.Set;
@@ -25,8 +24,6 @@ final class Main {
         Vm vm = Vm.builder().vcpus(1).build();
         vm.host().mapAnonymous(HVA, NPAGES, Protection.READ_WRITE);
         vm.memslots().set(0, 0, GPA, NPAGES * 4096, HVA);
-        Kvmclock clock = Kvmclock.attach(vm);
-        require(clock != null, "attached");
         GfnPfnCache cache = vm.newCache(8);
         require(cache.activate(GPA) == Outcome.OK, "activated");
         long value = 0;

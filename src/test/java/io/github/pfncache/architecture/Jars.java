@@ -6,10 +6,10 @@ import java.util.Set;
 final class Jars {
 
     /** The library, whose module exports them all. */
-    static final Set<String> LIBRARY = Set.of("address", "rules", "memslot", "host", "cache", "vm", "pvclock");
+    static final Set<String> LIBRARY = Set.of("address", "rules", "memslot", "host", "cache", "vm");
 
-    /** Classifier {@code xen}. */
-    static final Set<String> XEN = Set.of("xen");
+    /** Classifier {@code pv}: paravirtual interfaces, users of the library. */
+    static final Set<String> PV = Set.of("pvclock", "xen");
 
     /** Classifier {@code testkit}. */
     static final Set<String> TESTKIT = Set.of("trace", "stress");

@@ -37,9 +37,9 @@ final class PackagedJarsTest {
     @Test
     void aJarHoldsItsPackagesAndNothingForeign() throws IOException {
         assertThat(packages("")).isEqualTo(Jars.LIBRARY);
-        assertThat(packages("-xen")).isEqualTo(Jars.XEN);
+        assertThat(packages("-pv")).isEqualTo(Jars.PV);
         assertThat(packages("-testkit")).isEqualTo(Jars.TESTKIT);
-        for (String jar : List.of("", "-xen", "-testkit")) {
+        for (String jar : List.of("", "-pv", "-testkit")) {
             assertThat(entries(jar)).as("jar %s", jar).contains("META-INF/LICENSE");
             assertThat(entries(jar)).as("jar %s", jar).allMatch(name -> name.startsWith(ROOT)
                     || name.equals(MODULE_INFO)
@@ -60,7 +60,7 @@ final class PackagedJarsTest {
                 .containsExactlyInAnyOrder("java.base", "jdk.jfr");
         assertThat(library.opens()).isEmpty();
         assertThat(library.packages()).hasSameSizeAs(Jars.LIBRARY);
-        assertThat(module("-xen").name()).isEqualTo(BuiltClasses.ROOT + ".xen");
+        assertThat(module("-pv").name()).isEqualTo(BuiltClasses.ROOT + ".pv");
         assertThat(module("-testkit").name()).isEqualTo(BuiltClasses.ROOT + ".testkit");
     }
 
@@ -84,7 +84,7 @@ final class PackagedJarsTest {
                 .map(file -> sources.relativize(file).toString())
                 .collect(Collectors.toSet());
         assertThat(entries("-sources")).containsAll(names);
-        Set<String> pages = Stream.of(Jars.LIBRARY, Jars.XEN, Jars.TESTKIT)
+        Set<String> pages = Stream.of(Jars.LIBRARY, Jars.PV, Jars.TESTKIT)
                 .flatMap(Set::stream)
                 .map(name -> BuiltClasses.ROOT + "/" + ROOT + name + "/package-summary.html")
                 .collect(Collectors.toSet());
