@@ -15,7 +15,8 @@ final class LifeCycleExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B04", "refreshes of one cache are not one at a time")
-                        .edit(REFRESHING, "if (!refreshLock.tryLock(deadline)) {", "if (deadline == 0) {")
+                        .edit(REFRESHING, "if (!refreshLock.tryLock(() -> domain.deadlineOfWait(latest))) {",
+                                "if (latest == null) {")
                         .edit(REFRESHING, "            refreshLock.unlock();\n", "")
                         .foundBy("repointAgainstRepoint", RefreshScenarios::repointAgainstRepoint,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
@@ -27,8 +28,8 @@ final class LifeCycleExhibits {
                         .foundBy("activationAgainstReader", RefreshScenarios::activationAgainstReader,
                                 "LockRule.RELEASED_BY_HOLDER"),
                 Exhibit.of("B06", "an inactive cache can be refreshed")
-                        .edit(REFRESHING, "deadline -> mapping.isActive() ? walk(",
-                                "deadline -> mapping.where().target() != null ? walk(")
+                        .edit(REFRESHING, "() -> mapping.isActive() ? walk(",
+                                "() -> mapping.where().target() != null ? walk(")
                         .edit(MAPPING, "        where = Translation.NOWHERE;\n", "")
                         .foundBy("refreshAfterDeactivation", SingleThread::refreshAfterDeactivation,
                                 "CacheRule.I2_ACTIVE_IFF_LISTED"),
@@ -58,11 +59,11 @@ final class LifeCycleExhibits {
                         .foundBy("repointInsideThePage", SingleThread::repointInsideThePage,
                                 "CacheRule.I4_VALID_IMPLIES_MAPPED"),
                 Exhibit.of("B09", "deactivation does not wait for a refresh")
-                        .edit(REFRESHING, "return alone(domain.retry.deadlineFromNow(), deadline -> {\n"
+                        .edit(REFRESHING, "return alone(Deadline.of(domain.retry), () -> {\n"
                                         + "            boolean wasActive",
-                                "Exclusive body = deadline -> {\n boolean wasActive")
+                                "Exclusive body = () -> {\n boolean wasActive")
                         .edit(REFRESHING, "domain.unmap(dropped);\n            return Outcome.OK;\n        });",
-                                "domain.unmap(dropped); return Outcome.OK; }; return body.run(0);")
+                                "domain.unmap(dropped); return Outcome.OK; }; return body.run();")
                         .foundBy("deactivationAgainstRefresh", RefreshScenarios::deactivationAgainstRefresh,
                                 "CacheRule.I2_ACTIVE_IFF_LISTED", "CacheRule.I3_VALID_IMPLIES_ACTIVE"),
                 Exhibit.of("B10", "an early return keeps the refresh lock")
