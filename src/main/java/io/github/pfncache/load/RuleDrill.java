@@ -31,6 +31,8 @@ final class RuleDrill {
     private RuleDrill() {}
 
     static void run(Machine machine) throws InterruptedException {
+        machine.vm.memslots().setFlags(Machine.PLUG_SLOT, Memslot.FLAG_LOG_DIRTY_PAGES);
+        machine.vm.memslots().setFlags(Machine.PLUG_SLOT, 0);
         evictWhatIsInUse(machine);
         turnTheClockOffAndOn(machine);
         sendWhileTheVcpuInfoIsAway(machine);

@@ -55,10 +55,10 @@ public final class StressRun {
     private final List<String> findings = new ArrayList<>();
 
     /** Those who make the accesses. */
-    private final Crew workers = new Crew(PATIENCE);
+    private final Crew workers;
 
     /** Those who get in their way. */
-    private final Crew others = new Crew(PATIENCE);
+    private final Crew others;
 
     private long failures;
 
@@ -74,6 +74,13 @@ public final class StressRun {
      * @param latencies told how long things took
      */
     public StressRun(StressOptions options, Latencies latencies) {
+        this(options, latencies, PATIENCE);
+    }
+
+    /** With a patience of its own, for those who know that threads will hang. */
+    StressRun(StressOptions options, Latencies latencies, Duration patience) {
+        workers = new Crew(patience);
+        others = new Crew(patience);
         this.options = options;
         this.latencies = latencies;
         machine = new Machine(options.vcpus(), latencies);
