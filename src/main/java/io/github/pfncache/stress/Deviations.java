@@ -1,8 +1,10 @@
 package io.github.pfncache.stress;
 
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
@@ -19,7 +21,11 @@ record Deviations(Deviations parent, int decision, int thread, int preemptions) 
 
     static final Deviations NONE = new Deviations(null, -1, -1, 0);
 
+    /** Longest schedule that is read; those that an explorer writes are far shorter. */
+    private static final int MAX_DIFFERENCES = 10_000;
+
     private static final String DEFAULT = "-";
+    private static final Pattern DIFFERENCE = Pattern.compile("\\s*([0-9]{1,9})\\s*:\\s*([0-9]{1,9})\\s*");
 
     Deviations with(int at, int other, boolean preemption) {
         return new Deviations(this, at, other, preemptions + (preemption ? 1 : 0));
@@ -29,28 +35,37 @@ record Deviations(Deviations parent, int decision, int thread, int preemptions) 
     List<Deviations> inOrder() {
         List<Deviations> all = new ArrayList<>();
         for (Deviations d = this; d.parent != null; d = d.parent) { // bounded by the number of differences
-            all.add(0, d);
+            all.add(d);
         }
+        Collections.reverse(all);
         return all;
     }
 
-    /** Reads what {@link #toString} wrote. */
+    /**
+     * Reads what {@link #toString} wrote.
+     *
+     * @throws IllegalArgumentException if it is something else
+     */
     static Deviations parse(String schedule) {
         Deviations all = NONE;
         if (schedule.strip().equals(DEFAULT)) {
             return all;
         }
-        for (String part : schedule.strip().split(",")) { // bounded by the text
-            String[] pair = part.split(":");
-            try {
-                int at = Integer.parseInt(pair[0].strip());
-                if (pair.length != 2 || at <= all.decision) {
-                    throw new IllegalArgumentException("schedule \"" + schedule + "\" at " + Arrays.toString(pair));
-                }
-                all = all.with(at, Integer.parseInt(pair[1].strip()), false);
-            } catch (NumberFormatException e) {
-                throw new IllegalArgumentException("schedule \"" + schedule + "\" is not decision:thread,...", e);
+        String[] parts = schedule.split(",", -1);
+        if (parts.length > MAX_DIFFERENCES) {
+            throw new IllegalArgumentException("a schedule of more than " + MAX_DIFFERENCES + " differences");
+        }
+        for (String part : parts) { // bounded by MAX_DIFFERENCES
+            Matcher pair = DIFFERENCE.matcher(part);
+            if (!pair.matches()) {
+                throw new IllegalArgumentException("schedule \"" + schedule + "\" is not decision:thread,...");
             }
+            int at = Integer.parseInt(pair.group(1));
+            if (at <= all.decision) {
+                throw new IllegalArgumentException("schedule \"" + schedule + "\": decision " + at + " after "
+                        + all.decision);
+            }
+            all = all.with(at, Integer.parseInt(pair.group(2)), false);
         }
         return all;
     }

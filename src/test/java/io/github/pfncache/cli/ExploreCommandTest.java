@@ -72,6 +72,7 @@ final class ExploreCommandTest {
         out.reset();
         assertThat(complaint(RACE, "--schedule=0:7")).contains("does not fit");
         assertThat(complaint(RACE, "--schedule=x")).contains("is not decision:thread");
+        assertThat(complaint(RACE, "--schedule=:")).contains("is not decision:thread");
     }
 
     @Test
