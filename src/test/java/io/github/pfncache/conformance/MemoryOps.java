@@ -1,6 +1,7 @@
 package io.github.pfncache.conformance;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
@@ -60,7 +61,7 @@ final class MemoryOps implements AutoCloseable {
         operations.put("fwrite", this::writeFile);
 
         operations.put("fork", this::fork);
-        operations.put("childpeek", op -> number(peek(child, op, Integer.BYTES)));
+        operations.put("childpeek", op -> print(peek(child(), op, Integer.BYTES), MemoryOps::number));
         operations.put("childexit", this::childExit);
     }
 
@@ -86,7 +87,10 @@ final class MemoryOps implements AutoCloseable {
     }
 
     private String read(Script.Op op, int length, Print print) {
-        byte[] bytes = peek(host, op, length);
+        return print(peek(host, op, length), print);
+    }
+
+    private static String print(byte[] bytes, Print print) {
         return bytes == null ? "unmapped" : print.of(bytes);
     }
 
@@ -116,7 +120,7 @@ final class MemoryOps implements AutoCloseable {
 
     private String mapFile(Script.Op op) {
         Arenas.Arena arena = arenas.byName(op.place(1).arena());
-        return changing(op, (hva, n) -> host.mapShared(hva, n, arena.file(), op.number(3), Protection.READ_WRITE));
+        return changing(op, (hva, n) -> host.mapShared(hva, n, fileOf(arena), op.number(3), Protection.READ_WRITE));
     }
 
     private String move(Script.Op op) {
@@ -131,14 +135,14 @@ final class MemoryOps implements AutoCloseable {
 
     private String punch(Script.Op op) {
         Script.Place place = op.place(1);
-        HostResult result = arenas.byName(place.arena()).file().punchHole(place.page(), op.pages(2));
+        HostResult result = fileOf(arenas.byName(place.arena())).punchHole(place.page(), op.pages(2));
         accept(op, op.pages(2));
         return errno(result);
     }
 
     private String truncate(Script.Op op) {
         char arena = op.word(1).charAt(0);
-        HostResult result = arenas.byName(arena).file().truncate(op.number(2));
+        HostResult result = fileOf(arenas.byName(arena)).truncate(op.number(2));
         observer.accept(arena, 0, Arenas.PAGES);
         return errno(result);
     }
@@ -146,16 +150,23 @@ final class MemoryOps implements AutoCloseable {
     private String readFile(Script.Op op) {
         Script.Place place = op.place(1);
         byte[] bytes = new byte[Integer.BYTES];
-        int count = arenas.byName(place.arena()).file().read(fileOffset(place), bytes);
+        int count = fileOf(arenas.byName(place.arena())).read(fileOffset(place), bytes);
         return count == bytes.length ? number(bytes) : "fail";
     }
 
     private String writeFile(Script.Op op) {
         Script.Place place = op.place(1);
         byte[] bytes = littleEndian(op.number(2), Integer.BYTES);
-        HostResult result = arenas.byName(place.arena()).file().write(fileOffset(place), bytes);
+        HostResult result = fileOf(arenas.byName(place.arena())).write(fileOffset(place), bytes);
         accept(op, 1);
         return result == HostResult.OK ? "ok" : "fail";
+    }
+
+    private static HostFile fileOf(Arenas.Arena arena) {
+        if (arena.file() == null) {
+            throw new Script.Unreadable("no file behind arena " + arena.name());
+        }
+        return arena.file();
     }
 
     private static long fileOffset(Script.Place place) {
@@ -165,8 +176,16 @@ final class MemoryOps implements AutoCloseable {
     // ---- another process
 
     private String fork(Script.Op op) {
+        close();
         child = host.fork();
         return "ok";
+    }
+
+    private HostMemory child() {
+        if (child == null) {
+            throw new Script.Unreadable("there is no other process");
+        }
+        return child;
     }
 
     private String childExit(Script.Op op) {

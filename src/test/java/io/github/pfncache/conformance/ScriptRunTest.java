@@ -51,6 +51,9 @@ final class ScriptRunTest {
         assertThatThrownBy(() -> run("slot 1 0x100000 4 A0 q")).isInstanceOf(Script.Unreadable.class);
         assertThatThrownBy(() -> run("slot 1 0x100000 4 Z0 -")).isInstanceOf(Script.Unreadable.class);
         assertThatThrownBy(() -> run("dn A0")).isInstanceOf(Script.Unreadable.class);
+        assertThatThrownBy(() -> run("punch A0 1")).isInstanceOf(Script.Unreadable.class);
+        assertThatThrownBy(() -> run("childpeek A0")).isInstanceOf(Script.Unreadable.class);
+        assertThatThrownBy(() -> run("ringget 0")).isInstanceOf(Script.Unreadable.class);
         assertThatThrownBy(() -> run("run 0;;run 0")).isInstanceOf(Script.Unreadable.class);
     }
 

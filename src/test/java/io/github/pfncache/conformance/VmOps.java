@@ -106,6 +106,9 @@ final class VmOps {
 
     private String harvestRing(Script.Op op) {
         DirtyRing ring = vcpu(op).dirtyRing();
+        if (ring == null) {
+            throw new Script.Unreadable("there are no rings");
+        }
         String entries = ring.entries().stream()
                 .map(entry -> entry.slotId() + ":" + entry.page())
                 .collect(Collectors.joining(" "));
