@@ -147,6 +147,7 @@ public final class CacheDomain {
             CacheState state = cache.state();
             CacheRule.I2_ACTIVE_IFF_LISTED.check(state.active() || !atRest, state);
             cache.check();
+            CacheRule.I8_GENERATION_IS_CURRENT.check(!atRest || cache.isTranslatedAsNow(), state);
             owned += state.pfn() == -1 ? 0 : 1;
         }
         if (atRest) {

@@ -27,7 +27,7 @@ public enum CacheRule implements Rule {
     /** [I6] Looked at at the end of every refresh. */
     I6_BOUNDED_ATTEMPTS("a refresh ends within its bound of attempts", "mmu_notifier_retry_cache() has none"),
 
-    /** [I7] Looked at on every access to guest memory. */
+    /** [I7] Looked at whenever accesses get a window; each access is checked against the window by itself. */
     I7_IN_BOUNDS("an access lies inside the cache's length and inside one page", "kvm_gpc_check(gpc, len)"),
 
     /** [I8] Looked at whenever an access by gpa starts, with the lock held. */

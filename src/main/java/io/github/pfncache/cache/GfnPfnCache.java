@@ -1,7 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.host.HostMapping;
+import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.rules.Interleaving;
 
 /**
@@ -50,7 +50,7 @@ public final class GfnPfnCache {
         }
         this.domain = domain;
         this.length = length;
-        this.mapping = new GuardedMapping(domain.memslots, domain.host, domain.readerBias);
+        this.mapping = new GuardedMapping(domain.memslots, domain.host, length, domain.readerBias);
         this.refreshing = new Refreshing(domain, mapping, new CacheIndex.Entry(this), length);
     }
 
@@ -149,9 +149,7 @@ public final class GfnPfnCache {
      *     FAULT or BUSY as for {@link #refresh}
      */
     public GuestAccess access() {
-        int hold = mapping.lockUsable();
-        hold = GuestAccess.isHold(hold) ? hold : refreshing.refreshAndLock();
-        return new GuestAccess(mapping, length, hold);
+        return new GuestAccess(mapping, length, refreshing.lock());
     }
 
     /**
@@ -162,9 +160,7 @@ public final class GfnPfnCache {
      * @return as for {@link #access()}
      */
     public GuestAccess access(long deadlineNanos) {
-        int hold = mapping.lockUsable();
-        hold = GuestAccess.isHold(hold) ? hold : refreshing.refreshAndLock(deadlineNanos);
-        return new GuestAccess(mapping, length, hold);
+        return new GuestAccess(mapping, length, refreshing.lock(deadlineNanos));
     }
 
     /**
@@ -176,7 +172,7 @@ public final class GfnPfnCache {
         int hold = mapping.tryReadLock();
         if (!GuestAccess.isHold(hold)) {
             hold = GuestAccess.refusal(Outcome.BUSY);
-        } else if (!mapping.check()) {
+        } else if (!mapping.isUsable()) {
             Outcome outcome = mapping.isActive() ? Outcome.BUSY : Outcome.INACTIVE;
             mapping.readUnlock(hold); // an access that is not usable holds no lock: nobody may wait for it
             hold = GuestAccess.refusal(outcome);
@@ -194,14 +190,12 @@ public final class GfnPfnCache {
         return GuestAccess.unchecked(mapping, length, mapping.readLock());
     }
 
-    // ------------------------------------------------------------------ one load, one store
-
     /**
      * Loads eight bytes, little endian, plain: a combined access in one call, and the fastest. Takes no lock as long as
      * the window is usable; else as {@link #access()}.
      *
      * @param offset bytes from the start of the window, at any alignment
-     * @param otherwise what to answer if the window cannot be had; to learn why, take an {@link #access()}
+     * @param otherwise what to answer if the window cannot be had; {@link #access()} says why
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
      */
@@ -296,54 +290,61 @@ public final class GfnPfnCache {
 
     /** One load, of 1, 2, 4 or 8 bytes; the width is a constant wherever this is compiled into. */
     private long load(int offset, int width, long otherwise) {
-        requireInside(offset, width);
-        long stamp = mapping.tryOptimisticRead();
-        HostMapping khva = mapping.khva();
-        if (stamp != 0 && khva != null) {
+        GuardedMapping guarded = mapping;
+        HostWindow window = guarded.openWindow();
+        if (window != null) {
             Interleaving.reached("about to load");
-            long value = khva.get(mapping.base() + offset, width);
-            if (mapping.validate(stamp)) {
-                return value;
+            try {
+                long value = window.get(offset, width);
+                if (guarded.isStillOpen(window)) {
+                    return value;
+                }
+            } catch (IndexOutOfBoundsException e) {
+                throw GuestAccess.exceeds(offset, width, length, mapping);
             }
         }
         return loadLocked(offset, width, otherwise);
     }
 
     private long loadLocked(int offset, int width, long otherwise) {
-        int hold = refreshing.refreshAndLock();
+        GuestAccess.requireInside(offset, width, length, mapping);
+        int hold = refreshing.lock();
         if (!GuestAccess.isHold(hold)) {
             return otherwise;
         }
         try {
-            return mapping.khva().get(mapping.base() + offset, width);
+            return mapping.window().get(offset, width);
         } finally {
             mapping.readUnlock(hold);
         }
     }
 
     private Outcome store(int offset, int width, long value) {
-        requireInside(offset, width);
-        int hold = mapping.lockUsableBriefly();
+        GuardedMapping guarded = mapping;
+        int hold = guarded.lockUsableBriefly();
         if (!GuestAccess.isHold(hold)) {
-            return storeRefreshed(offset, width, value);
+            return storeLocked(offset, width, value);
         }
         try {
             Interleaving.reached("about to store");
-            mapping.khva().put(mapping.base() + offset, width, value);
-            mapping.markDirtyUnderBriefHold(hold); // before the hold ends: afterwards the cache may point elsewhere
+            guarded.window().put(offset, width, value);
+            guarded.markDirtyUnderBriefHold(hold); // before the hold ends: afterwards the cache may point elsewhere
+        } catch (IndexOutOfBoundsException e) { // before anything was written
+            throw GuestAccess.exceeds(offset, width, length, mapping);
         } finally {
-            mapping.readUnlockBriefly(hold);
+            guarded.readUnlock(hold);
         }
         return Outcome.OK;
     }
 
-    private Outcome storeRefreshed(int offset, int width, long value) {
-        int hold = refreshing.refreshAndLock();
+    private Outcome storeLocked(int offset, int width, long value) {
+        GuestAccess.requireInside(offset, width, length, mapping);
+        int hold = refreshing.lock();
         if (!GuestAccess.isHold(hold)) {
             return GuestAccess.outcomeOf(hold);
         }
         try {
-            mapping.khva().put(mapping.base() + offset, width, value);
+            mapping.window().put(offset, width, value);
             mapping.markDirty();
         } finally {
             mapping.readUnlock(hold);
@@ -351,17 +352,17 @@ public final class GfnPfnCache {
         return Outcome.OK;
     }
 
-    private void requireInside(int offset, int width) {
-        if (!Pages.rangeFits(offset, width, length)) {
-            throw GuestAccess.exceeds(offset, width, length, mapping);
-        }
+    // ------------------------------------------------------------------ for the area and the domain
+
+    /** One turn of the combined access, without a refresh: usable, or BUSY. */
+    GuestAccess lockUsable() {
+        int hold = mapping.lockUsable();
+        return new GuestAccess(mapping, length, GuestAccess.isHold(hold) ? hold : GuestAccess.refusal(Outcome.BUSY));
     }
 
-    /** One turn of the combined access: holds the lock, whatever the check said. */
-    GuestAccess lockAndCheck() {
-        GuestAccess access = readLock();
-        access.check();
-        return access;
+    /** See {@link GuardedMapping#isTranslatedAsNow}. */
+    boolean isTranslatedAsNow() {
+        return mapping.isTranslatedAsNow();
     }
 
     boolean invalidate(boolean mayBlock) {
@@ -394,6 +395,6 @@ public final class GfnPfnCache {
 
     @Override
     public String toString() {
-        return "GfnPfnCache[length=" + length + " " + mapping + "]";
+        return "GfnPfnCache[length=" + length + " " + mapping.state() + "]";
     }
 }

@@ -2,11 +2,15 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedRwLock;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 
 /**
  * What a check looks at, and the read-write lock that guards it. Every critical section of that lock is a method here;
@@ -15,10 +19,18 @@ import io.github.pfncache.rules.TrackedRwLock;
  * <p>Readers use the mapping; whoever takes it away is a writer, so it cannot be taken while somebody uses it ([rule
  * L1]). The lock protects the mapping, not the bytes behind it ([rule L2]).
  *
- * <p><b>Without the lock.</b> A load can be thrown away, so it need not take the lock: between {@link
- * #tryOptimisticRead} and {@link #validate} it may look at the mapping and read through it, and uses the value if
- * nobody has had the write side meanwhile. Memory behind a stale mapping stays readable. A store cannot be taken back:
- * it holds the read side, for a few instructions.
+ * <p><b>The window</b> is what accesses go through: there as long as the mapping may be used, made anew by each writer
+ * who leaves it usable. A slot change takes away the windows it concerns ({@link #drain}), so an access need not look
+ * at the generation; {@link #check}, which answers as the kernel's does, looks at it as well.
+ *
+ * <p><b>A store</b> announces itself as a reader of the lock, for a few instructions; the lock is open as long as there
+ * is a window. {@link TrackedRwLock} has the argument.
+ *
+ * <p><b>A load takes no lock</b>, because it can be thrown away. It gets the open window (acquire), reads the data, and
+ * after a load-load fence looks at the window again: if it is the same, the data is good. A writer shuts the window
+ * (volatile) before the page is let go. So whoever read what others put into the frame afterwards sees, behind the
+ * fence, that the window has gone; and it does not come back, because each opening is with a new one, unless nothing
+ * was changed in between. Until the host memory is collected the frame stays readable.
  *
  * <p>The methods that the refresh side calls (with the cache's refresh lock held, [rule L3]) are those that change
  * where the cache points and what it owns. The other two sides, invalidation and access, only withdraw validity and
@@ -26,34 +38,50 @@ import io.github.pfncache.rules.TrackedRwLock;
  *
  * <p>Kernel counterpart: {@code gpc->lock} and the fields it protects.
  */
-final class GuardedMapping {
+final class GuardedMapping extends TrackedRwLock {
+
+    private static final VarHandle OPEN_WINDOW;
+
+    static {
+        try {
+            OPEN_WINDOW = MethodHandles.lookup().findVarHandle(GuardedMapping.class, "openWindow", HostWindow.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
 
     private final Memslots memslots;
     private final HostMemory host;
+    private final int length;
 
-    /** Made once with the cache, and never again ([I13]). */
-    private final TrackedRwLock lock;
+    private final boolean readerBias;
 
-    // Written with the refresh lock and the write side of lock held; read with either, on any side, or optimistically.
+    // Written with the refresh lock and the write side of lock held; read with either, on any side.
 
     private boolean active;
     /** Where the cache points. */
     private Translation where = Translation.NOWHERE;
-    /** Where the window starts in its page. Always so that it fits: an optimistic reader may find it with any khva. */
-    private int base;
     /** The mapping that is owned, null if none. Owned does not mean usable: that is {@link #valid}. */
     private HostMapping khva;
 
-    // Written with the write side of lock held, by the notifier too; read with either side, or optimistically.
+    // Written with the write side of lock held, by the notifier too; read with either side.
 
     private boolean valid;
-    /** Grows with every invalidation that hits this cache; a refresh that sees it move resolves again. */
-    private long invalidations;
+    /** Grows with every invalidation that hits this cache; a refresh that sees it move resolves again. Read by all. */
+    private volatile long invalidations;
 
-    GuardedMapping(Memslots memslots, HostMemory host, boolean readerBias) {
+    /** What accesses go through; null unless active, valid, and translated since the last change of the slot. */
+    private HostWindow window;
+
+    /** The window while the lock is open; accessed through OPEN_WINDOW. */
+    private HostWindow openWindow;
+
+    GuardedMapping(Memslots memslots, HostMemory host, int length, boolean readerBias) {
+        super(LockClass.CACHE);
         this.memslots = memslots;
         this.host = host;
-        this.lock = new TrackedRwLock(LockClass.CACHE, readerBias);
+        this.length = length;
+        this.readerBias = readerBias;
     }
 
     // ------------------------------------------------------------------ the refresh side, with the refresh lock held
@@ -68,15 +96,20 @@ final class GuardedMapping {
         return valid;
     }
 
+    /** The mapping it owns, usable or not; null if none. */
+    HostMapping khva() {
+        return khva;
+    }
+
     /** Where it points. */
     Translation where() {
         return where;
     }
 
     void activate() {
-        lock.writeLock();
+        writeLock();
         active = true;
-        lock.writeUnlock();
+        unlock();
     }
 
     /**
@@ -85,25 +118,19 @@ final class GuardedMapping {
      * @return true iff the mapping it has is still the right one, and only the offset may have moved
      */
     boolean repoint(Translation fresh) {
-        lock.writeLock();
+        writeLock();
         // Everything else is new from here on: with the old mapping still valid, a check that comes between this and
         // the install would pass with the wrong page [rule L4].
         valid = valid && fresh.isSamePageAs(where);
         where = fresh;
-        base = fresh.isBacked() ? fresh.offsetInPage() : 0;
         boolean keep = valid;
-        lock.writeUnlock();
+        unlock();
         return keep;
     }
 
     /** How many invalidations have hit up to now; to be handed to {@link #install}. */
     long sampleInvalidations() {
-        int hold = lock.readLock();
-        try {
-            return invalidations;
-        } finally {
-            lock.readUnlock(hold);
-        }
+        return invalidations;
     }
 
     /**
@@ -115,7 +142,7 @@ final class GuardedMapping {
      * @return the mapping that has to be unmapped: the former one (null if none), or {@code fresh} if it came too late
      */
     HostMapping install(HostMapping fresh, long sampled, Invalidations inProgress) {
-        lock.writeLock();
+        writeLock();
         try {
             // With the write side held [rule L5]: an invalidation that is not seen here has yet to walk over this
             // cache. First those in progress, then those that finished: one that ends in between shows in the second.
@@ -127,30 +154,29 @@ final class GuardedMapping {
             valid = true;
             return former;
         } finally {
-            lock.writeUnlock();
+            unlock();
         }
     }
 
     /** Gives up the mapping; the caller unmaps what is returned, null if none was owned. */
     HostMapping drop() {
-        lock.writeLock();
+        writeLock();
         HostMapping dropped = khva;
         khva = null;
         valid = false;
-        lock.writeUnlock();
+        unlock();
         return dropped;
     }
 
     /** Makes the cache inactive and gives up the mapping, at once; the caller unmaps what is returned. */
     HostMapping deactivate() {
-        lock.writeLock();
+        writeLock();
         active = false;
         valid = false;
         where = Translation.NOWHERE;
-        base = 0;
         HostMapping dropped = khva;
         khva = null;
-        lock.writeUnlock();
+        unlock();
         return dropped;
     }
 
@@ -165,123 +191,129 @@ final class GuardedMapping {
      */
     boolean invalidate(boolean mayBlock) {
         if (mayBlock) {
-            lock.writeLock();
-        } else if (!lock.tryWriteLock()) {
+            writeLock();
+        } else if (!tryWriteLock()) {
             return false;
         }
         valid = false;
         invalidations++;
-        lock.writeUnlock();
+        unlock();
         return true;
     }
 
     /**
-     * Waits until the accesses that began before have ended. After a memslot change, those that begin later find
-     * another generation.
+     * The slot has changed: withdraws the window, and waits until the accesses through it have ended. The next access
+     * translates again, and keeps the page if that is still the same.
      *
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
-     * @return false if one of them has not ended; at once if it is the current thread's
+     * @return false if an access has not ended; at once if it is the current thread's
      */
     boolean drain(long deadlineNanos) {
-        boolean drained = lock.tryWriteLock(deadlineNanos);
+        boolean drained = tryWriteLock(deadlineNanos);
         if (drained) {
-            lock.writeUnlock();
+            window = null;
+            writeUnlock();
         }
         return drained;
     }
 
+    /** Ends a critical section of the write side: a new window if the mapping is valid, none if not. */
+    private void unlock() {
+        try {
+            window = null; // unless there is another
+            CacheRule.I3_VALID_IMPLIES_ACTIVE.check(!valid || active, where);
+            CacheRule.I4_VALID_IMPLIES_MAPPED.check(!valid || khva != null, where);
+            window = valid ? khva.window(where.offsetInPage(), length) : null;
+            CacheRule.I7_IN_BOUNDS.check(window == null || window.length() == length, window);
+        } finally {
+            writeUnlock();
+        }
+    }
+
     // ------------------------------------------------------------------ the access side
 
-    int readLock() {
-        return lock.readLock();
-    }
-
-    int tryReadLock() {
-        return lock.tryReadLock();
-    }
-
-    void readUnlock(int hold) {
-        lock.readUnlock(hold);
-    }
-
-    void readUnlockBriefly(int hold) {
-        lock.readUnlockBriefly(hold);
-    }
-
-    boolean isHeldByCurrentThread() {
-        return lock.isHeldByCurrentThread();
-    }
-
-    /** Takes the read side if the check says yes under it; the hold, or {@link TrackedRwLock#NOT_TAKEN}. */
+    /** Takes the read side if there is a window under it; the hold, or {@link TrackedRwLock#NOT_TAKEN}. */
     int lockUsable() {
-        int hold = lock.readLock();
-        if (check()) {
-            return hold;
-        }
-        lock.readUnlock(hold);
-        return TrackedRwLock.NOT_TAKEN;
+        return keepIfUsable(readLock());
     }
 
     /** As {@link #lockUsable}, for a hold of a few instructions. */
     int lockUsableBriefly() {
-        int hold = lock.readLockBriefly();
-        if (check()) {
-            return hold;
-        }
-        lock.readUnlockBriefly(hold);
-        return TrackedRwLock.NOT_TAKEN;
+        return keepIfUsable(readLockBriefly());
     }
 
-    /** The check. The caller holds the read side. */
-    boolean check() {
-        boolean usable = isUsable();
+    /** Gives a hold back unless there is a window under it; also when a rule is broken. */
+    private int keepIfUsable(int hold) {
+        boolean usable = false;
+        try {
+            usable = isUsable();
+        } finally {
+            if (!usable) {
+                readUnlock(hold);
+            }
+        }
+        return usable ? hold : NOT_TAKEN;
+    }
+
+    /** Whether there is a window. The caller holds the read side. */
+    boolean isUsable() {
+        boolean usable = window != null;
         if (Rules.ENABLED && usable) {
             checkCurrency();
         }
         return usable;
     }
 
-    private boolean isUsable() {
-        return active && valid && where.isOf(memslots.generation());
+    /** The check, as the kernel's: a window, and by gpa the current memslots. The caller holds the read side. */
+    boolean check() {
+        return isUsable() && where.isOf(memslots.generation());
     }
 
-    /**
-     * Begins a load without the lock, if the check says yes.
-     *
-     * @return a stamp for {@link #validate}, or 0
-     */
-    long tryOptimisticRead() {
-        long stamp = lock.tryOptimisticRead();
-        return stamp != 0 && isUsable() ? stamp : 0;
+    /** The window, to be used as long as the caller holds the read side; null if there is none. */
+    HostWindow window() {
+        return window;
     }
 
-    /** Ends a load without the lock: whether what it read is worth anything. */
-    boolean validate(long stamp) {
-        return lock.validate(stamp);
+    // ------------------------------------------------------------------ the reader bias, and loads without the lock
+
+    @Override
+    protected boolean isOpen() {
+        return (HostWindow) OPEN_WINDOW.getVolatile(this) != null;
     }
 
-    /**
-     * The mapping, usable as long as the caller holds the read side after {@link #check} said yes. Null if there is
-     * none, as an optimistic reader may find.
-     */
-    HostMapping khva() {
-        return khva;
+    @Override
+    protected void shut() {
+        OPEN_WINDOW.setVolatile(this, (HostWindow) null);
     }
 
-    /** Where the window starts in the mapped page. */
-    int base() {
-        return base;
+    @Override
+    protected void open() {
+        if (readerBias) {
+            OPEN_WINDOW.setVolatile(this, window);
+        }
+    }
+
+    /** The window, for a load without the lock; null if there is none, or a writer. */
+    HostWindow openWindow() {
+        return (HostWindow) OPEN_WINDOW.getAcquire(this);
+    }
+
+    /** Whether a window was open all the time since it was got: what was read through it meanwhile is good. */
+    boolean isStillOpen(HostWindow former) {
+        Interleaving.reached("loaded");
+        VarHandle.loadLoadFence(); // the data before the look, see the class comment
+        return (HostWindow) OPEN_WINDOW.getOpaque(this) == former;
     }
 
     /** Marks the guest page dirty; the caller holds the read side, so it is the page it wrote ([rule L12]). */
     void markDirty() {
-        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock.isHeldByCurrentThread(), this);
+        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || isHeldByCurrentThread(), this);
         where.markDirty();
     }
 
     /** As {@link #markDirty}, under a brief hold that was taken before the write. */
     void markDirtyUnderBriefHold(int hold) {
-        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock.isHeldByCurrentThread(), this);
+        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || isHeldByCurrentThread(), this);
         if (TrackedRwLock.isAnnounced(hold)) {
             where.markDirtyUnderBriefHold();
         } else {
@@ -291,20 +323,25 @@ final class GuardedMapping {
 
     // ------------------------------------------------------------------ looking at it
 
-    /** How many invalidations have hit, for whoever counts. */
-    long invalidations() {
-        return lock.isHeldByCurrentThread() ? invalidations : sampleInvalidations();
-    }
-
     CacheState state() {
-        if (lock.isHeldByCurrentThread()) {
+        if (isHeldByCurrentThread()) {
             return stateLocked(); // whoever has an access open may look and log, too
         }
-        int hold = lock.readLock();
+        int hold = readLock();
         try {
             return stateLocked();
         } finally {
-            lock.readUnlock(hold);
+            readUnlock(hold);
+        }
+    }
+
+    /** Whether the current memslots lead where this mapping is, if it has a window; for audits at rest. */
+    boolean isTranslatedAsNow() {
+        int hold = readLock();
+        try {
+            return window == null || Translation.of(where.target(), memslots.table()).leadsWhere(where);
+        } finally {
+            readUnlock(hold);
         }
     }
 
@@ -325,16 +362,11 @@ final class GuardedMapping {
 
     /** Looks at the invariants of the state. */
     void checkState(int length) {
-        int hold = lock.readLock();
+        int hold = readLock();
         CacheState state = stateLocked();
         boolean mapped = khva != null && where.isBacked() && where.offsetsAgree(length);
-        lock.readUnlock(hold);
+        readUnlock(hold);
         CacheRule.I3_VALID_IMPLIES_ACTIVE.check(!state.valid() || state.active(), state);
         CacheRule.I4_VALID_IMPLIES_MAPPED.check(!state.valid() || mapped, state);
-    }
-
-    @Override
-    public String toString() {
-        return state().toString();
     }
 }

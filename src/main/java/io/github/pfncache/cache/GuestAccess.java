@@ -1,7 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.host.HostMapping;
+import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.rules.TrackedRwLock;
 
 /**
@@ -33,10 +33,8 @@ public final class GuestAccess implements AutoCloseable {
 
     /** The thread that may use this access; null once it is closed or when it never held the lock. */
     private Thread owner;
-    /** Where the window starts in {@link #khva}. */
-    private int base;
-    /** The mapping; null unless usable. */
-    private HostMapping khva;
+    /** What the accessors go through; null unless usable. */
+    private HostWindow window;
     private Outcome outcome;
     private boolean written;
 
@@ -50,8 +48,7 @@ public final class GuestAccess implements AutoCloseable {
         this.length = length;
         this.hold = hold;
         this.owner = held ? Thread.currentThread() : null;
-        this.khva = held ? mapping.khva() : null;
-        this.base = held ? mapping.base() : 0;
+        this.window = held ? mapping.window() : null;
         this.outcome = outcomeOf(hold);
     }
 
@@ -91,16 +88,15 @@ public final class GuestAccess implements AutoCloseable {
      */
     public boolean check() {
         requireOwner();
-        if (khva == null) {
+        if (window == null) {
             if (mapping.check()) {
-                khva = mapping.khva();
-                base = mapping.base();
+                window = mapping.window();
                 outcome = Outcome.OK;
             } else if (!mapping.isActive()) {
                 outcome = Outcome.INACTIVE;
             }
         }
-        return khva != null;
+        return window != null;
     }
 
     /**
@@ -109,7 +105,7 @@ public final class GuestAccess implements AutoCloseable {
      * @return true iff the window was checked and the access is not closed
      */
     public boolean isUsable() {
-        return khva != null;
+        return window != null;
     }
 
     /**
@@ -138,7 +134,7 @@ public final class GuestAccess implements AutoCloseable {
         }
         requireOwner();
         owner = null;
-        khva = null;
+        window = null;
         try {
             if (written) {
                 mapping.markDirty(); // under the lock: afterwards the cache may point elsewhere [rule L12]
@@ -148,30 +144,32 @@ public final class GuestAccess implements AutoCloseable {
         }
     }
 
-    private HostMapping forReading(int offset, int width) {
-        HostMapping usable = khva;
-        // The window's length, not the page's: offset + width must not be formed before it is known not to overflow.
-        if (usable == null || owner != Thread.currentThread() || !Pages.rangeFits(offset, width, length)) {
-            throw refusal(offset, width);
+    private HostWindow forReading(int offset, int width) {
+        HostWindow usable = window;
+        if (usable == null || owner != Thread.currentThread()) {
+            throw refusal();
         }
-        CacheRule.I7_IN_BOUNDS.check(base + offset + width <= Pages.PAGE_SIZE, this);
+        requireInside(offset, width, length, mapping);
         return usable;
     }
 
-    private HostMapping forWriting(int offset, int width) {
-        HostMapping usable = forReading(offset, width);
+    private HostWindow forWriting(int offset, int width) {
+        HostWindow usable = forReading(offset, width);
         written |= width > 0; // before the write: an exception in it must not lose the mark
         return usable;
     }
 
-    private RuntimeException refusal(int offset, int width) {
-        if (owner != Thread.currentThread() || khva == null) {
-            return new IllegalStateException(
-                    owner == null ? "access is closed or was refused: " + outcome
-                            : owner != Thread.currentThread() ? "access belongs to " + owner
-                                    : "access was not checked, or the check said no: " + outcome);
+    private IllegalStateException refusal() {
+        return new IllegalStateException(
+                owner == null ? "access is closed or was refused: " + outcome
+                        : owner != Thread.currentThread() ? "access belongs to " + owner
+                                : "access was not checked, or the check said no: " + outcome);
+    }
+
+    static void requireInside(int offset, int width, int length, GuardedMapping mapping) {
+        if (!Pages.rangeFits(offset, width, length)) {
+            throw exceeds(offset, width, length, mapping);
         }
-        return exceeds(offset, width, length, mapping);
     }
 
     /** What a caller gets who would leave the window. */
@@ -183,7 +181,7 @@ public final class GuestAccess implements AutoCloseable {
 
     void requireOwner() {
         if (owner != Thread.currentThread()) {
-            throw refusal(0, 0);
+            throw refusal();
         }
     }
 
@@ -195,7 +193,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if it does not lie inside the window
      */
     public byte getByte(int offset) {
-        return forReading(offset, 1).getByte(base + offset);
+        return (byte) forReading(offset, 1).get(offset, 1);
     }
 
     /**
@@ -206,7 +204,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if it does not lie inside the window
      */
     public void putByte(int offset, byte value) {
-        forWriting(offset, 1).putByte(base + offset, value);
+        forWriting(offset, 1).put(offset, 1, value);
     }
 
     /**
@@ -217,7 +215,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public short getShort(int offset) {
-        return forReading(offset, 2).getShort(base + offset);
+        return (short) forReading(offset, 2).get(offset, 2);
     }
 
     /**
@@ -228,7 +226,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public void putShort(int offset, short value) {
-        forWriting(offset, 2).putShort(base + offset, value);
+        forWriting(offset, 2).put(offset, 2, value);
     }
 
     /**
@@ -239,7 +237,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public int getInt(int offset) {
-        return forReading(offset, 4).getInt(base + offset);
+        return (int) forReading(offset, 4).get(offset, 4);
     }
 
     /**
@@ -250,7 +248,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public void putInt(int offset, int value) {
-        forWriting(offset, 4).putInt(base + offset, value);
+        forWriting(offset, 4).put(offset, 4, value);
     }
 
     /**
@@ -261,7 +259,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public long getLong(int offset) {
-        return forReading(offset, 8).getLong(base + offset);
+        return forReading(offset, 8).get(offset, 8);
     }
 
     /**
@@ -272,7 +270,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public void putLong(int offset, long value) {
-        forWriting(offset, 8).putLong(base + offset, value);
+        forWriting(offset, 8).put(offset, 8, value);
     }
 
     /**
@@ -283,7 +281,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if {@code into.length} bytes from there do not lie inside the window
      */
     public void get(int offset, byte[] into) {
-        forReading(offset, into.length).getBytes(base + offset, into, 0, into.length);
+        forReading(offset, into.length).get(offset, into);
     }
 
     /**
@@ -294,7 +292,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if {@code from.length} bytes from there do not lie inside the window
      */
     public void put(int offset, byte[] from) {
-        forWriting(offset, from.length).putBytes(base + offset, from, 0, from.length);
+        forWriting(offset, from.length).put(offset, from);
     }
 
     /**
@@ -306,9 +304,11 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if the byte that holds the bit does not lie inside the window
      */
     public boolean testAndSetBit(int offset, int bit) {
-        int inPage = base + bytePosition(offset, bit);
+        int position = bytePosition(offset, bit);
+        HostWindow usable = forWriting(position, 1);
+        int inPage = usable.start() + position;
         int mask = maskInWord(inPage, bit);
-        return (forWriting(bytePosition(offset, bit), 1).getAndBitwiseOrInt(wordOf(inPage), mask) & mask) != 0;
+        return (usable.mapping().getAndBitwiseOrInt(wordOf(inPage), mask) & mask) != 0;
     }
 
     /**
@@ -320,9 +320,11 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if the byte that holds the bit does not lie inside the window
      */
     public boolean testAndClearBit(int offset, int bit) {
-        int inPage = base + bytePosition(offset, bit);
+        int position = bytePosition(offset, bit);
+        HostWindow usable = forWriting(position, 1);
+        int inPage = usable.start() + position;
         int mask = maskInWord(inPage, bit);
-        return (forWriting(bytePosition(offset, bit), 1).getAndBitwiseAndInt(wordOf(inPage), ~mask) & mask) != 0;
+        return (usable.mapping().getAndBitwiseAndInt(wordOf(inPage), ~mask) & mask) != 0;
     }
 
     // A bit changes by an atomic operation on the aligned word of the page that holds it: the window may start at any
@@ -346,7 +348,7 @@ public final class GuestAccess implements AutoCloseable {
      */
     public boolean testBit(int offset, int bit) {
         int position = bytePosition(offset, bit);
-        return (forReading(position, 1).getByte(base + position) >> (bit & 7) & 1) != 0;
+        return (forReading(position, 1).get(position, 1) >> (bit & 7) & 1) != 0;
     }
 
     /** The byte of a bit; a bit number that no window can hold becomes an offset that no check lets pass. */

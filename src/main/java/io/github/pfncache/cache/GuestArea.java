@@ -189,7 +189,7 @@ public final class GuestArea {
      * @return as for {@link #access()}
      */
     public AreaAccess access(long deadlineNanos) {
-        AreaAccess access = AreaAccess.open(segments, GfnPfnCache::lockAndCheck);
+        AreaAccess access = AreaAccess.open(segments, GfnPfnCache::lockUsable);
         if (access.isUsable()) {
             return access;
         }
@@ -209,7 +209,7 @@ public final class GuestArea {
             if (outcome != Outcome.OK && now == segments) {
                 return AreaAccess.refused(now, outcome);
             }
-            AreaAccess access = AreaAccess.open(now, GfnPfnCache::lockAndCheck);
+            AreaAccess access = AreaAccess.open(now, GfnPfnCache::lockUsable);
             if (access.isUsable() || now == Segments.NONE) {
                 return access;
             }

@@ -72,14 +72,16 @@ final class Refreshing {
         return alone(latest, () -> mapping.isActive() ? walk(mapping.where().target(), latest) : Outcome.INACTIVE);
     }
 
-    /** As {@link #refreshAndLock(long)}, with the patience of the retry policy. */
-    int refreshAndLock() {
-        return refreshAndLock(Deadline.of(domain.retry));
+    /** The combined access: a hold of the read side with a window, after as many refreshes as needed; or a refusal. */
+    int lock() {
+        int hold = mapping.lockUsable();
+        return GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.of(domain.retry));
     }
 
-    /** The rest of the combined access, when it needs a refresh: a hold of the read side, checked; or a refusal. */
-    int refreshAndLock(long deadlineNanos) {
-        return refreshAndLock(Deadline.at(deadlineNanos));
+    /** As {@link #lock()}, with a deadline of the caller's. */
+    int lock(long deadlineNanos) {
+        int hold = mapping.lockUsable();
+        return GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.at(deadlineNanos));
     }
 
     private int refreshAndLock(Deadline latest) {
@@ -107,7 +109,7 @@ final class Refreshing {
 
     /** What this cache did up to now. */
     CacheStats stats() {
-        long hits = mapping.invalidations();
+        long hits = mapping.sampleInvalidations();
         return new CacheStats(refreshes, resolutions, retries, waits, failures, hits, hits);
     }
 
@@ -120,7 +122,7 @@ final class Refreshing {
         boolean held = mapping.isHeldByCurrentThread();
         CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, mapping);
         if (held) { // before anything has changed
-            throw new IllegalStateException("this thread has an access open to " + mapping);
+            throw new IllegalStateException("this thread has an access open to " + mapping.state());
         }
         HeldLocks.mightSleep("refresh");
         if (!refreshLock.tryLock(() -> domain.deadlineOfWait(latest))) {

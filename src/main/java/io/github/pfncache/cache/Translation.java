@@ -14,9 +14,10 @@ import io.github.pfncache.memslot.MemslotTable;
  * @param target where the cache points; null for {@link #NOWHERE}
  * @param slot the writable slot of a target by gpa; null by hva, and when there is none
  * @param generation of the table the slot was looked for in; without meaning by hva
+ * @param gfn guest frame of a target with a slot; without meaning otherwise
  * @param uhva host address of the target's first byte, or {@link #NO_HVA}
  */
-record Translation(CacheTarget target, Memslot slot, long generation, long uhva) {
+record Translation(CacheTarget target, Memslot slot, long generation, long gfn, long uhva) {
 
     /**
      * No host address; what {@code KVM_HVA_ERR_BAD} is to the kernel. Not a user address, so not to be confused with
@@ -25,24 +26,25 @@ record Translation(CacheTarget target, Memslot slot, long generation, long uhva)
     static final long NO_HVA = -1;
 
     /** Of a cache that points nowhere. */
-    static final Translation NOWHERE = new Translation(null, null, 0, NO_HVA);
+    static final Translation NOWHERE = new Translation(null, null, 0, 0, NO_HVA);
 
     /** Of a target that has not been looked up yet: older than any table. */
     static Translation pending(CacheTarget target) {
-        return new Translation(target, null, -1, NO_HVA);
+        return new Translation(target, null, -1, 0, NO_HVA);
     }
 
     /** Translates a target by one snapshot of the memslots. */
     static Translation of(CacheTarget target, MemslotTable slots) {
         if (target instanceof CacheTarget.ByHva byHva) {
-            return new Translation(target, null, slots.generation(), byHva.hva());
+            return new Translation(target, null, slots.generation(), 0, byHva.hva());
         }
         long gpa = ((CacheTarget.ByGpa) target).gpa();
-        Memslot slot = slots.find(Pages.gpaToGfn(gpa));
+        long gfn = Pages.gpaToGfn(gpa);
+        Memslot slot = slots.find(gfn);
         if (slot == null || slot.readOnly()) {
-            return new Translation(target, null, slots.generation(), NO_HVA);
+            return new Translation(target, null, slots.generation(), gfn, NO_HVA);
         }
-        return new Translation(target, slot, slots.generation(), gpaToUhva(slot, gpa));
+        return new Translation(target, slot, slots.generation(), gfn, gpaToUhva(slot, gpa));
     }
 
     /** Where a slot keeps a guest address that lies in it. */
@@ -67,6 +69,11 @@ record Translation(CacheTarget target, Memslot slot, long generation, long uhva)
         return isBacked() && other.isBacked() && Pages.pageStart(uhva) == Pages.pageStart(other.uhva);
     }
 
+    /** Whether two translations are the same but for the generation. */
+    boolean leadsWhere(Translation other) {
+        return slot == other.slot && uhva == other.uhva;
+    }
+
     /** Offset of the first byte in its page, of the guest as of the host. */
     int offsetInPage() {
         return Pages.offsetInPage(uhva);
@@ -75,14 +82,14 @@ record Translation(CacheTarget target, Memslot slot, long generation, long uhva)
     /** Marks the guest page dirty; nothing by hva or without a slot. */
     void markDirty() {
         if (slot != null) {
-            slot.markDirty(Pages.gpaToGfn(((CacheTarget.ByGpa) target).gpa()));
+            slot.markDirty(gfn);
         }
     }
 
     /** As {@link #markDirty}, under a brief hold that was taken before the write. */
     void markDirtyUnderBriefHold() {
         if (slot != null) {
-            slot.markDirtyUnderBriefHold(Pages.gpaToGfn(((CacheTarget.ByGpa) target).gpa()));
+            slot.markDirtyUnderBriefHold(gfn);
         }
     }
 

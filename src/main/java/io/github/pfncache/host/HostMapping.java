@@ -1,8 +1,7 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
 /**
  * A usable mapping of one page frame, the khva: typed little-endian access to its 4096 bytes.
@@ -20,20 +19,13 @@ import java.lang.invoke.VarHandle;
  */
 public final class HostMapping extends PageBytes {
 
-    private static final VarHandle LIVE;
-
-    static {
-        try {
-            LIVE = MethodHandles.lookup().findVarHandle(HostMapping.class, "live", boolean.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
+    private static final AtomicIntegerFieldUpdater<HostMapping> LIVE =
+            AtomicIntegerFieldUpdater.newUpdater(HostMapping.class, "live");
 
     private final HostMemory memory;
     private final int pfn;
     private final boolean nativeAtomics;
-    private boolean live = true; // accessed through LIVE
+    private volatile int live = 1; // goes to 0 once, through LIVE
 
     HostMapping(HostMemory memory, FrameStore frames, int pfn) {
         super(frames.buffer(pfn), frames.base(pfn));
@@ -60,9 +52,21 @@ public final class HostMapping extends PageBytes {
         return nativeAtomics;
     }
 
+    /**
+     * Some of the page's bytes, and nothing else of it.
+     *
+     * @param start first byte in the page
+     * @param length how many bytes
+     * @return the window, to be used as long as this mapping
+     * @throws IllegalArgumentException if they do not lie inside the page
+     */
+    public HostWindow window(int start, int length) {
+        return new HostWindow(this, start, buffer.slice(at(start, length), length));
+    }
+
     /** Ends the mapping; false if it is another memory's or had ended before. */
     boolean endFrom(HostMemory owner) {
-        return memory == owner && (boolean) LIVE.compareAndSet(this, true, false);
+        return memory == owner && LIVE.compareAndSet(this, 1, 0);
     }
 
     // ---- ordered and atomic

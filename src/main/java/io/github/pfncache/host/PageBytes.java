@@ -12,13 +12,13 @@ import java.nio.ByteOrder;
  */
 abstract sealed class PageBytes permits HostMapping {
 
-    private static final VarHandle SHORT =
+    static final VarHandle SHORT =
             MethodHandles.byteBufferViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
     static final VarHandle INT = MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
     static final VarHandle LONG = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     final ByteBuffer buffer;
-    private final int base;
+    final int base;
 
     PageBytes(ByteBuffer buffer, int base) {
         this.buffer = buffer;
@@ -139,46 +139,6 @@ abstract sealed class PageBytes permits HostMapping {
      */
     public void putBytes(int offset, byte[] from, int start, int length) {
         buffer.put(at(offset, length), from, start, length);
-    }
-
-    /**
-     * Reads a number of a width, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @param width 1, 2, 4 or 8 bytes; fastest where it is a constant
-     * @return the value, sign-extended
-     * @throws IllegalArgumentException if the access leaves the page, or for another width
-     */
-    public long get(int offset, int width) {
-        return switch (width) {
-            case Byte.BYTES -> getByte(offset);
-            case Short.BYTES -> getShort(offset);
-            case Integer.BYTES -> getInt(offset);
-            case Long.BYTES -> getLong(offset);
-            default -> throw badWidth(width);
-        };
-    }
-
-    /**
-     * Writes the low bytes of a number, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @param width 1, 2, 4 or 8 bytes; fastest where it is a constant
-     * @param value the value; bytes beyond the width do not matter
-     * @throws IllegalArgumentException if the access leaves the page, or for another width
-     */
-    public void put(int offset, int width, long value) {
-        switch (width) {
-            case Byte.BYTES -> putByte(offset, (byte) value);
-            case Short.BYTES -> putShort(offset, (short) value);
-            case Integer.BYTES -> putInt(offset, (int) value);
-            case Long.BYTES -> putLong(offset, value);
-            default -> throw badWidth(width);
-        }
-    }
-
-    private static IllegalArgumentException badWidth(int width) {
-        return new IllegalArgumentException("width=" + width + " is not 1, 2, 4 or 8");
     }
 
     /** Index in the buffer of an access, checked. */

@@ -5,6 +5,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheState;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.trace.Landing;
@@ -94,8 +95,10 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
         if (!state.active()) {
             return LaneState.INACTIVE;
         }
-        if (cache.check()) {
-            return LaneState.VALID;
+        try (GuestAccess access = cache.tryAccess()) {
+            if (access.isUsable()) {
+                return LaneState.VALID;
+            }
         }
         if (state.target() instanceof CacheTarget.ByGpa at) {
             Memslot slot = vm.memslots().table().find(Pages.gpaToGfn(at.gpa()));

@@ -23,58 +23,60 @@ final class Announcements {
     /** What {@link #enter} answers when there is no room. */
     static final int NOWHERE = -1;
 
+    /** In a name: the hold ends by itself within a few instructions. */
+    static final long BRIEF = 1L << 30;
+
     private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
 
     /** A word that is taken has this bit, whatever the low bits of the names are. */
     private static final long TAKEN = 1L << 31;
-    /** The hold ends by itself within a few instructions. */
-    private static final long BRIEF = 1L << 30;
-    private static final long THREAD_MASK = BRIEF - 1;
+    /** Somebody waits for this very hold to end: the next one at the same place has a word without it. */
+    private static final long SEEN = 1L << 29;
+    private static final long THREAD_MASK = SEEN - 1;
     private static final int LOCK_SHIFT = 32;
 
     /** Two rows for each processor: a writer looks at all of them. A power of two. */
     private static final int ROWS = Integer.highestOneBit(
             Math.max(8, Math.min(64, 4 * Runtime.getRuntime().availableProcessors() - 1)));
 
-    /** Places in a row, four to a cache line. A power of two. */
+    /** Words in a row, eight to a cache line. A power of two. */
     private static final int COLUMNS = 64;
 
     /** How many rows a reader tries. */
     private static final int PROBES = 4;
 
-    /** Words of a place: who is there, and how many brief holds have ended there. */
-    private static final int WORDS_OF_PLACE = 2;
-
     /** Unused words around the table: it shares no cache line with others. */
     private static final int MARGIN = 16;
 
-    private static final int END = MARGIN + ROWS * COLUMNS * WORDS_OF_PLACE;
+    private static final int END = MARGIN + ROWS * COLUMNS;
 
-    /**
-     * The first word of a place goes from free (0) to taken by compare-and-set, and back by a release. The second is
-     * written by whoever has taken the first.
-     */
+    /** Each word goes from free (0) to taken by compare-and-set, and back by a release. */
     private static final long[] TABLE = new long[END + MARGIN];
 
     private Announcements() {}
+
+    /** What a lock goes by in the table, from its number. */
+    static long nameOf(long lock) {
+        return lock << LOCK_SHIFT | TAKEN;
+    }
 
     /**
      * Announces the current thread as a reader, with the effect of a full fence: what is read afterwards is read after
      * the announcement can be seen.
      *
+     * @param name of the lock, with {@link #BRIEF} or without
      * @return the place, to be left by {@link #leave}; or NOWHERE
      */
-    static int enter(long lock, boolean brief) {
-        long thread = Thread.currentThread().getId() & THREAD_MASK;
-        long word = lock << LOCK_SHIFT | TAKEN | (brief ? BRIEF : 0) | thread;
-        int home = place(thread, lock);
-        return WORDS.compareAndSet(TABLE, home, 0L, word) ? home : enterBeside(thread, lock, word);
+    static int enter(long name) {
+        long thread = Thread.currentThread().getId();
+        int home = place(thread, name);
+        return WORDS.compareAndSet(TABLE, home, 0L, name | thread & THREAD_MASK) ? home : enterBeside(name, thread);
     }
 
-    private static int enterBeside(long thread, long lock, long word) {
+    private static int enterBeside(long name, long thread) {
         for (int probe = 1; probe < PROBES; probe++) { // bounded by PROBES
-            int place = place(thread + probe, lock);
-            if (WORDS.compareAndSet(TABLE, place, 0L, word)) {
+            int place = place(thread + probe, name);
+            if (WORDS.compareAndSet(TABLE, place, 0L, name | thread & THREAD_MASK)) {
                 return place;
             }
         }
@@ -86,15 +88,10 @@ final class Announcements {
         WORDS.setRelease(TABLE, place, 0L);
     }
 
-    /** Counts a brief hold before it is left: the next one here may look the same. */
-    static void countBrief(int place) {
-        WORDS.setRelease(TABLE, place + 1, TABLE[place + 1] + 1);
-    }
-
     /** Whether anybody is announced as a reader of a lock, of those whose announcement came before this look. */
-    static boolean isRead(long lock) {
+    static boolean isRead(long name) {
         for (int row = 0; row < ROWS; row++) { // bounded by ROWS
-            if (names((long) WORDS.getVolatile(TABLE, place(row, lock)), lock)) {
+            if (isOf((long) WORDS.getVolatile(TABLE, place(row, name)), name)) {
                 return true;
             }
         }
@@ -102,11 +99,11 @@ final class Announcements {
     }
 
     /** Whether the current thread is announced as a reader of a lock. */
-    static boolean isReadByCurrentThread(long lock) {
+    static boolean isReadByCurrentThread(long name) {
         long thread = Thread.currentThread().getId() & THREAD_MASK;
         for (int row = 0; row < ROWS; row++) { // bounded by ROWS
-            long word = (long) WORDS.getOpaque(TABLE, place(row, lock));
-            if (names(word, lock) && (word & THREAD_MASK) == thread) {
+            long word = (long) WORDS.getOpaque(TABLE, place(row, name));
+            if (isOf(word, name) && (word & THREAD_MASK) == thread) {
                 return true;
             }
         }
@@ -119,9 +116,9 @@ final class Announcements {
      * @param waiter whom a schedule explorer is told of
      * @return false iff the wait is timed and its deadline has passed
      */
-    static boolean awaitUnread(long lock, Object waiter, boolean timed, long deadlineNanos) {
+    static boolean awaitUnread(long name, Object waiter, boolean timed, long deadlineNanos) {
         int turn = 0;
-        while (isRead(lock)) { // bounded by the readers' accesses, or by the deadline
+        while (isRead(name)) { // bounded by the readers' accesses, or by the deadline
             if (!pause(turn++, waiter, timed, deadlineNanos)) {
                 return false;
             }
@@ -131,20 +128,23 @@ final class Announcements {
 
     /** Waits until every brief hold has ended that is announced now; false iff the deadline passed first. */
     static boolean awaitBrief(long deadlineNanos) {
-        for (int place = MARGIN; place < END; place += WORDS_OF_PLACE) { // bounded by the size of the table
+        for (int place = MARGIN; place < END; place++) { // bounded by the size of the table
             long word = (long) WORDS.getVolatile(TABLE, place);
-            if ((word & BRIEF) != 0 && !awaitPassed(place, word, deadlineNanos)) {
+            if ((word & BRIEF) != 0 && !awaitEnd(place, word, deadlineNanos)) {
                 return false;
             }
         }
         return true;
     }
 
-    private static boolean awaitPassed(int place, long word, long deadlineNanos) {
-        long passed = (long) WORDS.getAcquire(TABLE, place + 1);
+    private static boolean awaitEnd(int place, long word, long deadlineNanos) {
+        long seen = word | SEEN;
+        long found = (long) WORDS.compareAndExchange(TABLE, place, word, seen);
+        if (found != word && found != seen) { // found seen: by another who waits, too
+            return true;
+        }
         int turn = 0;
-        while ((long) WORDS.getAcquire(TABLE, place) == word && (long) WORDS.getAcquire(TABLE, place + 1) == passed) {
-            // Bounded by the deadline.
+        while ((long) WORDS.getVolatile(TABLE, place) == seen) { // bounded by the deadline
             if (!pause(turn++, Announcements.class, true, deadlineNanos)) {
                 return false;
             }
@@ -170,11 +170,11 @@ final class Announcements {
         return true;
     }
 
-    private static boolean names(long word, long lock) {
-        return word != 0 && (int) (word >>> LOCK_SHIFT) == (int) lock;
+    private static boolean isOf(long word, long name) {
+        return word != 0 && (int) (word >>> LOCK_SHIFT) == (int) (name >>> LOCK_SHIFT);
     }
 
-    private static int place(long row, long lock) {
-        return MARGIN + (((int) row & ROWS - 1) * COLUMNS + ((int) lock & COLUMNS - 1)) * WORDS_OF_PLACE;
+    private static int place(long row, long name) {
+        return MARGIN + ((int) row & ROWS - 1) * COLUMNS + ((int) (name >>> LOCK_SHIFT) & COLUMNS - 1);
     }
 }

@@ -1,7 +1,5 @@
 package io.github.pfncache.rules;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -11,33 +9,26 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * reentrant and not upgradable: a thread that holds it and waits for it breaks {@link LockRule#NO_RECURSION}; without
  * rules, a thread that would wait for itself gets an {@link IllegalStateException}.
  *
- * <p><b>Reader bias.</b> With it, a reader takes one locked instruction: it announces itself in a table of the process,
- * in a word that no other thread writes, and sees that no writer is there. Two readers share nothing. A writer takes
- * the lock proper, turns the sequence odd, and waits until nobody is announced; readers that come now wait at the lock
- * proper. Without bias the sequence is odd for ever, and everybody uses the lock proper.
- *
- * <p><b>Optimistic reads.</b> Whoever can throw its result away need not announce itself: it takes a stamp, reads, and
- * uses what it read if the stamp is still good. What it reads may be torn or gone until it knows.
+ * <p><b>Reader bias.</b> A subclass may keep the lock <em>open</em> while no writer is there. As long as it is, a
+ * reader takes one locked instruction: it announces itself in a table of the process, in a word that no other thread
+ * writes, and sees that the lock is open still. Two readers share nothing. A writer takes the lock proper, shuts it,
+ * and waits until nobody is announced. Readers that find it shut use the lock proper; of this class itself, all do.
  *
  * <p><b>Memory order</b>, and which order pairs with which.
  * <ul>
- *   <li><i>Announced reader and writer.</i> Reader: announce (compare-and-set), then look at the sequence. Writer:
- *       sequence odd, then look at the announcements. All four are volatile, so they have one total order: either the
- *       reader sees the odd sequence and withdraws, or the writer sees the announcement and waits. Both may happen;
- *       neither cannot. Without the fence in the announcement the processor, x86 too, could look at the sequence first.
- *   <li><i>The reader's accesses</i> stay between the two: not before the look at the sequence (an acquire), not after
- *       the withdrawal (a release), which the writer reads before it goes on. x86 gives both for free; the compiler
- *       does not.
- *   <li><i>Optimistic reader and writer.</i> Reader: stamp (acquire), data, load-load fence, sequence. Writer: sequence
- *       odd, full fence, data, sequence even (release). If the reader saw anything that the writer wrote, or that
- *       others wrote after the writer had let them, its second look comes after the sequence turned odd, and the stamp
- *       is bad. If its stamp is that of the writer's end, it sees all of what the writer wrote.
+ *   <li><i>Reader and writer.</i> Reader: announce (compare-and-set), then look whether it is open. Writer: shut, then
+ *       look at the announcements. All four are volatile, so they have one total order: either the reader sees that it
+ *       is shut and leaves, or the writer sees the announcement and waits. Both may happen; neither cannot. Without the
+ *       fence of the announcement the processor, x86 too, could look first and announce later.
+ *   <li><i>What a reader does</i> stays between the two: not before its look (an acquire), not after it leaves (a
+ *       release), which the writer reads before it goes on. x86 gives both for free; the compiler does not.
+ *   <li><i>What the writer did</i> is there for the readers it opens the lock for.
  * </ul>
  *
  * <p>Kernel counterpart: {@code rwlock_t} with lockdep; the bias is that of {@code percpu_rw_semaphore}, the idea of
  * the table that of BRAVO (Dice and Kogan, 2019).
  */
-public final class TrackedRwLock {
+public class TrackedRwLock {
 
     /** Instead of a hold: the lock was not taken. Every hold is greater. */
     public static final int NOT_TAKEN = -2;
@@ -46,35 +37,39 @@ public final class TrackedRwLock {
     private static final int PROPER = -1;
 
     private static final AtomicLong CREATIONS = new AtomicLong();
-    private static final VarHandle SEQUENCE;
-
-    static {
-        try {
-            SEQUENCE = MethodHandles.lookup().findVarHandle(TrackedRwLock.class, "sequence", long.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
-
     private final LockClass lockClass;
     private final long creation = CREATIONS.incrementAndGet();
-    private final boolean biased;
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
 
-    /** Odd while a writer is there, and always without bias; never 0. Written with the write side of lock held. */
-    private long sequence;
+    /** What goes before the thread in an announcement. */
+    private final long name = Announcements.nameOf(creation);
+    private final long briefName = name | Announcements.BRIEF;
 
     /**
      * A free lock. Locks of a class that nests are taken in creation order.
      *
      * @param lockClass its place in the order
-     * @param readerBias whether readers may announce themselves instead of taking the lock proper
      */
-    public TrackedRwLock(LockClass lockClass, boolean readerBias) {
+    public TrackedRwLock(LockClass lockClass) {
         this.lockClass = lockClass;
-        this.biased = readerBias;
-        this.sequence = readerBias ? 2 : 1;
     }
+
+    // ------------------------------------------------------------------ reader bias, for subclasses
+
+    /**
+     * Whether readers may announce themselves instead of taking the lock proper.
+     *
+     * @return what {@link #shut} and {@link #open} did last; to be read with volatile semantics
+     */
+    protected boolean isOpen() {
+        return false;
+    }
+
+    /** Makes {@link #isOpen} false, with volatile semantics. Called with the lock proper held for writing. */
+    protected void shut() {}
+
+    /** May make {@link #isOpen} true, with volatile semantics. Called before the lock proper is given back. */
+    protected void open() {}
 
     // ------------------------------------------------------------------ readers
 
@@ -84,8 +79,8 @@ public final class TrackedRwLock {
      * @return the hold, for {@link #readUnlock}
      * @throws IllegalStateException if a writer waits for this very thread to give its hold back
      */
-    public int readLock() {
-        return readLock(false);
+    public final int readLock() {
+        return readLock(name);
     }
 
     /**
@@ -95,13 +90,13 @@ public final class TrackedRwLock {
      * @return the hold, for {@link #readUnlock}; {@linkplain #isAnnounced announced} or not
      * @throws IllegalStateException if a writer waits for this very thread to give its hold back
      */
-    public int readLockBriefly() {
-        return readLock(true);
+    public final int readLockBriefly() {
+        return readLock(briefName);
     }
 
-    private int readLock(boolean brief) {
+    private int readLock(long as) {
         before(HeldLocks.Manner.WAITS);
-        int hold = announce(brief);
+        int hold = announce(as);
         if (hold == Announcements.NOWHERE) {
             readLockProper();
         }
@@ -109,15 +104,15 @@ public final class TrackedRwLock {
         return hold;
     }
 
-    /** Announces the thread, unless a writer is there; the place, which is the hold, or NOWHERE, which is PROPER. */
-    private int announce(boolean brief) {
-        if (((long) SEQUENCE.getOpaque(this) & 1) != 0) {
+    /** Announces the thread, unless the lock is shut; the place, which is the hold, or NOWHERE, which is PROPER. */
+    private int announce(long as) {
+        if (!isOpen()) {
             return Announcements.NOWHERE; // as it would find out: spares the locked instruction
         }
-        Interleaving.reached("no writer");
-        int place = Announcements.enter(creation, brief);
+        Interleaving.reached("open");
+        int place = Announcements.enter(as);
         Interleaving.reached("announced");
-        if (place != Announcements.NOWHERE && ((long) SEQUENCE.getVolatile(this) & 1) != 0) {
+        if (place != Announcements.NOWHERE && !isOpen()) {
             Announcements.leave(place); // a writer came between, and may have seen us or not
             return Announcements.NOWHERE;
         }
@@ -143,9 +138,9 @@ public final class TrackedRwLock {
      *
      * @return the hold, for {@link #readUnlock}, or {@link #NOT_TAKEN}
      */
-    public int tryReadLock() {
+    public final int tryReadLock() {
         before(HeldLocks.Manner.TRIES);
-        int hold = announce(false);
+        int hold = announce(name);
         if (hold == Announcements.NOWHERE && (isHeldByCurrentThread() || !lock.readLock().tryLock())) {
             return NOT_TAKEN;
         }
@@ -156,9 +151,9 @@ public final class TrackedRwLock {
     /**
      * Gives the read side back.
      *
-     * @param hold what {@link #readLock} or {@link #tryReadLock} returned
+     * @param hold what taking it returned
      */
-    public void readUnlock(int hold) {
+    public final void readUnlock(int hold) {
         released();
         if (hold == PROPER) {
             lock.readLock().unlock();
@@ -166,18 +161,6 @@ public final class TrackedRwLock {
             Announcements.leave(hold);
         }
         afterUnlock("read-unlock ");
-    }
-
-    /**
-     * Gives the read side back.
-     *
-     * @param hold what {@link #readLockBriefly} returned
-     */
-    public void readUnlockBriefly(int hold) {
-        if (hold != PROPER) {
-            Announcements.countBrief(hold);
-        }
-        readUnlock(hold);
     }
 
     /**
@@ -201,29 +184,6 @@ public final class TrackedRwLock {
         return Announcements.awaitBrief(deadlineNanos);
     }
 
-    /**
-     * Begins an optimistic read.
-     *
-     * @return a stamp for {@link #validate}, or 0 if a writer is there or the lock has no bias: read under the lock
-     */
-    public long tryOptimisticRead() {
-        long stamp = (long) SEQUENCE.getAcquire(this);
-        Interleaving.reached("optimistic read");
-        return (stamp & 1) == 0 ? stamp : 0;
-    }
-
-    /**
-     * Ends an optimistic read.
-     *
-     * @param stamp what beginning it returned
-     * @return true iff no writer came since; otherwise what was read means nothing
-     */
-    public boolean validate(long stamp) {
-        Interleaving.reached("validate");
-        VarHandle.loadLoadFence(); // the data before the sequence: pairs with the full fence in shut()
-        return (long) SEQUENCE.getOpaque(this) == stamp;
-    }
-
     // ------------------------------------------------------------------ writers
 
     /**
@@ -231,7 +191,7 @@ public final class TrackedRwLock {
      *
      * @throws IllegalStateException if this thread holds it
      */
-    public void writeLock() {
+    public final void writeLock() {
         before(HeldLocks.Manner.WAITS);
         if (isHeldByCurrentThread()) {
             throw new IllegalStateException("this thread holds the " + lockClass + " lock it is about to wait for");
@@ -244,8 +204,8 @@ public final class TrackedRwLock {
                 explorer.blocked(this, false);
             }
         }
-        shut();
-        awaitAnnounced(false, 0);
+        keepReadersAway();
+        Announcements.awaitUnread(name, this, false, 0);
         after();
         Interleaving.reached("unread");
     }
@@ -255,13 +215,13 @@ public final class TrackedRwLock {
      *
      * @return true iff it was taken
      */
-    public boolean tryWriteLock() {
+    public final boolean tryWriteLock() {
         before(HeldLocks.Manner.TRIES);
         if (isHeldByCurrentThread() || !lock.writeLock().tryLock()) {
             return false;
         }
-        shut();
-        return tookIf(!biased || !Announcements.isRead(creation));
+        keepReadersAway();
+        return tookIf(!Announcements.isRead(name));
     }
 
     /**
@@ -271,13 +231,13 @@ public final class TrackedRwLock {
      * @return true iff it was taken; false at once when this thread holds either side, or when the thread was
      *     interrupted (which stays set)
      */
-    public boolean tryWriteLock(long deadlineNanos) {
+    public final boolean tryWriteLock(long deadlineNanos) {
         before(HeldLocks.Manner.BOUNDED);
         if (isHeldByCurrentThread() || !writeBefore(deadlineNanos)) {
             return false;
         }
-        shut();
-        return tookIf(awaitAnnounced(true, deadlineNanos));
+        keepReadersAway();
+        return tookIf(Announcements.awaitUnread(name, this, true, deadlineNanos));
     }
 
     private boolean writeBefore(long deadlineNanos) {
@@ -302,6 +262,11 @@ public final class TrackedRwLock {
         }
     }
 
+    private void keepReadersAway() {
+        shut(); // before the announcements are looked at, see the class comment
+        Interleaving.reached("shut");
+    }
+
     /** The lock proper is held for writing and shut: the end of taking it, or of not taking it after all. */
     private boolean tookIf(boolean unread) {
         if (unread) {
@@ -313,30 +278,8 @@ public final class TrackedRwLock {
         return unread;
     }
 
-    /** Keeps new readers away. The lock proper is held for writing. */
-    private void shut() {
-        if (biased) {
-            SEQUENCE.setVolatile(this, sequence + 1);
-            // Odd before the announcements are looked at, and before anything guarded changes: see the class comment.
-            VarHandle.fullFence();
-            Interleaving.reached("shut");
-        }
-    }
-
-    /** Lets readers in again. Pairs with the stamp of an optimistic read and with the look in announce(). */
-    private void open() {
-        if (biased) {
-            SEQUENCE.setRelease(this, sequence + 1);
-        }
-    }
-
-    /** Waits for the readers that were announced before the lock was shut; others withdraw at once. */
-    private boolean awaitAnnounced(boolean timed, long deadlineNanos) {
-        return !biased || Announcements.awaitUnread(creation, this, timed, deadlineNanos);
-    }
-
     /** Gives the write side back. */
-    public void writeUnlock() {
+    public final void writeUnlock() {
         released();
         open();
         lock.writeLock().unlock();
@@ -348,10 +291,10 @@ public final class TrackedRwLock {
      *
      * @return true iff it does
      */
-    public boolean isHeldByCurrentThread() {
+    public final boolean isHeldByCurrentThread() {
         return lock.getReadHoldCount() > 0
                 || lock.isWriteLockedByCurrentThread()
-                || biased && Announcements.isReadByCurrentThread(creation);
+                || Announcements.isReadByCurrentThread(name);
     }
 
     /**
@@ -360,7 +303,7 @@ public final class TrackedRwLock {
      *
      * @return a number that grows with every lock made
      */
-    public long creation() {
+    public final long creation() {
         return creation;
     }
 
@@ -390,9 +333,9 @@ public final class TrackedRwLock {
     }
 
     @Override
-    public String toString() {
+    public final String toString() {
         String holders = lock.isWriteLocked() ? " (written)"
-                : lock.getReadLockCount() > 0 || Announcements.isRead(creation) ? " (read)" : " (free)";
+                : lock.getReadLockCount() > 0 || Announcements.isRead(name) ? " (read)" : " (free)";
         return lockClass + "#" + creation + holders;
     }
 }

@@ -107,7 +107,7 @@ final class CacheIndexModelTest {
         } else {
             long page = random.nextInt(8) == 0 ? NO_PAGE : layout.page(random);
             long uhva = page == NO_PAGE ? Translation.NO_HVA : (page << Pages.PAGE_SHIFT) + random.nextInt(4089);
-            index.move(entries.get(cache), new Translation(null, null, 0, uhva));
+            index.move(entries.get(cache), new Translation(null, null, 0, 0, uhva));
             model.put(cache, page);
         }
     }

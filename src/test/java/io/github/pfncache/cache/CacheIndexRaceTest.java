@@ -43,7 +43,7 @@ final class CacheIndexRaceTest {
     }
 
     private static Translation at(long page) {
-        return new Translation(null, null, 0, HVA + (page << Pages.PAGE_SHIFT));
+        return new Translation(null, null, 0, 0, HVA + (page << Pages.PAGE_SHIFT));
     }
 
     @Test

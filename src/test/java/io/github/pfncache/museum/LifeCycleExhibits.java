@@ -8,6 +8,7 @@ final class LifeCycleExhibits {
 
     private static final String REFRESHING = "cache/Refreshing.java";
     private static final String FRONT = "cache/GfnPfnCache.java";
+    private static final String LOCK = "rules/TrackedRwLock.java";
     private static final String MAPPING = "cache/GuardedMapping.java";
 
     private LifeCycleExhibits() {}
@@ -21,12 +22,13 @@ final class LifeCycleExhibits {
                         .foundBy("repointAgainstRepoint", RefreshScenarios::repointAgainstRepoint,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("B05", "the lock is made anew while it is held")
-                        .edit(MAPPING, "private final TrackedRwLock lock", "private TrackedRwLock lock")
-                        .edit(MAPPING, "        active = true;",
-                                "lock.writeUnlock(); lock = new TrackedRwLock(LockClass.CACHE, true); lock.writeLock();"
-                                        + " active = true;")
+                        .edit(LOCK, "private final ReentrantReadWriteLock lock",
+                                "protected ReentrantReadWriteLock lock")
+                        .edit(MAPPING, "    void activate() {",
+                                "    void activate() {\n"
+                                        + " lock = new java.util.concurrent.locks.ReentrantReadWriteLock();")
                         .foundBy("activationAgainstReader", RefreshScenarios::activationAgainstReader,
-                                "LockRule.RELEASED_BY_HOLDER"),
+                                "assert: the answer holds"),
                 Exhibit.of("B06", "an inactive cache can be refreshed")
                         .edit(REFRESHING, "() -> mapping.isActive() ? walk(",
                                 "() -> mapping.where().target() != null ? walk(")

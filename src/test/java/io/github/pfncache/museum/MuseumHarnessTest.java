@@ -96,7 +96,7 @@ final class MuseumHarnessTest {
 
     @Test
     void aFailureForAnotherReasonDoesNotCount() {
-        Edit crash = new Edit(MAPPING, "        return khva;\n    }", "        return null;\n    }");
+        Edit crash = new Edit(MAPPING, "        return window;\n    }", "        return null;\n    }");
         Finding finding = Finding.inOwnLibrary(STALE.id(), MutantCompiler.compile(List.of(crash)));
         assertThat(finding.reason()).isNotEmpty();
         assertThat(STALE.isFoundIn(finding)).as(finding.toString()).isFalse();

@@ -19,7 +19,7 @@ final class RefreshExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B00", "usable as long as the memslots do not change")
-                        .edit(MAPPING, "active && valid && where.isOf(", "active && khva != null && where.isOf(")
+                        .edit(MAPPING, "window = valid ? khva.window", "window = khva != null ? khva.window")
                         .foundBy("migratedPage", SingleThread::migratedPage, STALE),
                 Exhibit.of("B01", "in progress only after the caches were walked")
                         .edit(DOMAIN, "            invalidations.start(range); // before", "            // before")
@@ -29,7 +29,7 @@ final class RefreshExhibits {
                 Exhibit.of("B02", "valid before the mapping is known")
                         .edit(MAPPING, "        valid = valid && fresh.isSamePageAs(where);\n        where = fresh;\n",
                                 "boolean same = valid && fresh.isSamePageAs(where);\n where = fresh;\n"
-                                        + " valid = fresh.isBacked();\n")
+                                        + " valid = fresh.isBacked() && khva != null;\n")
                         .edit(MAPPING, "boolean keep = valid;", "boolean keep = same;")
                         .foundBy("accessAgainstRepoint", RefreshScenarios::accessAgainstRepoint, STALE),
                 Exhibit.of("B11", "the page reference leaks when the frame is the same as before")
@@ -82,7 +82,7 @@ final class RefreshExhibits {
                         .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere,
                                 "assert: activation of what is not mapped"),
                 Exhibit.of("B34", "an invalidation that may not block waits")
-                        .edit(MAPPING, "        if (mayBlock) {\n", "        if (lock != null) {\n")
+                        .edit(MAPPING, "        if (mayBlock) {\n", "        if (this != null) {\n")
                         .foundBy("accessOutlastsNonBlockingEviction",
                                 AccessScenarios::accessOutlastsNonBlockingEviction, "DEADLOCK"),
                 Exhibit.of("D01", "an invalidation that came and went during a refresh is not counted")

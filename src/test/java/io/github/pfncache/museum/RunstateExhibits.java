@@ -50,14 +50,15 @@ final class RunstateExhibits {
                                 "assert: what the guest reads"),
                 Exhibit.of("B49", "after a refresh of the second page only the second is checked again")
                         .edit("cache/GuestAccess.java", "    public boolean check() {",
-                                "    void assume() { khva = mapping.khva(); base = mapping.base();"
+                                "    void assume() {"
+                                        + " window = mapping.khva().window(mapping.where().offsetInPage(), length);"
                                         + " outcome = Outcome.OK; }\n    public boolean check() {")
-                        .edit("cache/GfnPfnCache.java", "    GuestAccess lockAndCheck() {",
+                        .edit("cache/GfnPfnCache.java", "    GuestAccess lockUsable() {",
                                 "    GuestAccess lockOnly() { GuestAccess access = readLock(); access.assume();"
-                                        + " return access; }\n    GuestAccess lockAndCheck() {")
-                        .edit(AREA, "AreaAccess.open(now, GfnPfnCache::lockAndCheck);",
+                                        + " return access; }\n    GuestAccess lockUsable() {")
+                        .edit(AREA, "AreaAccess.open(now, GfnPfnCache::lockUsable);",
                                 "AreaAccess.open(now, cache -> cache == now.caches().get(1)"
-                                        + " ? cache.lockAndCheck() : cache.lockOnly());")
+                                        + " ? cache.lockUsable() : cache.lockOnly());")
                         .foundBy("accessAgainstMigrationOfBothPages", AreaScenarios::accessAgainstMigrationOfBothPages,
                                 "assert: both halves"),
                 Exhibit.of("B50", "the padding of a buffer that is used again reaches the guest")

@@ -95,6 +95,7 @@ final class SingleThread {
             try (GuestAccess access = cache.access()) {
                 assertThat(access.outcome()).as("access by hva after a slot change").isEqualTo(Outcome.OK);
             }
+            assertThat(cache.check()).as("check by hva after a slot change").isTrue();
         });
         stage.afterwards(guest::atRest);
     }

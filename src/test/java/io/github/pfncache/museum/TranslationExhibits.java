@@ -17,7 +17,7 @@ final class TranslationExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B14", "the offset stays when the cache is pointed elsewhere in its page")
-                        .edit(MAPPING, " base = fresh.isBacked()", " base = valid ? base : fresh.isBacked()")
+                        .edit(MAPPING, "        where = fresh;\n", "        if (!valid) { where = fresh; }\n")
                         .foundBy("repointInsideThePage", SingleThread::repointInsideThePage,
                                 "assert: value at the old place"),
                 Exhibit.of("B15", "one uhva is compared with, the other without its page offset: needless resolution")
@@ -26,8 +26,8 @@ final class TranslationExhibits {
                         .foundBy("repointInsideThePage", SingleThread::repointInsideThePage,
                                 "assert: needless resolutions"),
                 Exhibit.of("B15b", "by hva the page offset is dropped: wrong address")
-                        .edit(TRANSLATION, "slots.generation(), byHva.hva());",
-                                "slots.generation(), Pages.pageStart(byHva.hva()));")
+                        .edit(TRANSLATION, "slots.generation(), 0, byHva.hva());",
+                                "slots.generation(), 0, Pages.pageStart(byHva.hva()));")
                         .foundBy("cacheByHva", SingleThread::cacheByHva, "CacheRule.I4_VALID_IMPLIES_MAPPED"),
                 Exhibit.of("B15c", "page offsets are compared instead of pages: missing resolution")
                         .edit(TRANSLATION, "Pages.pageStart(uhva) == Pages.pageStart(other.uhva)",
@@ -38,14 +38,16 @@ final class TranslationExhibits {
                         .edit(ACCESS, "!Pages.rangeFits(offset, width, length)) {\n            throw",
                                 "offset + width > length) {\n            throw")
                         .foundBy("accessOutsideTheWindow", SingleThread::accessOutsideTheWindow,
-                                "assert: access outside the window"),
+                                "assert: access outside the window",
+                                "java.lang.IndexOutOfBoundsException: Index -8 out of bounds for length 1"),
                 Exhibit.of("B19", "a cache by hva is tested against the memslot generation")
                         .edit(TRANSLATION, "return target instanceof CacheTarget.ByHva || generation",
                                 "return generation")
-                        .edit(TRANSLATION, "new Translation(target, null, slots.generation(), byHva.hva());",
-                                "new Translation(target, null, 1, byHva.hva());")
+                        .edit(TRANSLATION, "new Translation(target, null, slots.generation(), 0, byHva.hva());",
+                                "new Translation(target, null, 1, 0, byHva.hva());")
                         .foundBy("slotChangeAndCacheByHva", SingleThread::slotChangeAndCacheByHva,
-                                "assert: access by hva after a slot change"),
+                                "assert: access by hva after a slot change",
+                                "assert: check by hva after a slot change"),
                 Exhibit.of("B30", "the page is marked dirty after the lock is dropped")
                         .edit(ACCESS, "        try {\n            if (written) {",
                                 "mapping.readUnlock(hold);\n        try {\n            if (written) {")
@@ -59,8 +61,8 @@ final class TranslationExhibits {
                         .edit(ACCESS, "        } finally {\n            mapping.readUnlock(hold);\n        }",
                                 "        } finally { }")
                         .edit(MAPPING, "    void markDirty() {\n"
-                                        + "        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock"
-                                        + ".isHeldByCurrentThread(), this);", "    void markDirty() {")
+                                        + "        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || isHeld"
+                                        + "ByCurrentThread(), this);", "    void markDirty() {")
                         .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
                                 "assert: pages marked"),
                 Exhibit.of("B35", "a memslot table is retired while somebody reads it")
@@ -69,8 +71,8 @@ final class TranslationExhibits {
                         .foundBy("deleteAgainstUncachedWrite", SlotScenarios::deleteAgainstUncachedWrite,
                                 "assert: memory of a deleted slot"),
                 Exhibit.of("B36", "combined access with the condition inverted")
-                        .edit(CACHE, "GuestAccess.isHold(hold) ? hold : refreshing.refreshAndLock();",
-                                "!GuestAccess.isHold(hold) ? hold : refreshing.refreshAndLock();")
+                        .edit(REFRESHING, "GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.of(",
+                                "!GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.of(")
                         .foundBy("accessAfterInvalidation", SingleThread::accessAfterInvalidation,
                                 "assert: what access() hands out is usable"),
                 Exhibit.of("B36b", "the bound is tested on the whole gpa instead of its offset")
@@ -79,7 +81,7 @@ final class TranslationExhibits {
                         .foundBy("accessAfterInvalidation", SingleThread::accessAfterInvalidation,
                                 "assert: activation"),
                 Exhibit.of("D03", "every write is logged for the first page of its slot")
-                        .edit(TRANSLATION, "slot.markDirty(Pages.gpaToGfn(((CacheTarget.ByGpa) target).gpa()));",
+                        .edit(TRANSLATION, "slot.markDirty(gfn);",
                                 "slot.markDirty(slot.baseGfn());")
                         .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
                                 "assert: pages marked"),

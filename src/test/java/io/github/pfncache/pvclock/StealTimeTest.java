@@ -255,6 +255,10 @@ final class StealTimeTest {
             register(AT | 1);
             world.run(0);
             world.vm.memslots().set(2, 0, 0x900000, Pages.PAGE_SIZE, HVA + 0x3000);
+            assertThat(preempt()).as("another slot").isEqualTo(Outcome.OK);
+            world.run(0);
+            Memslot own = world.vm.memslots().table().find(Pages.gpaToGfn(AT));
+            world.vm.memslots().setFlags(own.id(), own.flags() ^ Memslot.FLAG_LOG_DIRTY_PAGES);
             assertThat(preempt()).as("translated by older slots").isEqualTo(Outcome.BUSY);
             world.run(0);
             assertThat(preempt()).isEqualTo(Outcome.OK);

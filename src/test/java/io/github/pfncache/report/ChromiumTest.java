@@ -101,7 +101,7 @@ final class ChromiumTest {
         int bottom = LANES_TOP + 12 * (int) LaneDrawing.PITCH;
         int area = (right - left) * (bottom - LANES_TOP);
         assertThat(count(image, valid, left, LANES_TOP, right, bottom)).as("valid").isGreaterThan(area / 6);
-        assertThat(count(image, stale, left, LANES_TOP, right, bottom)).as("stale").isGreaterThan(area / 60);
+        assertThat(count(image, stale, left, LANES_TOP, right, bottom)).as("stale").isGreaterThan(area / 200);
         assertThat(count(image, empty, left, LANES_TOP, right, bottom)).as("unbacked").isGreaterThan(area / 20);
         assertThat(count(image, hatch, left, LANES_TOP, right, bottom)).as("its hatching").isGreaterThan(area / 200);
         assertThat(count(image, ram, left, LANES_TOP, right, bottom)).as("strips").isGreaterThan(area / 20);

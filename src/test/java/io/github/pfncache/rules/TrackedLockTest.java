@@ -42,7 +42,7 @@ class TrackedLockTest {
 
     @Test
     void writingWaitsForReadersUpToTheDeadline() throws InterruptedException {
-        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, true);
+        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
         CountDownLatch reading = new CountDownLatch(1);
         CountDownLatch enough = new CountDownLatch(1);
         Thread reader = new Thread(() -> {
@@ -71,7 +71,7 @@ class TrackedLockTest {
 
     @Test
     void aReaderDoesNotWaitForItself() {
-        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, true);
+        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
         int hold = lock.readLock();
         assertThat(lock.tryWriteLock(in(60_000))).isFalse();
         lock.readUnlock(hold);

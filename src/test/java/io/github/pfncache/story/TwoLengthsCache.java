@@ -6,7 +6,7 @@ import io.github.pfncache.rules.TrackedRwLock;
 /** The old shape of the interface: each call is told a length. Correct in itself, and a trap. */
 final class TwoLengthsCache {
 
-    private final TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, true);
+    private final TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
 
     /** How many bytes the last refresh made usable. Guarded by {@link #lock}. */
     private int mapped;

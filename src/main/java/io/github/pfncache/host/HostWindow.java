@@ -1,0 +1,124 @@
+package io.github.pfncache.host;
+
+import java.nio.ByteBuffer;
+
+/**
+ * Some consecutive bytes of one mapped page: typed little-endian access to them, with no ordering and at any alignment,
+ * and to nothing else of the page. Offsets count from its first byte. Not atomic.
+ *
+ * <p>An access costs what it costs on a {@link ByteBuffer} of just these bytes, which checks it: one that would leave
+ * the window is an {@link IndexOutOfBoundsException} and touches nothing.
+ *
+ * <p>Immutable, so whoever finds one by a race finds a whole one. To be used as long as the mapping it is of; through a
+ * stale one memory of the family is read, see {@link HostMapping}.
+ *
+ * <p>Kernel counterpart: {@code khva} plus the offset of {@code gpa} in its page, with the length.
+ */
+public final class HostWindow {
+
+    private final ByteBuffer bytes;
+    private final HostMapping mapping;
+    private final int start;
+
+    HostWindow(HostMapping mapping, int start, ByteBuffer bytes) {
+        this.bytes = bytes;
+        this.mapping = mapping;
+        this.start = start;
+    }
+
+    /**
+     * The mapping of the whole page.
+     *
+     * @return the khva
+     */
+    public HostMapping mapping() {
+        return mapping;
+    }
+
+    /**
+     * Where the window starts.
+     *
+     * @return byte in the page
+     */
+    public int start() {
+        return start;
+    }
+
+    /**
+     * Size of the window.
+     *
+     * @return bytes, 1 to 4096
+     */
+    public int length() {
+        return bytes.capacity();
+    }
+
+    /**
+     * Reads a number.
+     *
+     * @param offset byte in the window
+     * @param width 1, 2, 4 or 8 bytes; fastest where it is a constant
+     * @return the value, sign-extended
+     * @throws IndexOutOfBoundsException if it leaves the window
+     * @throws IllegalArgumentException for another width
+     */
+    public long get(int offset, int width) {
+        return switch (width) {
+            case Byte.BYTES -> bytes.get(offset);
+            case Short.BYTES -> (short) PageBytes.SHORT.get(bytes, offset);
+            case Integer.BYTES -> (int) PageBytes.INT.get(bytes, offset);
+            case Long.BYTES -> (long) PageBytes.LONG.get(bytes, offset);
+            default -> throw badWidth(width);
+        };
+    }
+
+    /**
+     * Writes the low bytes of a number.
+     *
+     * @param offset byte in the window
+     * @param width 1, 2, 4 or 8 bytes; fastest where it is a constant
+     * @param value the value; bytes beyond the width do not matter
+     * @throws IndexOutOfBoundsException if it leaves the window; nothing is written
+     * @throws IllegalArgumentException for another width
+     */
+    public void put(int offset, int width, long value) {
+        switch (width) {
+            case Byte.BYTES -> bytes.put(offset, (byte) value);
+            case Short.BYTES -> PageBytes.SHORT.set(bytes, offset, (short) value);
+            case Integer.BYTES -> PageBytes.INT.set(bytes, offset, (int) value);
+            case Long.BYTES -> PageBytes.LONG.set(bytes, offset, value);
+            default -> throw badWidth(width);
+        }
+    }
+
+    /**
+     * Copies bytes out.
+     *
+     * @param offset first byte in the window
+     * @param into filled whole
+     * @throws IndexOutOfBoundsException if they leave the window
+     */
+    public void get(int offset, byte[] into) {
+        bytes.get(offset, into);
+    }
+
+    /**
+     * Copies bytes in.
+     *
+     * @param offset first byte in the window
+     * @param from written whole
+     * @throws IndexOutOfBoundsException if they leave the window; nothing is written
+     */
+    public void put(int offset, byte[] from) {
+        bytes.put(offset, from);
+    }
+
+    private static IllegalArgumentException badWidth(int width) {
+        return new IllegalArgumentException("width=" + width + " is not 1, 2, 4 or 8");
+    }
+
+    @Override
+    public String toString() {
+        return length() + " bytes at " + start + " of " + mapping;
+    }
+}
