@@ -142,6 +142,9 @@ final class ExploreCommand implements Callable<Integer> {
         }
         Map<Race, Exploration> explored = explore(races);
         explored.forEach((race, exploration) -> report.explored(race.name(), race.description(), exploration));
+        if (console.isInterrupted()) {
+            report.interrupted();
+        }
         result.explored(explored, shown, common.seed());
         return explored.values().stream().allMatch(each -> each.failure() == null) ? 0 : Console.FOUND;
     }

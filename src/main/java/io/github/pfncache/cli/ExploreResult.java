@@ -121,6 +121,9 @@ final class ExploreResult {
                 say("again with: explore " + race.name() + " --schedule " + result.failure().schedule());
             }
         });
+        if (console.isInterrupted()) {
+            say("interrupted: what there is up to then");
+        }
         long schedules = explored.values().stream().mapToLong(Exploration::schedules).sum();
         long failed = explored.values().stream().filter(each -> each.failure() != null).count();
         String summary = "explore: " + (exhibit == null ? "" : "exhibit " + exhibit.id() + ", ")

@@ -236,12 +236,13 @@ final class ReplayCommand implements Callable<Integer> {
         if (common.json()) {
             console.out().println(json(results, witnesses, sum, table != null));
         } else {
-            report(results, witnesses, sum, table != null);
+            report(results, witnesses, sum, table != null, traces.size());
         }
         return sum.differ() == 0 ? 0 : Console.FOUND;
     }
 
-    private void report(List<ReplayResult> results, List<Witness> witnesses, ReplayResult sum, boolean compared)
+    private void report(
+            List<ReplayResult> results, List<Witness> witnesses, ReplayResult sum, boolean compared, int traces)
             throws IOException {
         if (!compared) {
             TraceWriter.write(changes(witnesses), console.out());
@@ -254,6 +255,9 @@ final class ReplayCommand implements Callable<Integer> {
             }
         }
         new ResultTable(results, sum, console.ansi()).print(console.out());
+        if (results.size() < traces) {
+            console.out().println("interrupted: " + results.size() + " of " + traces + " traces were replayed");
+        }
         console.out().println(summary(results, sum)
                 + (compared ? "" : " (nothing to compare with: see above where each landed)"));
     }

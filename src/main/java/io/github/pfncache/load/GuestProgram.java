@@ -83,6 +83,28 @@ final class GuestProgram {
         }
     }
 
+    /** At rest nobody is in the middle of an update: a clock that cannot be read now was judged by nobody before. */
+    void readClocksAtRest() {
+        requireReadable(0, systemTime, 0);
+        requireReadable(1, timeInfo, 0);
+        requireReadable(2, vcpuInfo, TIME_IN_VCPU_INFO);
+    }
+
+    private void requireReadable(int number, GfnPfnCache cache, int offset) {
+        try (GuestAccess access = cache.access()) {
+            if (!access.isUsable()) {
+                tally.violated("clock " + number + " of vcpu " + vcpu + " at rest: " + access.outcome());
+                return;
+            }
+            PvclockReader.Reading reading = new PvclockReader(at -> access.getInt(offset + at), 1).read();
+            if (reading.status() != PvclockReader.Status.OK) {
+                tally.torn("clock " + number + " of vcpu " + vcpu + " at rest: " + reading);
+            } else if (number == 0 && reading.version() == 0) {
+                tally.lost("clock 0 of vcpu " + vcpu + " was never written");
+            }
+        }
+    }
+
     /** A torn value would show a time that is not now, and a lost one a time that went back. */
     private void judge(int number, PvclockTimeInfo time) {
         long shown = time.timeAt(machine.clock.tsc().read());

@@ -147,6 +147,7 @@ public final class StressRun {
         attempt(adversary::close);
         if (findings.isEmpty()) { // otherwise somebody may have died with a lock in hand: the machine is not at rest
             attempt(this::seeLastEvents);
+            attempt(this::readLastClocks);
             attempt(() -> RuleDrill.run(machine));
             attempt(() -> VmAudit.atRest(machine.vm));
         }
@@ -248,6 +249,12 @@ public final class StressRun {
             if (events.isMissing(port)) {
                 tally.lost("the guest never saw the last event of port " + port);
             }
+        }
+    }
+
+    private void readLastClocks() {
+        for (int id = 0; id < vcpus.size(); id++) { // bounded by the options
+            machine.vm.vcpu(id).run(vcpus.get(id).guest()::readClocksAtRest);
         }
     }
 

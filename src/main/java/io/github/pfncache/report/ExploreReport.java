@@ -17,6 +17,7 @@ public final class ExploreReport {
 
     private final List<Explored> explored = new ArrayList<>();
     private RecordedExhibit exhibit;
+    private boolean interrupted;
 
     /**
      * A scenario was explored.
@@ -27,6 +28,11 @@ public final class ExploreReport {
      */
     public void explored(String name, String description, Exploration result) {
         explored.add(new Explored(name, description, result));
+    }
+
+    /** Somebody has stopped the exploration: there is more that was not run. */
+    public void interrupted() {
+        interrupted = true;
     }
 
     /**
@@ -60,6 +66,9 @@ public final class ExploreReport {
         to.close().line().open("main").line();
         if (exhibit != null) {
             exhibit(to);
+        }
+        if (interrupted) {
+            to.element("p", "Interrupted: what there was up to then.", "class", "verdict bad").line();
         }
         if (!explored.isEmpty()) {
             results(to);
@@ -146,6 +155,7 @@ public final class ExploreReport {
      */
     public static String extent(Exploration result) {
         return result.complete() ? "any number of preemptions"
+                : result.schedules() == 1 ? "this one only"
                 : result.preemptions() < 0 ? "no preemption, in part"
                 : "up to " + result.preemptions() + " preemptions";
     }

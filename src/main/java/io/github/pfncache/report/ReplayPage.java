@@ -18,14 +18,22 @@ final class ReplayPage {
                     "look-ups avoided");
 
     private final List<Part> parts;
+    private final int traces;
     private final Budget budget;
     private final boolean compared;
     private final String broken;
     private final List<RuleStats.Line> rules;
     private final ReplayResult sum;
 
-    ReplayPage(List<Part> parts, Budget budget, boolean compared, String broken, List<RuleStats.Line> rules) {
+    ReplayPage(
+            List<Part> parts,
+            int traces,
+            Budget budget,
+            boolean compared,
+            String broken,
+            List<RuleStats.Line> rules) {
         this.parts = parts;
+        this.traces = traces;
         this.budget = budget;
         this.compared = compared;
         this.broken = broken;
@@ -49,8 +57,13 @@ final class ReplayPage {
         to.text(compared
                 ? "Where the updates landed is compared with what real KVM did."
                 : "There was nothing to compare with; the updates landed as drawn.").close().line();
-        boolean good = broken == null && sum.differ() == 0;
+        boolean whole = parts.size() == traces; // otherwise somebody has interrupted it: what agrees is not all
+        boolean good = broken == null && sum.differ() == 0 && whole;
         to.element("p", verdict(), "class", good ? "verdict good" : "verdict bad").line();
+        if (!whole) {
+            String extent = "Not finished: " + parts.size() + " of " + traces + " traces.";
+            to.element("p", extent, "class", "verdict bad").line();
+        }
         to.open("div", "class", "figures").line();
         Page.figure(to, parts.size(), "traces");
         Page.figure(to, sum.operations(), "operations");
@@ -81,7 +94,10 @@ final class ReplayPage {
         if (!compared) {
             return sum.differ() == 0 ? "Consistent in itself" : sum.differ() + " probes differ";
         }
-        return sum.differ() == 0 ? "All agree with real KVM" : sum.differ() + " of " + sum.probes() + " probes differ";
+        if (sum.differ() == 0) {
+            return (parts.size() == traces ? "All" : sum.agree() + " probes") + " agree with real KVM";
+        }
+        return sum.differ() + " of " + sum.probes() + " probes differ";
     }
 
     private void results(Markup to) {

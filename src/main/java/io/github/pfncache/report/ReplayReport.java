@@ -22,6 +22,7 @@ public final class ReplayReport {
     /** One trace. The timeline is null if the trace is beyond what is drawn; the result if it was not finished. */
     record Part(Timeline timeline, ReplayResult result, List<String> differences) {}
 
+    private final int traces;
     private final Budget budget;
     private final List<Part> parts = new ArrayList<>();
     private final List<RuleStats.Line> rulesBefore = RuleStats.snapshot();
@@ -35,6 +36,7 @@ public final class ReplayReport {
      * @param traces how many will be replayed
      */
     public ReplayReport(int traces) {
+        this.traces = traces;
         budget = Budget.of(traces);
     }
 
@@ -79,7 +81,7 @@ public final class ReplayReport {
      * @return HTML; the same whenever the same traces were replayed
      */
     public String page(boolean compared) {
-        return new ReplayPage(parts, budget, compared, broken, rulesSince()).html();
+        return new ReplayPage(parts, traces, budget, compared, broken, rulesSince()).html();
     }
 
     /** What was checked of each rule since this report was made. */

@@ -40,6 +40,9 @@ public final class ReportFile implements AutoCloseable {
      * @throws IOException if it cannot be written; its message is the file and the reason
      */
     public static ReportFile open(Path path) throws IOException {
+        if (path.toString().isEmpty()) {
+            throw new FileSystemException(null, null, "the name of a file is empty");
+        }
         if (Files.isDirectory(path)) {
             throw new FileSystemException(path.toString(), null, "is a directory");
         }

@@ -135,5 +135,11 @@ final class ExploreCommandTest {
         String[] args = {"explore", "--all", "--json"};
         assertThat(Main.run(args, new PrintStream(out), new PrintStream(err), false, interruption)).isZero();
         assertThat(lastLine()).contains("\"interrupted\":true", "\"scenarios\":[]");
+        Path page = directory.resolve("part.html");
+        String[] plain = {"explore", "--all", "--report=" + page};
+        assertThat(Main.run(plain, new PrintStream(out), new PrintStream(err), false, interruption)).isZero();
+        assertThat(lines()).contains("interrupted: what there is up to then");
+        assertThat(lastLine()).startsWith("explore: 0 scenarios, 0 schedules, 0 failed, seed ");
+        assertThat(page).content().contains("Interrupted");
     }
 }

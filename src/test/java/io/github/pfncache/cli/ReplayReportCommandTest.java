@@ -42,6 +42,18 @@ final class ReplayReportCommandTest {
         return Main.run(args, new PrintStream(out), new PrintStream(err), false, new Interruption());
     }
 
+    @Test
+    void interruptedItSaysHowFarItCame() throws IOException {
+        Interruption interruption = new Interruption();
+        interruption.finished(); // so that the request does not wait
+        interruption.request();
+        Path report = directory.resolve("part.html");
+        String[] args = {"replay", "--report", report + ""};
+        assertThat(Main.run(args, new PrintStream(out), new PrintStream(err), false, interruption)).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("interrupted: 0 of 20 traces were replayed");
+        assertThat(report).content().contains("Not finished: 0 of 20 traces").doesNotContain("All agree");
+    }
+
     private String err() {
         return err.toString(StandardCharsets.UTF_8);
     }

@@ -136,6 +136,20 @@ final class StressRunTest {
     }
 
     @Test
+    void aClockThatStaysInTheMiddleOfAnUpdateIsFound() {
+        StressRun run = run(100);
+        assertThat(finish(run).torn()).isZero();
+        byte[] odd = {1, 0, 0, 0};
+        run.machine().vm.guestMemory().write(Machine.systemTime(0), odd);
+        new GuestProgram(run, 0).readClocksAtRest();
+        assertThat(run.tally().torn()).isEqualTo(1);
+        run.machine().vm.guestMemory().write(Machine.systemTime(0), new byte[4]);
+        new GuestProgram(run, 0).readClocksAtRest();
+        assertThat(run.tally().torn()).isEqualTo(1);
+        assertThat(run.tally().lost()).isEqualTo(1);
+    }
+
+    @Test
     void optionsOutOfRangeAreRefused() {
         assertThatThrownBy(() -> new StressOptions(1, 0, 0, 1, 1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new StressOptions(1, 1, 0, 0, 1)).isInstanceOf(IllegalArgumentException.class);

@@ -57,6 +57,7 @@ final class ReportFileTest {
     @Test
     void aPlaceThatCannotBeWrittenIsKnownAtOnce() throws IOException {
         assertThatThrownBy(() -> ReportFile.open(directory)).hasMessage(directory + ": is a directory");
+        assertThatThrownBy(() -> ReportFile.open(Path.of(""))).hasMessage("the name of a file is empty");
         Path absent = directory.resolve("absent/page.html");
         assertThatThrownBy(() -> ReportFile.open(absent)).hasMessage(absent + ": no such directory");
         Path below = Files.writeString(directory.resolve("file"), "x").resolve("page.html");
