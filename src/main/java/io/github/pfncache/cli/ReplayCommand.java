@@ -233,16 +233,21 @@ final class ReplayCommand implements Callable<Integer> {
             return Console.FOUND;
         }
         ReplayResult sum = results.stream().reduce(ReplayResult.none("total"), ReplayResult::plus);
+        String unfinished = !console.isInterrupted() || sum.operations() == operations ? null
+                : "interrupted: " + sum.operations() + " of " + operations + " operations were replayed";
+        if (pictures != null) {
+            pictures.interrupted(unfinished);
+        }
         if (common.json()) {
             console.out().println(json(results, witnesses, sum, table != null));
         } else {
-            report(results, witnesses, sum, table != null, traces.size());
+            report(results, witnesses, sum, table != null, unfinished);
         }
         return sum.differ() == 0 ? 0 : Console.FOUND;
     }
 
     private void report(
-            List<ReplayResult> results, List<Witness> witnesses, ReplayResult sum, boolean compared, int traces)
+            List<ReplayResult> results, List<Witness> witnesses, ReplayResult sum, boolean compared, String unfinished)
             throws IOException {
         if (!compared) {
             TraceWriter.write(changes(witnesses), console.out());
@@ -255,8 +260,8 @@ final class ReplayCommand implements Callable<Integer> {
             }
         }
         new ResultTable(results, sum, console.ansi()).print(console.out());
-        if (results.size() < traces) {
-            console.out().println("interrupted: " + results.size() + " of " + traces + " traces were replayed");
+        if (unfinished != null) {
+            console.out().println(unfinished);
         }
         console.out().println(summary(results, sum)
                 + (compared ? "" : " (nothing to compare with: see above where each landed)"));

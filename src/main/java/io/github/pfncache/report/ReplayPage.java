@@ -18,7 +18,7 @@ final class ReplayPage {
                     "look-ups avoided");
 
     private final List<Part> parts;
-    private final int traces;
+    private final String unfinished;
     private final Budget budget;
     private final boolean compared;
     private final String broken;
@@ -27,13 +27,13 @@ final class ReplayPage {
 
     ReplayPage(
             List<Part> parts,
-            int traces,
+            String unfinished,
             Budget budget,
             boolean compared,
             String broken,
             List<RuleStats.Line> rules) {
         this.parts = parts;
-        this.traces = traces;
+        this.unfinished = unfinished;
         this.budget = budget;
         this.compared = compared;
         this.broken = broken;
@@ -57,12 +57,10 @@ final class ReplayPage {
         to.text(compared
                 ? "Where the updates landed is compared with what real KVM did."
                 : "There was nothing to compare with; the updates landed as drawn.").close().line();
-        boolean whole = parts.size() == traces; // otherwise somebody has interrupted it: what agrees is not all
-        boolean good = broken == null && sum.differ() == 0 && whole;
+        boolean good = broken == null && unfinished == null && sum.differ() == 0;
         to.element("p", verdict(), "class", good ? "verdict good" : "verdict bad").line();
-        if (!whole) {
-            String extent = "Not finished: " + parts.size() + " of " + traces + " traces.";
-            to.element("p", extent, "class", "verdict bad").line();
+        if (unfinished != null) {
+            to.element("p", unfinished, "class", "verdict bad").line();
         }
         to.open("div", "class", "figures").line();
         Page.figure(to, parts.size(), "traces");
@@ -95,7 +93,7 @@ final class ReplayPage {
             return sum.differ() == 0 ? "Consistent in itself" : sum.differ() + " probes differ";
         }
         if (sum.differ() == 0) {
-            return (parts.size() == traces ? "All" : sum.agree() + " probes") + " agree with real KVM";
+            return (unfinished == null ? "All" : sum.agree() + " probes") + " agree with real KVM";
         }
         return sum.differ() + " of " + sum.probes() + " probes differ";
     }

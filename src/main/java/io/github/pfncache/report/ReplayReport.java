@@ -22,13 +22,13 @@ public final class ReplayReport {
     /** One trace. The timeline is null if the trace is beyond what is drawn; the result if it was not finished. */
     record Part(Timeline timeline, ReplayResult result, List<String> differences) {}
 
-    private final int traces;
     private final Budget budget;
     private final List<Part> parts = new ArrayList<>();
     private final List<RuleStats.Line> rulesBefore = RuleStats.snapshot();
 
     private TimelineRecorder recorder;
     private String broken;
+    private String unfinished;
 
     /**
      * A report without anything in it.
@@ -36,7 +36,6 @@ public final class ReplayReport {
      * @param traces how many will be replayed
      */
     public ReplayReport(int traces) {
-        this.traces = traces;
         budget = Budget.of(traces);
     }
 
@@ -62,6 +61,15 @@ public final class ReplayReport {
     }
 
     /**
+     * Somebody has stopped the replay: what agrees is not all.
+     *
+     * @param extent how far it came, in words; null if it was at its end
+     */
+    public void interrupted(String extent) {
+        unfinished = extent;
+    }
+
+    /**
      * The replay that was looked on at ended in a broken rule.
      *
      * @param message which one, and how
@@ -81,7 +89,7 @@ public final class ReplayReport {
      * @return HTML; the same whenever the same traces were replayed
      */
     public String page(boolean compared) {
-        return new ReplayPage(parts, traces, budget, compared, broken, rulesSince()).html();
+        return new ReplayPage(parts, unfinished, budget, compared, broken, rulesSince()).html();
     }
 
     /** What was checked of each rule since this report was made. */
