@@ -1,57 +1,106 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.rules.Interleaving;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.function.Function;
 
 /**
  * One access to a {@link GuestArea}: owns the read locks of all its pages, or of none. Offsets are bytes from the start
  * of the area; values are little endian and may lie across a page boundary, where they are not atomic.
  *
  * <p>Each page written is marked dirty, and no other, before its lock is dropped. Not thread-safe, bound to its thread,
- * as {@link GuestAccess}.
+ * as {@link GuestAccess}. On an area within one page it costs no allocation where the compiler keeps it in registers;
+ * on a larger one it is a small object.
  */
 public final class AreaAccess implements AutoCloseable {
 
-    private final CacheTarget target;
-    private final int length;
+    private final GuestArea.Segments segments;
+
+    // Holds of the read sides, by ascending address; without meaning unless usable.
+
+    private final int firstHold;
+    private final int secondHold;
+    /** Those of the third page and beyond, null if there are none. */
+    private final int[] moreHolds;
 
     // Confined to the thread that opened the access.
 
-    /** One access for each page, by ascending address; empty unless usable. */
-    private GuestAccess[] parts;
+    /** The thread that may use this access; null unless usable. */
+    private Thread owner;
     private Outcome outcome;
+    /** One bit for each page, by ascending address. */
+    private int written;
 
-    private AreaAccess(CacheTarget target, int length, GuestAccess[] parts, Outcome outcome) {
-        this.target = target;
-        this.length = length;
-        this.parts = parts;
-        this.outcome = outcome;
-    }
-
-    static AreaAccess refused(GuestArea.Segments segments, Outcome outcome) {
-        return new AreaAccess(segments.target(), segments.length(), new GuestAccess[0], outcome);
-    }
-
-    /** Locks and checks every page in the order of the caches; lets all go again if one is not usable. */
-    static AreaAccess open(GuestArea.Segments segments, Function<GfnPfnCache, GuestAccess> how) {
+    /**
+     * Locks and checks every page in the order of the caches; lets all go again if one is not usable.
+     *
+     * @param waits whether to wait for locks; if not, an outcome says so
+     */
+    AreaAccess(GuestArea.Segments segments, boolean waits) {
         int pages = segments.caches().size();
-        GuestAccess[] parts = new GuestAccess[pages];
-        Outcome outcome = pages == 0 ? Outcome.INACTIVE : Outcome.OK;
+        this.segments = segments;
+        this.moreHolds = pages > 2 ? new int[pages - 2] : null;
+        long holds = lock(segments, waits, moreHolds);
+        this.firstHold = (int) holds;
+        this.secondHold = (int) (holds >> Integer.SIZE);
+        this.owner = GuestAccess.isHold(firstHold) ? Thread.currentThread() : null;
+        this.outcome = GuestAccess.outcomeOf(firstHold);
+    }
+
+    /** Locks every page or none; the first hold and above it the second, or a refusal of {@link GuestAccess}. */
+    private static long lock(GuestArea.Segments segments, boolean waits, int[] more) {
+        int pages = segments.caches().size();
+        int hold = GuestAccess.refusal(Outcome.INACTIVE);
+        int first = hold;
+        int second = 0;
         int opened = 0;
-        while (opened < pages && outcome == Outcome.OK) { // bounded by the pages of the area
-            GuestAccess part = how.apply(segments.caches().get(opened));
-            parts[opened] = part;
-            opened++;
-            outcome = part.outcome();
+        try {
+            while (opened < pages) { // bounded by the pages of the area
+                GuardedMapping mapping = mapping(segments, opened);
+                hold = waits ? mapping.lockUsable() : mapping.tryLockUsable();
+                if (!GuestAccess.isHold(hold)) {
+                    return waits ? GuestAccess.refusal(Outcome.BUSY) : hold;
+                }
+                first = opened == 0 ? hold : first;
+                second = opened == 1 ? hold : second;
+                if (opened > 1) {
+                    more[opened - 2] = hold;
+                }
+                opened++;
+            }
+            return (long) second << Integer.SIZE | first & 0xffffffffL;
+        } finally {
+            if (opened < pages) { // also when a rule is broken
+                unlock(segments, 0, opened, first, second, more);
+            }
         }
-        if (outcome == Outcome.OK) {
-            return new AreaAccess(segments.target(), segments.length(), parts, Outcome.OK);
+    }
+
+    /** The same access, with another reason for not being usable. */
+    AreaAccess refusedBy(Outcome reason) {
+        outcome = reason;
+        return this;
+    }
+
+    // The methods that do more than a little are static: the object itself is seen by none of them, and need not exist.
+
+    private static GuardedMapping mapping(GuestArea.Segments segments, int page) {
+        return segments.caches().get(page).mapping();
+    }
+
+    /** Gives back the holds of the first pages, in the reverse of the order of locking. */
+    private static void unlock(
+            GuestArea.Segments segments, int written, int pages, int first, int second, int[] more) {
+        for (int page = pages - 1; page >= 0; page--) { // bounded by the pages of the area
+            GuardedMapping mapping = mapping(segments, page);
+            try {
+                if ((written & 1 << page) != 0) {
+                    mapping.markDirty(); // under the lock: afterwards the cache may point elsewhere [rule L12]
+                }
+            } finally {
+                mapping.readUnlock(page == 0 ? first : page == 1 ? second : more[page - 2]);
+            }
         }
-        closeAll(parts, opened);
-        return refused(segments, outcome);
     }
 
     /**
@@ -60,7 +109,7 @@ public final class AreaAccess implements AutoCloseable {
      * @return true iff every page was checked and the access is not closed
      */
     public boolean isUsable() {
-        return parts.length > 0;
+        return owner != null;
     }
 
     /**
@@ -78,7 +127,7 @@ public final class AreaAccess implements AutoCloseable {
      * @return bytes
      */
     public int length() {
-        return length;
+        return segments.length();
     }
 
     /**
@@ -89,11 +138,16 @@ public final class AreaAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the area
      */
     public void get(int offset, byte[] into) {
-        split(offset, into.length, (part, at, done, width) -> {
-            byte[] bytes = new byte[width];
-            part.get(at, bytes);
-            System.arraycopy(bytes, 0, into, done, width);
-        });
+        requireUsable(offset, into.length);
+        int done = 0;
+        while (done < into.length) { // bounded by the pages of the area
+            int page = pageOf(segments, offset + done);
+            int at = offset + done - startOf(segments, page);
+            HostWindow window = window(segments, page, done);
+            int width = Math.min(into.length - done, window.length() - at);
+            window.get(at, into, done, width);
+            done += width;
+        }
     }
 
     /**
@@ -104,11 +158,17 @@ public final class AreaAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the area
      */
     public void put(int offset, byte[] from) {
-        split(offset, from.length, (part, at, done, width) -> {
-            byte[] bytes = new byte[width];
-            System.arraycopy(from, done, bytes, 0, width);
-            part.put(at, bytes);
-        });
+        requireUsable(offset, from.length);
+        int done = 0;
+        while (done < from.length) { // bounded by the pages of the area
+            int page = pageOf(segments, offset + done);
+            int at = offset + done - startOf(segments, page);
+            HostWindow window = window(segments, page, done);
+            int width = Math.min(from.length - done, window.length() - at);
+            written |= 1 << page; // before the write: an exception in it must not lose the mark
+            window.put(at, from, done, width);
+            done += width;
+        }
     }
 
     /**
@@ -119,7 +179,7 @@ public final class AreaAccess implements AutoCloseable {
      * @throws IllegalArgumentException if it does not lie inside the area
      */
     public byte getByte(int offset) {
-        return buffer(offset, Byte.BYTES).get(0);
+        return (byte) get(offset, Byte.BYTES);
     }
 
     /**
@@ -130,7 +190,7 @@ public final class AreaAccess implements AutoCloseable {
      * @throws IllegalArgumentException if it does not lie inside the area
      */
     public void putByte(int offset, byte value) {
-        split(offset, Byte.BYTES, (part, at, done, width) -> part.putByte(at, value));
+        put(offset, Byte.BYTES, value);
     }
 
     /**
@@ -141,7 +201,7 @@ public final class AreaAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the area
      */
     public int getInt(int offset) {
-        return buffer(offset, Integer.BYTES).getInt(0);
+        return (int) get(offset, Integer.BYTES);
     }
 
     /**
@@ -152,7 +212,7 @@ public final class AreaAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the area
      */
     public void putInt(int offset, int value) {
-        put(offset, littleEndian(Integer.BYTES).putInt(0, value).array());
+        put(offset, Integer.BYTES, value);
     }
 
     /**
@@ -163,7 +223,7 @@ public final class AreaAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the area
      */
     public long getLong(int offset) {
-        return buffer(offset, Long.BYTES).getLong(0);
+        return get(offset, Long.BYTES);
     }
 
     /**
@@ -174,44 +234,83 @@ public final class AreaAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the area
      */
     public void putLong(int offset, long value) {
-        put(offset, littleEndian(Long.BYTES).putLong(0, value).array());
+        put(offset, Long.BYTES, value);
     }
 
-    /** What is done with the part of a range that lies in one page. */
-    private interface Part {
-        void use(GuestAccess part, int offsetInPart, int done, int width);
+    private long get(int offset, int width) {
+        requireUsable(offset, width);
+        return get(segments, offset, width);
     }
 
-    private void split(int offset, int width, Part use) {
-        if (parts.length == 0) {
-            throw new IllegalStateException("access is closed or was refused: " + outcome);
+    private void put(int offset, int width, long value) {
+        requireUsable(offset, width);
+        // Before the write: an exception in it must not lose the mark.
+        written |= 1 << pageOf(segments, offset) | 1 << pageOf(segments, offset + width - 1);
+        put(segments, offset, width, value);
+    }
+
+    private static long get(GuestArea.Segments segments, int offset, int width) {
+        int page = pageOf(segments, offset);
+        if (pageOf(segments, offset + width - 1) == page) {
+            return window(segments, page, 0).get(offset - startOf(segments, page), width);
         }
-        if (!Pages.rangeFits(offset, width, length)) {
-            throw new IllegalArgumentException(
-                    "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + target);
+        long value = 0;
+        for (int i = 0; i < width; i++) { // bounded by the width
+            int each = pageOf(segments, offset + i);
+            int at = offset + i - startOf(segments, each);
+            value |= (window(segments, each, each - page).get(at, 1) & 0xff) << Byte.SIZE * i;
         }
-        int start = 0;
-        for (GuestAccess part : parts) { // bounded by the pages of the area
-            int from = Math.max(offset, start);
-            int to = Math.min(offset + width, start + part.length());
-            if (from < to) {
-                if (from > offset) {
-                    Interleaving.reached("next page of an area");
-                }
-                use.use(part, from - start, from - offset, to - from);
-            }
-            start += part.length();
+        return value;
+    }
+
+    private static void put(GuestArea.Segments segments, int offset, int width, long value) {
+        int page = pageOf(segments, offset);
+        if (pageOf(segments, offset + width - 1) == page) {
+            window(segments, page, 0).put(offset - startOf(segments, page), width, value);
+            return;
+        }
+        for (int i = 0; i < width; i++) { // bounded by the width
+            int each = pageOf(segments, offset + i);
+            int at = offset + i - startOf(segments, each);
+            window(segments, each, each - page).put(at, 1, value >> Byte.SIZE * i);
         }
     }
 
-    private ByteBuffer buffer(int offset, int width) {
-        ByteBuffer bytes = littleEndian(width);
-        get(offset, bytes.array());
-        return bytes;
+    // The first page holds what fits behind the start of the area, each other one 4096 bytes, the last one the rest.
+
+    private static int firstLength(GuestArea.Segments segments) {
+        return segments.caches().get(0).length();
     }
 
-    private static ByteBuffer littleEndian(int width) {
-        return ByteBuffer.allocate(width).order(ByteOrder.LITTLE_ENDIAN);
+    private static int pageOf(GuestArea.Segments segments, int offset) {
+        int beyond = offset - firstLength(segments);
+        return beyond < 0 ? 0 : 1 + (beyond >>> Pages.PAGE_SHIFT);
+    }
+
+    private static int startOf(GuestArea.Segments segments, int page) {
+        return page == 0 ? 0 : firstLength(segments) + (page - 1 << Pages.PAGE_SHIFT);
+    }
+
+    private static HostWindow window(GuestArea.Segments segments, int page, int pagesBefore) {
+        if (pagesBefore > 0) {
+            Interleaving.reached("next page of an area");
+        }
+        return mapping(segments, page).window();
+    }
+
+    private void requireUsable(int offset, int width) {
+        requireOwner();
+        if (!Pages.rangeFits(offset, width, segments.length())) {
+            throw new IllegalArgumentException("offset=" + offset + " width=" + width
+                    + " exceeds length=" + segments.length() + " at " + segments.target());
+        }
+    }
+
+    private void requireOwner() {
+        if (owner != Thread.currentThread()) {
+            throw new IllegalStateException(
+                    owner == null ? "access is closed or was refused: " + outcome : "access belongs to " + owner);
+        }
     }
 
     /**
@@ -221,26 +320,16 @@ public final class AreaAccess implements AutoCloseable {
      */
     @Override
     public void close() {
-        GuestAccess[] open = parts;
-        if (open.length > 0) {
-            open[0].requireOwner(); // before anything has changed: the thread that opened it can still close it
-        }
-        parts = new GuestAccess[0];
-        if (outcome == Outcome.OK) {
+        if (owner != null) {
+            requireOwner(); // before anything has changed: the thread that opened it can still close it
+            owner = null;
             outcome = Outcome.INACTIVE;
-        }
-        closeAll(open, open.length);
-    }
-
-    /** In the reverse of the order of locking. */
-    private static void closeAll(GuestAccess[] parts, int opened) {
-        for (int i = opened - 1; i >= 0; i--) { // bounded by the pages of the area
-            parts[i].close();
+            unlock(segments, written, segments.caches().size(), firstHold, secondHold, moreHolds);
         }
     }
 
     @Override
     public String toString() {
-        return "AreaAccess[" + outcome + " length=" + length + " at " + target + "]";
+        return "AreaAccess[" + outcome + " length=" + length() + " at " + segments.target() + "]";
     }
 }

@@ -105,8 +105,8 @@ public final class GfnPfnCache {
     }
 
     /** A refresh that is part of a longer call. */
-    Outcome refresh(long deadlineNanos) {
-        return refreshing.refresh(Deadline.at(deadlineNanos));
+    Outcome refresh(Deadline latest) {
+        return refreshing.refresh(latest);
     }
 
     /**
@@ -169,15 +169,7 @@ public final class GfnPfnCache {
      * @return an access; usable, or INACTIVE, or BUSY if it could be had only by waiting or refreshing
      */
     public GuestAccess tryAccess() {
-        int hold = mapping.tryReadLock();
-        if (!GuestAccess.isHold(hold)) {
-            hold = GuestAccess.refusal(Outcome.BUSY);
-        } else if (!mapping.isUsable()) {
-            Outcome outcome = mapping.isActive() ? Outcome.BUSY : Outcome.INACTIVE;
-            mapping.readUnlock(hold); // an access that is not usable holds no lock: nobody may wait for it
-            hold = GuestAccess.refusal(outcome);
-        }
-        return new GuestAccess(mapping, length, hold);
+        return new GuestAccess(mapping, length, mapping.tryLockUsable());
     }
 
     /**
@@ -354,10 +346,9 @@ public final class GfnPfnCache {
 
     // ------------------------------------------------------------------ for the area and the domain
 
-    /** One turn of the combined access, without a refresh: usable, or BUSY. */
-    GuestAccess lockUsable() {
-        int hold = mapping.lockUsable();
-        return new GuestAccess(mapping, length, GuestAccess.isHold(hold) ? hold : GuestAccess.refusal(Outcome.BUSY));
+    /** The mapping with its lock, for the area. */
+    GuardedMapping mapping() {
+        return mapping;
     }
 
     /** See {@link GuardedMapping#isTranslatedAsNow}. */

@@ -242,6 +242,16 @@ final class GuardedMapping extends TrackedRwLock {
         return keepIfUsable(readLockBriefly());
     }
 
+    /** As {@link #lockUsable}, without waiting; a hold, or a refusal of {@link GuestAccess}. */
+    int tryLockUsable() {
+        int hold = tryReadLock();
+        if (hold == NOT_TAKEN) {
+            return GuestAccess.refusal(Outcome.BUSY);
+        }
+        int refusal = GuestAccess.refusal(active ? Outcome.BUSY : Outcome.INACTIVE);
+        return keepIfUsable(hold) == NOT_TAKEN ? refusal : hold;
+    }
+
     /** Gives a hold back unless there is a window under it; also when a rule is broken. */
     private int keepIfUsable(int hold) {
         boolean usable = false;

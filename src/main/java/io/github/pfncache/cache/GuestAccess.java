@@ -281,7 +281,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if {@code into.length} bytes from there do not lie inside the window
      */
     public void get(int offset, byte[] into) {
-        forReading(offset, into.length).get(offset, into);
+        forReading(offset, into.length).get(offset, into, 0, into.length);
     }
 
     /**
@@ -292,7 +292,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if {@code from.length} bytes from there do not lie inside the window
      */
     public void put(int offset, byte[] from) {
-        forWriting(offset, from.length).put(offset, from);
+        forWriting(offset, from.length).put(offset, from, 0, from.length);
     }
 
     /**

@@ -179,7 +179,7 @@ public final class GuestArea {
      * @return an access; usable, or with the outcome that says why not. Always close it
      */
     public AreaAccess access() {
-        return access(domain.retry.deadlineFromNow());
+        return access(Deadline.of(domain.retry));
     }
 
     /**
@@ -189,38 +189,37 @@ public final class GuestArea {
      * @return as for {@link #access()}
      */
     public AreaAccess access(long deadlineNanos) {
-        AreaAccess access = AreaAccess.open(segments, GfnPfnCache::lockUsable);
-        if (access.isUsable()) {
-            return access;
-        }
-        access.close();
+        return access(Deadline.at(deadlineNanos));
+    }
+
+    private AreaAccess access(Deadline latest) {
+        AreaAccess access = new AreaAccess(segments, true);
+        return access.isUsable() ? access : refreshAndAccess(latest);
+    }
+
+    private AreaAccess refreshAndAccess(Deadline latest) {
         int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in GfnPfnCache.access
         try {
-            return refreshAndAccess(deadlineNanos);
+            for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
+                Segments now = segments;
+                Outcome outcome = refresh(now, latest);
+                AreaAccess access = new AreaAccess(now, true);
+                if (access.isUsable() || now == Segments.NONE) {
+                    return access;
+                }
+                if (outcome != Outcome.OK && now == segments) {
+                    return access.refusedBy(outcome);
+                }
+            }
+            return new AreaAccess(Segments.NONE, true).refusedBy(Outcome.BUSY);
         } finally {
             domain.memslots.exitRead(readers);
         }
     }
 
-    private AreaAccess refreshAndAccess(long deadlineNanos) {
-        for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-            Segments now = segments;
-            Outcome outcome = refresh(now, deadlineNanos);
-            if (outcome != Outcome.OK && now == segments) {
-                return AreaAccess.refused(now, outcome);
-            }
-            AreaAccess access = AreaAccess.open(now, GfnPfnCache::lockUsable);
-            if (access.isUsable() || now == Segments.NONE) {
-                return access;
-            }
-            access.close();
-        }
-        return AreaAccess.refused(segments, Outcome.BUSY);
-    }
-
-    private static Outcome refresh(Segments now, long deadlineNanos) {
+    private static Outcome refresh(Segments now, Deadline latest) {
         for (GfnPfnCache cache : now.caches()) { // bounded by the pages of the area
-            Outcome outcome = cache.check() ? Outcome.OK : cache.refresh(deadlineNanos);
+            Outcome outcome = cache.check() ? Outcome.OK : cache.refresh(latest);
             if (outcome != Outcome.OK) {
                 return outcome;
             }
@@ -235,10 +234,10 @@ public final class GuestArea {
      */
     public AreaAccess tryAccess() {
         Segments now = segments;
-        AreaAccess access = AreaAccess.open(now, GfnPfnCache::tryAccess);
+        AreaAccess access = new AreaAccess(now, false);
         // Not active is what its caches are once they were replaced; the area is active elsewhere.
         boolean replaced = access.outcome() == Outcome.INACTIVE && now != Segments.NONE;
-        return replaced && segments != Segments.NONE ? AreaAccess.refused(now, Outcome.BUSY) : access;
+        return replaced && segments != Segments.NONE ? access.refusedBy(Outcome.BUSY) : access;
     }
 
     /**

@@ -46,7 +46,7 @@ final class PageCrossing {
                         }
                     }
                 }
-                Outcome refreshed = second.refresh(deadline);
+                Outcome refreshed = second.refresh(Deadline.at(deadline));
                 if (refreshed != Outcome.OK) {
                     return refreshed;
                 }

@@ -95,22 +95,26 @@ public final class HostWindow {
      * Copies bytes out.
      *
      * @param offset first byte in the window
-     * @param into filled whole
-     * @throws IndexOutOfBoundsException if they leave the window
+     * @param into receives the bytes
+     * @param at first index in the array
+     * @param count how many
+     * @throws IndexOutOfBoundsException if they leave the window or the array
      */
-    public void get(int offset, byte[] into) {
-        bytes.get(offset, into);
+    public void get(int offset, byte[] into, int at, int count) {
+        bytes.get(offset, into, at, count);
     }
 
     /**
      * Copies bytes in.
      *
      * @param offset first byte in the window
-     * @param from written whole
-     * @throws IndexOutOfBoundsException if they leave the window; nothing is written
+     * @param from has the bytes
+     * @param at first index in the array
+     * @param count how many
+     * @throws IndexOutOfBoundsException if they leave the window or the array; nothing is written
      */
-    public void put(int offset, byte[] from) {
-        bytes.put(offset, from);
+    public void put(int offset, byte[] from, int at, int count) {
+        bytes.put(offset, from, at, count);
     }
 
     private static IllegalArgumentException badWidth(int width) {

@@ -21,13 +21,14 @@ final class RunstateExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B42", "the runstate update at preemption blocks on the cache lock")
-                        .edit(AREA, "AreaAccess.open(now, GfnPfnCache::tryAccess)", "access()")
+                        .edit(AREA, "new AreaAccess(now, false)", "access()")
                         .foundBy("preemption", RunstateScenarios::preemption, "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
                 Exhibit.of("B42b", "the runstate update at preemption waits for another writer")
                         .edit(RUNSTATE, "return write(CallContext.ATOMIC);", "return write(CallContext.MAY_SLEEP);")
                         .foundBy("preemption", RunstateScenarios::preemption, "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
                 Exhibit.of("B43", "two caches are locked in the wrong order")
-                        .edit(ACCESS, "segments.caches().get(opened)", "segments.caches().get(pages - 1 - opened)")
+                        .edit(ACCESS, "segments.caches().get(page).mapping()",
+                                "segments.caches().get(segments.caches().size() - 1 - page).mapping()")
                         .foundBy("acrossAPage", RunstateScenarios::acrossAPage, "LockRule.ORDER"),
                 Exhibit.of("B45", "a runstate that crosses a page is refused")
                         .edit(AREA, "if (length < 1 ||",
@@ -49,18 +50,14 @@ final class RunstateExhibits {
                         .foundBy("compatAtTheEndOfAPage", RunstateScenarios::compatAtTheEndOfAPage,
                                 "assert: what the guest reads"),
                 Exhibit.of("B49", "after a refresh of the second page only the second is checked again")
-                        .edit("cache/GuestAccess.java", "    public boolean check() {",
-                                "    void assume() {"
-                                        + " window = mapping.khva().window(mapping.where().offsetInPage(), length);"
-                                        + " outcome = Outcome.OK; }\n    public boolean check() {")
-                        .edit("cache/GfnPfnCache.java", "    GuestAccess lockUsable() {",
-                                "    GuestAccess lockOnly() { GuestAccess access = readLock(); access.assume();"
-                                        + " return access; }\n    GuestAccess lockUsable() {")
-                        .edit(AREA, "AreaAccess.open(now, GfnPfnCache::lockUsable);",
-                                "AreaAccess.open(now, cache -> cache == now.caches().get(1)"
-                                        + " ? cache.lockUsable() : cache.lockOnly());")
+                        .edit(ACCESS, "hold = waits ? mapping.lockUsable()",
+                                "hold = waits ? opened == 1 ? mapping.lockUsable() : mapping.readLock()")
+                        .edit(ACCESS, "return mapping(segments, page).window();",
+                                "GuardedMapping it = mapping(segments, page);\n"
+                                        + "return it.window() != null ? it.window() : it.khva().window("
+                                        + "it.where().offsetInPage(), segments.caches().get(page).length());")
                         .foundBy("accessAgainstMigrationOfBothPages", AreaScenarios::accessAgainstMigrationOfBothPages,
-                                "assert: both halves"),
+                                "assert: both halves", "assert: both halves at rest"),
                 Exhibit.of("B50", "the padding of a buffer that is used again reaches the guest")
                         .edit(LAYOUT, "    private static final int STATE = 0;",
                                 "    private static final int STATE = 0;\n"
