@@ -374,6 +374,12 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
         }
     }
 
+    /** Takes no lock: a rule that is broken names the memory with locks held. */
+    @Override
+    public String toString() {
+        return "HostMemory[" + liveMappings.sum() + " mappings, " + pageReferences.sum() + " page references]";
+    }
+
     static long pageToHva(long page) {
         return page << Pages.PAGE_SHIFT;
     }

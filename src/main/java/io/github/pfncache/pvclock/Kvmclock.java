@@ -264,6 +264,11 @@ public final class Kvmclock {
         return clocks.get(vcpu.id());
     }
 
+    @Override
+    public String toString() {
+        return "Kvmclock" + clocks;
+    }
+
     // ------------------------------------------------------------------ registers
 
     /** One of the two numbers of one register. */

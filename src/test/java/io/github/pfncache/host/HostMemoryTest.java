@@ -45,6 +45,14 @@ class HostMemoryTest {
     }
 
     @Test
+    void tellsAPersonWhatIsHeld() {
+        HostPage page = host.hvaToPage(A);
+        assertThat(host).hasToString("HostMemory[0 mappings, 1 page references]");
+        host.release(page);
+        assertThat(host).hasToString("HostMemory[0 mappings, 0 page references]");
+    }
+
+    @Test
     void addressesThatAreNotMappedOrNotUserAddressesFault() {
         long end = HvaRange.USER_END;
         for (long hva : new long[] {0, page(A, 16), page(A, -1), end, end - 1, -1, 1L << 63}) {

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.vm.Vcpu;
@@ -38,6 +39,14 @@ final class KvmclockTest {
 
     @Nested
     class Registration {
+
+        @Test
+        void isToldToAPerson() {
+            world.register(0, GPA + 0x100);
+            assertThat(world.clock).hasToString(
+                    "Kvmclock[kvmclock of " + world.vm.vcpu(0) + " register=" + Pages.hex(GPA + 0x101)
+                            + ", kvmclock of " + world.vm.vcpu(1) + " register=0x0]");
+        }
 
         @Test
         void writesAtTheNextEntryOnly() {
