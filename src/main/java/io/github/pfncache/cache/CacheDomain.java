@@ -206,7 +206,16 @@ public final class CacheDomain {
 
         @Override
         public boolean slotChanged(Memslot former, long deadlineNanos) {
-            Predicate<GfnPfnCache> drain = cache -> cache.drain(deadlineNanos);
+            boolean[] drained = {true};
+            Predicate<GfnPfnCache> drain = cache -> {
+                // All of them: one that stays in use keeps its window, and makes the change wait no longer.
+                drained[0] &= cache.drain(drained[0] ? deadlineNanos : System.nanoTime());
+                return true;
+            };
+            return visit(former, drain) && drained[0];
+        }
+
+        private boolean visit(Memslot former, Predicate<GfnPfnCache> drain) {
             return index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);
         }
     }

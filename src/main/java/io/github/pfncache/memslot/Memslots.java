@@ -31,8 +31,9 @@ import java.util.function.Function;
  * another change gets {@link Change#BUSY} at once. Everybody else waits up to the deadline. If it passes before the
  * publication, nothing has happened. If it passes after, the former content is published again under a new generation;
  * then the generation has grown by two, and nothing else has changed: the dirty log of the slot is complete. Those who
- * picked up the attempted slot meanwhile are waited for up to a second deadline. A thread that is interrupted counts as
- * one whose deadline has passed.
+ * picked up the attempted slot meanwhile are waited for up to a second deadline; who keeps it beyond that, and may use
+ * it still, makes the next change wait for him first. A thread that is interrupted counts as one whose deadline has
+ * passed.
  *
  * <p><b>Thread safety.</b> Everything may be called from any thread. Look-ups, read sections and dirty marks take no
  * lock.

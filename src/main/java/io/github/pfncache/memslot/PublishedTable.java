@@ -20,6 +20,12 @@ final class PublishedTable {
     private volatile MemslotTable table = MemslotTable.empty();
     private volatile Neighbours neighbours = NONE;
 
+    /**
+     * A slot that was taken back while somebody kept it, who may use it still: no table is published before he has left
+     * it. Null if there is none. Guarded by SLOTS.
+     */
+    private Memslot abandoned;
+
     /** Who has a say in a change. */
     private record Neighbours(InvalidationGate gate, MemslotListener listener) {}
 
@@ -65,7 +71,8 @@ final class PublishedTable {
         MemslotTable before = table;
         MemslotTable after = before.with(step.former(), step.successor());
         checkPlaced(after, step.successor());
-        if (!publish(after, deadlineNanos)) {
+        // Before anything has happened: another slot may come to where the abandoned one was.
+        if (!drainAbandoned(deadlineNanos) || !publish(after, deadlineNanos)) {
             return false;
         }
         boolean quiet = false;
@@ -103,11 +110,21 @@ final class PublishedTable {
             // invalidation sees one table; host pages are safe without it, because invalidations go by hva.
             table = again;
         }
-        if (step.successor() != null) {
-            // Those who found the attempted slot get the time to leave it. Nobody relies on the answer: the caller has
-            // not been told that the slot exists, and its memory is protected by invalidations.
-            drain(step.successor(), deadline);
+        // Those who found the attempted slot get the time to leave it. The caller has not been told that it exists, so
+        // who does not leave in time only holds up the next change.
+        abandoned = step.successor();
+        drainAbandoned(deadline);
+    }
+
+    private boolean drainAbandoned(long deadlineNanos) {
+        if (abandoned == null) {
+            return true;
         }
+        boolean left = drain(abandoned, deadlineNanos);
+        if (left) {
+            abandoned = null;
+        }
+        return left;
     }
 
     private static void checkPlaced(MemslotTable after, Memslot slot) {

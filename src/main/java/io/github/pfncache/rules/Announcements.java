@@ -12,8 +12,9 @@ import java.util.concurrent.locks.LockSupport;
  * enough, so that two readers of one lock share no cache line; a writer of one lock looks at one word of each row. Both
  * are hashes: a word that is taken sends the reader to the next row, and in the end to the lock itself.
  *
- * <p>Locks and threads are named by the low bits of their numbers. Two locks with one name, after four billion more
- * were made, wait for each other's readers: late, never wrong.
+ * <p>Locks and threads are named by the low bits of their numbers, so no reader is ever overlooked. Two locks with one
+ * name, after four billion more were made, wait for each other's readers. Two threads with one name, after half a
+ * billion more, are taken for the same: a wait that would never end for the one is refused to the other, too.
  *
  * <p>A reader that leaves signals nothing: that would cost it a second fence. So whoever waits for one looks again and
  * again, first at once, then politely.

@@ -25,6 +25,11 @@ class CacheWithoutRulesTest {
         WithoutRules.run(ChangesUnderAnAccess.class);
     }
 
+    @Test
+    void anAreaThatTheCallerHoldsIsLockedAgainWholeOrNotAtAll() {
+        WithoutRules.run(AreaAgainstAWriter.class);
+    }
+
     /** A domain with one slot of two pages. */
     static class World {
         static final long GPA = 0x100000;
@@ -69,6 +74,37 @@ class CacheWithoutRulesTest {
             }
             assertThat(host.discard(HVA, 1)).isEqualTo(HostResult.OK);
             assertThat(memslots.delete(1)).isEqualTo(Memslots.Change.DONE);
+        }
+    }
+
+    public static final class AreaAgainstAWriter extends World implements Runnable {
+        private static final long PATIENCE_NANOS = 30_000_000_000L;
+
+        @Override
+        public void run() {
+            GuestArea area = domain.newArea();
+            assertThat(area.activate(GPA + Pages.PAGE_SIZE - 8, 16)).isEqualTo(Outcome.OK);
+            Thread writer = new Thread(() -> host.discard(HVA + Pages.PAGE_SIZE, 1), "writer of the second page");
+            try (AreaAccess outer = area.access()) {
+                assertThat(outer.isUsable()).isTrue();
+                writer.start();
+                awaitWriter(area);
+                assertThatThrownBy(area::access).isInstanceOf(IllegalStateException.class);
+            }
+            // The first page is free, too: nothing is left of the access that was refused half way.
+            assertThat(memslots.delete(1)).isEqualTo(Memslots.Change.DONE);
+        }
+
+        private static void awaitWriter(GuestArea area) {
+            long deadline = System.nanoTime() + PATIENCE_NANOS;
+            boolean usable = true;
+            while (usable) { // bounded by the deadline
+                assertThat(System.nanoTime() - deadline).as("the writer waits").isNegative();
+                try (AreaAccess tried = area.tryAccess()) {
+                    usable = tried.isUsable();
+                }
+                Thread.onSpinWait();
+            }
         }
     }
 }

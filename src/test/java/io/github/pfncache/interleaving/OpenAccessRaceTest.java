@@ -19,6 +19,10 @@ final class OpenAccessRaceTest {
 
     private static final int LENGTH = 16;
 
+    /** A guest address without a slot, and what is loaded from there. */
+    private static final long ELSEWHERE = 0x80000;
+    private static final long NOTHING = -1;
+
     private static void explore(Scenario scenario) {
         new ScheduleExplorer(scenario).exhaustive(3, 2_000).random(300, 1).explore().requireNoFailure();
     }
@@ -81,6 +85,80 @@ final class OpenAccessRaceTest {
                 guest.atRest();
             });
         });
+    }
+
+    @Test
+    void aSlotThatIsTakenBackIsLeftByEverybodyWhoDoesNotHoldAnAccess() {
+        explore(stage -> {
+            Guest guest = Guest.touched();
+            GfnPfnCache held = guest.cacheOf(0);
+            GfnPfnCache late = lateCache(guest);
+            boolean[] open = new boolean[1];
+            Memslots.Change[] change = new Memslots.Change[1];
+            stage.thread("hold", () -> {
+                try (GuestAccess access = held.access()) {
+                    open[0] = true;
+                    stage.waitUntil("move given up", () -> change[0] != null);
+                    assertThat(access.getLong(0)).as("value in use").isEqualTo(1);
+                }
+            });
+            stage.thread("move", () -> {
+                stage.waitUntil("open", () -> open[0]);
+                change[0] = guest.vm.memslots().move(Guest.SLOT, ELSEWHERE);
+            });
+            stage.thread("late", () -> {
+                stage.waitUntil("open", () -> open[0]);
+                assertThat(late.loadLong(0, NOTHING)).as("value meanwhile").isIn(2L, NOTHING);
+            });
+            stage.afterwards(() -> {
+                assertThat(change[0]).isEqualTo(Memslots.Change.BUSY);
+                assertThat(late.loadLong(0, NOTHING)).as("value where no slot is").isEqualTo(NOTHING);
+                guest.atRest();
+            });
+        });
+    }
+
+    @Test
+    void aSlotComesWhereAnotherWasTakenBackOnlyWhenThatOneIsLeft() {
+        explore(stage -> {
+            Guest guest = Guest.touched();
+            GfnPfnCache held = guest.cacheOf(0);
+            GfnPfnCache late = lateCache(guest);
+            boolean[] open = new boolean[1];
+            Memslots.Change[] change = new Memslots.Change[1];
+            stage.thread("hold", () -> {
+                try (GuestAccess access = held.access()) {
+                    open[0] = true;
+                    stage.waitUntil("move given up", () -> change[0] != null);
+                    assertThat(access.getLong(0)).as("value in use").isEqualTo(1);
+                }
+            });
+            stage.thread("move", () -> {
+                stage.waitUntil("open", () -> open[0]);
+                change[0] = guest.vm.memslots().move(Guest.SLOT, ELSEWHERE);
+            });
+            stage.thread("late", () -> {
+                stage.waitUntil("open", () -> open[0]);
+                try (GuestAccess access = late.access()) {
+                    stage.waitUntil("move given up", () -> change[0] != null);
+                    assertThat(access.outcome()).as("outcome").isIn(Outcome.OK, Outcome.FAULT);
+                }
+            });
+            stage.afterwards(() -> {
+                // Page 2 of the host where the late cache found page 1, if it came in time.
+                assertThat(guest.vm.memslots().set(2, 0, ELSEWHERE + 0x1000, 0x1000, Guest.hva(2)))
+                        .isEqualTo(Memslots.Change.DONE);
+                assertThat(late.loadLong(0, NOTHING)).as("value in the new slot").isEqualTo(3);
+                guest.atRest();
+            });
+        });
+    }
+
+    /** A cache that points where page 1 would be, were the slot moved. */
+    private static GfnPfnCache lateCache(Guest guest) {
+        GfnPfnCache late = guest.vm.newCache(8);
+        assertThat(late.activate(ELSEWHERE + 0x1000)).as("activation").isEqualTo(Outcome.FAULT);
+        return late;
     }
 
     @Test
