@@ -13,10 +13,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -142,10 +144,12 @@ class RamSnapshotTest {
     void takenWhileWritersRunItIsOneMoment(long base) throws InterruptedException, ExecutionException {
         plug();
         AtomicBoolean stop = new AtomicBoolean();
+        CountDownLatch writing = new CountDownLatch(2);
         ExecutorService pool = Executors.newFixedThreadPool(2);
         try {
-            Future<Long> pages = pool.submit(() -> countInTwoPages(base, stop));
-            Future<Long> area = pool.submit(() -> countInAnArea(base + 3 * PAGE - 8, stop));
+            Future<Long> pages = pool.submit(() -> countInTwoPages(base, stop, writing));
+            Future<Long> area = pool.submit(() -> countInAnArea(base + 3 * PAGE - 8, stop, writing));
+            assertThat(writing.await(30, TimeUnit.SECONDS)).as("both write").isTrue();
             try (RamSnapshot first = vm.ram().snapshot()) {
                 for (int round = 0; round < 30; round++) {
                     try (RamSnapshot snapshot = vm.ram().snapshot()) {
@@ -172,7 +176,7 @@ class RamSnapshotTest {
         assertThat(load(snapshot, base + 3 * PAGE - 8)).isEqualTo(load(snapshot, base + 3 * PAGE));
     }
 
-    private long countInTwoPages(long base, AtomicBoolean stop) {
+    private long countInTwoPages(long base, AtomicBoolean stop, CountDownLatch writing) {
         GfnPfnCache first = vm.newCache(8);
         GfnPfnCache second = vm.newCache(8);
         first.activate(base);
@@ -185,7 +189,9 @@ class RamSnapshotTest {
                     long next = one.getLong(0) + 1;
                     one.putLong(0, next);
                     two.putLong(0, next);
-                    turns++;
+                    if (turns++ == 0) {
+                        writing.countDown();
+                    }
                     continue;
                 }
             }
@@ -196,7 +202,7 @@ class RamSnapshotTest {
         return turns;
     }
 
-    private long countInAnArea(long gpa, AtomicBoolean stop) {
+    private long countInAnArea(long gpa, AtomicBoolean stop, CountDownLatch writing) {
         GuestArea area = vm.newArea();
         area.activate(gpa, 16);
         long turns = 0;
@@ -206,7 +212,9 @@ class RamSnapshotTest {
                     assertThat(access.getLong(0)).as("after a rewind, too").isEqualTo(access.getLong(8));
                     access.putLong(0, access.getLong(0) + 1);
                     access.putLong(8, access.getLong(8) + 1);
-                    turns++;
+                    if (turns++ == 0) {
+                        writing.countDown();
+                    }
                 }
             }
         }
