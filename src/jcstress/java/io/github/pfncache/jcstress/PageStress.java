@@ -22,8 +22,8 @@ import org.openjdk.jcstress.infra.results.I_Result;
  */
 public final class PageStress {
 
-    private static final long HVA = 0x7f00_0000_0000L;
-    private static final long OTHER_HVA = 0x7e00_0000_0000L;
+    static final long HVA = 0x7f00_0000_0000L;
+    static final long OTHER_HVA = 0x7e00_0000_0000L;
     private static final int BEFORE = 1;
     private static final int FOREIGN = 7;
 
