@@ -96,7 +96,7 @@ final class MigrationLincheckTest {
 
     @Test
     void nothingWrittenIsMissingFromTheCopy() {
-        quick().check(MarksAfterWriting.class);
+        quick().iterations(8).check(MarksAfterWriting.class);
     }
 
     @Test
