@@ -1,6 +1,6 @@
 package io.github.pfncache.jcstress;
 
-import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.interleaving.OpenLock;
 import io.github.pfncache.rules.TrackedRwLock;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Expect;
@@ -16,30 +16,6 @@ import org.openjdk.jcstress.infra.results.II_Result;
 public final class AnnouncedReaderStress {
 
     private AnnouncedReaderStress() {}
-
-    /** The lock of the library, open whenever no writer is there. */
-    static final class OpenLock extends TrackedRwLock {
-        private volatile boolean open = true;
-
-        OpenLock() {
-            super(LockClass.CACHE);
-        }
-
-        @Override
-        protected boolean isOpen() {
-            return open;
-        }
-
-        @Override
-        protected void shut() {
-            open = false;
-        }
-
-        @Override
-        protected void open() {
-            open = true;
-        }
-    }
 
     /** What the writer writes in two parts is read whole. Results: the parts. */
     @JCStressTest

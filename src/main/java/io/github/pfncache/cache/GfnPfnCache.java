@@ -299,15 +299,9 @@ public final class GfnPfnCache {
     }
 
     private long loadLocked(int offset, int width, long otherwise) {
-        GuestAccess.requireInside(offset, width, length, mapping);
-        int hold = refreshing.lock();
-        if (!GuestAccess.isHold(hold)) {
-            return otherwise;
-        }
-        try {
-            return mapping.window().get(offset, width);
-        } finally {
-            mapping.readUnlock(hold);
+        GuestAccess.requireInside(offset, width, length, mapping); // also where there is nothing to load
+        try (GuestAccess access = access()) {
+            return access.isUsable() ? access.get(offset, width) : otherwise;
         }
     }
 
@@ -331,17 +325,12 @@ public final class GfnPfnCache {
 
     private Outcome storeLocked(int offset, int width, long value) {
         GuestAccess.requireInside(offset, width, length, mapping);
-        int hold = refreshing.lock();
-        if (!GuestAccess.isHold(hold)) {
-            return GuestAccess.outcomeOf(hold);
+        try (GuestAccess access = access()) {
+            if (access.isUsable()) {
+                access.put(offset, width, value);
+            }
+            return access.outcome();
         }
-        try {
-            mapping.window().put(offset, width, value);
-            mapping.markDirty();
-        } finally {
-            mapping.readUnlock(hold);
-        }
-        return Outcome.OK;
     }
 
     // ------------------------------------------------------------------ for the area and the domain

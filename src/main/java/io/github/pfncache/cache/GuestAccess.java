@@ -159,6 +159,16 @@ public final class GuestAccess implements AutoCloseable {
         return usable;
     }
 
+    /** Reads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
+    long get(int offset, int width) {
+        return forReading(offset, width).get(offset, width);
+    }
+
+    /** Writes the low 1, 2, 4 or 8 bytes of a number. */
+    void put(int offset, int width, long value) {
+        forWriting(offset, width).put(offset, width, value);
+    }
+
     private IllegalStateException refusal() {
         return new IllegalStateException(
                 owner == null ? "access is closed or was refused: " + outcome
@@ -193,7 +203,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if it does not lie inside the window
      */
     public byte getByte(int offset) {
-        return (byte) forReading(offset, 1).get(offset, 1);
+        return (byte) get(offset, 1);
     }
 
     /**
@@ -204,7 +214,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if it does not lie inside the window
      */
     public void putByte(int offset, byte value) {
-        forWriting(offset, 1).put(offset, 1, value);
+        put(offset, 1, value);
     }
 
     /**
@@ -215,7 +225,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public short getShort(int offset) {
-        return (short) forReading(offset, 2).get(offset, 2);
+        return (short) get(offset, 2);
     }
 
     /**
@@ -226,7 +236,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public void putShort(int offset, short value) {
-        forWriting(offset, 2).put(offset, 2, value);
+        put(offset, 2, value);
     }
 
     /**
@@ -237,7 +247,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public int getInt(int offset) {
-        return (int) forReading(offset, 4).get(offset, 4);
+        return (int) get(offset, 4);
     }
 
     /**
@@ -248,7 +258,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public void putInt(int offset, int value) {
-        forWriting(offset, 4).put(offset, 4, value);
+        put(offset, 4, value);
     }
 
     /**
@@ -259,7 +269,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public long getLong(int offset) {
-        return forReading(offset, 8).get(offset, 8);
+        return get(offset, 8);
     }
 
     /**
@@ -270,7 +280,7 @@ public final class GuestAccess implements AutoCloseable {
      * @throws IllegalArgumentException if they do not lie inside the window
      */
     public void putLong(int offset, long value) {
-        forWriting(offset, 8).put(offset, 8, value);
+        put(offset, 8, value);
     }
 
     /**

@@ -179,7 +179,8 @@ public final class GuestArea {
      * @return an access; usable, or with the outcome that says why not. Always close it
      */
     public AreaAccess access() {
-        return access(Deadline.of(domain.retry));
+        AreaAccess access = new AreaAccess(segments, true);
+        return access.isUsable() ? access : refreshAndAccess(Deadline.of(domain.retry));
     }
 
     /**
@@ -189,12 +190,8 @@ public final class GuestArea {
      * @return as for {@link #access()}
      */
     public AreaAccess access(long deadlineNanos) {
-        return access(Deadline.at(deadlineNanos));
-    }
-
-    private AreaAccess access(Deadline latest) {
         AreaAccess access = new AreaAccess(segments, true);
-        return access.isUsable() ? access : refreshAndAccess(latest);
+        return access.isUsable() ? access : refreshAndAccess(Deadline.at(deadlineNanos));
     }
 
     private AreaAccess refreshAndAccess(Deadline latest) {

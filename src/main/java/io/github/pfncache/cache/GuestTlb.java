@@ -262,7 +262,7 @@ public final class GuestTlb {
         if (Rules.ENABLED) {
             requireOwner();
         }
-        int index = (int) Pages.gpaToGfn(gpa) & tags.length - 1;
+        int index = TlbEntries.indexOf(gpa, tags.length);
         return tags[index] == Pages.gpaToGfn(gpa) && Pages.fitsInPage(gpa, width) ? caches[index] : null;
     }
 

@@ -101,7 +101,7 @@ final class TlbEntries {
         if (outcome == Outcome.OK) {
             try (GuestAccess access = cacheOf(gpa).access(deadline)) {
                 if (access.isUsable()) {
-                    loaded = get(access, Pages.offsetInPage(gpa), width);
+                    loaded = access.get(Pages.offsetInPage(gpa), width);
                 }
                 return access.outcome();
             }
@@ -114,7 +114,7 @@ final class TlbEntries {
         if (outcome == Outcome.OK) {
             try (GuestAccess access = cacheOf(gpa).access(deadline)) {
                 if (access.isUsable()) {
-                    put(access, Pages.offsetInPage(gpa), width, value);
+                    access.put(Pages.offsetInPage(gpa), width, value);
                 }
                 return access.outcome();
             }
@@ -188,30 +188,15 @@ final class TlbEntries {
     }
 
     private int indexOf(long gpa) {
-        return (int) Pages.gpaToGfn(gpa) & tags.length - 1;
+        return indexOf(gpa, tags.length);
+    }
+
+    /** Which of so many entries an address has. */
+    static int indexOf(long gpa, int entries) {
+        return (int) Pages.gpaToGfn(gpa) & entries - 1;
     }
 
     private GfnPfnCache cacheOf(long gpa) {
         return caches[indexOf(gpa)];
-    }
-
-    // ------------------------------------------------------------------ numbers
-
-    private static long get(GuestAccess access, int offset, int width) {
-        return switch (width) {
-            case Byte.BYTES -> access.getByte(offset);
-            case Short.BYTES -> access.getShort(offset);
-            case Integer.BYTES -> access.getInt(offset);
-            default -> access.getLong(offset);
-        };
-    }
-
-    private static void put(GuestAccess access, int offset, int width, long value) {
-        switch (width) {
-            case Byte.BYTES -> access.putByte(offset, (byte) value);
-            case Short.BYTES -> access.putShort(offset, (short) value);
-            case Integer.BYTES -> access.putInt(offset, (int) value);
-            default -> access.putLong(offset, value);
-        }
     }
 }

@@ -168,13 +168,7 @@ public final class Memslot {
      * @throws IllegalArgumentException if the slot logs and the frame is not in it
      */
     public void markDirty(long gfn) {
-        DirtyBitmap bitmap = log;
-        if (bitmap != null) {
-            long page = relativePage(gfn);
-            if (rings == null || !rings.push(id, page)) {
-                bitmap.mark(page);
-            }
-        }
+        markDirty(gfn, false);
     }
 
     /**
@@ -185,11 +179,20 @@ public final class Memslot {
      * @throws IllegalArgumentException if the slot logs and the frame is not in it
      */
     public void markDirtyUnderBriefHold(long gfn) {
+        markDirty(gfn, true);
+    }
+
+    private void markDirty(long gfn, boolean underBriefHold) {
         DirtyBitmap bitmap = log;
         if (bitmap != null) {
             long page = relativePage(gfn);
-            if (rings == null || !rings.push(id, page)) {
+            if (rings != null && rings.push(id, page)) {
+                return;
+            }
+            if (underBriefHold) {
                 bitmap.markUnderBriefHold(page);
+            } else {
+                bitmap.mark(page);
             }
         }
     }

@@ -6,7 +6,6 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots.Change;
-import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedRwLock;
 import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Stage;
@@ -18,30 +17,6 @@ public final class OneShotScenarios {
     private static final long NOTHING = -1;
 
     private OneShotScenarios() {}
-
-    /** A lock that is open whenever no writer is there. */
-    private static final class OpenLock extends TrackedRwLock {
-        private volatile boolean open = true;
-
-        OpenLock() {
-            super(LockClass.CACHE);
-        }
-
-        @Override
-        protected boolean isOpen() {
-            return open;
-        }
-
-        @Override
-        protected void shut() {
-            open = false;
-        }
-
-        @Override
-        protected void open() {
-            open = true;
-        }
-    }
 
     /** The lock by itself: a writer is alone. */
     public static void readersAgainstWriter(Stage stage) {

@@ -12,6 +12,7 @@ import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Scenario;
 import io.github.pfncache.stress.ScheduleExplorer;
+import io.github.pfncache.stress.Stage;
 import org.junit.jupiter.api.Test;
 
 /** Whom an access that stays open holds up: whoever takes its page away, up to his deadline if any; nobody else. */
@@ -95,17 +96,7 @@ final class OpenAccessRaceTest {
             GfnPfnCache late = lateCache(guest);
             boolean[] open = new boolean[1];
             Memslots.Change[] change = new Memslots.Change[1];
-            stage.thread("hold", () -> {
-                try (GuestAccess access = held.access()) {
-                    open[0] = true;
-                    stage.waitUntil("move given up", () -> change[0] != null);
-                    assertThat(access.getLong(0)).as("value in use").isEqualTo(1);
-                }
-            });
-            stage.thread("move", () -> {
-                stage.waitUntil("open", () -> open[0]);
-                change[0] = guest.vm.memslots().move(Guest.SLOT, ELSEWHERE);
-            });
+            moveWhileHeld(stage, guest, held, open, change);
             stage.thread("late", () -> {
                 stage.waitUntil("open", () -> open[0]);
                 assertThat(late.loadLong(0, NOTHING)).as("value meanwhile").isIn(2L, NOTHING);
@@ -126,17 +117,7 @@ final class OpenAccessRaceTest {
             GfnPfnCache late = lateCache(guest);
             boolean[] open = new boolean[1];
             Memslots.Change[] change = new Memslots.Change[1];
-            stage.thread("hold", () -> {
-                try (GuestAccess access = held.access()) {
-                    open[0] = true;
-                    stage.waitUntil("move given up", () -> change[0] != null);
-                    assertThat(access.getLong(0)).as("value in use").isEqualTo(1);
-                }
-            });
-            stage.thread("move", () -> {
-                stage.waitUntil("open", () -> open[0]);
-                change[0] = guest.vm.memslots().move(Guest.SLOT, ELSEWHERE);
-            });
+            moveWhileHeld(stage, guest, held, open, change);
             stage.thread("late", () -> {
                 stage.waitUntil("open", () -> open[0]);
                 try (GuestAccess access = late.access()) {
@@ -151,6 +132,22 @@ final class OpenAccessRaceTest {
                 assertThat(late.loadLong(0, NOTHING)).as("value in the new slot").isEqualTo(3);
                 guest.atRest();
             });
+        });
+    }
+
+    /** One thread holds an access until another has given up moving its slot. */
+    private static void moveWhileHeld(
+            Stage stage, Guest guest, GfnPfnCache held, boolean[] open, Memslots.Change[] change) {
+        stage.thread("hold", () -> {
+            try (GuestAccess access = held.access()) {
+                open[0] = true;
+                stage.waitUntil("move given up", () -> change[0] != null);
+                assertThat(access.getLong(0)).as("value in use").isEqualTo(1);
+            }
+        });
+        stage.thread("move", () -> {
+            stage.waitUntil("open", () -> open[0]);
+            change[0] = guest.vm.memslots().move(Guest.SLOT, ELSEWHERE);
         });
     }
 
