@@ -1,8 +1,6 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.host.HostWindow;
-import io.github.pfncache.rules.Interleaving;
 
 /**
  * Remembers how one window of guest memory becomes host memory, so that its next access needs no translation and never
@@ -33,25 +31,26 @@ import io.github.pfncache.rules.Interleaving;
  *
  * <p>Thread-safe. Kernel counterpart: {@code struct gfn_to_pfn_cache} and {@code virt/kvm/pfncache.c}.
  */
-public final class GfnPfnCache {
+public final class GfnPfnCache extends OneShot {
 
     private final CacheDomain domain;
     private final int length;
-
-    /** The mapping and the read-write lock that guards it. */
-    private final GuardedMapping mapping;
 
     /** What changes where the cache points, and the refresh lock that makes that one at a time. */
     private final Refreshing refreshing;
 
     GfnPfnCache(CacheDomain domain, int length) {
+        super(domain, requireLength(length));
+        this.domain = domain;
+        this.length = length;
+        this.refreshing = new Refreshing(domain, mapping, new CacheIndex.Entry(this), length);
+    }
+
+    private static int requireLength(int length) {
         if (length < 1 || length > Pages.PAGE_SIZE) {
             throw new IllegalArgumentException("length=" + length + " is not in 1..4096");
         }
-        this.domain = domain;
-        this.length = length;
-        this.mapping = new GuardedMapping(domain.memslots, domain.host, length, domain.readerBias);
-        this.refreshing = new Refreshing(domain, mapping, new CacheIndex.Entry(this), length);
+        return length;
     }
 
     /**
@@ -148,6 +147,7 @@ public final class GfnPfnCache {
      * @return an access; {@linkplain GuestAccess#isUsable() usable}, or with the outcome that says why not: INACTIVE,
      *     FAULT or BUSY as for {@link #refresh}
      */
+    @Override
     public GuestAccess access() {
         return new GuestAccess(mapping, length, refreshing.lock());
     }
@@ -278,59 +278,6 @@ public final class GfnPfnCache {
      */
     public Outcome storeByte(int offset, byte value) {
         return store(offset, Byte.BYTES, value);
-    }
-
-    /** One load, of 1, 2, 4 or 8 bytes; the width is a constant wherever this is compiled into. */
-    private long load(int offset, int width, long otherwise) {
-        GuardedMapping guarded = mapping;
-        HostWindow window = guarded.openWindow();
-        if (window != null) {
-            Interleaving.reached("about to load");
-            try {
-                long value = window.get(offset, width);
-                if (guarded.isStillOpen(window)) {
-                    return value;
-                }
-            } catch (IndexOutOfBoundsException e) {
-                throw GuestAccess.exceeds(offset, width, length, mapping);
-            }
-        }
-        return loadLocked(offset, width, otherwise);
-    }
-
-    private long loadLocked(int offset, int width, long otherwise) {
-        GuestAccess.requireInside(offset, width, length, mapping); // also where there is nothing to load
-        try (GuestAccess access = access()) {
-            return access.isUsable() ? access.get(offset, width) : otherwise;
-        }
-    }
-
-    private Outcome store(int offset, int width, long value) {
-        GuardedMapping guarded = mapping;
-        int hold = guarded.lockUsableBriefly();
-        if (!GuestAccess.isHold(hold)) {
-            return storeLocked(offset, width, value);
-        }
-        try {
-            Interleaving.reached("about to store");
-            guarded.window().put(offset, width, value);
-            guarded.markDirtyUnderBriefHold(hold); // before the hold ends: afterwards the cache may point elsewhere
-        } catch (IndexOutOfBoundsException e) { // before anything was written
-            throw GuestAccess.exceeds(offset, width, length, mapping);
-        } finally {
-            guarded.readUnlock(hold);
-        }
-        return Outcome.OK;
-    }
-
-    private Outcome storeLocked(int offset, int width, long value) {
-        GuestAccess.requireInside(offset, width, length, mapping);
-        try (GuestAccess access = access()) {
-            if (access.isUsable()) {
-                access.put(offset, width, value);
-            }
-            return access.outcome();
-        }
     }
 
     // ------------------------------------------------------------------ for the area and the domain

@@ -1,16 +1,14 @@
 package io.github.pfncache.cache;
 
+import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
-import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedRwLock;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 
 /**
  * What a check looks at, and the read-write lock that guards it. Every critical section of that lock is a method here;
@@ -23,14 +21,8 @@ import java.lang.invoke.VarHandle;
  * who leaves it usable. A slot change takes away the windows it concerns ({@link #drain}), so an access need not look
  * at the generation; {@link #check}, which answers as the kernel's does, looks at it as well.
  *
- * <p><b>A store</b> announces itself as a reader of the lock, for a few instructions; the lock is open as long as there
- * is a window. {@link TrackedRwLock} has the argument.
- *
- * <p><b>A load takes no lock</b>, because it can be thrown away. It gets the open window (acquire), reads the data, and
- * after a load-load fence looks at the window again: if it is the same, the data is good. A writer shuts the window
- * (volatile) before the page is let go. So whoever read what others put into the frame afterwards sees, behind the
- * fence, that the window has gone; and it does not come back, because each opening is with a new one, unless nothing
- * was changed in between. Until the host memory is collected the frame stays readable.
+ * <p><b>The lock is open</b> as long as there is a window: for readers that announce themselves ({@link TrackedRwLock}
+ * has the argument), and for the loads and stores of {@link OneShot}, which keeps what is open.
  *
  * <p>The methods that the refresh side calls (with the cache's refresh lock held, [rule L3]) are those that change
  * where the cache points and what it owns. The other two sides, invalidation and access, only withdraw validity and
@@ -40,16 +32,7 @@ import java.lang.invoke.VarHandle;
  */
 final class GuardedMapping extends TrackedRwLock {
 
-    private static final VarHandle OPEN_WINDOW;
-
-    static {
-        try {
-            OPEN_WINDOW = MethodHandles.lookup().findVarHandle(GuardedMapping.class, "openWindow", HostWindow.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
-
+    private final OneShot front;
     private final Memslots memslots;
     private final HostMemory host;
     private final int length;
@@ -73,15 +56,14 @@ final class GuardedMapping extends TrackedRwLock {
     /** What accesses go through; null unless active, valid, and translated since the last change of the slot. */
     private HostWindow window;
 
-    /** The window while the lock is open; accessed through OPEN_WINDOW. */
-    private HostWindow openWindow;
-
-    GuardedMapping(Memslots memslots, HostMemory host, int length, boolean readerBias) {
+    /** For the cache that {@code front} is part of, which keeps what readers look at while the lock is open. */
+    GuardedMapping(OneShot front, CacheDomain domain, int length) {
         super(LockClass.CACHE);
-        this.memslots = memslots;
-        this.host = host;
+        this.front = front;
+        this.memslots = domain.memslots;
+        this.host = domain.host;
         this.length = length;
-        this.readerBias = readerBias;
+        this.readerBias = domain.readerBias;
     }
 
     // ------------------------------------------------------------------ the refresh side, with the refresh lock held
@@ -225,6 +207,7 @@ final class GuardedMapping extends TrackedRwLock {
             CacheRule.I4_VALID_IMPLIES_MAPPED.check(!valid || khva != null, where);
             window = valid ? khva.window(where.offsetInPage(), length) : null;
             CacheRule.I7_IN_BOUNDS.check(window == null || window.length() == length, window);
+            front.markWith(window == null ? null : where.dirtyMark());
         } finally {
             writeUnlock();
         }
@@ -235,11 +218,6 @@ final class GuardedMapping extends TrackedRwLock {
     /** Takes the read side if there is a window under it; the hold, or {@link TrackedRwLock#NOT_TAKEN}. */
     int lockUsable() {
         return keepIfUsable(readLock());
-    }
-
-    /** As {@link #lockUsable}, for a hold of a few instructions. */
-    int lockUsableBriefly() {
-        return keepIfUsable(readLockBriefly());
     }
 
     /** As {@link #lockUsable}, without waiting; a hold, or a refusal of {@link GuestAccess}. */
@@ -284,35 +262,23 @@ final class GuardedMapping extends TrackedRwLock {
         return window;
     }
 
-    // ------------------------------------------------------------------ the reader bias, and loads without the lock
+    // ------------------------------------------------------------------ the reader bias
 
     @Override
     protected boolean isOpen() {
-        return (HostWindow) OPEN_WINDOW.getVolatile(this) != null;
+        return front.isOpen();
     }
 
     @Override
     protected void shut() {
-        OPEN_WINDOW.setVolatile(this, (HostWindow) null);
+        front.shut();
     }
 
     @Override
     protected void open() {
         if (readerBias) {
-            OPEN_WINDOW.setVolatile(this, window);
+            front.open(window);
         }
-    }
-
-    /** The window, for a load without the lock; null if there is none, or a writer. */
-    HostWindow openWindow() {
-        return (HostWindow) OPEN_WINDOW.getAcquire(this);
-    }
-
-    /** Whether a window was open all the time since it was got: what was read through it meanwhile is good. */
-    boolean isStillOpen(HostWindow former) {
-        Interleaving.reached("loaded");
-        VarHandle.loadLoadFence(); // the data before the look, see the class comment
-        return (HostWindow) OPEN_WINDOW.getOpaque(this) == former;
     }
 
     /** Marks the guest page dirty; the caller holds the read side, so it is the page it wrote ([rule L12]). */
@@ -321,14 +287,16 @@ final class GuardedMapping extends TrackedRwLock {
         where.markDirty();
     }
 
-    /** As {@link #markDirty}, under a brief hold that was taken before the write. */
-    void markDirtyUnderBriefHold(int hold) {
-        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || isHeldByCurrentThread(), this);
-        if (TrackedRwLock.isAnnounced(hold)) {
-            where.markDirtyUnderBriefHold();
-        } else {
-            where.markDirty();
+    void requireInside(int offset, int width) {
+        if (!Pages.rangeFits(offset, width, length)) {
+            throw exceeds(offset, width);
         }
+    }
+
+    /** What a caller gets who would leave the window. */
+    IllegalArgumentException exceeds(int offset, int width) {
+        return new IllegalArgumentException(
+                "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + where.target());
     }
 
     // ------------------------------------------------------------------ looking at it

@@ -149,7 +149,7 @@ public final class GuestAccess implements AutoCloseable {
         if (usable == null || owner != Thread.currentThread()) {
             throw refusal();
         }
-        requireInside(offset, width, length, mapping);
+        mapping.requireInside(offset, width);
         return usable;
     }
 
@@ -174,19 +174,6 @@ public final class GuestAccess implements AutoCloseable {
                 owner == null ? "access is closed or was refused: " + outcome
                         : owner != Thread.currentThread() ? "access belongs to " + owner
                                 : "access was not checked, or the check said no: " + outcome);
-    }
-
-    static void requireInside(int offset, int width, int length, GuardedMapping mapping) {
-        if (!Pages.rangeFits(offset, width, length)) {
-            throw exceeds(offset, width, length, mapping);
-        }
-    }
-
-    /** What a caller gets who would leave the window. */
-    static IllegalArgumentException exceeds(int offset, int width, int length, GuardedMapping mapping) {
-        return new IllegalArgumentException(
-                "offset=" + offset + " width=" + width + " exceeds length=" + length
-                        + " at " + mapping.where().target());
     }
 
     void requireOwner() {

@@ -42,8 +42,8 @@ public final class GuestTlb {
     public static final int MAX_ENTRIES = 1 << 16;
 
     /**
-     * What to load where there is nothing: a number like any other, so whoever finds it looks again. Not one that fills
-     * memory often.
+     * What to load where there is nothing: no number of fewer than eight bytes, and of eight one like any other, so
+     * whoever finds it looks again. Not one that fills memory often.
      */
     private static final long ODD = 0x9e1d_5a3c_c7b4_2f93L;
 
@@ -78,7 +78,7 @@ public final class GuestTlb {
 
     private final TlbEntries entries;
     /** Those of {@link #entries}, one step nearer. */
-    private final long[] tags;
+    private final long[] pages;
     private final GfnPfnCache[] caches;
     private Thread owner;
 
@@ -90,7 +90,7 @@ public final class GuestTlb {
         this.domain = domain;
         this.unbacked = Objects.requireNonNull(unbacked, "unbacked");
         this.entries = new TlbEntries(domain, entries);
-        this.tags = this.entries.tags;
+        this.pages = this.entries.pages;
         this.caches = this.entries.caches;
     }
 
@@ -102,14 +102,7 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public byte loadByte(long gpa) {
-        GfnPfnCache page = hit(gpa, Byte.BYTES);
-        if (page != null) {
-            byte value = page.loadByte(Pages.offsetInPage(gpa), (byte) ODD);
-            if (value != (byte) ODD) {
-                return value;
-            }
-        }
-        return (byte) load(gpa, Byte.BYTES, page != null);
+        return (byte) load(gpa, Byte.BYTES);
     }
 
     /**
@@ -120,14 +113,7 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public short loadShort(long gpa) {
-        GfnPfnCache page = hit(gpa, Short.BYTES);
-        if (page != null) {
-            short value = page.loadShort(Pages.offsetInPage(gpa), (short) ODD);
-            if (value != (short) ODD) {
-                return value;
-            }
-        }
-        return (short) load(gpa, Short.BYTES, page != null);
+        return (short) load(gpa, Short.BYTES);
     }
 
     /**
@@ -138,14 +124,7 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public int loadInt(long gpa) {
-        GfnPfnCache page = hit(gpa, Integer.BYTES);
-        if (page != null) {
-            int value = page.loadInt(Pages.offsetInPage(gpa), (int) ODD);
-            if (value != (int) ODD) {
-                return value;
-            }
-        }
-        return (int) load(gpa, Integer.BYTES, page != null);
+        return (int) load(gpa, Integer.BYTES);
     }
 
     /**
@@ -156,14 +135,7 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public long loadLong(long gpa) {
-        GfnPfnCache page = hit(gpa, Long.BYTES);
-        if (page != null) {
-            long value = page.loadLong(Pages.offsetInPage(gpa), ODD);
-            if (value != ODD) {
-                return value;
-            }
-        }
-        return load(gpa, Long.BYTES, page != null);
+        return load(gpa, Long.BYTES);
     }
 
     /**
@@ -174,11 +146,7 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public void storeByte(long gpa, byte value) {
-        GfnPfnCache page = hit(gpa, Byte.BYTES);
-        Outcome outcome = page == null ? Outcome.INACTIVE : page.storeByte(Pages.offsetInPage(gpa), value);
-        if (outcome != Outcome.OK) {
-            store(gpa, Byte.BYTES, value & 0xffL, outcome);
-        }
+        store(gpa, Byte.BYTES, value);
     }
 
     /**
@@ -189,11 +157,7 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public void storeShort(long gpa, short value) {
-        GfnPfnCache page = hit(gpa, Short.BYTES);
-        Outcome outcome = page == null ? Outcome.INACTIVE : page.storeShort(Pages.offsetInPage(gpa), value);
-        if (outcome != Outcome.OK) {
-            store(gpa, Short.BYTES, value & 0xffffL, outcome);
-        }
+        store(gpa, Short.BYTES, value);
     }
 
     /**
@@ -204,11 +168,7 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public void storeInt(long gpa, int value) {
-        GfnPfnCache page = hit(gpa, Integer.BYTES);
-        Outcome outcome = page == null ? Outcome.INACTIVE : page.storeInt(Pages.offsetInPage(gpa), value);
-        if (outcome != Outcome.OK) {
-            store(gpa, Integer.BYTES, value & 0xffff_ffffL, outcome);
-        }
+        store(gpa, Integer.BYTES, value);
     }
 
     /**
@@ -219,11 +179,7 @@ public final class GuestTlb {
      * @throws IllegalStateException if the TLB is another thread's
      */
     public void storeLong(long gpa, long value) {
-        GfnPfnCache page = hit(gpa, Long.BYTES);
-        Outcome outcome = page == null ? Outcome.INACTIVE : page.storeLong(Pages.offsetInPage(gpa), value);
-        if (outcome != Outcome.OK) {
-            store(gpa, Long.BYTES, value, outcome);
-        }
+        store(gpa, Long.BYTES, value);
     }
 
     /**
@@ -244,7 +200,7 @@ public final class GuestTlb {
      * @return a power of two
      */
     public int entries() {
-        return tags.length;
+        return pages.length;
     }
 
     /**
@@ -262,27 +218,50 @@ public final class GuestTlb {
         if (Rules.ENABLED) {
             requireOwner();
         }
-        int index = TlbEntries.indexOf(gpa, tags.length);
-        return tags[index] == Pages.gpaToGfn(gpa) && Pages.fitsInPage(gpa, width) ? caches[index] : null;
+        int index = TlbEntries.indexOf(gpa, pages.length);
+        // What is left over when the page's address is taken away: too much if that is another page.
+        long offset = gpa ^ pages[index];
+        return offset >= 0 && offset <= Pages.PAGE_SIZE - width ? caches[index] : null;
+    }
+
+    /** Loads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
+    private long load(long gpa, int width) {
+        GfnPfnCache page = hit(gpa, width);
+        if (page != null) {
+            long value = page.load(Pages.offsetInPage(gpa), width, ODD);
+            if (value != ODD) {
+                return value;
+            }
+        }
+        return loadSlowly(gpa, width, page != null);
+    }
+
+    /** Stores the low 1, 2, 4 or 8 bytes of a number. */
+    private void store(long gpa, int width, long value) {
+        GfnPfnCache page = hit(gpa, width);
+        Outcome outcome = page == null ? Outcome.INACTIVE : page.store(Pages.offsetInPage(gpa), width, value);
+        if (outcome != Outcome.OK) {
+            storeSlowly(gpa, width, value, outcome);
+        }
     }
 
     // ------------------------------------------------------------------ the slow way
 
     /** A load that was not a hit; or one that was, and found {@link #ODD} or waited for nothing. */
-    private long load(long gpa, int width, boolean waited) {
+    private long loadSlowly(long gpa, int width, boolean waited) {
         requireOwner();
         Outcome why = entries.load(gpa, width, waited ? System.nanoTime() : domain.retry.deadlineFromNow());
         return why == Outcome.OK ? entries.loaded() : unbacked.load(gpa, width, why);
     }
 
     /** A store that was not a hit; or one that was, and was refused: then there is its outcome. */
-    private void store(long gpa, int width, long value, Outcome refused) {
+    private void storeSlowly(long gpa, int width, long value, Outcome refused) {
         requireOwner();
         Outcome why = refused == Outcome.BUSY // it has waited already
                 ? Outcome.BUSY
                 : entries.store(gpa, width, value, domain.retry.deadlineFromNow());
         if (why != Outcome.OK) {
-            unbacked.store(gpa, width, value, why);
+            unbacked.store(gpa, width, value & -1L >>> Long.SIZE - Byte.SIZE * width, why);
         }
     }
 
@@ -298,6 +277,6 @@ public final class GuestTlb {
 
     @Override
     public String toString() {
-        return "GuestTlb[entries=" + tags.length + " misses=" + misses() + " of " + owner + "]";
+        return "GuestTlb[entries=" + pages.length + " misses=" + misses() + " of " + owner + "]";
     }
 }

@@ -13,15 +13,12 @@ import java.util.Arrays;
  */
 final class TlbEntries {
 
-    /** A tag that no address has: a gfn is never negative. */
-    private static final long NO_GFN = -1;
-
     private final CacheDomain domain;
 
     // Confined to the owner.
 
-    /** The gfn at which the cache of the same index points; {@link #NO_GFN} unless it was pointed there well. */
-    final long[] tags;
+    /** The gpa of the page at which the cache of the same index points; {@link #noPage} unless it was well pointed. */
+    final long[] pages;
     /** One page each; made when its entry is first used. */
     final GfnPfnCache[] caches;
     private long misses;
@@ -31,9 +28,9 @@ final class TlbEntries {
     /** So many entries, a power of two. */
     TlbEntries(CacheDomain domain, int entries) {
         this.domain = domain;
-        this.tags = new long[entries];
+        this.pages = new long[entries];
         this.caches = new GfnPfnCache[entries];
-        Arrays.fill(tags, NO_GFN);
+        Arrays.setAll(pages, TlbEntries::noPage);
     }
 
     /** How often a cache was pointed elsewhere. */
@@ -49,7 +46,7 @@ final class TlbEntries {
     /** Takes every cache out of use; BUSY if one could not be. */
     Outcome deactivate() {
         Outcome outcome = Outcome.OK;
-        Arrays.fill(tags, NO_GFN);
+        Arrays.setAll(pages, TlbEntries::noPage);
         for (GfnPfnCache cache : caches) { // bounded by the entries
             if (cache != null && cache.deactivate() != Outcome.OK) {
                 outcome = Outcome.BUSY;
@@ -68,7 +65,7 @@ final class TlbEntries {
             boolean within = Pages.fitsInPage(gpa, width);
             Outcome outcome = within ? loadWithin(gpa, width, deadline) : loadAcross(gpa, width, deadline);
             if (outcome == Outcome.FAULT) {
-                tags[indexOf(gpa)] = NO_GFN; // what was unplugged costs a look at the memslots from now on
+                forget(indexOf(gpa)); // what was unplugged costs a look at the memslots from now on
                 outcome = loadUncached(gpa, width);
             }
             return outcome;
@@ -88,7 +85,7 @@ final class TlbEntries {
             Outcome outcome =
                     within ? storeWithin(gpa, width, value, deadline) : storeAcross(gpa, width, value, deadline);
             if (outcome == Outcome.FAULT) {
-                tags[indexOf(gpa)] = NO_GFN;
+                forget(indexOf(gpa));
             }
             return outcome;
         } finally {
@@ -167,7 +164,7 @@ final class TlbEntries {
     private Outcome pointAt(long gpa, long deadline) {
         long gfn = Pages.gpaToGfn(gpa);
         int index = indexOf(gpa);
-        if (tags[index] == gfn) {
+        if (pages[index] == Pages.pageStart(gpa)) {
             return Outcome.OK;
         }
         // A device's registers are not worth the entry of a page: no cache is pointed where it cannot become valid.
@@ -176,19 +173,28 @@ final class TlbEntries {
             return Outcome.FAULT;
         }
         misses++;
-        tags[index] = NO_GFN; // before the cache moves: the move may throw half way, out of a page-fault handler
+        forget(index); // before the cache moves: the move may throw half way, out of a page-fault handler
         if (caches[index] == null) {
             caches[index] = domain.newCache(Pages.PAGE_SIZE);
         }
         Outcome outcome = caches[index].activate(new CacheTarget.ByGpa(Pages.pageStart(gpa)), deadline);
         if (outcome == Outcome.OK) {
-            tags[index] = gfn;
+            pages[index] = Pages.pageStart(gpa);
         }
         return outcome;
     }
 
+    private void forget(int index) {
+        pages[index] = noPage(index);
+    }
+
+    /** A page that no address has which is looked up in this entry: one of the entry beside it. */
+    private static long noPage(int index) {
+        return (index ^ 1L) << Pages.PAGE_SHIFT;
+    }
+
     private int indexOf(long gpa) {
-        return indexOf(gpa, tags.length);
+        return indexOf(gpa, pages.length);
     }
 
     /** Which of so many entries an address has. */

@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.memslot.DirtyMark;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotTable;
 
@@ -86,11 +87,9 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
         }
     }
 
-    /** As {@link #markDirty}, under a brief hold that was taken before the write. */
-    void markDirtyUnderBriefHold() {
-        if (slot != null) {
-            slot.markDirtyUnderBriefHold(gfn);
-        }
+    /** What marks the guest page dirty; null by hva, without a slot, or if nobody logs. */
+    DirtyMark dirtyMark() {
+        return slot == null ? null : slot.dirtyMark(gfn);
     }
 
     /** Whether the uhva has the offset of the target, and a window of this length fits behind it. */

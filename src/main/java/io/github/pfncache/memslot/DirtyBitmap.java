@@ -73,12 +73,24 @@ public final class DirtyBitmap {
      * @param page page of the slot, 0 to npages - 1
      */
     void markUnderBriefHold(long page) {
-        long[] words = chunk((int) (page >>> PAGES_PER_CHUNK_SHIFT));
-        int word = (int) (page >>> PAGES_PER_WORD_SHIFT) & LAST_WORD_OF_CHUNK;
-        long bit = 1L << page;
-        if (((long) WORDS.getOpaque(words, word) & bit) == 0) {
-            WORDS.getAndBitwiseOr(words, word, bit);
+        long[] words = wordsOf(page);
+        if (!isMarked(words, page)) {
+            WORDS.getAndBitwiseOr(words, wordOf(page), 1L << page);
         }
+    }
+
+    /** The words that have the bit of a page, the same ones for the life of the bitmap. */
+    long[] wordsOf(long page) {
+        return chunk((int) (page >>> PAGES_PER_CHUNK_SHIFT));
+    }
+
+    /** Whether the bit of a page is set, in the words that have it. */
+    static boolean isMarked(long[] words, long page) {
+        return ((long) WORDS.getOpaque(words, wordOf(page)) & 1L << page) != 0;
+    }
+
+    private static int wordOf(long page) {
+        return (int) (page >>> PAGES_PER_WORD_SHIFT) & LAST_WORD_OF_CHUNK;
     }
 
     private long[] chunk(int number) {

@@ -2,7 +2,6 @@ package io.github.pfncache.memslot;
 
 import io.github.pfncache.address.GfnRange;
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.rules.TrackedRwLock;
 
 /**
  * One guest memory region: the guest frames {@code [baseGfn, baseGfn + npages)} are backed by the host user addresses
@@ -168,33 +167,30 @@ public final class Memslot {
      * @throws IllegalArgumentException if the slot logs and the frame is not in it
      */
     public void markDirty(long gfn) {
-        markDirty(gfn, false);
-    }
-
-    /**
-     * As {@link #markDirty}, for a caller with a brief hold of a lock that is {@linkplain TrackedRwLock#isAnnounced
-     * announced}, taken before the data was written. It needs no fence: a harvest waits for such holds.
-     *
-     * @param gfn a frame of this slot
-     * @throws IllegalArgumentException if the slot logs and the frame is not in it
-     */
-    public void markDirtyUnderBriefHold(long gfn) {
-        markDirty(gfn, true);
-    }
-
-    private void markDirty(long gfn, boolean underBriefHold) {
         DirtyBitmap bitmap = log;
         if (bitmap != null) {
             long page = relativePage(gfn);
-            if (rings != null && rings.push(id, page)) {
-                return;
-            }
-            if (underBriefHold) {
-                bitmap.markUnderBriefHold(page);
-            } else {
+            if (!pushed(page)) {
                 bitmap.mark(page);
             }
         }
+    }
+
+    /**
+     * What marks a page, for whoever writes it often.
+     *
+     * @param gfn a frame of this slot
+     * @return the mark; null if the slot does not log
+     * @throws IllegalArgumentException if the slot logs and the frame is not in it
+     */
+    public DirtyMark dirtyMark(long gfn) {
+        DirtyBitmap bitmap = log;
+        return bitmap == null ? null : new DirtyMark(this, bitmap, relativePage(gfn), rings != null);
+    }
+
+    /** Whether a mark went to the current thread's ring. */
+    boolean pushed(long page) {
+        return rings != null && rings.push(id, page);
     }
 
     /** The log, or null; with rings it holds what no ring took. Read under SLOTS, or racily by a harvest. */

@@ -24,8 +24,8 @@ final class Announcements {
     /** What {@link #enter} answers when there is no room. */
     static final int NOWHERE = -1;
 
-    /** In a name: the hold ends by itself within a few instructions. */
-    static final long BRIEF = 1L << 30;
+    /** In a word: the hold ends by itself within a few instructions. */
+    private static final long BRIEF = 1L << 30;
 
     private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
 
@@ -61,17 +61,34 @@ final class Announcements {
         return lock << LOCK_SHIFT | TAKEN;
     }
 
+    /** What a lock goes by for brief holds, from its number: with its column where others have the thread. */
+    static long briefNameOf(long lock) {
+        return nameOf(lock) | BRIEF | lock & COLUMNS - 1;
+    }
+
     /**
      * Announces the current thread as a reader, with the effect of a full fence: what is read afterwards is read after
      * the announcement can be seen.
      *
-     * @param name of the lock, with {@link #BRIEF} or without
+     * @param name {@link #nameOf} the lock
      * @return the place, to be left by {@link #leave}; or NOWHERE
      */
     static int enter(long name) {
         long thread = Thread.currentThread().getId();
         int home = place(thread, name);
         return WORDS.compareAndSet(TABLE, home, 0L, name | thread & THREAD_MASK) ? home : enterBeside(name, thread);
+    }
+
+    /**
+     * As {@link #enter}, for a hold that ends within a few instructions: tries one place only, and does not say who it
+     * is, for it cannot wait for itself.
+     *
+     * @param briefName {@link #briefNameOf} the lock
+     */
+    static int enterBriefly(long briefName) {
+        int inRow = (int) briefName & COLUMNS - 1;
+        int place = MARGIN + ((int) Thread.currentThread().getId() * COLUMNS & (ROWS - 1) * COLUMNS | inRow);
+        return (long) WORDS.compareAndExchange(TABLE, place, 0L, briefName) == 0 ? place : NOWHERE;
     }
 
     private static int enterBeside(long name, long thread) {
@@ -99,12 +116,12 @@ final class Announcements {
         return false;
     }
 
-    /** Whether the current thread is announced as a reader of a lock. */
+    /** Whether the current thread is announced as a reader of a lock, other than briefly. */
     static boolean isReadByCurrentThread(long name) {
         long thread = Thread.currentThread().getId() & THREAD_MASK;
         for (int row = 0; row < ROWS; row++) { // bounded by ROWS
             long word = (long) WORDS.getOpaque(TABLE, place(row, name));
-            if (isOf(word, name) && (word & THREAD_MASK) == thread) {
+            if (isOf(word, name) && (word & (BRIEF | THREAD_MASK)) == thread) {
                 return true;
             }
         }

@@ -43,7 +43,7 @@ public class TrackedRwLock {
 
     /** What goes before the thread in an announcement. */
     private final long name = Announcements.nameOf(creation);
-    private final long briefName = name | Announcements.BRIEF;
+    private final long briefName = Announcements.briefNameOf(creation);
 
     /**
      * A free lock. Locks of a class that nests are taken in creation order.
@@ -80,23 +80,8 @@ public class TrackedRwLock {
      * @throws IllegalStateException if a writer waits for this very thread to give its hold back
      */
     public final int readLock() {
-        return readLock(name);
-    }
-
-    /**
-     * As {@link #readLock}, for a hold that ends within a few instructions, with nothing in it that could wait. {@link
-     * #awaitBriefReaders} waits for such holds.
-     *
-     * @return the hold, for {@link #readUnlock}; {@linkplain #isAnnounced announced} or not
-     * @throws IllegalStateException if a writer waits for this very thread to give its hold back
-     */
-    public final int readLockBriefly() {
-        return readLock(briefName);
-    }
-
-    private int readLock(long as) {
         before(HeldLocks.Manner.WAITS);
-        int hold = announce(as);
+        int hold = announce();
         if (hold == Announcements.NOWHERE) {
             readLockProper();
         }
@@ -105,12 +90,12 @@ public class TrackedRwLock {
     }
 
     /** Announces the thread, unless the lock is shut; the place, which is the hold, or NOWHERE, which is PROPER. */
-    private int announce(long as) {
+    private int announce() {
         if (!isOpen()) {
             return Announcements.NOWHERE; // as it would find out: spares the locked instruction
         }
         Interleaving.reached("open");
-        int place = Announcements.enter(as);
+        int place = Announcements.enter(name);
         Interleaving.reached("announced");
         if (place != Announcements.NOWHERE && !isOpen()) {
             Announcements.leave(place); // a writer came between, and may have seen us or not
@@ -140,7 +125,7 @@ public class TrackedRwLock {
      */
     public final int tryReadLock() {
         before(HeldLocks.Manner.TRIES);
-        int hold = announce(name);
+        int hold = announce();
         if (hold == Announcements.NOWHERE && (isHeldByCurrentThread() || !lock.readLock().tryLock())) {
             return NOT_TAKEN;
         }
@@ -163,14 +148,55 @@ public class TrackedRwLock {
         afterUnlock("read-unlock ");
     }
 
+    // ------------------------------------------------------------------ brief holds
+
     /**
-     * Whether a hold is one that {@link #awaitBriefReaders} can see.
+     * What the lock goes by where brief holds are announced, for {@link #enterBriefly}.
      *
-     * @param hold what taking the read side returned
-     * @return true iff its thread announced itself
+     * @return the same number each time
      */
-    public static boolean isAnnounced(int hold) {
-        return hold > PROPER;
+    public final long briefName() {
+        return briefName;
+    }
+
+    /**
+     * Announces a hold that ends within a few instructions, with nothing in it that could wait. It is one of the read
+     * side if the lock is open: the caller looks afterwards, and leaves in any case. For those who keep what they need
+     * at hand; {@link #awaitBriefReaders} waits for such holds.
+     *
+     * @param lock the lock, which is looked at only while rules are checked
+     * @param briefName its {@link #briefName}
+     * @return the hold, for {@link #leaveBriefly}; or {@link #NOT_TAKEN}, and there is nothing to leave
+     */
+    public static int enterBriefly(TrackedRwLock lock, long briefName) {
+        if (Rules.ENABLED) {
+            lock.before(HeldLocks.Manner.WAITS); // as it would if the lock turned out to be shut
+        }
+        int place = Announcements.enterBriefly(briefName);
+        if (place == Announcements.NOWHERE) {
+            return NOT_TAKEN;
+        }
+        if (Rules.ENABLED) {
+            lock.after();
+            Interleaving.reached("announced");
+        }
+        return place;
+    }
+
+    /**
+     * Ends a brief hold: whoever waits for it sees what was done under it.
+     *
+     * @param lock the lock, which is looked at only while rules are checked
+     * @param hold what {@link #enterBriefly} returned
+     */
+    public static void leaveBriefly(TrackedRwLock lock, int hold) {
+        if (Rules.ENABLED) {
+            lock.released();
+        }
+        Announcements.leave(hold);
+        if (Rules.ENABLED) {
+            lock.afterUnlock("read-unlock ");
+        }
     }
 
     /**
@@ -294,7 +320,8 @@ public class TrackedRwLock {
     public final boolean isHeldByCurrentThread() {
         return lock.getReadHoldCount() > 0
                 || lock.isWriteLockedByCurrentThread()
-                || Announcements.isReadByCurrentThread(name);
+                || Announcements.isReadByCurrentThread(name)
+                || Rules.ENABLED && HeldLocks.holds(this); // briefly
     }
 
     /**

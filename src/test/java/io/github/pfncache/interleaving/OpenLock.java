@@ -12,6 +12,16 @@ public final class OpenLock extends TrackedRwLock {
         super(LockClass.CACHE);
     }
 
+    /** A brief hold as a store takes it, if the lock is open; {@link #NOT_TAKEN} if not. */
+    public int tryReadBriefly() {
+        int hold = enterBriefly(this, briefName());
+        if (hold == NOT_TAKEN || isOpen()) {
+            return hold;
+        }
+        leaveBriefly(this, hold);
+        return NOT_TAKEN;
+    }
+
     @Override
     protected boolean isOpen() {
         return open;

@@ -7,8 +7,7 @@ import java.util.List;
 /** Faults of the reader bias: each step of its argument left out. */
 final class ReaderBiasExhibits {
 
-    private static final String CACHE = "cache/GfnPfnCache.java";
-    private static final String MAPPING = "cache/GuardedMapping.java";
+    private static final String ONE_SHOT = "cache/OneShot.java";
     private static final String LOCK = "rules/TrackedRwLock.java";
 
     private ReaderBiasExhibits() {}
@@ -16,7 +15,7 @@ final class ReaderBiasExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("D06", "a load looks at the window before the data only")
-                        .edit(MAPPING, "return (HostWindow) OPEN_WINDOW.getOpaque(this) == former;", "return true;")
+                        .edit(ONE_SHOT, "if ((ByteBuffer) OPEN.getOpaque(this) == bytes)", "if (bytes != null)")
                         .foundBy("loadAgainstMigrations", OneShotScenarios::loadAgainstMigrations,
                                 "assert: value loaded"),
                 Exhibit.of("D07", "a writer does not wait for readers that announced themselves")
@@ -29,19 +28,24 @@ final class ReaderBiasExhibits {
                         .foundBy("readersAgainstWriter", OneShotScenarios::readersAgainstWriter,
                                 "assert: the other half", "assert: one half"),
                 Exhibit.of("D09", "an announcement is withdrawn before the data is written")
-                        .edit(CACHE, "            guarded.window().put(offset, width, value);\n"
-                                        + "            guarded.markDirtyUnderBriefHold(hold);",
-                                "            guarded.markDirtyUnderBriefHold(hold);")
-                        .edit(CACHE, "            guarded.readUnlock(hold);\n        }\n",
-                                "            HostWindow window = guarded.window();\n"
-                                        + "            guarded.readUnlock(hold);\n"
-                                        + "            window.put(offset, width, value);\n        }\n")
+                        .edit(ONE_SHOT, "            if ((ByteBuffer) OPEN.getVolatile(this) != bytes) {\n"
+                                        + "                return false;\n            }\n",
+                                "            boolean isOpen = (ByteBuffer) OPEN.getVolatile(this) == bytes;\n"
+                                        + "            TrackedRwLock.leaveBriefly(mapping, hold);\n"
+                                        + "            if (!isOpen) {\n                return false;\n            }\n")
+                        .edit(ONE_SHOT, "            markDirty(); // before", "            // before")
+                        .edit(ONE_SHOT, "        } finally {\n            TrackedRwLock.leaveBriefly(mapping, hold);\n",
+                                "        } finally {\n")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
                                 "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"),
                 Exhibit.of("D10", "an invalidation that may not block does not look for announced readers")
                         .edit(LOCK, "return tookIf(!Announcements.isRead(name));",
                                 "return tookIf(true);")
                         .foundBy("accessOutlastsNonBlockingEviction",
-                                AccessScenarios::accessOutlastsNonBlockingEviction, "assert: eviction"));
+                                AccessScenarios::accessOutlastsNonBlockingEviction, "assert: eviction"),
+                Exhibit.of("D11", "a store does not look for a writer after it announced itself")
+                        .edit(ONE_SHOT, "if ((ByteBuffer) OPEN.getVolatile(this) != bytes)", "if (bytes == null)")
+                        .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
+                                "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"));
     }
 }

@@ -35,7 +35,7 @@ final class TranslationExhibits {
                         .foundBy("repointToAnotherPage", SingleThread::repointToAnotherPage,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("B17", "offset + width overflows, and negative offsets pass")
-                        .edit(ACCESS, "!Pages.rangeFits(offset, width, length)) {\n            throw",
+                        .edit(MAPPING, "!Pages.rangeFits(offset, width, length)) {\n            throw",
                                 "offset + width > length) {\n            throw")
                         .foundBy("accessOutsideTheWindow", SingleThread::accessOutsideTheWindow,
                                 "assert: access outside the window",
