@@ -70,9 +70,9 @@ abstract sealed class OneShot permits GfnPfnCache {
         OPEN.setVolatile(this, (ByteBuffer) null);
     }
 
-    /** Opens the lock, if there is a window; volatile. */
+    /** Opens the lock, if there is a window; a release. */
     final void open(HostWindow window) {
-        OPEN.setVolatile(this, window == null ? null : window.bytes());
+        OPEN.setRelease(this, window == null ? null : window.bytes());
     }
 
     /** Which mark belongs to the window that the lock is about to be opened with. */

@@ -22,7 +22,9 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  *       fence of the announcement the processor, x86 too, could look first and announce later.
  *   <li><i>What a reader does</i> stays between the two: not before its look (an acquire), not after it leaves (a
  *       release), which the writer reads before it goes on. x86 gives both for free; the compiler does not.
- *   <li><i>What the writer did</i> is there for the readers it opens the lock for.
+ *   <li><i>What the writer did</i> is there for the readers it opens the lock for: it opens with a release.
+ *   <li><i>A writer that finds the lock shut</i> need not look for readers: whoever shut it has waited for them, and
+ *       then gave the lock proper to this one. Who announced himself since has left, or is about to.
  * </ul>
  *
  * <p>Kernel counterpart: {@code rwlock_t} with lockdep; the bias is that of {@code percpu_rw_semaphore}, the idea of
@@ -68,7 +70,7 @@ public class TrackedRwLock {
     /** Makes {@link #isOpen} false, with volatile semantics. Called with the lock proper held for writing. */
     protected void shut() {}
 
-    /** May make {@link #isOpen} true, with volatile semantics. Called before the lock proper is given back. */
+    /** May make {@link #isOpen} true, with a release. Called before the lock proper is given back. */
     protected void open() {}
 
     // ------------------------------------------------------------------ readers
@@ -106,7 +108,7 @@ public class TrackedRwLock {
 
     private void readLockProper() {
         if (isHeldByCurrentThread()) {
-            throw new IllegalStateException("this thread holds the " + lockClass + " lock it is about to wait for");
+            throw wouldWaitForItself();
         }
         Interleaving.Explorer explorer = Interleaving.explorer();
         if (explorer == null) {
@@ -219,19 +221,16 @@ public class TrackedRwLock {
      */
     public final void writeLock() {
         before(HeldLocks.Manner.WAITS);
-        if (isHeldByCurrentThread()) {
-            throw new IllegalStateException("this thread holds the " + lockClass + " lock it is about to wait for");
+        if (!tryProper()) {
+            awaitProper();
         }
-        Interleaving.Explorer explorer = Interleaving.explorer();
-        if (explorer == null) {
-            lock.writeLock().lock();
-        } else {
-            while (!lock.writeLock().tryLock()) { // bounded by the explorer, which reports a deadlock
-                explorer.blocked(this, false);
+        if (isOpen() && !keepReadersAway()) {
+            if (Announcements.isReadByCurrentThread(name)) {
+                giveUp();
+                throw wouldWaitForItself();
             }
+            Announcements.awaitUnread(name, this, false, 0);
         }
-        keepReadersAway();
-        Announcements.awaitUnread(name, this, false, 0);
         after();
         Interleaving.reached("unread");
     }
@@ -243,11 +242,10 @@ public class TrackedRwLock {
      */
     public final boolean tryWriteLock() {
         before(HeldLocks.Manner.TRIES);
-        if (isHeldByCurrentThread() || !lock.writeLock().tryLock()) {
+        if (!tryProper()) {
             return false;
         }
-        keepReadersAway();
-        return tookIf(!Announcements.isRead(name));
+        return tookIf(!isOpen() || keepReadersAway());
     }
 
     /**
@@ -259,19 +257,39 @@ public class TrackedRwLock {
      */
     public final boolean tryWriteLock(long deadlineNanos) {
         before(HeldLocks.Manner.BOUNDED);
-        if (isHeldByCurrentThread() || !writeBefore(deadlineNanos)) {
+        if (!tryProper() && (isHeldByCurrentThread() || !awaitProper(deadlineNanos))) {
             return false;
         }
-        keepReadersAway();
-        return tookIf(Announcements.awaitUnread(name, this, true, deadlineNanos));
+        return tookIf(!isOpen() || keepReadersAway()
+                || !Announcements.isReadByCurrentThread(name)
+                        && Announcements.awaitUnread(name, this, true, deadlineNanos));
     }
 
-    private boolean writeBefore(long deadlineNanos) {
+    /** Takes the lock proper for writing if nobody has it; never twice. */
+    private boolean tryProper() {
+        return !lock.isWriteLockedByCurrentThread() && lock.writeLock().tryLock();
+    }
+
+    private void awaitProper() {
+        if (isHeldByCurrentThread()) {
+            throw wouldWaitForItself();
+        }
         Interleaving.Explorer explorer = Interleaving.explorer();
-        while (!lock.writeLock().tryLock()) { // bounded by the explorer, which lets a timed wait expire
-            if (explorer == null) {
-                return awaitWrite(deadlineNanos);
+        if (explorer == null) {
+            lock.writeLock().lock();
+        } else {
+            while (!lock.writeLock().tryLock()) { // bounded by the explorer, which reports a deadlock
+                explorer.blocked(this, false);
             }
+        }
+    }
+
+    private boolean awaitProper(long deadlineNanos) {
+        Interleaving.Explorer explorer = Interleaving.explorer();
+        if (explorer == null) {
+            return awaitWrite(deadlineNanos);
+        }
+        while (!lock.writeLock().tryLock()) { // bounded by the explorer, which lets a timed wait expire
             if (!explorer.blocked(this, true)) {
                 return false;
             }
@@ -288,9 +306,15 @@ public class TrackedRwLock {
         }
     }
 
-    private void keepReadersAway() {
+    private IllegalStateException wouldWaitForItself() {
+        return new IllegalStateException("this thread holds the " + lockClass + " lock it is about to wait for");
+    }
+
+    /** Shuts the lock, whose proper is held for writing; whether no reader is announced. */
+    private boolean keepReadersAway() {
         shut(); // before the announcements are looked at, see the class comment
         Interleaving.reached("shut");
+        return !Announcements.isRead(name);
     }
 
     /** The lock proper is held for writing and shut: the end of taking it, or of not taking it after all. */
@@ -298,10 +322,14 @@ public class TrackedRwLock {
         if (unread) {
             after();
         } else {
-            open();
-            lock.writeLock().unlock();
+            giveUp();
         }
         return unread;
+    }
+
+    private void giveUp() {
+        open();
+        lock.writeLock().unlock();
     }
 
     /** Gives the write side back. */

@@ -19,7 +19,7 @@ final class ReaderBiasExhibits {
                         .foundBy("loadAgainstMigrations", OneShotScenarios::loadAgainstMigrations,
                                 "assert: value loaded"),
                 Exhibit.of("D07", "a writer does not wait for readers that announced themselves")
-                        .edit(LOCK, "        Announcements.awaitUnread(name, this, false, 0);\n", "")
+                        .edit(LOCK, "            Announcements.awaitUnread(name, this, false, 0);\n", "")
                         .foundBy("heldAccessAgainstMigration", AccessScenarios::heldAccessAgainstMigration,
                                 "assert: value in use", "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"),
                 Exhibit.of("D08", "a reader does not look for a writer after it announced itself")
@@ -39,8 +39,8 @@ final class ReaderBiasExhibits {
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
                                 "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"),
                 Exhibit.of("D10", "an invalidation that may not block does not look for announced readers")
-                        .edit(LOCK, "return tookIf(!Announcements.isRead(name));",
-                                "return tookIf(true);")
+                        .edit(LOCK, "return tookIf(!isOpen() || keepReadersAway());",
+                                "return tookIf(!isOpen() || keepReadersAway() || true);")
                         .foundBy("accessOutlastsNonBlockingEviction",
                                 AccessScenarios::accessOutlastsNonBlockingEviction, "assert: eviction"),
                 Exhibit.of("D11", "a store does not look for a writer after it announced itself")
