@@ -3,12 +3,14 @@ package io.github.pfncache.memslot;
 import java.util.Arrays;
 
 /**
- * A block cut into equal parts, and for each part who is there: null for nobody, a {@link Memslot} if one slot overlaps
- * the part, a {@link SlotIndex} if several do.
+ * A block cut into equal parts, and for each part who is there. The slot that fills a part is in one list, so that it
+ * is found without a look at it: a look-up that comes by chance finds little more than that list in the processor's
+ * cache. In another list is who overlaps a part without filling it: null for nobody, a {@link Memslot} if it is one
+ * slot, a {@link SlotIndex} if there are several.
  *
  * <p>There are at least {@value #PARTS_PER_SLOT} parts to a slot: more would share fewer parts, and take more of the
- * processor's cache. They are kept in chunks of {@value #CHUNK}, so that a change copies a chunk or two and the list of
- * chunks; where a slot fills whole chunks, one chunk stands for all of them.
+ * cache. Each list is kept in chunks of {@value #CHUNK}, so that a change copies a chunk or two and the list of chunks;
+ * where a slot fills whole chunks, one chunk stands for all of them.
  *
  * <p>When a fan has outgrown its parts or its block it is made anew. What was too small at least doubles then, so this
  * happens some twenty times on the way to 32,764 slots and adds no more than a constant to the average change.
@@ -24,8 +26,9 @@ final class SlotFan extends SlotIndex {
     private static final int PARTS_PER_SLOT_BITS = 2;
     private static final int PARTS_PER_SLOT = 1 << PARTS_PER_SLOT_BITS;
 
-    /** Stands for every chunk without a slot. */
-    private static final Object[] EMPTY_CHUNK = new Object[CHUNK];
+    /** Stand for every chunk without a slot that fills a part, and without another one. */
+    private static final Memslot[] NOBODY_FILLS = new Memslot[CHUNK];
+    private static final Object[] NOBODY_OVERLAPS = new Object[CHUNK];
 
     /** A fan inside another one that is left with so few slots becomes a leaf: no change does that back and forth. */
     private static final int COLLAPSE_AT = LEAF_SLOTS / 2;
@@ -35,8 +38,13 @@ final class SlotFan extends SlotIndex {
 
     private final Block block;
 
-    /** Part {@code i} is element {@code i % CHUNK} of chunk {@code i / CHUNK}. */
-    private final Object[][] chunks;
+    // Part i is element i % CHUNK of chunk i / CHUNK.
+
+    /** Who fills a part. */
+    private final Memslot[][] filled;
+
+    /** Who else overlaps it; null wherever somebody fills it. */
+    private final Object[][] shared;
 
     private final int size;
 
@@ -46,12 +54,17 @@ final class SlotFan extends SlotIndex {
     /** Number of parts, less one. */
     private final int mask;
 
-    private SlotFan(Block block, Object[][] chunks, int size) {
+    /** First frame of the block. */
+    private final long start;
+
+    private SlotFan(Block block, Memslot[][] filled, Object[][] shared, int size) {
         this.block = block;
-        this.chunks = chunks;
+        this.filled = filled;
+        this.shared = shared;
         this.size = size;
-        this.mask = (chunks.length << CHUNK_BITS) - 1;
+        this.mask = (filled.length << CHUNK_BITS) - 1;
         this.shift = block.bits() - Integer.bitCount(mask);
+        this.start = block.start();
     }
 
     /**
@@ -65,7 +78,8 @@ final class SlotFan extends SlotIndex {
         Block block = sorted.length == 0
                 ? new Block(0, partBits)
                 : Block.spanning(within.firstOf(sorted[0]), within.lastOf(sorted[sorted.length - 1]), partBits);
-        SlotFan fan = new SlotFan(block, new Object[1 << partBits - CHUNK_BITS][], sorted.length);
+        int chunks = 1 << partBits - CHUNK_BITS;
+        SlotFan fan = new SlotFan(block, new Memslot[chunks][], new Object[chunks][], sorted.length);
         fan.fill(sorted);
         return fan;
     }
@@ -78,23 +92,22 @@ final class SlotFan extends SlotIndex {
 
     private void fill(Memslot[] sorted) {
         int from = 0;
-        for (int c = 0; c < chunks.length; c++) { // bounded by the chunks
+        for (int c = 0; c < filled.length; c++) { // bounded by the chunks
             Block all = blockOf(c << CHUNK_BITS, shift + CHUNK_BITS);
             from = skipBelow(sorted, from, all.start());
-            if (from == sorted.length || sorted[from].baseGfn() >= all.end()) {
-                chunks[c] = EMPTY_CHUNK;
-            } else if (all.isFilledBy(sorted[from])) {
+            filled[c] = NOBODY_FILLS;
+            shared[c] = NOBODY_OVERLAPS;
+            if (from < sorted.length && all.isFilledBy(sorted[from])) {
                 boolean again = c > 0 && blockOf(c - 1 << CHUNK_BITS, all.bits()).isFilledBy(sorted[from]);
-                chunks[c] = again ? chunks[c - 1] : filledBy(sorted[from]);
-            } else {
-                chunks[c] = chunkOf(c, sorted, from);
+                filled[c] = again ? filled[c - 1] : filledBy(sorted[from]);
+            } else if (from < sorted.length && sorted[from].baseGfn() < all.end()) {
+                fillChunk(c, sorted, from);
             }
         }
     }
 
-    private Object[] chunkOf(int c, Memslot[] sorted, int start) {
-        Object[] chunk = new Object[CHUNK];
-        int from = start;
+    private void fillChunk(int c, Memslot[] sorted, int firstSlot) {
+        int from = firstSlot;
         for (int i = 0; i < CHUNK; i++) { // bounded by the parts of a chunk
             Block part = blockOf((c << CHUNK_BITS) + i, shift);
             from = skipBelow(sorted, from, part.start());
@@ -102,13 +115,14 @@ final class SlotFan extends SlotIndex {
             while (to < sorted.length && sorted[to].baseGfn() < part.end()) { // bounded by the slots
                 to++;
             }
-            chunk[i] = switch (to - from) {
-                case 0 -> null;
-                case 1 -> sorted[from];
-                default -> several(part, Arrays.copyOfRange(sorted, from, to));
-            };
+            if (to > from && part.isFilledBy(sorted[from])) {
+                filled[c] = filled[c] == NOBODY_FILLS ? new Memslot[CHUNK] : filled[c];
+                filled[c][i] = sorted[from];
+            } else if (to > from) {
+                shared[c] = shared[c] == NOBODY_OVERLAPS ? new Object[CHUNK] : shared[c];
+                shared[c][i] = to - from == 1 ? sorted[from] : several(part, Arrays.copyOfRange(sorted, from, to));
+            }
         }
-        return chunk;
     }
 
     private static SlotIndex several(Block part, Memslot[] sorted) {
@@ -123,27 +137,22 @@ final class SlotFan extends SlotIndex {
         return i;
     }
 
-    /**
-     * The slot that holds a frame. No slot that concerns this fan holds a frame outside of its block, so for such a
-     * frame any part will do: whoever is found there is asked.
-     *
-     * @param gfn any value
-     * @return the slot or null
-     */
+    @Override
     Memslot find(long gfn) {
-        Object part = part(gfn);
-        while (part instanceof SlotFan fan) { // bounded by the depth
-            part = fan.part(gfn);
+        long i = gfn - start >>> shift;
+        if (i < 0 || i > mask) {
+            return null;
         }
+        Memslot slot = filled[(int) i >>> CHUNK_BITS][(int) i & CHUNK - 1];
+        return slot != null ? slot : findShared((int) i, gfn);
+    }
+
+    private Memslot findShared(int i, long gfn) {
+        Object part = shared[i >>> CHUNK_BITS][i & CHUNK - 1];
         if (part instanceof Memslot slot) {
             return slot.contains(gfn) ? slot : null;
         }
-        return part == null ? null : ((SlotLeaf) part).find(gfn);
-    }
-
-    private Object part(long gfn) {
-        int i = partOf(gfn);
-        return chunks[i >>> CHUNK_BITS][i & CHUNK - 1];
+        return part == null ? null : ((SlotIndex) part).find(gfn);
     }
 
     @Override
@@ -153,12 +162,13 @@ final class SlotFan extends SlotIndex {
         }
         int i = partOf(Math.max(gfn, block.start()));
         while (i <= mask) { // bounded by the chunks, and the parts of those that are not empty
-            Object[] chunk = chunks[i >>> CHUNK_BITS];
-            if (chunk == EMPTY_CHUNK) {
+            int c = i >>> CHUNK_BITS;
+            if (filled[c] == NOBODY_FILLS && shared[c] == NOBODY_OVERLAPS) {
                 i = (i | CHUNK - 1) + 1;
                 continue;
             }
-            Object part = chunk[i & CHUNK - 1];
+            Object part = filled[c][i & CHUNK - 1];
+            part = part == null ? shared[c][i & CHUNK - 1] : part;
             if (part instanceof SlotIndex index) {
                 Memslot found = index.atOrAbove(gfn);
                 if (found != null) {
@@ -194,27 +204,39 @@ final class SlotFan extends SlotIndex {
 
     /** This fan with one slot more or less. */
     SlotFan changed(Memslot slot, boolean add) {
-        Object[][] copy = chunks.clone();
+        SlotFan copy = new SlotFan(block, filled.clone(), shared.clone(), size + (add ? 1 : -1));
         int first = partOf(block.firstOf(slot));
         int last = partOf(block.lastOf(slot));
-        Object[] filled = null;
+        Memslot[] all = null;
         for (int c = first >>> CHUNK_BITS; c <= last >>> CHUNK_BITS; c++) { // bounded by the chunks
-            int start = c << CHUNK_BITS;
-            if (!blockOf(start, shift + CHUNK_BITS).isFilledBy(slot)) {
-                copy[c] = chunks[c].clone();
-                int end = Math.min(last, start + CHUNK - 1);
-                for (int i = Math.max(first, start); i <= end; i++) { // bounded by the parts of a chunk
-                    Object part = copy[c][i - start];
-                    copy[c][i - start] = add ? plus(part, i, slot) : minus(part, slot);
-                }
+            int begin = c << CHUNK_BITS;
+            if (!blockOf(begin, shift + CHUNK_BITS).isFilledBy(slot)) {
+                int end = Math.min(last, begin + CHUNK - 1);
+                copy.changeChunk(c, Math.max(first, begin), end, slot, add);
             } else if (add) {
-                filled = filled == null ? filledBy(slot) : filled;
-                copy[c] = filled;
+                all = all == null ? filledBy(slot) : all;
+                copy.filled[c] = all;
             } else {
-                copy[c] = EMPTY_CHUNK;
+                copy.filled[c] = NOBODY_FILLS;
             }
         }
-        return new SlotFan(block, copy, size + (add ? 1 : -1));
+        return copy;
+    }
+
+    /** Changes some parts of a chunk; called on a fan that is being made, whose chunks may still be another one's. */
+    private void changeChunk(int c, int first, int last, Memslot slot, boolean add) {
+        Memslot[] formerFilled = filled[c];
+        Object[] formerShared = shared[c];
+        for (int i = first; i <= last; i++) { // bounded by the parts of a chunk
+            int at = i & CHUNK - 1;
+            if (blockOf(i, shift).isFilledBy(slot)) {
+                filled[c] = filled[c] == formerFilled ? formerFilled.clone() : filled[c];
+                filled[c][at] = add ? slot : null;
+            } else {
+                shared[c] = shared[c] == formerShared ? formerShared.clone() : shared[c];
+                shared[c][at] = add ? plus(formerShared[at], i, slot) : minus(formerShared[at], slot);
+            }
+        }
     }
 
     private Object plus(Object part, int number, Memslot slot) {
@@ -252,8 +274,8 @@ final class SlotFan extends SlotIndex {
         return sorted;
     }
 
-    private static Object[] filledBy(Memslot slot) {
-        Object[] chunk = new Object[CHUNK];
+    private static Memslot[] filledBy(Memslot slot) {
+        Memslot[] chunk = new Memslot[CHUNK];
         Arrays.fill(chunk, slot);
         return chunk;
     }

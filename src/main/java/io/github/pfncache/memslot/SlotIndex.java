@@ -7,7 +7,7 @@ import io.github.pfncache.address.Pages;
  * its path and shares the rest, so look-up and change cost the depth of the tree, not the number of slots.
  *
  * <p>A {@link SlotFan} cuts its block into equal parts, more of them than it has slots, so that a part is mostly empty
- * or belongs to one slot: then a look-up is two array accesses and one comparison. A part that several slots share is a
+ * or belongs to one slot: then a look-up is two array accesses, or a few more. A part that several slots share is a
  * {@link SlotLeaf} if they are few, and otherwise a fan of its own, whose block is no larger than these slots lie
  * apart: tiny slots next to huge or far ones take a further level, and no level is spent on empty space. A slot is
  * listed in every part it overlaps.
@@ -18,6 +18,14 @@ abstract sealed class SlotIndex permits SlotFan, SlotLeaf {
     static final int LEAF_SLOTS = 8;
 
     SlotIndex() {}
+
+    /**
+     * The slot that holds a frame.
+     *
+     * @param gfn any value
+     * @return the slot, or null if no slot of this index does
+     */
+    abstract Memslot find(long gfn);
 
     /**
      * The slot that holds a frame, or else the next one above.

@@ -12,7 +12,7 @@ final class SlotLeaf extends SlotIndex {
         this.slots = sorted;
     }
 
-    /** The slot that holds a frame, or null; any value is allowed. */
+    @Override
     Memslot find(long gfn) {
         for (Memslot slot : slots) { // bounded by LEAF_SLOTS
             if (gfn < slot.endGfn()) {
