@@ -29,11 +29,11 @@ import org.openjdk.jmh.annotations.Threads;
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
-@Fork(1)
 public class RefreshBenchmark {
 
     private static final int CACHES = 64;
     private static final int MAX_THREADS = 2;
+    private static final int WARM_UPS = 50_000;
 
     /** One VM for all threads. */
     @State(Scope.Benchmark)
@@ -57,6 +57,15 @@ public class RefreshBenchmark {
                 caches[i] = shared.machine.cache(Machine.GPA + first + (long) i * Machine.PAGE, 64);
             }
             pages = HvaRange.ofPages(Machine.HVA + first, CACHES);
+            warmUp(shared);
+        }
+
+        /** A long way is compiled in several steps: the warm-up of the other benchmarks is too short for it. */
+        private void warmUp(Shared shared) {
+            for (int i = 0; i < WARM_UPS; i++) { // bounded by WARM_UPS
+                invalidate(shared);
+                refreshAll();
+            }
         }
 
         /** Makes every cache invalid, outside of the measured time. */
@@ -109,7 +118,7 @@ public class RefreshBenchmark {
 
     /** One thread, on an image without JFR: there is not even the question whether anybody records events. */
     @Benchmark
-    @Fork(value = 1, jvmArgsAppend = "--limit-modules=java.logging,java.management,jdk.management,jdk.unsupported")
+    @Fork(jvmArgsAppend = "--limit-modules=java.logging,java.management,jdk.management,jdk.unsupported")
     @OperationsPerInvocation(CACHES)
     public void refreshWithoutJfr(Mine mine, SmallImage image) {
         mine.refreshAll();

@@ -6,11 +6,12 @@ import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.vm.Vm;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Scope;
@@ -30,11 +31,11 @@ import org.openjdk.jmh.annotations.TearDown;
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
-@Fork(2)
 @State(Scope.Benchmark)
 public class StoreBenchmark {
 
     private static final int WORD = 8;
+    private static final VarHandle SLOTS = MethodHandles.arrayElementVarHandle(long[].class);
 
     private ByteBuffer ram;
     private Memslots memslots;
@@ -43,6 +44,7 @@ public class StoreBenchmark {
     private GfnPfnCache unbiased;
     private LockedMapping locked;
     private Memslots logs;
+    private final long[] slots = new long[64];
     private long value;
 
     /** Maps the buffer in the ways that are compared. */
@@ -76,6 +78,15 @@ public class StoreBenchmark {
     @Benchmark
     public void volatileStore() {
         Words.LONG.setVolatile(ram, WORD, ++value);
+    }
+
+    /** Nothing checked; announced and withdrawn around the store, in a word that nobody else has or looks at. */
+    @Benchmark
+    public boolean bareAnnouncement() {
+        boolean announced = SLOTS.compareAndSet(slots, slots.length / 2, 0L, 1L);
+        Words.LONG.set(ram, WORD, ++value);
+        SLOTS.setRelease(slots, slots.length / 2, 0L);
+        return announced;
     }
 
     /** The library's one-shot store. */

@@ -1,10 +1,11 @@
 package io.github.pfncache.bench.ratio;
 
+import com.google.gson.JsonArray;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
@@ -19,13 +20,18 @@ import org.openjdk.jmh.runner.options.TimeValue;
 /**
  * One run of the benchmarks on one JDK, with the same times and flags for all: every ratio is between two numbers of
  * one such run.
+ *
+ * <p>A run is several rounds, each of which runs every benchmark once in a JVM of its own. The speed of a machine that
+ * others share drifts from minute to minute; within a round what is compared is measured close together, and a round
+ * that was disturbed is outvoted by the others.
  */
 final class Harness {
 
+    private static final int ROUNDS = 3;
     private static final int WARM_UPS = 2;
-    private static final TimeValue WARM_UP_TIME = TimeValue.milliseconds(700);
-    private static final int ITERATIONS = 5;
-    private static final TimeValue TIME = TimeValue.milliseconds(250);
+    private static final TimeValue WARM_UP_TIME = TimeValue.milliseconds(500);
+    private static final int ITERATIONS = 4;
+    private static final TimeValue TIME = TimeValue.milliseconds(200);
     private static final TimeValue QUICK_TIME = TimeValue.milliseconds(20);
 
     /** The first release that warns about what the harness does by itself, unless told not to. */
@@ -50,12 +56,22 @@ final class Harness {
      */
     void run(Path jdkHome) throws RunnerException, IOException {
         int release = release(jdkHome);
-        // Under another name until it is complete: a run that was ended half way leaves the former figures.
-        Path unfinished = directory.resolve("unfinished.json");
+        JsonArray all = new JsonArray();
+        for (int round = 0; round < (quick ? 1 : ROUNDS); round++) { // bounded by ROUNDS
+            all.addAll(round(jdkHome, release));
+        }
+        Files.writeString(directory.resolve("jmh-" + release + ".json"), all.toString());
+    }
+
+    /** Every benchmark once; the results as JMH writes them. */
+    private JsonArray round(Path jdkHome, int release) throws RunnerException, IOException {
+        // Under another name until the run is complete: one that was ended half way leaves the former figures.
+        Path file = directory.resolve("round.json");
         ChainedOptionsBuilder options = new OptionsBuilder()
                 .include(include)
                 .jvm(jdkHome.resolve("bin").resolve("java").toString())
                 .jvmArgs(flags(release))
+                .forks(1)
                 .warmupIterations(quick ? 1 : WARM_UPS)
                 .warmupTime(quick ? QUICK_TIME : WARM_UP_TIME)
                 .measurementIterations(quick ? 1 : ITERATIONS)
@@ -63,12 +79,13 @@ final class Harness {
                 .addProfiler(GCProfiler.class)
                 .shouldFailOnError(true)
                 .resultFormat(ResultFormatType.JSON)
-                .result(unfinished.toString());
-        if (quick) {
-            options.forks(1);
-        }
+                .result(file.toString());
         new Runner(options.build()).run();
-        Files.move(unfinished, directory.resolve("jmh-" + release + ".json"), StandardCopyOption.REPLACE_EXISTING);
+        try (Reader reader = Files.newBufferedReader(file)) {
+            return JsonParser.parseReader(reader).getAsJsonArray();
+        } finally {
+            Files.delete(file);
+        }
     }
 
     /** One collector and one size of heap, whatever the machine; no assertions, so the rules fold away. */

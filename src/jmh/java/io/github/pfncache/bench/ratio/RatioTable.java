@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 final class RatioTable {
 
     private static final List<String> HEADINGS =
-            List.of("measure", "baseline", "figures", "B/op", "ratio", "goal", "verdict");
+            List.of("measure", "baseline", "figures", "B/op", "ratio", "rounds", "goal", "verdict");
 
     private final Results results;
     private final List<List<String>> lines = new ArrayList<>();
@@ -38,6 +38,7 @@ final class RatioTable {
                 row.numbers(results),
                 row.allocated(results),
                 row.text(value),
+                row.spread(results),
                 row.goal().text(row.unit()),
                 verdict));
     }

@@ -7,38 +7,44 @@ import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
-/** The numbers of one run on one JDK, from the JSON file that the harness wrote. */
+/**
+ * The numbers of one run on one JDK, from the JSON file that the harness wrote. A benchmark stands there once for each
+ * round; a number of the run is the median of those of its rounds, and a ratio the median of the ratios.
+ */
 final class Results {
 
     private static final String ALLOCATION = "gc.alloc.rate.norm";
     private static final double NANOS_PER_SECOND = 1e9;
 
     private final String jdk;
-    private final Map<Key, JsonObject> byBenchmark;
+    private final Map<Key, List<JsonObject>> byBenchmark;
 
-    /** What tells two results of a run apart. */
+    /** What tells two results of a round apart. */
     private record Key(String benchmark, Map<String, String> params) {}
 
-    private Results(String jdk, Map<Key, JsonObject> byBenchmark) {
+    private Results(String jdk, Map<Key, List<JsonObject>> byBenchmark) {
         this.jdk = jdk;
         this.byBenchmark = byBenchmark;
     }
 
     static Results read(Path json) throws IOException {
-        Map<Key, JsonObject> found = new HashMap<>();
+        Map<Key, List<JsonObject>> found = new HashMap<>();
         String jdk = "?";
         try (Reader reader = Files.newBufferedReader(json)) {
             for (JsonElement each : JsonParser.parseReader(reader).getAsJsonArray()) { // bounded by the file
                 JsonObject result = each.getAsJsonObject();
                 String[] name = result.get("benchmark").getAsString().split("\\.");
                 String shortName = name[name.length - 2] + "." + name[name.length - 1];
-                found.put(new Key(shortName, params(result)), result);
+                found.computeIfAbsent(new Key(shortName, params(result)), key -> new ArrayList<>()).add(result);
                 jdk = result.get("jdkVersion").getAsString();
             }
         }
@@ -66,24 +72,55 @@ final class Results {
 
     /** A number; empty if the run did not measure it, or not all of it. */
     Optional<Double> number(Figure figure) {
-        double largest = Double.NEGATIVE_INFINITY;
-        for (String benchmark : figure.benchmarks()) { // bounded by the figure
-            JsonObject metric = metric(benchmark, figure);
-            if (metric == null) {
-                return Optional.empty();
-            }
-            largest = Math.max(largest, value(metric, figure.kind()));
-        }
-        return Optional.of(largest * figure.factor());
+        return median(numbers(figure));
     }
 
-    /** A metric of a benchmark, or of one method of a group, {@code "Class.group:method"}; null if not measured. */
-    private JsonObject metric(String benchmark, Figure figure) {
-        String[] nameAndMethod = benchmark.split(":");
-        JsonObject result = byBenchmark.get(new Key(nameAndMethod[0], figure.params()));
-        if (result == null) {
-            return null;
+    /** A ratio of two numbers; empty if the run did not measure both. */
+    Optional<Double> ratio(Figure figure, Figure base) {
+        return median(ratios(figure, base));
+    }
+
+    /** The ratio in each round. */
+    List<Double> ratios(Figure figure, Figure base) {
+        List<Double> above = numbers(figure);
+        List<Double> below = numbers(base);
+        return IntStream.range(0, Math.min(above.size(), below.size()))
+                .mapToObj(round -> above.get(round) / below.get(round))
+                .toList();
+    }
+
+    private static Optional<Double> median(List<Double> values) {
+        List<Double> sorted = values.stream().sorted().toList();
+        int half = sorted.size() / 2;
+        return sorted.isEmpty() ? Optional.empty()
+                : Optional.of((sorted.get(half) + sorted.get((sorted.size() - 1) / 2)) / 2);
+    }
+
+    /** The number in each round; none if the run did not measure all of it. */
+    private List<Double> numbers(Figure figure) {
+        List<Double> largest = List.of();
+        for (String benchmark : figure.benchmarks()) { // bounded by the figure
+            List<Double> each = numbers(benchmark, figure);
+            if (each.isEmpty()) {
+                return each;
+            }
+            List<Double> former = largest;
+            largest = former.isEmpty() ? each : IntStream.range(0, Math.min(each.size(), former.size()))
+                    .mapToObj(round -> Math.max(each.get(round), former.get(round)))
+                    .toList();
         }
+        return largest.stream().map(number -> number * figure.factor()).toList();
+    }
+
+    /** Of a benchmark, or of one method of a group, {@code "Class.group:method"}. */
+    private List<Double> numbers(String benchmark, Figure figure) {
+        String[] nameAndMethod = benchmark.split(":");
+        return byBenchmark.getOrDefault(new Key(nameAndMethod[0], figure.params()), List.of()).stream()
+                .map(result -> value(metric(result, nameAndMethod, figure), figure.kind()))
+                .toList();
+    }
+
+    private static JsonObject metric(JsonObject result, String[] nameAndMethod, Figure figure) {
         JsonObject secondary = result.getAsJsonObject("secondaryMetrics");
         if (figure.kind() == Figure.Kind.BYTES) {
             return secondary.getAsJsonObject(ALLOCATION);

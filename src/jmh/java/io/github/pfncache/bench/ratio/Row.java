@@ -1,5 +1,6 @@
 package io.github.pfncache.bench.ratio;
 
+import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -40,8 +41,17 @@ record Row(String measure, String why, Figure figure, String baseline, Figure ba
 
     /** The ratio, or the number; empty if the run did not measure it. */
     Optional<Double> value(Results results) {
-        Optional<Double> number = results.number(figure);
-        return base == null ? number : number.flatMap(n -> results.number(base).map(b -> n / b));
+        return base == null ? results.number(figure) : results.ratio(figure, base);
+    }
+
+    /** How far the rounds are apart: the smallest ratio and the largest, empty for a number. */
+    String spread(Results results) {
+        if (base == null) {
+            return "";
+        }
+        DoubleSummaryStatistics all =
+                results.ratios(figure, base).stream().mapToDouble(Double::doubleValue).summaryStatistics();
+        return threeDigits(all.getMin()) + ".." + threeDigits(all.getMax());
     }
 
     /** Unit of {@link #value}. */

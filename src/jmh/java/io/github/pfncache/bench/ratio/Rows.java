@@ -59,6 +59,8 @@ final class Rows {
             Row.of("validated load, two threads on one cache", POLL, nanos(LOAD + "validatedTwoThreads"))
                     .against("one thread", nanos(LOAD + "validated"))
                     .goal(atMost(1.3)),
+            Row.of("ReentrantReadWriteLock, check, load", POLL, nanos(LOAD + "readWriteLock"))
+                    .against("opaque load: what no validated load can exceed", nanos(LOAD + "opaque")),
             Row.of("access object for one load", POLL, nanos(LOAD + "access"))
                     .against("validated load", nanos(LOAD + "validated"))
                     .asDetail(),
@@ -70,6 +72,9 @@ final class Rows {
             Row.of("validated 8-byte store", COMPLETE, nanos(STORE + "validated"))
                     .against("volatile store to the same buffer", nanos(STORE + "volatileStore"))
                     .goal(atMost(1.2)),
+            Row.of("compare-and-set, store, release: what excluding an invalidation takes at least", COMPLETE,
+                            nanos(STORE + "bareAnnouncement"))
+                    .against("volatile store to the same buffer", nanos(STORE + "volatileStore")),
             Row.of("validated store, dirty logging on, bit set", COMPLETE, nanos(STORE + "validatedLogging"))
                     .against("logging off", nanos(STORE + "validated"))
                     .goal(atMost(1.3)),
