@@ -39,10 +39,10 @@ final class GuardedMapping extends TrackedRwLock {
 
     private final boolean readerBias;
 
-    // Written with the refresh lock and the write side of lock held; read with either, on any side.
+    // Written with the refresh lock and the write side of the lock held; read with either, on any side.
 
     private boolean active;
-    /** Where the cache points. */
+    /** Where the cache points. While the mapping is not valid, written without the write side. */
     private Translation where = Translation.NOWHERE;
     /** The mapping that is owned, null if none. Owned does not mean usable: that is {@link #valid}. */
     private HostMapping khva;
@@ -100,6 +100,10 @@ final class GuardedMapping extends TrackedRwLock {
      * @return true iff the mapping it has is still the right one, and only the offset may have moved
      */
     boolean repoint(Translation fresh) {
+        if (!valid) {
+            where = fresh; // nobody uses the mapping, and only an install makes it valid again
+            return false;
+        }
         writeLock();
         // Everything else is new from here on: with the old mapping still valid, a check that comes between this and
         // the install would pass with the wrong page [rule L4].
@@ -324,8 +328,8 @@ final class GuardedMapping extends TrackedRwLock {
     }
 
     private CacheState stateLocked() {
-        return new CacheState(
-                active, valid, where.target(), where.uhva(), khva == null ? -1 : khva.pfn(), where.generation());
+        Translation at = where; // once: it may be written meanwhile, unless the mapping is valid
+        return new CacheState(active, valid, at.target(), at.uhva(), khva == null ? -1 : khva.pfn(), at.generation());
     }
 
     /** Translates afresh and compares. The caller holds the read side, so the page cannot be taken away meanwhile. */

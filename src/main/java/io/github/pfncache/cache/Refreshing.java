@@ -1,5 +1,6 @@
 package io.github.pfncache.cache;
 
+import io.github.pfncache.cache.CacheCounters.Step;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostPage;
 import io.github.pfncache.rules.HeldLocks;
@@ -7,6 +8,7 @@ import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedLock;
+import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
  * What changes where a cache points: activate, refresh and deactivate, one at a time under the refresh lock ([rule
@@ -28,12 +30,8 @@ final class Refreshing {
     /** Made once with the cache, and never again ([I13]). */
     private final TrackedLock refreshLock = new TrackedLock(LockClass.REFRESH);
 
-    // Counts of this cache, for those who look at it. Written with the refresh lock held, read without.
-    private volatile long refreshes;
-    private volatile long resolutions;
-    private volatile long retries;
-    private volatile long waits;
-    private volatile long failures;
+    /** How often this cache did each {@link Step}. Written with the refresh lock held, read without. */
+    private final AtomicLongArray counts = new AtomicLongArray(Step.values().length);
 
     Refreshing(CacheDomain domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
         this.domain = domain;
@@ -110,7 +108,24 @@ final class Refreshing {
     /** What this cache did up to now. */
     CacheStats stats() {
         long hits = mapping.sampleInvalidations();
-        return new CacheStats(refreshes, resolutions, retries, waits, failures, hits, hits);
+        return new CacheStats(
+                counted(Step.REFRESH),
+                counted(Step.RESOLUTION),
+                counted(Step.RETRY),
+                counted(Step.WAIT),
+                counted(Step.FAILURE),
+                hits,
+                hits);
+    }
+
+    private long counted(Step step) {
+        return counts.getOpaque(step.ordinal());
+    }
+
+    /** With the refresh lock held: nobody else writes, and nobody who reads needs an order, so it takes no fence. */
+    private void count(Step step) {
+        domain.counters.count(step);
+        counts.setOpaque(step.ordinal(), counts.getPlain(step.ordinal()) + 1);
     }
 
     /** What a refresh, an activation or a deactivation does while it has the cache to itself. */
@@ -142,8 +157,7 @@ final class Refreshing {
 
     /** gpa to slot to uhva, then on to the page unless it is still the same. The refresh lock is held. */
     private Outcome walk(CacheTarget target, Deadline latest) {
-        domain.counters.refreshes.increment();
-        refreshes++;
+        count(Step.REFRESH);
         CacheEvents.Refresh event = CacheEvents.refreshBegins(mapping, target, domain.memslots.generation());
         Outcome outcome = null;
         // The table stays usable until the page is resolved, and a change of it waits for us [rule L11].
@@ -173,16 +187,14 @@ final class Refreshing {
             // Sample first, then look for one in progress: one that starts in between shows in both.
             long sampled = mapping.sampleInvalidations();
             if (domain.invalidations.covers(where.uhva())) {
-                domain.counters.waits.increment();
-                waits++;
+                count(Step.WAIT);
                 if (!domain.invalidations.awaitUncovered(where.uhva(), domain.deadlineOfWait(latest))) {
                     CacheEvents.busy("the end of an invalidation", mapping);
                     return fail(Outcome.BUSY);
                 }
                 continue; // the next one may have started already: sample again
             }
-            domain.counters.resolutions.increment();
-            resolutions++;
+            count(Step.RESOLUTION);
             HostPage page = domain.host.hvaToPage(where.uhva()); // may fault, may block: no cache lock held
             if (page == null) {
                 return fail(Outcome.FAULT);
@@ -191,8 +203,7 @@ final class Refreshing {
                 CacheRule.I6_BOUNDED_ATTEMPTS.check(attempt <= domain.retry.attempts(), attempt);
                 return Outcome.OK;
             }
-            domain.counters.retries.increment();
-            retries++;
+            count(Step.RETRY);
         }
         CacheEvents.busy("a quiet moment", mapping);
         return fail(Outcome.BUSY);
@@ -219,8 +230,7 @@ final class Refreshing {
 
     private Outcome fail(Outcome outcome) {
         domain.unmap(mapping.drop());
-        domain.counters.failures.increment();
-        failures++;
+        count(Step.FAILURE);
         return outcome;
     }
 }

@@ -13,6 +13,10 @@ import java.util.Arrays;
  */
 final class TlbEntries {
 
+    /** Blocks of so many pages (as a power of two) begin this many entries apart, which is even. */
+    private static final int BLOCK_BITS = 8;
+    private static final int STRIDE = 38;
+
     private final CacheDomain domain;
 
     // Confined to the owner.
@@ -197,9 +201,13 @@ final class TlbEntries {
         return indexOf(gpa, pages.length);
     }
 
-    /** Which of so many entries an address has. */
+    /**
+     * Which of so many entries an address has. Pages that lie a power of two apart, as the same place of several
+     * regions does, have different ones. So have neighbours: one of them is odd, and what is added is even.
+     */
     static int indexOf(long gpa, int entries) {
-        return (int) Pages.gpaToGfn(gpa) & entries - 1;
+        int gfn = (int) Pages.gpaToGfn(gpa);
+        return gfn + (gfn >>> BLOCK_BITS) * STRIDE & entries - 1;
     }
 
     private GfnPfnCache cacheOf(long gpa) {

@@ -13,6 +13,7 @@ import io.github.pfncache.memslot.Memslots;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -365,5 +366,34 @@ final class GuestTlbTest {
         }
         assertThatThrownBy(() -> domain.newTlb(64, null)).isInstanceOf(NullPointerException.class);
         assertThat(domain.newTlb(GuestTlb.MAX_ENTRIES, bus).entries()).isEqualTo(65536);
+    }
+
+    @Test
+    void pagesThatLieAPowerOfTwoApartDoNotShareAnEntry() {
+        GuestTlb wide = domain.newTlb(GuestTlb.DEFAULT_ENTRIES, bus);
+        int regions = 16;
+        long stride = (long) GuestTlb.DEFAULT_ENTRIES * PAGE;
+        long far = 1L << 32;
+        host.mapAnonymous(HVA + 64 * PAGE, regions, Protection.READ_WRITE);
+        for (int r = 0; r < regions; r++) {
+            memslots.set(10 + r, 0, far + r * stride, PAGE, HVA + (64L + r) * PAGE);
+        }
+        for (int round = 0; round < 3; round++) {
+            for (int r = 0; r < regions; r++) {
+                wide.storeInt(far + r * stride, r);
+            }
+        }
+        assertThat(wide.misses()).isEqualTo(regions);
+    }
+
+    @Test
+    void neighboursNeverShareAnEntry() {
+        for (int entries = 2; entries <= GuestTlb.MAX_ENTRIES; entries *= 2) {
+            int size = entries;
+            assertThat(LongStream.range(1, 1 << 18).filter(gfn -> {
+                int index = TlbEntries.indexOf(Pages.gfnToGpa(gfn), size);
+                return index < 0 || index >= size || index == TlbEntries.indexOf(Pages.gfnToGpa(gfn - 1), size);
+            }).boxed()).as("frames that share one of " + size + " entries with the frame before").isEmpty();
+        }
     }
 }

@@ -16,6 +16,7 @@ final class Rows {
     private static final String LOAD = "LoadBenchmark.";
     private static final String STORE = "StoreBenchmark.";
     private static final String PINNED = "PinnedAccessBenchmark.";
+    private static final String AREA = "AreaBenchmark.";
     private static final String MOVED = "InvalidatedLoadBenchmark.";
     private static final String TLB = "TlbBenchmark.";
     private static final String MISS = "InvalidationMissBenchmark.";
@@ -102,6 +103,10 @@ final class Rows {
                     .against("eight opaque stores in a row, per store", nanos(PINNED + "eightOpaqueStores"))
                     .asDetail(),
 
+            Row.of("update of an area across two pages", STRUCTURE, nanos(AREA + "twoPages"))
+                    .against("of one within a page", nanos(AREA + "onePage"))
+                    .asDetail(),
+
             // ---- the page moves
             Row.of("median load, page moved 10,000 times a second", BALANCE, nanos(MOVED + "moving:load"))
                     .against("page at rest", nanos(MOVED + "undisturbed"))
@@ -119,7 +124,8 @@ final class Rows {
 
             Row.of("allocated by the worst of all access forms", GARBAGE, mostBytes(
                             LOAD + "validated", LOAD + "access", STORE + "validated", STORE + "validatedLogging",
-                            STORE + "access", PINNED + "loads", PINNED + "stores", TLB + "load", TLB + "store"))
+                            STORE + "access", PINNED + "loads", PINNED + "stores",
+                            AREA + "onePage", AREA + "twoPages", TLB + "load", TLB + "store"))
                     .goal(zero()),
 
             // ---- invalidation
