@@ -9,8 +9,8 @@ import io.github.pfncache.rules.Interleaving;
  * of the area; values are little endian and may lie across a page boundary, where they are not atomic.
  *
  * <p>Each page written is marked dirty, and no other, before its lock is dropped. Not thread-safe, bound to its thread,
- * as {@link GuestAccess}. On an area of one page or two it costs no allocation where the compiler keeps it in registers;
- * on a larger one it is a small object and an array.
+ * as {@link GuestAccess}. On an area of one page or two it costs no allocation where the compiler keeps it in
+ * registers; on a larger one it is a small object and an array.
  */
 public final class AreaAccess implements AutoCloseable {
 
