@@ -2,6 +2,7 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.Rules;
+import java.nio.ByteBuffer;
 import java.util.Objects;
 
 /**
@@ -14,10 +15,10 @@ import java.util.Objects;
  * tlb.storeLong(stackPointer - 8, value);      // marks the page dirty by itself
  * }</pre>
  *
- * <p>A direct-mapped array of caches, one page each, tagged with the gfn. A hit is a compare of the tag and a validated
- * access through the cache; a miss points the entry's cache at the page. The tag says where the cache points and no
- * more: whether it may be used is the cache's answer, each time. So nobody tells the TLB about page migrations or
- * memslot changes, and there is no flush that could be forgotten.
+ * <p>A direct-mapped array of caches, one page each, tagged with the gpa. A hit is a compare of the tag and a validated
+ * access to bytes that the entry keeps; a miss points the entry's cache at the page. The tag says where the cache points
+ * and no more: whether its bytes may be used is the cache's answer, each time. So nobody tells the TLB about page
+ * migrations or memslot changes, and there is no flush that could be forgotten.
  *
  * <p><b>What cannot be had</b> goes to an {@link Unbacked} handler, with no lock held: an address without memory, a
  * store to memory that is read-only, memory that is busy. What a guest can cause is never an exception of ours. Memory
@@ -40,12 +41,6 @@ public final class GuestTlb {
 
     /** Most entries a TLB can have. */
     public static final int MAX_ENTRIES = 1 << 16;
-
-    /**
-     * What to load where there is nothing: no number of fewer than eight bytes, and of eight one like any other, so
-     * whoever finds it looks again. Not one that fills memory often.
-     */
-    private static final long ODD = 0x9e1d_5a3c_c7b4_2f93L;
 
     /** Asked for what is not there: devices, or the trap that a processor would raise. */
     public interface Unbacked {
@@ -76,10 +71,9 @@ public final class GuestTlb {
 
     // Confined to the owner.
 
-    private final TlbEntries entries;
-    /** Those of {@link #entries}, one step nearer. */
-    private final long[] pages;
-    private final GfnPfnCache[] caches;
+    private final TlbEntries misses;
+    /** Those of {@link #misses}, one step nearer. */
+    private final TlbEntry[] entries;
     private Thread owner;
 
     GuestTlb(CacheDomain domain, int entries, Unbacked unbacked) {
@@ -89,9 +83,8 @@ public final class GuestTlb {
         }
         this.domain = domain;
         this.unbacked = Objects.requireNonNull(unbacked, "unbacked");
-        this.entries = new TlbEntries(domain, entries);
-        this.pages = this.entries.pages;
-        this.caches = this.entries.caches;
+        this.misses = new TlbEntries(domain, entries);
+        this.entries = misses.entries;
     }
 
     /**
@@ -189,7 +182,7 @@ public final class GuestTlb {
      * @return OK; BUSY if one of the caches is in use by a call that does not end, which then stays active
      */
     public Outcome deactivate() {
-        Outcome outcome = entries.deactivate();
+        Outcome outcome = misses.deactivate();
         owner = null;
         return outcome;
     }
@@ -200,7 +193,7 @@ public final class GuestTlb {
      * @return a power of two
      */
     public int entries() {
-        return pages.length;
+        return entries.length;
     }
 
     /**
@@ -210,56 +203,50 @@ public final class GuestTlb {
      * @return exact for the owner
      */
     public long misses() {
-        return entries.misses();
+        return misses.misses();
     }
 
-    /** The cache of a page, if its entry has it and the access lies inside the page; else null. */
-    private GfnPfnCache hit(long gpa, int width) {
+    /** The entry in which the page of an address is, or which it would have. */
+    private TlbEntry entryOf(long gpa) {
         if (Rules.ENABLED) {
             requireOwner();
         }
-        int index = TlbEntries.indexOf(gpa, pages.length);
-        // What is left over when the page's address is taken away: too much if that is another page.
-        long offset = gpa ^ pages[index];
-        return offset >= 0 && offset <= Pages.PAGE_SIZE - width ? caches[index] : null;
+        return entries[TlbEntries.indexOf(gpa, entries.length)];
     }
 
     /** Loads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
     private long load(long gpa, int width) {
-        GfnPfnCache page = hit(gpa, width);
-        if (page != null) {
-            long value = page.load(Pages.offsetInPage(gpa), width, ODD);
-            if (value != ODD) {
+        TlbEntry entry = entryOf(gpa);
+        ByteBuffer bytes = entry.bytesIfHit(gpa, width);
+        if (bytes != null) {
+            long value = OneShot.peek(bytes, Pages.offsetInPage(gpa), width);
+            if (entry.cache.areStillOpen(bytes)) {
                 return value;
             }
         }
-        return loadSlowly(gpa, width, page != null);
+        return loadSlowly(gpa, width);
     }
 
     /** Stores the low 1, 2, 4 or 8 bytes of a number. */
     private void store(long gpa, int width, long value) {
-        GfnPfnCache page = hit(gpa, width);
-        Outcome outcome = page == null ? Outcome.INACTIVE : page.store(Pages.offsetInPage(gpa), width, value);
-        if (outcome != Outcome.OK) {
-            storeSlowly(gpa, width, value, outcome);
+        TlbEntry entry = entryOf(gpa);
+        ByteBuffer bytes = entry.bytesIfHit(gpa, width);
+        if (bytes == null || !entry.cache.storeAnnounced(bytes, Pages.offsetInPage(gpa), width, value)) {
+            storeSlowly(gpa, width, value);
         }
     }
 
     // ------------------------------------------------------------------ the slow way
 
-    /** A load that was not a hit; or one that was, and found {@link #ODD} or waited for nothing. */
-    private long loadSlowly(long gpa, int width, boolean waited) {
+    private long loadSlowly(long gpa, int width) {
         requireOwner();
-        Outcome why = entries.load(gpa, width, waited ? System.nanoTime() : domain.retry.deadlineFromNow());
-        return why == Outcome.OK ? entries.loaded() : unbacked.load(gpa, width, why);
+        Outcome why = misses.load(gpa, width, domain.retry.deadlineFromNow());
+        return why == Outcome.OK ? misses.loaded() : unbacked.load(gpa, width, why);
     }
 
-    /** A store that was not a hit; or one that was, and was refused: then there is its outcome. */
-    private void storeSlowly(long gpa, int width, long value, Outcome refused) {
+    private void storeSlowly(long gpa, int width, long value) {
         requireOwner();
-        Outcome why = refused == Outcome.BUSY // it has waited already
-                ? Outcome.BUSY
-                : entries.store(gpa, width, value, domain.retry.deadlineFromNow());
+        Outcome why = misses.store(gpa, width, value, domain.retry.deadlineFromNow());
         if (why != Outcome.OK) {
             unbacked.store(gpa, width, value & -1L >>> Long.SIZE - Byte.SIZE * width, why);
         }
@@ -277,6 +264,6 @@ public final class GuestTlb {
 
     @Override
     public String toString() {
-        return "GuestTlb[entries=" + pages.length + " misses=" + misses() + " of " + owner + "]";
+        return "GuestTlb[entries=" + entries.length + " misses=" + misses() + " of " + owner + "]";
     }
 }

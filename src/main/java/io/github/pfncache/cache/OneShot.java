@@ -27,7 +27,8 @@ import java.nio.ByteBuffer;
  * {@link TrackedRwLock} argues. It writes, marks the page dirty, and leaves (release). That the bytes are got before
  * the announcement is for speed: what hangs on them need not wait for the locked instruction.
  *
- * <p>Whoever finds the lock shut takes it as everybody else does.
+ * <p>Open bytes may be kept from one access to the next by one thread, as {@link TlbEntry} does: the look afterwards is
+ * all that either argument needs. Whoever finds the lock shut takes it as everybody else does.
  */
 abstract sealed class OneShot permits GfnPfnCache {
 
@@ -82,16 +83,18 @@ abstract sealed class OneShot permits GfnPfnCache {
 
     // ------------------------------------------------------------------ load and store
 
+    /** The open bytes, null if the lock is shut; an acquire, so that what they lead to can be seen. */
+    final ByteBuffer openBytes() {
+        return (ByteBuffer) OPEN.getAcquire(this);
+    }
+
     /** Loads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
     final long load(int offset, int width, long otherwise) {
-        ByteBuffer bytes = (ByteBuffer) OPEN.getAcquire(this);
+        ByteBuffer bytes = openBytes();
         if (bytes != null) {
-            Interleaving.reached("about to load");
             try {
-                long value = HostWindow.get(bytes, offset, width);
-                Interleaving.reached("loaded");
-                VarHandle.loadLoadFence(); // the data before the look, see the class comment
-                if ((ByteBuffer) OPEN.getOpaque(this) == bytes) {
+                long value = peek(bytes, offset, width);
+                if (areStillOpen(bytes)) {
                     return value;
                 }
             } catch (IndexOutOfBoundsException e) {
@@ -99,6 +102,20 @@ abstract sealed class OneShot permits GfnPfnCache {
             }
         }
         return loadLocked(offset, width, otherwise);
+    }
+
+    /** Loads from bytes that were open: good for nothing unless they {@link #areStillOpen}, which is asked at once. */
+    static long peek(ByteBuffer bytes, int offset, int width) {
+        Interleaving.reached("about to load");
+        long value = HostWindow.get(bytes, offset, width);
+        Interleaving.reached("loaded");
+        return value;
+    }
+
+    /** Whether all that was loaded from these bytes up to now is good. */
+    final boolean areStillOpen(ByteBuffer bytes) {
+        VarHandle.loadLoadFence(); // the data before the look, see the class comment
+        return (ByteBuffer) OPEN.getOpaque(this) == bytes;
     }
 
     private long loadLocked(int offset, int width, long otherwise) {
@@ -110,14 +127,15 @@ abstract sealed class OneShot permits GfnPfnCache {
 
     /** Stores the low 1, 2, 4 or 8 bytes of a number. */
     final Outcome store(int offset, int width, long value) {
-        ByteBuffer bytes = (ByteBuffer) OPEN.getAcquire(this);
+        ByteBuffer bytes = openBytes();
         if (bytes != null && storeAnnounced(bytes, offset, width, value)) {
             return Outcome.OK;
         }
         return storeLocked(offset, width, value);
     }
 
-    private boolean storeAnnounced(ByteBuffer bytes, int offset, int width, long value) {
+    /** Stores into bytes that were open, if they still are; false if not, or if there is no room to announce it. */
+    final boolean storeAnnounced(ByteBuffer bytes, int offset, int width, long value) {
         int hold = TrackedRwLock.enterBriefly(mapping, briefName);
         if (hold == TrackedRwLock.NOT_TAKEN) {
             return false;

@@ -5,8 +5,8 @@ import io.github.pfncache.memslot.Memslot;
 import java.util.Arrays;
 
 /**
- * The entries of a {@link GuestTlb}: a cache each, and where it points; and the ways that a load or a store takes when
- * it is no hit. Confined to the TLB's owner.
+ * The entries of a {@link GuestTlb}, and the ways that a load or a store takes when it is no hit. Confined to the TLB's
+ * owner.
  *
  * <p>While one of these ways is under way no other may begin: one inside it, out of a page-fault handler, could point
  * an entry elsewhere that is in use. It is answered BUSY.
@@ -21,10 +21,7 @@ final class TlbEntries {
 
     // Confined to the owner.
 
-    /** The gpa of the page at which the cache of the same index points; {@link #noPage} unless it was well pointed. */
-    final long[] pages;
-    /** One page each; made when its entry is first used. */
-    final GfnPfnCache[] caches;
+    final TlbEntry[] entries;
     private long misses;
     private boolean inside;
     private long loaded;
@@ -32,9 +29,8 @@ final class TlbEntries {
     /** So many entries, a power of two. */
     TlbEntries(CacheDomain domain, int entries) {
         this.domain = domain;
-        this.pages = new long[entries];
-        this.caches = new GfnPfnCache[entries];
-        Arrays.setAll(pages, TlbEntries::noPage);
+        this.entries = new TlbEntry[entries];
+        Arrays.setAll(this.entries, TlbEntry::new);
     }
 
     /** How often a cache was pointed elsewhere. */
@@ -50,9 +46,9 @@ final class TlbEntries {
     /** Takes every cache out of use; BUSY if one could not be. */
     Outcome deactivate() {
         Outcome outcome = Outcome.OK;
-        Arrays.setAll(pages, TlbEntries::noPage);
-        for (GfnPfnCache cache : caches) { // bounded by the entries
-            if (cache != null && cache.deactivate() != Outcome.OK) {
+        for (TlbEntry entry : entries) { // bounded by the entries
+            entry.forget();
+            if (entry.cache != null && entry.cache.deactivate() != Outcome.OK) {
                 outcome = Outcome.BUSY;
             }
         }
@@ -69,7 +65,7 @@ final class TlbEntries {
             boolean within = Pages.fitsInPage(gpa, width);
             Outcome outcome = within ? loadWithin(gpa, width, deadline) : loadAcross(gpa, width, deadline);
             if (outcome == Outcome.FAULT) {
-                forget(indexOf(gpa)); // what was unplugged costs a look at the memslots from now on
+                entryOf(gpa).forget(); // what was unplugged costs a look at the memslots from now on
                 outcome = loadUncached(gpa, width);
             }
             return outcome;
@@ -89,7 +85,7 @@ final class TlbEntries {
             Outcome outcome =
                     within ? storeWithin(gpa, width, value, deadline) : storeAcross(gpa, width, value, deadline);
             if (outcome == Outcome.FAULT) {
-                forget(indexOf(gpa));
+                entryOf(gpa).forget();
             }
             return outcome;
         } finally {
@@ -100,9 +96,11 @@ final class TlbEntries {
     private Outcome loadWithin(long gpa, int width, long deadline) {
         Outcome outcome = pointAt(gpa, deadline);
         if (outcome == Outcome.OK) {
-            try (GuestAccess access = cacheOf(gpa).access(deadline)) {
+            TlbEntry entry = entryOf(gpa);
+            try (GuestAccess access = entry.cache.access(deadline)) {
                 if (access.isUsable()) {
                     loaded = access.get(Pages.offsetInPage(gpa), width);
+                    entry.reopen();
                 }
                 return access.outcome();
             }
@@ -113,9 +111,11 @@ final class TlbEntries {
     private Outcome storeWithin(long gpa, int width, long value, long deadline) {
         Outcome outcome = pointAt(gpa, deadline);
         if (outcome == Outcome.OK) {
-            try (GuestAccess access = cacheOf(gpa).access(deadline)) {
+            TlbEntry entry = entryOf(gpa);
+            try (GuestAccess access = entry.cache.access(deadline)) {
                 if (access.isUsable()) {
                     access.put(Pages.offsetInPage(gpa), width, value);
+                    entry.reopen();
                 }
                 return access.outcome();
             }
@@ -138,13 +138,13 @@ final class TlbEntries {
         byte[] bytes = new byte[width];
         Outcome outcome = pointAt(gpa, deadline);
         if (outcome == Outcome.OK) {
-            outcome = PageCrossing.load(cacheOf(gpa), gpa, bytes, 0, (int) (second - gpa), deadline);
+            outcome = PageCrossing.load(entryOf(gpa).cache, gpa, bytes, 0, (int) (second - gpa), deadline);
         }
         if (outcome == Outcome.OK) {
             outcome = pointAt(second, deadline);
         }
         if (outcome == Outcome.OK) {
-            outcome = PageCrossing.load(cacheOf(second), second, bytes, (int) (second - gpa), width, deadline);
+            outcome = PageCrossing.load(entryOf(second).cache, second, bytes, (int) (second - gpa), width, deadline);
         }
         loaded = PageCrossing.number(bytes);
         return outcome;
@@ -158,7 +158,7 @@ final class TlbEntries {
         }
         return outcome == Outcome.OK
                 ? PageCrossing.store(
-                        domain, cacheOf(gpa), cacheOf(second), (int) (second - gpa), width, value, deadline)
+                        domain, entryOf(gpa).cache, entryOf(second).cache, (int) (second - gpa), width, value, deadline)
                 : outcome;
     }
 
@@ -166,39 +166,25 @@ final class TlbEntries {
 
     /** Points the cache of an address at its page, if it is not there already. OK says where it points, no more. */
     private Outcome pointAt(long gpa, long deadline) {
-        long gfn = Pages.gpaToGfn(gpa);
-        int index = indexOf(gpa);
-        if (pages[index] == Pages.pageStart(gpa)) {
+        TlbEntry entry = entryOf(gpa);
+        if (entry.pointsAt(gpa)) {
             return Outcome.OK;
         }
         // A device's registers are not worth the entry of a page: no cache is pointed where it cannot become valid.
-        Memslot slot = domain.memslots.table().find(gfn);
+        Memslot slot = domain.memslots.table().find(Pages.gpaToGfn(gpa));
         if (slot == null || slot.readOnly()) {
             return Outcome.FAULT;
         }
         misses++;
-        forget(index); // before the cache moves: the move may throw half way, out of a page-fault handler
-        if (caches[index] == null) {
-            caches[index] = domain.newCache(Pages.PAGE_SIZE);
+        entry.forget(); // before the cache moves: the move may throw half way, out of a page-fault handler
+        if (entry.cache == null) {
+            entry.cache = domain.newCache(Pages.PAGE_SIZE);
         }
-        Outcome outcome = caches[index].activate(new CacheTarget.ByGpa(Pages.pageStart(gpa)), deadline);
+        Outcome outcome = entry.cache.activate(new CacheTarget.ByGpa(Pages.pageStart(gpa)), deadline);
         if (outcome == Outcome.OK) {
-            pages[index] = Pages.pageStart(gpa);
+            entry.pointed(gpa);
         }
         return outcome;
-    }
-
-    private void forget(int index) {
-        pages[index] = noPage(index);
-    }
-
-    /** A page that no address has which is looked up in this entry: one of the entry beside it. */
-    private static long noPage(int index) {
-        return (index ^ 1L) << Pages.PAGE_SHIFT;
-    }
-
-    private int indexOf(long gpa) {
-        return indexOf(gpa, pages.length);
     }
 
     /**
@@ -210,7 +196,7 @@ final class TlbEntries {
         return gfn + (gfn >>> BLOCK_BITS) * STRIDE & entries - 1;
     }
 
-    private GfnPfnCache cacheOf(long gpa) {
-        return caches[indexOf(gpa)];
+    private TlbEntry entryOf(long gpa) {
+        return entries[indexOf(gpa, entries.length)];
     }
 }

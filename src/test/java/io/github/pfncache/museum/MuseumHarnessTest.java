@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.pfncache.interleaving.AccessScenarios;
 import io.github.pfncache.interleaving.AreaScenarios;
 import io.github.pfncache.interleaving.OneShotScenarios;
+import io.github.pfncache.interleaving.TlbScenarios;
 import io.github.pfncache.scenario.RefreshScenarios;
 import io.github.pfncache.scenario.SlotScenarios;
 import io.github.pfncache.stress.Stage;
@@ -36,7 +37,7 @@ final class MuseumHarnessTest {
     private static final List<Class<?>> SCENARIOS = List.of(
             RefreshScenarios.class, AccessScenarios.class, AreaScenarios.class, SlotScenarios.class,
             SingleThread.class, EventScenarios.class, PollScenarios.class, RunstateScenarios.class,
-            ClockScenarios.class, OneShotScenarios.class);
+            ClockScenarios.class, OneShotScenarios.class, TlbScenarios.class);
 
     private static final Exhibit STALE = Museum.exhibit("B00");
 

@@ -2,6 +2,7 @@ package io.github.pfncache.museum;
 
 import io.github.pfncache.interleaving.AccessScenarios;
 import io.github.pfncache.interleaving.OneShotScenarios;
+import io.github.pfncache.interleaving.TlbScenarios;
 import java.util.List;
 
 /** Faults of the reader bias: each step of its argument left out. */
@@ -15,7 +16,7 @@ final class ReaderBiasExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("D06", "a load looks at the window before the data only")
-                        .edit(ONE_SHOT, "if ((ByteBuffer) OPEN.getOpaque(this) == bytes)", "if (bytes != null)")
+                        .edit(ONE_SHOT, "return (ByteBuffer) OPEN.getOpaque(this) == bytes;", "return true;")
                         .foundBy("loadAgainstMigrations", OneShotScenarios::loadAgainstMigrations,
                                 "assert: value loaded"),
                 Exhibit.of("D07", "a writer does not wait for readers that announced themselves")
@@ -46,6 +47,10 @@ final class ReaderBiasExhibits {
                 Exhibit.of("D11", "a store does not look for a writer after it announced itself")
                         .edit(ONE_SHOT, "if ((ByteBuffer) OPEN.getVolatile(this) != bytes)", "if (bytes == null)")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
-                                "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"));
+                                "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"),
+                Exhibit.of("D12", "a hit in the TLB does not ask whether the bytes that it keeps are still open")
+                        .edit("cache/GuestTlb.java", "if (entry.cache.areStillOpen(bytes))", "if (entry.cache != null)")
+                        .foundBy("hitsAgainstMigration", TlbScenarios::hitsAgainstMigration,
+                                "assert: loaded", "assert: loaded after the store"));
     }
 }

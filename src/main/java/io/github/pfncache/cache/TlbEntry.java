@@ -1,0 +1,54 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.Pages;
+import java.nio.ByteBuffer;
+
+/** An entry of a {@link GuestTlb}: a cache, and where it points. Confined to the TLB's owner. */
+final class TlbEntry {
+
+    /** A page that no address has which is looked up in this entry. */
+    private final long noPage;
+
+    /** One page; made when the entry is first used. */
+    GfnPfnCache cache;
+
+    /** The gpa of the page at which the cache points; {@link #noPage} unless it was well pointed. */
+    private long page;
+
+    /** Bytes of that page which were open at the last access under the lock; null if none were. */
+    private ByteBuffer bytes;
+
+    /** An entry in this place, which points nowhere. */
+    TlbEntry(int index) {
+        this.noPage = (index ^ 1L) << Pages.PAGE_SHIFT; // one of the entry beside it
+        this.page = noPage;
+    }
+
+    /** The bytes of the page, open or not, if the access lies inside of it; else null. */
+    ByteBuffer bytesIfHit(long gpa, int width) {
+        // What is left over when the page's address is taken away: too much if that is another page.
+        long offset = gpa ^ page;
+        return offset >= 0 && offset <= Pages.PAGE_SIZE - width ? bytes : null;
+    }
+
+    /** Whether the cache points at the page of an address. */
+    boolean pointsAt(long gpa) {
+        return page == Pages.pageStart(gpa);
+    }
+
+    /** The cache was pointed at the page of an address. */
+    void pointed(long gpa) {
+        page = Pages.pageStart(gpa);
+    }
+
+    /** The cache points nowhere, or is about to be pointed elsewhere. */
+    void forget() {
+        page = noPage;
+        bytes = null;
+    }
+
+    /** Gets the bytes that are open now. */
+    void reopen() {
+        bytes = cache.openBytes();
+    }
+}
