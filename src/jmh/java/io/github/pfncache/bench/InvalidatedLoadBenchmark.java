@@ -6,6 +6,7 @@ import io.github.pfncache.host.HostMemory;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.CompilerControl;
 import org.openjdk.jmh.annotations.Group;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
@@ -21,7 +22,9 @@ import org.openjdk.jmh.annotations.TearDown;
  * processor. <b>Why care.</b> A host that balances memory or migrates does this all day. The reader may pay for the
  * moves that hit it, and must not pay in between.
  *
- * <p>A sample is {@value #BATCH} loads: one alone is shorter than the clock can tell. The medians are compared.
+ * <p>A sample is {@value #BATCH} loads: one alone is shorter than the clock can tell. The medians are compared. Both
+ * sides run the same machine code: the page has moved many times before either starts, so that no compiler leaves out
+ * what only a move needs, and the loop is compiled by itself, whatever is around it.
  */
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -29,6 +32,7 @@ public class InvalidatedLoadBenchmark {
 
     private static final int BATCH = 256;
     private static final int WORD = 8;
+    private static final int EARLIER_MOVES = 50_000;
     private static final long PERIOD_NANOS = 100_000;
     private static final long PATIENCE_NANOS = 5_000_000_000L;
 
@@ -38,13 +42,18 @@ public class InvalidatedLoadBenchmark {
         private final Machine machine = Machine.ofPages(1);
         private GfnPfnCache cache;
 
-        /** Maps it. */
+        /** Maps it, and moves it about. */
         @Setup
         public void map() {
             cache = machine.cache(Machine.GPA, 64);
+            for (int i = 0; i < EARLIER_MOVES; i++) { // bounded by the moves
+                Machine.require(machine.vm.host().migrate(Machine.HVA), "migrate");
+                Machine.require(loadBatch() == 0, "loads of an empty page");
+            }
         }
 
-        private long loadBatch() {
+        @CompilerControl(CompilerControl.Mode.DONT_INLINE)
+        long loadBatch() {
             long sum = 0;
             for (int i = 0; i < BATCH; i++) { // bounded by the batch
                 sum += cache.loadLong(WORD, -1);

@@ -16,9 +16,9 @@ import java.util.Objects;
  * }</pre>
  *
  * <p>A direct-mapped array of caches, one page each, tagged with the gpa. A hit is a compare of the tag and a validated
- * access to bytes that the entry keeps; a miss points the entry's cache at the page. The tag says where the cache points
- * and no more: whether its bytes may be used is the cache's answer, each time. So nobody tells the TLB about page
- * migrations or memslot changes, and there is no flush that could be forgotten.
+ * access to bytes that the entry keeps; a miss points the entry's cache at the page. The tag says where the cache
+ * points and no more: whether its bytes may be used is the cache's answer, each time. So nobody tells the TLB about
+ * page migrations or memslot changes, and there is no flush that could be forgotten.
  *
  * <p><b>What cannot be had</b> goes to an {@link Unbacked} handler, with no lock held: an address without memory, a
  * store to memory that is read-only, memory that is busy. What a guest can cause is never an exception of ours. Memory

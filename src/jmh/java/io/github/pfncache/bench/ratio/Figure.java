@@ -23,8 +23,6 @@ record Figure(List<String> benchmarks, Map<String, String> params, Kind kind, do
         NANOS("ns"),
         /** The time of an operation that one in a thousand exceeds; of sampled benchmarks. */
         TAIL_NANOS("ns"),
-        /** Operations in a second, on average. */
-        PER_SECOND("/s"),
         /** Bytes allocated by an operation. */
         BYTES("B/op");
 
@@ -45,10 +43,6 @@ record Figure(List<String> benchmarks, Map<String, String> params, Kind kind, do
 
     static Figure tailNanos(String benchmark) {
         return new Figure(List.of(benchmark), Map.of(), Kind.TAIL_NANOS, 1);
-    }
-
-    static Figure perSecond(String benchmark) {
-        return new Figure(List.of(benchmark), Map.of(), Kind.PER_SECOND, 1);
     }
 
     /** The most that any of them allocates. */

@@ -23,7 +23,6 @@ import java.util.stream.IntStream;
 final class Results {
 
     private static final String ALLOCATION = "gc.alloc.rate.norm";
-    private static final double NANOS_PER_SECOND = 1e9;
 
     private final String jdk;
     private final Map<Key, List<JsonObject>> byBenchmark;
@@ -135,7 +134,6 @@ final class Results {
         return switch (kind) {
             case NANOS -> metric.getAsJsonObject("scorePercentiles").get("50.0").getAsDouble();
             case TAIL_NANOS -> metric.getAsJsonObject("scorePercentiles").get("99.9").getAsDouble();
-            case PER_SECOND -> NANOS_PER_SECOND / metric.get("score").getAsDouble();
             case BYTES -> metric.get("score").getAsDouble();
         };
     }
