@@ -118,10 +118,10 @@ final class Announcements {
 
     /** Whether the current thread is announced as a reader of a lock, other than briefly. */
     static boolean isReadByCurrentThread(long name) {
-        long thread = Thread.currentThread().getId() & THREAD_MASK;
-        for (int row = 0; row < ROWS; row++) { // bounded by ROWS
-            long word = (long) WORDS.getOpaque(TABLE, place(row, name));
-            if (isOf(word, name) && (word & (BRIEF | THREAD_MASK)) == thread) {
+        long thread = Thread.currentThread().getId();
+        for (int probe = 0; probe < PROBES; probe++) { // bounded by PROBES
+            long word = (long) WORDS.getOpaque(TABLE, place(thread + probe, name));
+            if (isOf(word, name) && (word & (BRIEF | THREAD_MASK)) == (thread & THREAD_MASK)) {
                 return true;
             }
         }
