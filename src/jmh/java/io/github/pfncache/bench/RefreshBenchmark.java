@@ -6,7 +6,6 @@ import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostNotifiers;
 import io.github.pfncache.host.MmuNotifier;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -40,7 +39,9 @@ public class RefreshBenchmark {
     public static class Shared {
         private final Machine machine = Machine.ofPages(CACHES * MAX_THREADS);
         private final MmuNotifier notifier = HostNotifiers.only(machine.vm.host());
-        private final AtomicInteger threads = new AtomicInteger();
+
+        /** Guarded by this. */
+        private long threads;
     }
 
     /** The caches of one thread, each on a page of its own. */
@@ -49,14 +50,16 @@ public class RefreshBenchmark {
         private final GfnPfnCache[] caches = new GfnPfnCache[CACHES];
         private HvaRange pages;
 
-        /** Makes the caches. */
+        /** Makes the caches, one thread's after the other's, as the vCPUs of a guest are made. */
         @Setup
         public void fill(Shared shared) {
-            long first = (long) shared.threads.getAndIncrement() * CACHES * Machine.PAGE;
-            for (int i = 0; i < CACHES; i++) { // bounded by the number of caches
-                caches[i] = shared.machine.cache(Machine.GPA + first + (long) i * Machine.PAGE, 64);
+            synchronized (shared) {
+                long first = shared.threads++ * CACHES * Machine.PAGE;
+                for (int i = 0; i < CACHES; i++) { // bounded by the number of caches
+                    caches[i] = shared.machine.cache(Machine.GPA + first + (long) i * Machine.PAGE, 64);
+                }
+                pages = HvaRange.ofPages(Machine.HVA + first, CACHES);
             }
-            pages = HvaRange.ofPages(Machine.HVA + first, CACHES);
             warmUp(shared);
         }
 

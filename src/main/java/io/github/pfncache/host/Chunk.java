@@ -18,7 +18,7 @@ final class Chunk {
 
     /** Counts in a cache line, as a power of two. */
     private static final int LINE_BITS = 4;
-    private static final int MAX_LINES = 64;
+    private static final int MAX_LINES = 256;
 
     final ByteBuffer buffer;
     /** Whether the frames are memory of the library's user: shared, never moved, given up together. */
@@ -83,7 +83,7 @@ final class Chunk {
         REFS.setVolatile(refs, place(index), count);
     }
 
-    /** Line by line first, then the next of each line: 64 lines of 16 hold the 1024 frames of the largest chunk. */
+    /** Line by line first, then the next of each line: 4 in each of 256 lines are the largest chunk's 1024 frames. */
     private int place(int index) {
         return (index & lineMask) << LINE_BITS | index >>> Integer.bitCount(lineMask);
     }
