@@ -11,8 +11,8 @@ import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedRwLock;
 
 /**
- * What a check looks at, and the read-write lock that guards it. Every critical section of that lock is a method here;
- * none of them sleeps ([rule L10]).
+ * What a check looks at, and the read-write lock that guards it. Every critical section of that lock is a method here,
+ * but for the brief one of a store in {@link OneShot}; none of them sleeps ([rule L10]).
  *
  * <p>Readers use the mapping; whoever takes it away is a writer, so it cannot be taken while somebody uses it ([rule
  * L1]). The lock protects the mapping, not the bytes behind it ([rule L2]).
@@ -49,6 +49,7 @@ final class GuardedMapping extends TrackedRwLock {
 
     // Written with the write side of lock held, by the notifier too; read with either side.
 
+    /** Becomes true with the refresh lock held, too: whoever holds that and reads false may rely on it. */
     private boolean valid;
     /** Grows with every invalidation that hits this cache; a refresh that sees it move resolves again. Read by all. */
     private volatile long invalidations;
@@ -206,12 +207,13 @@ final class GuardedMapping extends TrackedRwLock {
     /** Ends a critical section of the write side: a new window if the mapping is valid, none if not. */
     private void unlock() {
         try {
-            window = null; // unless there is another
+            window = null; // unless all that belongs to another one could be made: the lock is given back in any case
             CacheRule.I3_VALID_IMPLIES_ACTIVE.check(!valid || active, where);
             CacheRule.I4_VALID_IMPLIES_MAPPED.check(!valid || khva != null, where);
-            window = valid ? khva.window(where.offsetInPage(), length) : null;
-            CacheRule.I7_IN_BOUNDS.check(window == null || window.length() == length, window);
-            front.markWith(window == null ? null : where.dirtyMark());
+            HostWindow fresh = valid ? khva.window(where.offsetInPage(), length) : null;
+            CacheRule.I7_IN_BOUNDS.check(fresh == null || fresh.length() == length, fresh);
+            front.markWith(fresh == null ? null : where.dirtyMark());
+            window = fresh;
         } finally {
             writeUnlock();
         }
@@ -250,10 +252,17 @@ final class GuardedMapping extends TrackedRwLock {
     /** Whether there is a window. The caller holds the read side. */
     boolean isUsable() {
         boolean usable = window != null;
-        if (Rules.ENABLED && usable) {
-            checkCurrency();
+        if (usable) {
+            checkInUse();
         }
         return usable;
+    }
+
+    /** With rules on: whether the window leads where it should. The caller holds the read side and found it there. */
+    void checkInUse() {
+        if (Rules.ENABLED) {
+            checkCurrency();
+        }
     }
 
     /** The check, as the kernel's: a window, and by gpa the current memslots. The caller holds the read side. */

@@ -24,7 +24,7 @@ import java.util.Objects;
  * store to memory that is read-only, memory that is busy. What a guest can cause is never an exception of ours. Memory
  * that can be read and not written (a ROM's slot) is loaded from, uncached: a cache is for pages that can be written.
  * The handler may use the TLB. A page-fault handler of the host had better not: while it handles a fault of this TLB,
- * what is no hit is BUSY.
+ * what is no hit, and what would have to wait, is BUSY.
  *
  * <p><b>Atomicity.</b> Inside a page an access is what {@link GfnPfnCache} makes of it. One that crosses into the next
  * page is not atomic; a store that crosses writes nothing unless both pages can be written. The numbers are
@@ -179,7 +179,8 @@ public final class GuestTlb {
      * Gives up all pages: the caches leave the domain, and the TLB its thread. The next access starts afresh, on
      * whatever thread. To be called by the owner, or when it has stopped using the TLB. Idempotent.
      *
-     * @return OK; BUSY if one of the caches is in use by a call that does not end, which then stays active
+     * @return OK; BUSY if one of the caches is in use by a call that does not end, which then stays active, as all do
+     *     out of a page-fault handler of this TLB's own access
      */
     public Outcome deactivate() {
         Outcome outcome = misses.deactivate();

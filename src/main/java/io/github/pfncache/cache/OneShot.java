@@ -51,7 +51,7 @@ abstract sealed class OneShot permits GfnPfnCache {
     /** The window's bytes while the lock is open, else null; accessed through OPEN, written by the lock's writer. */
     private ByteBuffer open;
 
-    /** Marks the page of the open bytes; null if nobody logs. Written with the lock shut, read under a hold. */
+    /** Marks the page of the open bytes; null if there is no log. Written with the lock shut, read under a hold. */
     private DirtyMark mark;
 
     OneShot(CacheDomain domain, int length) {
@@ -144,6 +144,7 @@ abstract sealed class OneShot permits GfnPfnCache {
             if ((ByteBuffer) OPEN.getVolatile(this) != bytes) {
                 return false;
             }
+            mapping.checkInUse();
             Interleaving.reached("about to store");
             HostWindow.put(bytes, offset, width, value);
             markDirty(); // before the hold ends: afterwards the cache may point elsewhere [rule L12]

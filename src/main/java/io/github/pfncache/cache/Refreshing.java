@@ -220,7 +220,9 @@ final class Refreshing {
             try {
                 unused = mapping.install(khva, sampled, domain.invalidations);
             } finally {
-                domain.unmap(unused); // the former mapping, or the one that came too late
+                if (unused != mapping.khva()) { // the same only if the install failed with it in place
+                    domain.unmap(unused); // the former mapping, or the one that came too late
+                }
             }
             return unused != khva;
         } finally {

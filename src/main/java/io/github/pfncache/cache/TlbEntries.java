@@ -13,9 +13,15 @@ import java.util.Arrays;
  */
 final class TlbEntries {
 
-    /** Blocks of so many pages (as a power of two) begin this many entries apart, which is even. */
+    /** Blocks of so many pages, as a power of two, begin somewhere else each: an even number of entries on. */
     private static final int BLOCK_BITS = 8;
-    private static final int STRIDE = 38;
+
+    /**
+     * The multiples of this number by powers of two differ in the 16 bits that are used of them, in the low ones too;
+     * and so do the first multiples of those. Found by trying numbers.
+     */
+    private static final long SPREAD = 0x765ec9a4d6d131cdL;
+    private static final int SPREAD_SHIFT = 48;
 
     private final CacheDomain domain;
 
@@ -45,6 +51,9 @@ final class TlbEntries {
 
     /** Takes every cache out of use; BUSY if one could not be. */
     Outcome deactivate() {
+        if (inside) {
+            return Outcome.BUSY;
+        }
         Outcome outcome = Outcome.OK;
         for (TlbEntry entry : entries) { // bounded by the entries
             entry.forget();
@@ -188,12 +197,14 @@ final class TlbEntries {
     }
 
     /**
-     * Which of so many entries an address has. Pages that lie a power of two apart, as the same place of several
-     * regions does, have different ones. So have neighbours: one of them is odd, and what is added is even.
+     * Which of so many entries an address has. Of 16 entries or more, pages that lie a power of two from 1 MiB to 16
+     * TiB apart, as the same place of two regions does, have different ones. So have neighbours, however few there are:
+     * one of them is odd, and what is added is even.
      */
     static int indexOf(long gpa, int entries) {
-        int gfn = (int) Pages.gpaToGfn(gpa);
-        return gfn + (gfn >>> BLOCK_BITS) * STRIDE & entries - 1;
+        long gfn = Pages.gpaToGfn(gpa);
+        long spread = (gfn >>> BLOCK_BITS) * SPREAD >>> SPREAD_SHIFT;
+        return (int) (gfn + (spread << 1)) & entries - 1;
     }
 
     private TlbEntry entryOf(long gpa) {

@@ -20,7 +20,7 @@ final class TlbEntry {
 
     /** An entry in this place, which points nowhere. */
     TlbEntry(int index) {
-        this.noPage = (index ^ 1L) << Pages.PAGE_SHIFT; // one of the entry beside it
+        this.noPage = (index ^ 1L) << Pages.PAGE_SHIFT; // odd where the pages of this entry are even, or even
         this.page = noPage;
     }
 

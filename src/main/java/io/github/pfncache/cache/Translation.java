@@ -87,7 +87,7 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
         }
     }
 
-    /** What marks the guest page dirty; null by hva, without a slot, or if nobody logs. */
+    /** What marks the guest page dirty; null by hva, without a slot, or without a log. */
     DirtyMark dirtyMark() {
         return slot == null ? null : slot.dirtyMark(gfn);
     }

@@ -11,8 +11,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * Which pages of one slot were written since the last harvest: one bit a page. Any number of threads may mark and
  * harvest at once.
  *
- * <p>Bits live in chunks of 32,768 pages that are made when the first of their pages is marked, so the log of a large
- * slot costs memory for the parts written only.
+ * <p>Bits live in chunks of 32,768 pages that are made when the first of their pages is marked, or gets a {@link
+ * DirtyMark}, so the log of a large slot costs memory for the parts in use only.
  *
  * <p><b>Memory order.</b> A writer writes the data, then marks; a harvest clears the bit, then its caller reads the
  * data. A mark may find the bit set and skip the atomic instruction, which is why it fences first: data, full fence,

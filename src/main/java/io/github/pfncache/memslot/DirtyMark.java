@@ -27,9 +27,17 @@ public final class DirtyMark {
      * which has not ended yet: so it needs no fence, because a harvest waits for such holds.
      */
     public void setUnderBriefHold() {
-        if (words == null ? !slot.pushed(page) : !DirtyBitmap.isMarked(words, page)) {
+        if (words == null ? isForBitmap() : !DirtyBitmap.isMarked(words, page)) {
             bitmap.markUnderBriefHold(page);
         }
+    }
+
+    /**
+     * With rings: whether the slot logs still, and no ring took the mark. A mark made while a change turns logging off
+     * outlives the log; the bitmap of such a one is never harvested again, but a ring would fill up with it.
+     */
+    private boolean isForBitmap() {
+        return slot.log() != null && !slot.pushed(page);
     }
 
     @Override

@@ -34,7 +34,8 @@ public final class Memslot {
 
     /**
      * The log, or null. Written by the holder under its SLOTS lock, read without a lock: a thread that still sees the
-     * log of a slot that has ceased to log marks a page nobody will ask for. May be useless, never wrong.
+     * log of a slot that has ceased to log marks a page nobody will ask for, and may put an entry too many into its
+     * ring. Useless, but no mark is ever lost.
      */
     private DirtyBitmap log;
 
@@ -180,7 +181,7 @@ public final class Memslot {
      * What marks a page, for whoever writes it often.
      *
      * @param gfn a frame of this slot
-     * @return the mark; null if the slot does not log
+     * @return the mark; null if the slot does not log, and no change that turned logging off can be taken back any more
      * @throws IllegalArgumentException if the slot logs and the frame is not in it
      */
     public DirtyMark dirtyMark(long gfn) {

@@ -5,12 +5,13 @@ import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Where threads announce what they hold for reading: a table of words, each free or naming one lock and one thread.
+ * Where threads announce what they hold for reading: a table of words, each free or naming a lock and who holds it.
  * One table for the process, so that a lock costs no memory for its readers, and the compiler knows where it is.
  *
  * <p>Rows belong to threads, columns to locks: a thread announces itself in a row of its own, as far as there are
  * enough, so that two readers of one lock share no cache line; a writer of one lock looks at one word of each row. Both
- * are hashes: a word that is taken sends the reader to the next row, and in the end to the lock itself.
+ * are hashes: a word that is taken sends the reader to the next row, and in the end to the lock itself. A brief hold,
+ * which names no thread, is announced in the first of these rows or not at all.
  *
  * <p>Locks and threads are named by the low bits of their numbers, so no reader is ever overlooked. Two locks with one
  * name, after four billion more were made, wait for each other's readers. Two threads with one name, after half a

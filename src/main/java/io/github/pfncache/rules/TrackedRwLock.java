@@ -10,9 +10,10 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * rules, a thread that would wait for itself gets an {@link IllegalStateException}.
  *
  * <p><b>Reader bias.</b> A subclass may keep the lock <em>open</em> while no writer is there. As long as it is, a
- * reader takes one locked instruction: it announces itself in a table of the process, in a word that no other thread
- * writes, and sees that the lock is open still. Two readers share nothing. A writer takes the lock proper, shuts it,
- * and waits until nobody is announced. Readers that find it shut use the lock proper; of this class itself, all do.
+ * reader takes one locked instruction: it announces itself in a table of the process, in a word that no other reader
+ * has, and sees that the lock is open still. Two readers share nothing while there are rows enough. A writer takes the
+ * lock proper, shuts it, and waits until nobody is announced. Readers that find it shut use the lock proper; of this
+ * class itself, all do.
  *
  * <p><b>Memory order</b>, and which order pairs with which.
  * <ul>

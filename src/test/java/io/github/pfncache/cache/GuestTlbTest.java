@@ -13,7 +13,6 @@ import io.github.pfncache.memslot.Memslots;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -273,6 +272,20 @@ final class GuestTlbTest {
     }
 
     @Test
+    void aPageFaultHandlerDoesNotTakeTheTlbAwayFromTheAccessItServes() {
+        Outcome[] deactivated = new Outcome[1];
+        host.registerFaultHandler(HvaRange.ofPages(HVA + PAGE, 1), fault -> {
+            deactivated[0] = tlb.deactivate();
+            return PageFaultHandler.Decision.RESOLVE;
+        }, true, false);
+        tlb.storeLong(RAM + PAGE - 4, 0x3_0000_0002L);
+        assertThat(deactivated[0]).isEqualTo(Outcome.BUSY);
+        assertThat(bus.asked).isEmpty();
+        assertThat(tlb.loadLong(RAM + PAGE - 4)).isEqualTo(0x3_0000_0002L);
+        assertThat(tlb.deactivate()).isEqualTo(Outcome.OK);
+    }
+
+    @Test
     void aPageFaultHandlerThatThrowsLeavesTheTlbFitForUse() {
         boolean[] fails = {true};
         host.registerFaultHandler(HvaRange.ofPages(HVA + PAGE, 1), fault -> {
@@ -384,16 +397,5 @@ final class GuestTlbTest {
             }
         }
         assertThat(wide.misses()).isEqualTo(regions);
-    }
-
-    @Test
-    void neighboursNeverShareAnEntry() {
-        for (int entries = 2; entries <= GuestTlb.MAX_ENTRIES; entries *= 2) {
-            int size = entries;
-            assertThat(LongStream.range(1, 1 << 18).filter(gfn -> {
-                int index = TlbEntries.indexOf(Pages.gfnToGpa(gfn), size);
-                return index < 0 || index >= size || index == TlbEntries.indexOf(Pages.gfnToGpa(gfn - 1), size);
-            }).boxed()).as("frames that share one of " + size + " entries with the frame before").isEmpty();
-        }
     }
 }

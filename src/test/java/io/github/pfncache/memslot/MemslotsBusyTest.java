@@ -125,6 +125,23 @@ final class MemslotsBusyTest {
     }
 
     @Test
+    void aMarkMadeWhileLoggingWasBeingTurnedOffFillsNoRing() {
+        Memslots memslots = new Memslots(DirtyMode.RING, LONG);
+        memslots.set(1, FLAG_LOG_DIRTY_PAGES, 0x100000, 0x4000, HVA);
+        DirtyMark[] kept = new DirtyMark[1];
+        memslots.attach(MemslotsBusyTest::publish, (former, deadline) -> {
+            kept[0] = memslots.table().byId(1).dirtyMark(0x102); // of a cache that was drained first
+            return true;
+        });
+        DirtyRing ring = memslots.newDirtyRing(128);
+        assertThat(memslots.setFlags(1, 0)).isEqualTo(Change.DONE);
+        ring.bind();
+        kept[0].setUnderBriefHold();
+        ring.unbind();
+        assertThat(ring.entries()).isEmpty();
+    }
+
+    @Test
     void whatTheGateRefusesHasNotHappened() {
         Memslots memslots = withSlot(LONG, 0);
         MemslotTable before = memslots.table();

@@ -38,7 +38,7 @@ final class ReaderBiasExhibits {
                         .edit(ONE_SHOT, "        } finally {\n            TrackedRwLock.leaveBriefly(mapping, hold);\n",
                                 "        } finally {\n")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
-                                "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"),
+                                "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("D10", "an invalidation that may not block does not look for announced readers")
                         .edit(LOCK, "return tookIf(!isOpen() || keepReadersAway());",
                                 "return tookIf(!isOpen() || keepReadersAway() || true);")
@@ -47,7 +47,7 @@ final class ReaderBiasExhibits {
                 Exhibit.of("D11", "a store does not look for a writer after it announced itself")
                         .edit(ONE_SHOT, "if ((ByteBuffer) OPEN.getVolatile(this) != bytes)", "if (bytes == null)")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
-                                "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"),
+                                "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("D12", "a hit in the TLB does not ask whether the bytes that it keeps are still open")
                         .edit("cache/GuestTlb.java", "if (entry.cache.areStillOpen(bytes))", "if (entry.cache != null)")
                         .foundBy("hitsAgainstMigration", TlbScenarios::hitsAgainstMigration,

@@ -19,7 +19,7 @@ final class RefreshExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B00", "usable as long as the memslots do not change")
-                        .edit(MAPPING, "window = valid ? khva.window", "window = khva != null ? khva.window")
+                        .edit(MAPPING, "fresh = valid ? khva.window", "fresh = khva != null ? khva.window")
                         .foundBy("migratedPage", SingleThread::migratedPage, STALE),
                 Exhibit.of("B01", "in progress only after the caches were walked")
                         .edit(DOMAIN, "            invalidations.start(range); // before", "            // before")

@@ -1,0 +1,47 @@
+package io.github.pfncache.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.address.Pages;
+import java.util.stream.LongStream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.LongRange;
+import org.junit.jupiter.api.Test;
+
+/** Which entry of a TLB a page has. */
+final class TlbEntriesTest {
+
+    private static final int REGIONS = 16;
+
+    @Property
+    void pagesThatLieAPowerOfTwoApartDoNotShareAnEntry(
+            @ForAll @LongRange(max = (1L << 34) - 1) long gfn,
+            @ForAll @IntRange(min = 8, max = 32) int distance,
+            @ForAll @IntRange(min = 4, max = 16) int size) {
+        int entries = 1 << size;
+        int other = TlbEntries.indexOf(Pages.gfnToGpa(gfn + (1L << distance)), entries);
+        assertThat(TlbEntries.indexOf(Pages.gfnToGpa(gfn), entries)).isBetween(0, entries - 1).isNotEqualTo(other);
+    }
+
+    @Property
+    void theSamePlaceOfManyRegionsHasAnEntryForEach(
+            @ForAll @LongRange(max = (1L << 34) - 1) long gfn, @ForAll @IntRange(min = 8, max = 32) int distance) {
+        assertThat(LongStream.range(0, REGIONS)
+                        .mapToObj(r -> TlbEntries.indexOf(
+                                Pages.gfnToGpa(gfn + (r << distance)), GuestTlb.DEFAULT_ENTRIES)))
+                .doesNotHaveDuplicates();
+    }
+
+    @Test
+    void neighboursNeverShareAnEntry() {
+        for (int entries = 2; entries <= GuestTlb.MAX_ENTRIES; entries *= 2) {
+            int size = entries;
+            assertThat(LongStream.range(1, 1 << 18).filter(gfn -> {
+                int index = TlbEntries.indexOf(Pages.gfnToGpa(gfn), size);
+                return index < 0 || index >= size || index == TlbEntries.indexOf(Pages.gfnToGpa(gfn - 1), size);
+            }).boxed()).as("frames that share one of " + size + " entries with the frame before").isEmpty();
+        }
+    }
+}
