@@ -17,11 +17,11 @@ final class TlbEntries {
     private static final int BLOCK_BITS = 8;
 
     /**
-     * The multiples of this number by powers of two differ in the 16 bits that are used of them, in the low ones too;
-     * and so do the first multiples of those. Found by trying numbers.
+     * The multiples of this number by powers of two differ in the bits that are used of them, the lowest of the upper
+     * 16; and so do the first multiples of those. Found by trying numbers.
      */
-    private static final long SPREAD = 0x765ec9a4d6d131cdL;
-    private static final int SPREAD_SHIFT = 48;
+    private static final int SPREAD = 0x687c966d;
+    private static final int SPREAD_SHIFT = 16;
 
     private final CacheDomain domain;
 
@@ -197,14 +197,14 @@ final class TlbEntries {
     }
 
     /**
-     * Which of so many entries an address has. Of 16 entries or more, pages that lie a power of two from 1 MiB to 16
-     * TiB apart, as the same place of two regions does, have different ones. So have neighbours, however few there are:
+     * Which of so many entries an address has. Of 16 entries or more, pages that lie a power of two from 1 MiB to 256
+     * GiB apart, as the same place of two regions does, have different ones. So have neighbours, however few there are:
      * one of them is odd, and what is added is even.
      */
     static int indexOf(long gpa, int entries) {
-        long gfn = Pages.gpaToGfn(gpa);
-        long spread = (gfn >>> BLOCK_BITS) * SPREAD >>> SPREAD_SHIFT;
-        return (int) (gfn + (spread << 1)) & entries - 1;
+        int gfn = (int) Pages.gpaToGfn(gpa);
+        int spread = (gfn >>> BLOCK_BITS) * SPREAD >>> SPREAD_SHIFT;
+        return gfn + (spread << 1) & entries - 1;
     }
 
     private TlbEntry entryOf(long gpa) {

@@ -17,8 +17,8 @@ final class TlbEntriesTest {
 
     @Property
     void pagesThatLieAPowerOfTwoApartDoNotShareAnEntry(
-            @ForAll @LongRange(max = (1L << 34) - 1) long gfn,
-            @ForAll @IntRange(min = 8, max = 32) int distance,
+            @ForAll @LongRange(max = (1L << 31) - 1) long gfn,
+            @ForAll @IntRange(min = 8, max = 26) int distance,
             @ForAll @IntRange(min = 4, max = 16) int size) {
         int entries = 1 << size;
         int other = TlbEntries.indexOf(Pages.gfnToGpa(gfn + (1L << distance)), entries);
@@ -27,7 +27,7 @@ final class TlbEntriesTest {
 
     @Property
     void theSamePlaceOfManyRegionsHasAnEntryForEach(
-            @ForAll @LongRange(max = (1L << 34) - 1) long gfn, @ForAll @IntRange(min = 8, max = 32) int distance) {
+            @ForAll @LongRange(max = (1L << 31) - 1) long gfn, @ForAll @IntRange(min = 8, max = 25) int distance) {
         assertThat(LongStream.range(0, REGIONS)
                         .mapToObj(r -> TlbEntries.indexOf(
                                 Pages.gfnToGpa(gfn + (r << distance)), GuestTlb.DEFAULT_ENTRIES)))
