@@ -132,9 +132,8 @@ final class Results {
     /** Of a sampled benchmark the percentiles are those of its samples, of another one those of its iterations. */
     private static double value(JsonObject metric, Figure.Kind kind) {
         return switch (kind) {
-            case NANOS -> metric.getAsJsonObject("scorePercentiles").get("50.0").getAsDouble();
+            case NANOS, BYTES -> metric.getAsJsonObject("scorePercentiles").get("50.0").getAsDouble();
             case TAIL_NANOS -> metric.getAsJsonObject("scorePercentiles").get("99.9").getAsDouble();
-            case BYTES -> metric.get("score").getAsDouble();
         };
     }
 
