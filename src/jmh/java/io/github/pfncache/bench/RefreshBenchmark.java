@@ -5,6 +5,8 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostNotifiers;
 import io.github.pfncache.host.MmuNotifier;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -87,6 +89,42 @@ public class RefreshBenchmark {
         }
     }
 
+    /** Before each measured refresh, the slots change: another slot starts to log, or stops. */
+    @State(Scope.Thread)
+    public static class OtherSlot {
+        private static final int ID = 1;
+
+        private int flags;
+
+        /** Makes the slot. */
+        @Setup
+        public void make(Shared shared) {
+            change(shared);
+        }
+
+        /** Changes it, outside of the measured time. */
+        @Setup(Level.Invocation)
+        public void change(Shared shared) {
+            flags ^= Memslot.FLAG_LOG_DIRTY_PAGES;
+            Memslots.Change change = shared.machine.vm.memslots().set(ID, flags, 0, Machine.PAGE, Machine.HVA);
+            Machine.require(change == Memslots.Change.DONE, "slot change");
+        }
+    }
+
+    /** Before each measured refresh, the page moves: it has another frame. */
+    @State(Scope.Thread)
+    public static class Migration {
+
+        /** Moves all pages, outside of the measured time. */
+        @Setup(Level.Invocation)
+        public void move(Shared shared, Mine mine) {
+            for (int i = 0; i < CACHES; i++) { // bounded by the number of caches
+                boolean moved = shared.machine.vm.host().migrate(mine.pages.start() + (long) i * Machine.PAGE);
+                Machine.require(moved, "migration");
+            }
+        }
+    }
+
     /** Locks nobody else takes. */
     @State(Scope.Thread)
     public static class Locks {
@@ -112,10 +150,24 @@ public class RefreshBenchmark {
         }
     }
 
-    /** One thread. */
+    /** One thread; the memslots are as they were. */
     @Benchmark
     @OperationsPerInvocation(CACHES)
     public void refresh(Mine mine) {
+        mine.refreshAll();
+    }
+
+    /** One thread; the memslots have changed, so that every step of the way is taken. */
+    @Benchmark
+    @OperationsPerInvocation(CACHES)
+    public void refreshTranslated(Mine mine, OtherSlot slot) {
+        mine.refreshAll();
+    }
+
+    /** One thread; the page has moved, so that another frame is mapped. */
+    @Benchmark
+    @OperationsPerInvocation(CACHES)
+    public void refreshMoved(Mine mine, Migration migration) {
         mine.refreshAll();
     }
 

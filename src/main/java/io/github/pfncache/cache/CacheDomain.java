@@ -8,7 +8,6 @@ import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotListener;
 import io.github.pfncache.memslot.Memslots;
 import java.util.List;
-import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
@@ -157,11 +156,6 @@ public final class CacheDomain {
                     "page references " + host.pageReferences() + ", mappings " + host.liveMappings()
                             + ", owned " + owned);
         }
-    }
-
-    /** Until when a call may wait: from inside an invalidation for nobody, who may be waiting for its end. */
-    long deadlineOfWait(LongSupplier latest) {
-        return invalidations.isCurrentThreadInside() ? System.nanoTime() : latest.getAsLong();
     }
 
     /** Gives a mapping back that is no longer owned, if there is one. May sleep: no cache lock is held. */

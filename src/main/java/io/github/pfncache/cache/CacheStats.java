@@ -4,8 +4,8 @@ package io.github.pfncache.cache;
  * What one cache, or all caches of one VM, did up to a moment. The counts are not taken at one instant. Only slow paths
  * are counted: an access that finds its cache usable leaves no trace, so there is no number of hits.
  *
- * @param refreshes refreshes that began, those of activations included; each looks its slot up once
- * @param resolutions host pages resolved
+ * @param refreshes refreshes that ended, those of activations included
+ * @param resolutions host pages that these resolved
  * @param retries resolutions thrown away because the page was invalidated meanwhile
  * @param waits waits for an overlapping invalidation to end
  * @param failures refreshes that ended in FAULT or BUSY

@@ -3,37 +3,41 @@ package io.github.pfncache.cache;
 import java.util.function.LongSupplier;
 
 /**
- * When a call gives up waiting: at a given time, or when the patience of its retry policy is over, counted from its
- * first wait. Most calls never wait and need no look at the clock, which costs as much as several locks. Confined to
- * the thread of the call.
+ * When a call gives up waiting: at a given time, or when the patience of the retry policy is over, counted from its
+ * first wait. Most calls never wait and need no look at the clock, which costs as much as several locks. From inside an
+ * invalidation a call waits for nobody, who may be waiting for the end of that. Confined to the thread of the call.
  */
 final class Deadline implements LongSupplier {
 
-    /** Null once the deadline is known. */
-    private RetryPolicy patience;
-
+    private final CacheDomain domain;
+    private boolean isKnown;
     private long nanos;
 
-    private Deadline(RetryPolicy patience, long nanos) {
-        this.patience = patience;
+    private Deadline(CacheDomain domain, boolean isKnown, long nanos) {
+        this.domain = domain;
+        this.isKnown = isKnown;
         this.nanos = nanos;
     }
 
     /** At a value of {@link System#nanoTime()}. */
-    static Deadline at(long nanos) {
-        return new Deadline(null, nanos);
+    static Deadline at(CacheDomain domain, long nanos) {
+        return new Deadline(domain, true, nanos);
     }
 
-    static Deadline of(RetryPolicy patience) {
-        return new Deadline(patience, 0);
+    /** When the patience of the domain's retry policy is over. */
+    static Deadline of(CacheDomain domain) {
+        return new Deadline(domain, false, 0);
     }
 
     /** The value of {@link System#nanoTime()} after which to give up, for somebody who is about to wait. */
     @Override
     public long getAsLong() {
-        if (patience != null) {
-            nanos = patience.deadlineFromNow();
-            patience = null;
+        if (domain.invalidations.isCurrentThreadInside()) {
+            return System.nanoTime();
+        }
+        if (!isKnown) {
+            nanos = domain.retry.deadlineFromNow();
+            isKnown = true;
         }
         return nanos;
     }

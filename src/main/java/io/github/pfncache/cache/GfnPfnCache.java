@@ -95,12 +95,12 @@ public final class GfnPfnCache extends OneShot {
         if (!target.isCacheable(length)) {
             return Outcome.INVALID; // before anything has changed
         }
-        return refreshing.activate(target, Deadline.of(domain.retry));
+        return refreshing.activate(target, Deadline.of(domain));
     }
 
     /** An activation that is part of a longer call; the target is cacheable. */
     Outcome activate(CacheTarget target, long deadlineNanos) {
-        return refreshing.activate(target, Deadline.at(deadlineNanos));
+        return refreshing.activate(target, Deadline.at(domain, deadlineNanos));
     }
 
     /** A refresh that is part of a longer call. */
@@ -137,7 +137,7 @@ public final class GfnPfnCache extends OneShot {
      *     the whole of the {@link RetryPolicy}, or at once if the calling thread is inside one
      */
     public Outcome refresh() {
-        return refreshing.refresh(Deadline.of(domain.retry));
+        return refreshing.refresh(Deadline.of(domain));
     }
 
     /**

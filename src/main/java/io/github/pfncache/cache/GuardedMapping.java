@@ -54,7 +54,9 @@ final class GuardedMapping extends TrackedRwLock {
     /** Grows with every invalidation that hits this cache; a refresh that sees it move resolves again. Read by all. */
     private volatile long invalidations;
 
-    /** What accesses go through; null unless active, valid, and translated since the last change of the slot. */
+    /** Whether accesses may go through the window: active, valid, and translated since the last change of the slot. */
+    private boolean usable;
+    /** The part of {@link #khva} that the cache is for, kept as long as it is that part; null without a mapping. */
     private HostWindow window;
 
     /** For the cache that {@code front} is part of, which keeps what readers look at while the lock is open. */
@@ -102,7 +104,9 @@ final class GuardedMapping extends TrackedRwLock {
      */
     boolean repoint(Translation fresh) {
         if (!valid) {
-            where = fresh; // nobody uses the mapping, and only an install makes it valid again
+            if (fresh != where) { // of a young object the collector has to be told
+                where = fresh; // nobody uses the mapping, and only an install makes it valid again
+            }
             return false;
         }
         writeLock();
@@ -126,20 +130,21 @@ final class GuardedMapping extends TrackedRwLock {
      * @param fresh a mapping of the page that backed the uhva after the sample was taken
      * @param sampled the number of invalidations from before the page was resolved
      * @param inProgress the invalidations in progress
-     * @return the mapping that has to be unmapped: the former one (null if none), or {@code fresh} if it came too late
+     * @return whether it was installed; if not, it came too late, and the former one is kept, which may be the same
      */
-    HostMapping install(HostMapping fresh, long sampled, Invalidations inProgress) {
+    boolean install(HostMapping fresh, long sampled, Invalidations inProgress) {
         writeLock();
         try {
             // With the write side held [rule L5]: an invalidation that is not seen here has yet to walk over this
             // cache. First those in progress, then those that finished: one that ends in between shows in the second.
             if (inProgress.covers(where.uhva()) || invalidations != sampled) {
-                return fresh;
+                return false;
             }
-            HostMapping former = khva;
-            khva = fresh;
+            if (fresh != khva) {
+                khva = fresh;
+            }
             valid = true;
-            return former;
+            return true;
         } finally {
             unlock();
         }
@@ -198,7 +203,7 @@ final class GuardedMapping extends TrackedRwLock {
     boolean drain(long deadlineNanos) {
         boolean drained = tryWriteLock(deadlineNanos);
         if (drained) {
-            window = null;
+            usable = false;
             writeUnlock();
         }
         return drained;
@@ -207,16 +212,29 @@ final class GuardedMapping extends TrackedRwLock {
     /** Ends a critical section of the write side: a new window if the mapping is valid, none if not. */
     private void unlock() {
         try {
-            window = null; // unless all that belongs to another one could be made: the lock is given back in any case
+            usable = false; // unless all that belongs to it could be made: the lock is given back in any case
             CacheRule.I3_VALID_IMPLIES_ACTIVE.check(!valid || active, where);
             CacheRule.I4_VALID_IMPLIES_MAPPED.check(!valid || khva != null, where);
-            HostWindow fresh = valid ? khva.window(where.offsetInPage(), length) : null;
-            CacheRule.I7_IN_BOUNDS.check(fresh == null || fresh.length() == length, fresh);
-            front.markWith(fresh == null ? null : where.dirtyMark());
-            window = fresh;
+            if (valid) {
+                renewWindow();
+            } else if (khva == null) {
+                window = null;
+                front.lead(null, null);
+            }
+            usable = valid;
         } finally {
             writeUnlock();
         }
+    }
+
+    /** The window that a valid mapping has: the one it had, if that is still right. */
+    private void renewWindow() {
+        int offset = where.offsetInPage();
+        if (window == null || !window.isOf(khva, offset)) {
+            window = khva.window(offset, length);
+        }
+        CacheRule.I7_IN_BOUNDS.check(window.length() == length, window);
+        front.lead(window.bytes(), where.dirtyMark(front.mark()));
     }
 
     // ------------------------------------------------------------------ the access side
@@ -238,20 +256,19 @@ final class GuardedMapping extends TrackedRwLock {
 
     /** Gives a hold back unless there is a window under it; also when a rule is broken. */
     private int keepIfUsable(int hold) {
-        boolean usable = false;
+        boolean keep = false;
         try {
-            usable = isUsable();
+            keep = isUsable();
         } finally {
-            if (!usable) {
+            if (!keep) {
                 readUnlock(hold);
             }
         }
-        return usable ? hold : NOT_TAKEN;
+        return keep ? hold : NOT_TAKEN;
     }
 
     /** Whether there is a window. The caller holds the read side. */
     boolean isUsable() {
-        boolean usable = window != null;
         if (usable) {
             checkInUse();
         }
@@ -272,14 +289,14 @@ final class GuardedMapping extends TrackedRwLock {
 
     /** The window, to be used as long as the caller holds the read side; null if there is none. */
     HostWindow window() {
-        return window;
+        return usable ? window : null;
     }
 
     // ------------------------------------------------------------------ the reader bias
 
     @Override
-    protected boolean isOpen() {
-        return front.isOpen();
+    protected long sequence() {
+        return front.sequenceInOrder();
     }
 
     @Override
@@ -289,8 +306,8 @@ final class GuardedMapping extends TrackedRwLock {
 
     @Override
     protected void open() {
-        if (readerBias) {
-            front.open(window);
+        if (readerBias && usable) {
+            front.open();
         }
     }
 
@@ -330,7 +347,7 @@ final class GuardedMapping extends TrackedRwLock {
     boolean isTranslatedAsNow() {
         int hold = readLock();
         try {
-            return window == null || Translation.of(where.target(), memslots.table()).leadsWhere(where);
+            return !usable || Translation.of(where.target(), memslots.table()).leadsWhere(where);
         } finally {
             readUnlock(hold);
         }

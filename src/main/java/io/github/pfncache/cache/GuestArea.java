@@ -156,7 +156,7 @@ public final class GuestArea {
     }
 
     private boolean lockBefore(long deadline) {
-        return lock.tryLock(() -> domain.deadlineOfWait(() -> deadline));
+        return lock.tryLock(Deadline.at(domain, deadline));
     }
 
     /**
@@ -180,7 +180,7 @@ public final class GuestArea {
      */
     public AreaAccess access() {
         AreaAccess access = new AreaAccess(segments, true);
-        return access.isUsable() ? access : refreshAndAccess(Deadline.of(domain.retry));
+        return access.isUsable() ? access : refreshAndAccess(Deadline.of(domain));
     }
 
     /**
@@ -191,7 +191,7 @@ public final class GuestArea {
      */
     public AreaAccess access(long deadlineNanos) {
         AreaAccess access = new AreaAccess(segments, true);
-        return access.isUsable() ? access : refreshAndAccess(Deadline.at(deadlineNanos));
+        return access.isUsable() ? access : refreshAndAccess(Deadline.at(domain, deadlineNanos));
     }
 
     private AreaAccess refreshAndAccess(Deadline latest) {

@@ -221,7 +221,7 @@ public final class GuestTlb {
         ByteBuffer bytes = entry.bytesIfHit(gpa, width);
         if (bytes != null) {
             long value = OneShot.peek(bytes, Pages.offsetInPage(gpa), width);
-            if (entry.cache.areStillOpen(bytes)) {
+            if (entry.cache.isOpenSince(entry.sequence)) {
                 return value;
             }
         }
@@ -232,7 +232,8 @@ public final class GuestTlb {
     private void store(long gpa, int width, long value) {
         TlbEntry entry = entryOf(gpa);
         ByteBuffer bytes = entry.bytesIfHit(gpa, width);
-        if (bytes == null || !entry.cache.storeAnnounced(bytes, Pages.offsetInPage(gpa), width, value)) {
+        if (bytes == null
+                || !entry.cache.storeAnnounced(bytes, entry.sequence, Pages.offsetInPage(gpa), width, value)) {
             storeSlowly(gpa, width, value);
         }
     }

@@ -13,30 +13,38 @@ import java.nio.ByteBuffer;
  * One load or one store of a {@link GfnPfnCache}: a combined access in one call. All it needs lies in this object and
  * in the bytes it accesses; each step from one object to the next would be a tenth of a load.
  *
- * <p>The <b>open bytes</b> are those of the window that the mapping has, as long as its lock is open: the writer of the
- * lock shuts it first, and opens it last, with new bytes unless the window is still the same.
+ * <p>A <b>sequence</b> says whether the lock is open, and whether it has been so all the time: the writer of the lock
+ * shuts it first, opens it last if there is a window, and counts both. It is even while the lock is open; in between
+ * the writer may change the bytes. 64 bits do not come round.
  *
- * <p><b>A load takes no lock</b>, because it can be thrown away. It gets the open bytes (acquire), reads the data, and
- * after a load-load fence looks at the open bytes again: if they are the same, the data is good. A writer shuts the
- * lock (volatile) before the page is let go. So whoever read what others put into the frame afterwards sees, behind the
- * fence, that these bytes are open no more; and they never are again. Until the host memory is collected the frame
- * stays readable. On x86 the fence is for the compiler only: the processor keeps loads in order.
+ * <p><b>A load takes no lock</b>, because it can be thrown away. It gets the sequence (acquire), then the bytes
+ * (acquire), reads the data, and after a load-load fence looks at the sequence again: if it is the same and even, the
+ * data is good. A writer shuts the lock (volatile) before it changes the bytes or the page is let go. So whoever got
+ * other bytes, or read what others put into the frame afterwards, sees behind the fence that the sequence has moved on.
+ * Until the host memory is collected the frame stays readable. On x86 the fence is for the compiler only: the processor
+ * keeps loads in order.
  *
- * <p><b>A store cannot be taken back.</b> It gets the open bytes, announces a brief hold of the lock (compare-and-set,
- * which is the store-load fence), and looks at the open bytes again: if they are the same, it holds the read side, as
- * {@link TrackedRwLock} argues. It writes, marks the page dirty, and leaves (release). That the bytes are got before
- * the announcement is for speed: what hangs on them need not wait for the locked instruction.
+ * <p><b>A store cannot be taken back.</b> It gets the sequence and the bytes, announces a brief hold of the lock
+ * (compare-and-set, which is the store-load fence), and looks at the sequence again: if it is the same and even, it
+ * holds the read side, as {@link TrackedRwLock} argues. It writes, marks the page dirty, and leaves (release). That the
+ * bytes are got before the announcement is for speed: what hangs on them need not wait for the locked instruction.
  *
- * <p>Open bytes may be kept from one access to the next by one thread, as {@link TlbEntry} does: the look afterwards is
- * all that either argument needs. Whoever finds the lock shut takes it as everybody else does.
+ * <p>Sequence and bytes may be kept from one access to the next by one thread, as {@link TlbEntry} does: the look
+ * afterwards is all that either argument needs. Whoever finds the lock shut takes it as everybody else does.
+ *
+ * <p>Why a number, and not new bytes for each time that the lock is open: what a refresh makes and keeps in an older
+ * object costs the garbage collector more than all the rest of it costs.
  */
 abstract sealed class OneShot permits GfnPfnCache {
 
-    private static final VarHandle OPEN;
+    private static final VarHandle SEQUENCE;
+    private static final VarHandle BYTES;
 
     static {
         try {
-            OPEN = MethodHandles.lookup().findVarHandle(OneShot.class, "open", ByteBuffer.class);
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            SEQUENCE = lookup.findVarHandle(OneShot.class, "sequence", long.class);
+            BYTES = lookup.findVarHandle(OneShot.class, "bytes", ByteBuffer.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -48,10 +56,13 @@ abstract sealed class OneShot permits GfnPfnCache {
     /** What the lock goes by where brief holds are announced. */
     private final long briefName;
 
-    /** The window's bytes while the lock is open, else null; accessed through OPEN, written by the lock's writer. */
-    private ByteBuffer open;
+    /** Even while the lock is open, odd while it is shut. Accessed through SEQUENCE, written by the lock's writer. */
+    private long sequence = 1;
 
-    /** Marks the page of the open bytes; null if there is no log. Written with the lock shut, read under a hold. */
+    /** The window's bytes, null if there is none. Accessed through BYTES, written with the lock shut. */
+    private ByteBuffer bytes;
+
+    /** Marks the page of the bytes; null if there is no log. Written with the lock shut, read under a hold. */
     private DirtyMark mark;
 
     OneShot(CacheDomain domain, int length) {
@@ -61,40 +72,56 @@ abstract sealed class OneShot permits GfnPfnCache {
 
     // ------------------------------------------------------------------ for the writer of the lock
 
-    /** Whether the lock is open; volatile. */
-    final boolean isOpen() {
-        return (ByteBuffer) OPEN.getVolatile(this) != null;
+    /** The sequence; volatile. */
+    final long sequenceInOrder() {
+        return (long) SEQUENCE.getVolatile(this);
     }
 
-    /** Shuts the lock; volatile. */
+    /** Shuts the lock, which is open; volatile. */
     final void shut() {
-        OPEN.setVolatile(this, (ByteBuffer) null);
+        SEQUENCE.setVolatile(this, sequence + 1);
     }
 
-    /** Opens the lock, if there is a window; a release. */
-    final void open(HostWindow window) {
-        OPEN.setRelease(this, window == null ? null : window.bytes());
+    /** Opens the lock, which is shut; a release. */
+    final void open() {
+        SEQUENCE.setRelease(this, sequence + 1);
     }
 
-    /** Which mark belongs to the window that the lock is about to be opened with. */
-    final void markWith(DirtyMark fresh) {
-        mark = fresh;
+    /** The lock is shut: what it may be opened for from now on. Most often nothing new, which costs nothing. */
+    final void lead(ByteBuffer to, DirtyMark with) {
+        if (bytes != to) {
+            BYTES.setRelease(this, to); // what it leads to can be seen by whoever finds it, however early
+        }
+        if (mark != with) {
+            mark = with;
+        }
+    }
+
+    /** The mark of the last window. The lock's writer asks. */
+    final DirtyMark mark() {
+        return mark;
     }
 
     // ------------------------------------------------------------------ load and store
 
-    /** The open bytes, null if the lock is shut; an acquire, so that what they lead to can be seen. */
-    final ByteBuffer openBytes() {
-        return (ByteBuffer) OPEN.getAcquire(this);
+    /** What {@link #isOpenSince} compares with; an acquire, so that the bytes are no older. */
+    final long sequence() {
+        return (long) SEQUENCE.getAcquire(this);
+    }
+
+    /** The window's bytes, open or not, null if there are none; an acquire, so that what they lead to can be seen. */
+    final ByteBuffer bytes() {
+        return (ByteBuffer) BYTES.getAcquire(this);
     }
 
     /** Loads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
     final long load(int offset, int width, long otherwise) {
-        ByteBuffer bytes = openBytes();
-        if (bytes != null) {
+        long seen = sequence();
+        ByteBuffer at = bytes();
+        if (at != null) {
             try {
-                long value = peek(bytes, offset, width);
-                if (areStillOpen(bytes)) {
+                long value = peek(at, offset, width);
+                if (isOpenSince(seen)) {
                     return value;
                 }
             } catch (IndexOutOfBoundsException e) {
@@ -104,18 +131,18 @@ abstract sealed class OneShot permits GfnPfnCache {
         return loadLocked(offset, width, otherwise);
     }
 
-    /** Loads from bytes that were open: good for nothing unless they {@link #areStillOpen}, which is asked at once. */
-    static long peek(ByteBuffer bytes, int offset, int width) {
+    /** Loads from bytes, open or not: good for nothing unless {@link #isOpenSince} says so, which is asked at once. */
+    static long peek(ByteBuffer at, int offset, int width) {
         Interleaving.reached("about to load");
-        long value = HostWindow.get(bytes, offset, width);
+        long value = HostWindow.get(at, offset, width);
         Interleaving.reached("loaded");
         return value;
     }
 
-    /** Whether all that was loaded from these bytes up to now is good. */
-    final boolean areStillOpen(ByteBuffer bytes) {
+    /** Whether all is good that was loaded up to now from the bytes got after this sequence. */
+    final boolean isOpenSince(long seen) {
         VarHandle.loadLoadFence(); // the data before the look, see the class comment
-        return (ByteBuffer) OPEN.getOpaque(this) == bytes;
+        return (long) SEQUENCE.getOpaque(this) == (seen & -2); // an odd one equals none
     }
 
     private long loadLocked(int offset, int width, long otherwise) {
@@ -127,26 +154,27 @@ abstract sealed class OneShot permits GfnPfnCache {
 
     /** Stores the low 1, 2, 4 or 8 bytes of a number. */
     final Outcome store(int offset, int width, long value) {
-        ByteBuffer bytes = openBytes();
-        if (bytes != null && storeAnnounced(bytes, offset, width, value)) {
+        long seen = sequence();
+        ByteBuffer at = bytes();
+        if (at != null && storeAnnounced(at, seen, offset, width, value)) {
             return Outcome.OK;
         }
         return storeLocked(offset, width, value);
     }
 
-    /** Stores into bytes that were open, if they still are; false if not, or if there is no room to announce it. */
-    final boolean storeAnnounced(ByteBuffer bytes, int offset, int width, long value) {
+    /** Stores into the bytes got after a sequence, if the lock is open since; else, or without room, false. */
+    final boolean storeAnnounced(ByteBuffer at, long seen, int offset, int width, long value) {
         int hold = TrackedRwLock.enterBriefly(mapping, briefName);
         if (hold == TrackedRwLock.NOT_TAKEN) {
             return false;
         }
         try {
-            if ((ByteBuffer) OPEN.getVolatile(this) != bytes) {
+            if (sequenceInOrder() != (seen & -2)) {
                 return false;
             }
             mapping.checkInUse();
             Interleaving.reached("about to store");
-            HostWindow.put(bytes, offset, width, value);
+            HostWindow.put(at, offset, width, value);
             markDirty(); // before the hold ends: afterwards the cache may point elsewhere [rule L12]
             return true;
         } catch (IndexOutOfBoundsException e) { // before anything was written

@@ -46,7 +46,7 @@ final class PageCrossing {
                         }
                     }
                 }
-                Outcome refreshed = second.refresh(Deadline.at(deadline));
+                Outcome refreshed = second.refresh(Deadline.at(domain, deadline));
                 if (refreshed != Outcome.OK) {
                     return refreshed;
                 }

@@ -1,6 +1,6 @@
 package io.github.pfncache.cache;
 
-import io.github.pfncache.cache.CacheCounters.Step;
+import io.github.pfncache.cache.CacheCounters.Event;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostPage;
 import io.github.pfncache.rules.HeldLocks;
@@ -8,7 +8,6 @@ import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedLock;
-import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
  * What changes where a cache points: activate, refresh and deactivate, one at a time under the refresh lock ([rule
@@ -30,8 +29,10 @@ final class Refreshing {
     /** Made once with the cache, and never again ([I13]). */
     private final TrackedLock refreshLock = new TrackedLock(LockClass.REFRESH);
 
-    /** How often this cache did each {@link Step}. Written with the refresh lock held, read without. */
-    private final AtomicLongArray counts = new AtomicLongArray(Step.values().length);
+    private final RefreshCounts counts = new RefreshCounts();
+
+    /** Pages resolved by the refresh under way, or else by the last. Guarded by the refresh lock. */
+    private int resolutions;
 
     Refreshing(CacheDomain domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
         this.domain = domain;
@@ -42,44 +43,61 @@ final class Refreshing {
 
     /** See {@link GfnPfnCache#activate}; the target is cacheable. */
     Outcome activate(CacheTarget target, Deadline latest) {
-        return alone(latest, () -> {
+        if (!begin(latest)) {
+            return Outcome.BUSY;
+        }
+        try {
             if (!mapping.isActive()) {
                 // Before it is active: "active but unlisted" would miss invalidations [rule L7].
                 domain.index.add(entry);
                 mapping.activate();
             }
-            return walk(target, latest);
-        });
+            return checked(walk(target, latest));
+        } finally {
+            end();
+        }
     }
 
     /** See {@link GfnPfnCache#deactivate}. */
     Outcome deactivate() {
-        return alone(Deadline.of(domain.retry), () -> {
+        if (!begin(Deadline.of(domain))) {
+            return Outcome.BUSY;
+        }
+        try {
             boolean wasActive = mapping.isActive();
             HostMapping dropped = mapping.deactivate();
             if (wasActive) {
                 domain.index.remove(entry); // after it is inactive, the reverse of activate [rule L7]
             }
             domain.unmap(dropped);
-            return Outcome.OK;
-        });
+            return checked(Outcome.OK);
+        } finally {
+            end();
+        }
     }
 
     /** See {@link GfnPfnCache#refresh}. */
     Outcome refresh(Deadline latest) {
-        return alone(latest, () -> mapping.isActive() ? walk(mapping.where().target(), latest) : Outcome.INACTIVE);
+        if (!begin(latest)) {
+            return Outcome.BUSY;
+        }
+        try {
+            return checked(mapping.isActive() ? walk(mapping.where().target(), latest) : Outcome.INACTIVE);
+        } finally {
+            end();
+        }
     }
 
     /** The combined access: a hold of the read side with a window, after as many refreshes as needed; or a refusal. */
     int lock() {
         int hold = mapping.lockUsable();
-        return GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.of(domain.retry));
+        return GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.of(domain));
     }
 
     /** As {@link #lock()}, with a deadline of the caller's. */
     int lock(long deadlineNanos) {
         int hold = mapping.lockUsable();
-        return GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.at(deadlineNanos));
+        return GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.at(domain, deadlineNanos));
     }
 
     private int refreshAndLock(Deadline latest) {
@@ -107,68 +125,59 @@ final class Refreshing {
 
     /** What this cache did up to now. */
     CacheStats stats() {
-        long hits = mapping.sampleInvalidations();
-        return new CacheStats(
-                counted(Step.REFRESH),
-                counted(Step.RESOLUTION),
-                counted(Step.RETRY),
-                counted(Step.WAIT),
-                counted(Step.FAILURE),
-                hits,
-                hits);
+        return counts.snapshot(mapping.sampleInvalidations());
     }
 
-    private long counted(Step step) {
-        return counts.getOpaque(step.ordinal());
+    /** Something that seldom happens. The refresh lock is held. */
+    private void count(Event event) {
+        counts.count(event);
+        domain.counters.count(event);
     }
 
-    /** With the refresh lock held: nobody else writes, and nobody who reads needs an order, so it takes no fence. */
-    private void count(Step step) {
-        domain.counters.count(step);
-        counts.setOpaque(step.ordinal(), counts.getPlain(step.ordinal()) + 1);
-    }
-
-    /** What a refresh, an activation or a deactivation does while it has the cache to itself. */
-    private interface Exclusive {
-        Outcome run();
-    }
-
-    private Outcome alone(Deadline latest, Exclusive body) {
+    /** Takes the refresh lock; false if another call on this cache does not end. */
+    private boolean begin(Deadline latest) {
         boolean held = mapping.isHeldByCurrentThread();
         CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, mapping);
         if (held) { // before anything has changed
             throw new IllegalStateException("this thread has an access open to " + mapping.state());
         }
         HeldLocks.mightSleep("refresh");
-        if (!refreshLock.tryLock(() -> domain.deadlineOfWait(latest))) {
+        boolean begun = refreshLock.tryLock(latest);
+        if (!begun) {
             CacheEvents.busy("another call on this cache", mapping);
-            return Outcome.BUSY;
         }
-        try {
-            Outcome outcome = body.run();
-            if (Rules.ENABLED) {
-                mapping.checkState(length);
-            }
-            return outcome;
-        } finally {
-            refreshLock.unlock();
+        return begun;
+    }
+
+    /** Gives the refresh lock back. */
+    private void end() {
+        refreshLock.unlock();
+    }
+
+    /** With rules on, looks at the state that a call leaves; answers what the call does. The refresh lock is held. */
+    private Outcome checked(Outcome outcome) {
+        if (Rules.ENABLED) {
+            mapping.checkState(length);
         }
+        return outcome;
     }
 
     /** gpa to slot to uhva, then on to the page unless it is still the same. The refresh lock is held. */
     private Outcome walk(CacheTarget target, Deadline latest) {
-        count(Step.REFRESH);
+        resolutions = 0;
         CacheEvents.Refresh event = CacheEvents.refreshBegins(mapping, target, domain.memslots.generation());
         Outcome outcome = null;
         // The table stays usable until the page is resolved, and a change of it waits for us [rule L11].
         int readers = domain.memslots.enterRead();
         try {
-            Translation fresh = Translation.of(target, domain.memslots.table()); // one snapshot, one generation
+            Translation fresh = mapping.where().renewed(target, domain.memslots.table()); // one snapshot
             outcome = mapping.repoint(fresh) ? Outcome.OK : resolve(fresh, latest);
             return outcome;
         } finally {
             domain.invalidations.doneWaiting();
             domain.memslots.exitRead(readers);
+            counts.refreshed(resolutions);
+            domain.counters.refreshed(resolutions);
             CacheEvents.refreshEnds(event, outcome, mapping);
         }
     }
@@ -187,14 +196,14 @@ final class Refreshing {
             // Sample first, then look for one in progress: one that starts in between shows in both.
             long sampled = mapping.sampleInvalidations();
             if (domain.invalidations.covers(where.uhva())) {
-                count(Step.WAIT);
-                if (!domain.invalidations.awaitUncovered(where.uhva(), domain.deadlineOfWait(latest))) {
+                count(Event.WAIT);
+                if (!domain.invalidations.awaitUncovered(where.uhva(), latest.getAsLong())) {
                     CacheEvents.busy("the end of an invalidation", mapping);
                     return fail(Outcome.BUSY);
                 }
                 continue; // the next one may have started already: sample again
             }
-            count(Step.RESOLUTION);
+            resolutions++;
             HostPage page = domain.host.hvaToPage(where.uhva()); // may fault, may block: no cache lock held
             if (page == null) {
                 return fail(Outcome.FAULT);
@@ -203,7 +212,7 @@ final class Refreshing {
                 CacheRule.I6_BOUNDED_ATTEMPTS.check(attempt <= domain.retry.attempts(), attempt);
                 return Outcome.OK;
             }
-            count(Step.RETRY);
+            count(Event.RETRY);
         }
         CacheEvents.busy("a quiet moment", mapping);
         return fail(Outcome.BUSY);
@@ -215,16 +224,15 @@ final class Refreshing {
      */
     private boolean mapAndInstall(HostPage page, long sampled) {
         try {
-            HostMapping khva = domain.host.map(page); // may sleep: no cache lock held
-            HostMapping unused = khva; // unless it is installed
+            HostMapping former = mapping.khva();
+            HostMapping khva = domain.host.map(page, former); // may sleep: no cache lock held
             try {
-                unused = mapping.install(khva, sampled, domain.invalidations);
+                return mapping.install(khva, sampled, domain.invalidations);
             } finally {
-                if (unused != mapping.khva()) { // the same only if the install failed with it in place
-                    domain.unmap(unused); // the former mapping, or the one that came too late
+                if (khva != former) { // the frame has changed: one of the two is not owned, or not any more
+                    domain.unmap(mapping.khva() == khva ? former : khva);
                 }
             }
-            return unused != khva;
         } finally {
             domain.host.release(page);
         }
@@ -232,7 +240,7 @@ final class Refreshing {
 
     private Outcome fail(Outcome outcome) {
         domain.unmap(mapping.drop());
-        count(Step.FAILURE);
+        count(Event.FAILURE);
         return outcome;
     }
 }

@@ -6,22 +6,30 @@ import java.nio.ByteBuffer;
 /** An entry of a {@link GuestTlb}: a cache, and where it points. Confined to the TLB's owner. */
 final class TlbEntry {
 
-    /** A page that no address has which is looked up in this entry. */
-    private final long noPage;
+    /** Its place in the TLB. */
+    private final int index;
 
     /** One page; made when the entry is first used. */
     GfnPfnCache cache;
 
-    /** The gpa of the page at which the cache points; {@link #noPage} unless it was well pointed. */
+    /** The gpa of the page at which the cache points; {@link #noPage()} unless it was well pointed. */
     private long page;
 
-    /** Bytes of that page which were open at the last access under the lock; null if none were. */
+    /** Bytes of that page at the last access under the lock; null if there were none. */
     private ByteBuffer bytes;
+
+    /** The cache's sequence, from before it was asked for the bytes. */
+    long sequence;
 
     /** An entry in this place, which points nowhere. */
     TlbEntry(int index) {
-        this.noPage = (index ^ 1L) << Pages.PAGE_SHIFT; // odd where the pages of this entry are even, or even
-        this.page = noPage;
+        this.index = index;
+        this.page = noPage();
+    }
+
+    /** A page that no address has which is looked up in this entry: odd where its pages are even, or even. */
+    private long noPage() {
+        return (index ^ 1L) << Pages.PAGE_SHIFT;
     }
 
     /** The bytes of the page, open or not, if the access lies inside of it; else null. */
@@ -43,12 +51,13 @@ final class TlbEntry {
 
     /** The cache points nowhere, or is about to be pointed elsewhere. */
     void forget() {
-        page = noPage;
+        page = noPage();
         bytes = null;
     }
 
-    /** Gets the bytes that are open now. */
+    /** Gets the bytes that are there now. */
     void reopen() {
-        bytes = cache.openBytes();
+        sequence = cache.sequence();
+        bytes = cache.bytes();
     }
 }

@@ -48,6 +48,11 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
         return new Translation(target, slot, slots.generation(), gfn, gpaToUhva(slot, gpa));
     }
 
+    /** This one, if it is of that target and the memslots have not changed since; otherwise a fresh one. */
+    Translation renewed(CacheTarget wanted, MemslotTable slots) {
+        return target == wanted && isBacked() && isOf(slots.generation()) ? this : of(wanted, slots);
+    }
+
     /** Where a slot keeps a guest address that lies in it. */
     static long gpaToUhva(Memslot slot, long gpa) {
         return slot.gfnToHva(Pages.gpaToGfn(gpa)) + Pages.offsetInPage(gpa);
@@ -87,9 +92,9 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
         }
     }
 
-    /** What marks the guest page dirty; null by hva, without a slot, or without a log. */
-    DirtyMark dirtyMark() {
-        return slot == null ? null : slot.dirtyMark(gfn);
+    /** What marks the guest page dirty, the former mark if that does; null by hva, without a slot, or without a log. */
+    DirtyMark dirtyMark(DirtyMark former) {
+        return slot == null ? null : slot.dirtyMark(gfn, former);
     }
 
     /** Whether the uhva has the offset of the target, and a window of this length fits behind it. */

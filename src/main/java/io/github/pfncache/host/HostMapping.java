@@ -1,7 +1,6 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
-import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
 /**
  * A usable mapping of one page frame, the khva: typed little-endian access to its 4096 bytes.
@@ -19,28 +18,11 @@ import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
  */
 public final class HostMapping extends PageBytes {
 
-    private static final AtomicIntegerFieldUpdater<HostMapping> LIVE =
-            AtomicIntegerFieldUpdater.newUpdater(HostMapping.class, "live");
-
-    private final HostMemory memory;
-    private final int pfn;
     private final boolean nativeAtomics;
-    private volatile int live = 1; // goes to 0 once, through LIVE
 
     HostMapping(HostMemory memory, FrameStore frames, int pfn) {
-        super(frames.buffer(pfn), frames.base(pfn));
-        this.memory = memory;
-        this.pfn = pfn;
+        super(memory, pfn, frames.buffer(pfn), frames.base(pfn));
         this.nativeAtomics = frames.hasNativeAtomics(pfn);
-    }
-
-    /**
-     * Number of the frame behind the mapping. Numbers are used again: equal numbers do not make two mappings the same.
-     *
-     * @return the page frame number
-     */
-    public long pfn() {
-        return pfn;
     }
 
     /**
@@ -64,9 +46,9 @@ public final class HostMapping extends PageBytes {
         return new HostWindow(this, start, buffer.slice(at(start, length), length));
     }
 
-    /** Ends the mapping; false if it is another memory's or had ended before. */
-    boolean endFrom(HostMemory owner) {
-        return memory == owner && LIVE.compareAndSet(this, 1, 0);
+    /** Whether this maps a frame, which the caller holds: its number may have been that of other bytes before. */
+    boolean isOf(FrameStore frames, int pfn) {
+        return frame() == pfn && buffer == frames.buffer(pfn);
     }
 
     // ---- ordered and atomic
@@ -393,6 +375,6 @@ public final class HostMapping extends PageBytes {
 
     @Override
     public String toString() {
-        return "khva of pfn=" + Pages.hex(pfn);
+        return "khva of pfn=" + Pages.hex(pfn());
     }
 }

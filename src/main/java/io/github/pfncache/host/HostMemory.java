@@ -120,7 +120,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @throws IllegalStateException if the reference has been given back before, or is another memory's
      */
     public void release(HostPage page) {
-        boolean held = page.isHeldFrom(this) && page.end();
+        boolean held = page.endFrom(this);
         HostRule.PAGE_RELEASED_ONCE.check(held, page);
         if (!held) {
             throw new IllegalStateException(page + " is not held from this memory");
@@ -137,10 +137,25 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @throws IllegalStateException if the reference is not held from this memory
      */
     public HostMapping map(HostPage page) {
+        return map(page, null);
+    }
+
+    /**
+     * Maps a page for somebody who has a mapping already, which is used again if it is of this very frame.
+     *
+     * @param page a page of this memory whose reference is held
+     * @param former a mapping made by this memory and not unmapped, or null
+     * @return {@code former} if it maps the page; otherwise a new mapping, to be {@linkplain #unmap unmapped} as well
+     * @throws IllegalStateException if the reference is not held from this memory
+     */
+    public HostMapping map(HostPage page, HostMapping former) {
         HeldLocks.mightSleep("map");
         Interleaving.reached("host.map");
-        if (!page.isHeldFrom(this)) {
+        if (!page.isLiveFrom(this)) {
             throw new IllegalStateException(page + " is not held from this memory");
+        }
+        if (former != null && former.isLiveFrom(this) && former.isOf(family.frames, page.frame())) {
+            return former;
         }
         liveMappings.increment();
         return new HostMapping(this, family.frames, page.frame());
@@ -164,16 +179,6 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     }
 
     // ---- where contents live
-
-    /**
-     * Gives the page at an address another frame with the same content, at every place that shares it: page migration.
-     *
-     * @param hva any address of the page
-     * @return whether it moved: not if it is not resident, a caller's buffer, referenced, or memory is short
-     */
-    public boolean migrate(long hva) {
-        return residency.migrate(first(HvaRange.pageOf(hva))) == HostResult.OK;
-    }
 
     /**
      * Whether the page-table entry of an address is present.

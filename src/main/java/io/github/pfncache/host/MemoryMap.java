@@ -277,6 +277,16 @@ abstract sealed class MemoryMap permits MemoryBlocks {
     }
 
     /**
+     * Gives the page at an address another frame with the same content, at every place that shares it: page migration.
+     *
+     * @param hva any address of the page
+     * @return whether it moved: not if it is not resident, a caller's buffer, referenced, or memory is short
+     */
+    public boolean migrate(long hva) {
+        return residency().migrate(first(HvaRange.pageOf(hva))) == HostResult.OK;
+    }
+
+    /**
      * Reads like a debugger: protections do not matter, nothing is populated. Behind a file's end are zeros.
      *
      * @param hva first byte

@@ -10,7 +10,7 @@ import java.nio.ByteOrder;
  * The 4096 bytes of a page frame: typed little-endian access with no ordering, at any alignment, each checked against
  * the page. Not atomic: whoever needs that uses what {@link HostMapping} adds.
  */
-abstract sealed class PageBytes permits HostMapping {
+abstract sealed class PageBytes extends FrameHandle permits HostMapping {
 
     static final VarHandle SHORT =
             MethodHandles.byteBufferViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
@@ -20,7 +20,8 @@ abstract sealed class PageBytes permits HostMapping {
     final ByteBuffer buffer;
     final int base;
 
-    PageBytes(ByteBuffer buffer, int base) {
+    PageBytes(HostMemory memory, int pfn, ByteBuffer buffer, int base) {
+        super(memory, pfn);
         this.buffer = buffer;
         this.base = base;
     }

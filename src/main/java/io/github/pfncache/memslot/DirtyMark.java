@@ -22,6 +22,10 @@ public final class DirtyMark {
         this.words = rings ? null : bitmap.wordsOf(page);
     }
 
+    boolean isOf(Memslot itsSlot, DirtyBitmap itsBitmap, long itsPage) {
+        return slot == itsSlot && bitmap == itsBitmap && page == itsPage;
+    }
+
     /**
      * Logs that the page was written. For a caller with a brief hold of a lock, announced before the data was written,
      * which has not ended yet: so it needs no fence, because a harvest waits for such holds.

@@ -181,12 +181,20 @@ public final class Memslot {
      * What marks a page, for whoever writes it often.
      *
      * @param gfn a frame of this slot
-     * @return the mark; null if the slot does not log, and no change that turned logging off can be taken back any more
+     * @param former a mark the caller has, or null
+     * @return the mark, {@code former} if that is of the same page and log; null if the slot does not log, and no
+     *     change that turned logging off can be taken back any more
      * @throws IllegalArgumentException if the slot logs and the frame is not in it
      */
-    public DirtyMark dirtyMark(long gfn) {
+    public DirtyMark dirtyMark(long gfn, DirtyMark former) {
         DirtyBitmap bitmap = log;
-        return bitmap == null ? null : new DirtyMark(this, bitmap, relativePage(gfn), rings != null);
+        if (bitmap == null) {
+            return null;
+        }
+        long page = relativePage(gfn);
+        return former != null && former.isOf(this, bitmap, page)
+                ? former
+                : new DirtyMark(this, bitmap, page, rings != null);
     }
 
     /** Whether a mark went to the current thread's ring. */

@@ -2,6 +2,7 @@ package io.github.pfncache.rules;
 
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
@@ -26,6 +27,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  *   <li><i>What the writer did</i> is there for the readers it opens the lock for: it opens with a release.
  *   <li><i>A writer that finds the lock shut</i> need not look for readers: whoever shut it has waited for them, and
  *       then gave the lock proper to this one. Who announced himself since has left, or is about to.
+ *   <li><i>Who asks whether he reads himself</i> need not look for his announcement either, if the lock is shut, has no
+ *       writer, and has been shut all the time between two looks at the sequence: whoever shut it has waited for him.
  * </ul>
  *
  * <p>Kernel counterpart: {@code rwlock_t} with lockdep; the bias is that of {@code percpu_rw_semaphore}, the idea of
@@ -60,19 +63,24 @@ public class TrackedRwLock {
     // ------------------------------------------------------------------ reader bias, for subclasses
 
     /**
-     * Whether readers may announce themselves instead of taking the lock proper.
+     * Says whether readers may announce themselves instead of taking the lock proper, and whether that has changed.
      *
-     * @return what {@link #shut} and {@link #open} did last; to be read with volatile semantics
+     * @return even while the lock is open, odd while it is shut; never the same again after a change; to be read with
+     *     volatile semantics
      */
-    protected boolean isOpen() {
-        return false;
+    protected long sequence() {
+        return 1;
     }
 
-    /** Makes {@link #isOpen} false, with volatile semantics. Called with the lock proper held for writing. */
+    /** Makes {@link #sequence} odd, with volatile semantics. Called with the lock proper held for writing. */
     protected void shut() {}
 
-    /** May make {@link #isOpen} true, with a release. Called before the lock proper is given back. */
+    /** May make {@link #sequence} even, with a release. Called before the lock proper is given back. */
     protected void open() {}
+
+    private boolean isOpen() {
+        return (sequence() & 1) == 0;
+    }
 
     // ------------------------------------------------------------------ readers
 
@@ -86,7 +94,7 @@ public class TrackedRwLock {
         before(HeldLocks.Manner.WAITS);
         int hold = announce();
         if (hold == Announcements.NOWHERE) {
-            readLockProper();
+            awaitProper(lock.readLock());
         }
         after();
         return hold;
@@ -107,15 +115,16 @@ public class TrackedRwLock {
         return place;
     }
 
-    private void readLockProper() {
+    /** Waits until a side of the lock proper can be had, and takes it. */
+    private void awaitProper(Lock side) {
         if (isHeldByCurrentThread()) {
             throw wouldWaitForItself();
         }
         Interleaving.Explorer explorer = Interleaving.explorer();
         if (explorer == null) {
-            lock.readLock().lock();
+            side.lock();
         } else {
-            while (!lock.readLock().tryLock()) { // bounded by the explorer, which reports a deadlock
+            while (!side.tryLock()) { // bounded by the explorer, which reports a deadlock
                 explorer.blocked(this, false);
             }
         }
@@ -223,7 +232,7 @@ public class TrackedRwLock {
     public final void writeLock() {
         before(HeldLocks.Manner.WAITS);
         if (!tryProper()) {
-            awaitProper();
+            awaitProper(lock.writeLock());
         }
         if (isOpen() && !keepReadersAway()) {
             if (Announcements.isReadByCurrentThread(name)) {
@@ -269,20 +278,6 @@ public class TrackedRwLock {
     /** Takes the lock proper for writing if nobody has it; never twice. */
     private boolean tryProper() {
         return !lock.isWriteLockedByCurrentThread() && lock.writeLock().tryLock();
-    }
-
-    private void awaitProper() {
-        if (isHeldByCurrentThread()) {
-            throw wouldWaitForItself();
-        }
-        Interleaving.Explorer explorer = Interleaving.explorer();
-        if (explorer == null) {
-            lock.writeLock().lock();
-        } else {
-            while (!lock.writeLock().tryLock()) { // bounded by the explorer, which reports a deadlock
-                explorer.blocked(this, false);
-            }
-        }
     }
 
     private boolean awaitProper(long deadlineNanos) {
@@ -349,8 +344,14 @@ public class TrackedRwLock {
     public final boolean isHeldByCurrentThread() {
         return lock.getReadHoldCount() > 0
                 || lock.isWriteLockedByCurrentThread()
-                || Announcements.isReadByCurrentThread(name)
+                || isAnnouncedByCurrentThread()
                 || Rules.ENABLED && HeldLocks.holds(this); // briefly
+    }
+
+    private boolean isAnnouncedByCurrentThread() {
+        long seen = sequence();
+        boolean shut = (seen & 1) != 0 && !lock.isWriteLocked() && sequence() == seen; // see the class comment
+        return !shut && Announcements.isReadByCurrentThread(name);
     }
 
     /**

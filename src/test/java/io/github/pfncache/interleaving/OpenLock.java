@@ -6,7 +6,8 @@ import io.github.pfncache.rules.TrackedRwLock;
 /** The library's lock with a reader bias, by itself: open whenever no writer is there. */
 public final class OpenLock extends TrackedRwLock {
 
-    private volatile boolean open = true;
+    /** Written with the lock proper held. */
+    private volatile long sequence;
 
     public OpenLock() {
         super(LockClass.CACHE);
@@ -15,7 +16,7 @@ public final class OpenLock extends TrackedRwLock {
     /** A brief hold as a store takes it, if the lock is open; {@link #NOT_TAKEN} if not. */
     public int tryReadBriefly() {
         int hold = enterBriefly(this, briefName());
-        if (hold == NOT_TAKEN || isOpen()) {
+        if (hold == NOT_TAKEN || (sequence & 1) == 0) {
             return hold;
         }
         leaveBriefly(this, hold);
@@ -23,17 +24,17 @@ public final class OpenLock extends TrackedRwLock {
     }
 
     @Override
-    protected boolean isOpen() {
-        return open;
+    protected long sequence() {
+        return sequence;
     }
 
     @Override
     protected void shut() {
-        open = false;
+        sequence = sequence + 1;
     }
 
     @Override
     protected void open() {
-        open = true;
+        sequence = sequence + 1;
     }
 }

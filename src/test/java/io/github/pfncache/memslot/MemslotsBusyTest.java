@@ -130,7 +130,7 @@ final class MemslotsBusyTest {
         memslots.set(1, FLAG_LOG_DIRTY_PAGES, 0x100000, 0x4000, HVA);
         DirtyMark[] kept = new DirtyMark[1];
         memslots.attach(MemslotsBusyTest::publish, (former, deadline) -> {
-            kept[0] = memslots.table().byId(1).dirtyMark(0x102); // of a cache that was drained first
+            kept[0] = memslots.table().byId(1).dirtyMark(0x102, null); // of a cache that was drained first
             return true;
         });
         DirtyRing ring = memslots.newDirtyRing(128);

@@ -7,8 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.host.HostMapping;
-import io.github.pfncache.host.HostPage;
 import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Scenario;
 import io.github.pfncache.vm.Vcpu;
@@ -30,9 +28,6 @@ record Inexpressible(String id, String fault, String reason, Scenario.Body proof
         return List.of(
                 new Inexpressible("B18", "check() with a longer length than refresh(): loops for ever",
                         "neither takes a length: it is fixed when the cache is made", Inexpressible::noLengthToGive),
-                new Inexpressible("B27", "a mapping is used again because the frame number is equal, though recycled",
-                        "a frame number names the same bytes as long as the host lives, so an equal number is an equal"
-                                + " mapping", Inexpressible::equalNumbersAreEqualBytes),
                 new Inexpressible("B31", "a cache by hva marks the gfn of INVALID_GPA dirty",
                         "a target by hva has no gpa, and its translation has no slot to mark in",
                         Inexpressible::noGpaToMark),
@@ -62,23 +57,6 @@ record Inexpressible(String id, String fault, String reason, Scenario.Body proof
     private static void user(String code) {
         MutantCompiler.compile(Map.of("museum/User.java", "package io.github.pfncache.museum; class User {"
                 + " void use(io.github.pfncache.cache.GfnPfnCache cache) {" + code + "} }"));
-    }
-
-    private static void equalNumbersAreEqualBytes() {
-        Guest guest = Guest.touched();
-        HostPage page = guest.host.hvaToPage(Guest.HVA);
-        HostMapping former = guest.host.map(page);
-        guest.host.release(page);
-        guest.host.discard(Guest.HVA, 1); // frees the frame
-        HostPage next = guest.host.hvaToPage(Guest.HVA);
-        HostMapping recycled = guest.host.map(next);
-        guest.host.release(next);
-        assertThat(recycled.pfn()).as("the frame is recycled").isEqualTo(former.pfn());
-        recycled.putLong(0, 0x1234);
-        assertThat(former.getLong(0)).as("through the former mapping").isEqualTo(0x1234);
-        guest.host.unmap(former);
-        guest.host.unmap(recycled);
-        guest.atRest();
     }
 
     private static void aVcpuEntersWhateverIsInvalidated() {

@@ -16,9 +16,8 @@ final class LifeCycleExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B04", "refreshes of one cache are not one at a time")
-                        .edit(REFRESHING, "if (!refreshLock.tryLock(() -> domain.deadlineOfWait(latest))) {",
-                                "if (latest == null) {")
-                        .edit(REFRESHING, "            refreshLock.unlock();\n", "")
+                        .edit(REFRESHING, "refreshLock.tryLock(latest);", "latest != null;")
+                        .edit(REFRESHING, "        refreshLock.unlock();\n", "")
                         .foundBy("repointAgainstRepoint", RefreshScenarios::repointAgainstRepoint,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("B05", "the lock is made anew while it is held")
@@ -30,8 +29,8 @@ final class LifeCycleExhibits {
                         .foundBy("activationAgainstReader", RefreshScenarios::activationAgainstReader,
                                 "assert: the answer holds"),
                 Exhibit.of("B06", "an inactive cache can be refreshed")
-                        .edit(REFRESHING, "() -> mapping.isActive() ? walk(",
-                                "() -> mapping.where().target() != null ? walk(")
+                        .edit(REFRESHING, "checked(mapping.isActive() ? walk(",
+                                "checked(mapping.where().target() != null ? walk(")
                         .edit(MAPPING, "        where = Translation.NOWHERE;\n", "")
                         .foundBy("refreshAfterDeactivation", SingleThread::refreshAfterDeactivation,
                                 "CacheRule.I2_ACTIVE_IFF_LISTED"),
@@ -61,15 +60,13 @@ final class LifeCycleExhibits {
                         .foundBy("repointInsideThePage", SingleThread::repointInsideThePage,
                                 "CacheRule.I4_VALID_IMPLIES_MAPPED"),
                 Exhibit.of("B09", "deactivation does not wait for a refresh")
-                        .edit(REFRESHING, "return alone(Deadline.of(domain.retry), () -> {\n"
-                                        + "            boolean wasActive",
-                                "Exclusive body = () -> {\n boolean wasActive")
-                        .edit(REFRESHING, "domain.unmap(dropped);\n            return Outcome.OK;\n        });",
-                                "domain.unmap(dropped); return Outcome.OK; }; return body.run();")
+                        .edit(REFRESHING, "if (!begin(Deadline.of(domain))) {", "if (domain == null) {")
+                        .edit(REFRESHING, "return checked(Outcome.OK);\n        } finally {\n            end();",
+                                "return checked(Outcome.OK);\n        } finally {")
                         .foundBy("deactivationAgainstRefresh", RefreshScenarios::deactivationAgainstRefresh,
                                 "CacheRule.I2_ACTIVE_IFF_LISTED", "CacheRule.I3_VALID_IMPLIES_ACTIVE"),
                 Exhibit.of("B10", "an early return keeps the refresh lock")
-                        .edit(REFRESHING, "            refreshLock.unlock();\n",
+                        .edit(REFRESHING, "        refreshLock.unlock();\n",
                                 "if (mapping.isActive()) { refreshLock.unlock(); }\n")
                         .foundBy("callAfterAnEarlyReturn", SingleThread::callAfterAnEarlyReturn,
                                 "assert: activation after an early return"),

@@ -97,7 +97,7 @@ final class MuseumHarnessTest {
 
     @Test
     void aFailureForAnotherReasonDoesNotCount() {
-        Edit crash = new Edit(MAPPING, "        return window;\n    }", "        return null;\n    }");
+        Edit crash = new Edit(MAPPING, "return usable ? window : null;", "return null;");
         Finding finding = Finding.inOwnLibrary(STALE.id(), MutantCompiler.compile(List.of(crash)));
         assertThat(finding.reason()).isNotEmpty();
         assertThat(STALE.isFoundIn(finding)).as(finding.toString()).isFalse();

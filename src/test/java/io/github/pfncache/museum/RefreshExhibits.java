@@ -19,7 +19,8 @@ final class RefreshExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B00", "usable as long as the memslots do not change")
-                        .edit(MAPPING, "fresh = valid ? khva.window", "fresh = khva != null ? khva.window")
+                        .edit(MAPPING, "if (valid) {\n                renew", "if (khva != null) {\n renew")
+                        .edit(MAPPING, "usable = valid;", "usable = khva != null;")
                         .foundBy("migratedPage", SingleThread::migratedPage, STALE),
                 Exhibit.of("B01", "in progress only after the caches were walked")
                         .edit(DOMAIN, "            invalidations.start(range); // before", "            // before")
@@ -33,14 +34,11 @@ final class RefreshExhibits {
                         .edit(MAPPING, "boolean keep = valid;", "boolean keep = same;")
                         .foundBy("accessAgainstRepoint", RefreshScenarios::accessAgainstRepoint, STALE),
                 Exhibit.of("B11", "the page reference leaks when the frame is the same as before")
-                        .edit(REFRESHING, "            domain.unmap(unused);",
-                                "leaks = unused != null && unused != khva && unused.pfn() == khva.pfn();\n"
-                                        + "            domain.unmap(unused);")
                         .edit(REFRESHING, "            domain.host.release(page);",
-                                "if (!leaks) domain.host.release(page);")
-                        .edit(REFRESHING, "        try {\n            HostMapping khva = domain.host.map(page);",
-                                "boolean leaks = false;\n        try {\n"
-                                        + "            HostMapping khva = domain.host.map(page);")
+                                "if (page.pfn() != before) domain.host.release(page);")
+                        .edit(REFRESHING, "        try {\n            HostMapping former = mapping.khva();",
+                                "long before = mapping.khva() == null ? -1 : mapping.khva().pfn();\n"
+                                        + "        try {\n            HostMapping former = mapping.khva();")
                         .foundBy("sameFrameAgainAndAgain", SingleThread::sameFrameAgainAndAgain,
                                 "CacheRule.I5_BALANCE"),
                 Exhibit.of("B13", "a cache keeps its page's reference as long as it is mapped")
@@ -71,6 +69,11 @@ final class RefreshExhibits {
                                 "public void invalidateRangeEnd(HvaRange range) {"
                                         + " index.walk(range, cache -> cache.invalidate(true));")
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
+                Exhibit.of("B27", "a mapping is used again because the frame number is equal, though recycled")
+                        .edit("host/HostMapping.java",
+                                "frame() == pfn && buffer == frames.buffer(pfn)", "frame() == pfn")
+                        .foundBy("anotherBufferOfTheSameNumber", SingleThread::anotherBufferOfTheSameNumber,
+                                "assert: value read"),
                 Exhibit.of("B29", "the resolver's error is a page like any other")
                         .edit(HOST, "        return found[0];",
                                 "if (found[0] == null) { family.frames.get(0); return referenced(0); }\n"

@@ -46,6 +46,27 @@ final class SingleThread {
         stage.afterwards(guest::atRest);
     }
 
+    /** A caller's buffer that takes the place and the frame numbers of another is another page all the same. */
+    static void anotherBufferOfTheSameNumber(Stage stage) {
+        Guest guest = Guest.touched();
+        long hva = Guest.hva(Guest.PAGES);
+        byte[] first = new byte[Pages.PAGE_SIZE];
+        byte[] second = new byte[Pages.PAGE_SIZE];
+        first[0] = 8;
+        second[0] = 9;
+        stage.thread("user", () -> {
+            guest.host.mapBuffer(hva, first, Protection.READ_WRITE);
+            GfnPfnCache cache = guest.vm.newCache(8);
+            assertThat(cache.activateHva(hva)).as("activation").isEqualTo(Outcome.OK);
+            long pfn = cache.state().pfn();
+            guest.host.unmap(hva, 1);
+            guest.host.mapBuffer(hva, second, Protection.READ_WRITE);
+            assertThat(Guest.read(cache)).as("value read").isEqualTo(9);
+            assertThat(cache.state().pfn()).as("number of its frame").isEqualTo(pfn);
+        });
+        stage.afterwards(guest::atRest);
+    }
+
     /** Pointed elsewhere inside its page, a cache accesses the new place and resolves nothing. */
     static void repointInsideThePage(Stage stage) {
         Guest guest = Guest.touched();
