@@ -296,6 +296,25 @@ class HostMemoryTest {
     }
 
     @Test
+    void aMappingIsUsedAgainForItsOwnFrameOnly() {
+        world.store(A, 1);
+        HostPage page = host.hvaToPage(A);
+        HostMapping khva = host.map(page, null);
+        assertThat(host.map(page, khva)).isSameAs(khva);
+        assertThat(host.liveMappings()).isEqualTo(1);
+        host.release(page);
+        assertThatIllegalStateException().isThrownBy(() -> host.map(page, khva));
+        assertThat(host.migrate(A)).isTrue();
+        HostPage moved = host.hvaToPage(A);
+        HostMapping other = host.map(moved, khva);
+        assertThat(other).isNotSameAs(khva);
+        host.unmap(other);
+        assertThat(host.map(moved, other)).as("of one that was unmapped").isNotSameAs(other).satisfies(host::unmap);
+        host.release(moved);
+        host.unmap(khva);
+    }
+
+    @Test
     void sixtyFourGibibytesWithAHundredTouchedPagesCostAHundredPages() {
         long base = 0x1_0000_0000L;
         long npages = (64L << 30) >>> 12;

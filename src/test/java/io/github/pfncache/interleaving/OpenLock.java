@@ -23,6 +23,11 @@ public final class OpenLock extends TrackedRwLock {
         return NOT_TAKEN;
     }
 
+    /** Whether a writer has shut it. */
+    public boolean isShut() {
+        return (sequence & 1) != 0;
+    }
+
     @Override
     protected long sequence() {
         return sequence;

@@ -3,6 +3,7 @@ package io.github.pfncache.rules;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.interleaving.OpenLock;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -67,6 +68,28 @@ class TrackedLockTest {
         assertThat(lock.isHeldByCurrentThread()).isTrue();
         lock.writeUnlock();
         reader.join();
+    }
+
+    @Test
+    void anAnnouncedReaderKnowsThatItReadsWhateverAWriterDoes() throws InterruptedException {
+        OpenLock lock = new OpenLock();
+        int hold = lock.readLock();
+        assertThat(lock.isHeldByCurrentThread()).isTrue();
+        Thread writer = new Thread(() -> {
+            lock.writeLock();
+            lock.writeUnlock();
+        });
+        writer.start();
+        long deadline = in(60_000);
+        while (!lock.isShut() && System.nanoTime() - deadline < 0) { // bounded by the deadline
+            Thread.onSpinWait();
+        }
+        assertThat(lock.isShut()).isTrue();
+        assertThat(lock.isHeldByCurrentThread()).isTrue();
+        lock.readUnlock(hold);
+        assertThat(lock.isHeldByCurrentThread()).isFalse();
+        writer.join();
+        assertThat(lock.isHeldByCurrentThread()).isFalse();
     }
 
     @Test

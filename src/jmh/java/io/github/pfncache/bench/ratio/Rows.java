@@ -167,7 +167,13 @@ final class Rows {
                     .asDetail(),
 
             // ---- refresh
-            Row.of("refresh, page resident", AFTER, nanos(REFRESH + "refresh"))
+            Row.of("refresh, slots changed, page resident", AFTER, nanos(REFRESH + "refreshTranslated"))
+                    .against("uncontended ReentrantLock pair", nanos(REFRESH + "lockPair"))
+                    .goal(atMost(20)),
+            Row.of("refresh, slots as before, page resident", AFTER, nanos(REFRESH + "refresh"))
+                    .against("uncontended ReentrantLock pair", nanos(REFRESH + "lockPair"))
+                    .goal(atMost(20)),
+            Row.of("refresh, slots as before, page moved", AFTER, nanos(REFRESH + "refreshMoved"))
                     .against("uncontended ReentrantLock pair", nanos(REFRESH + "lockPair"))
                     .goal(atMost(20)),
             Row.of("two threads refreshing distinct caches, throughput", AFTER, nanos(REFRESH + "refresh").times(2))
