@@ -17,12 +17,12 @@ import io.github.pfncache.rules.TrackedRwLock;
  * <p>Readers use the mapping; whoever takes it away is a writer, so it cannot be taken while somebody uses it ([rule
  * L1]). The lock protects the mapping, not the bytes behind it ([rule L2]).
  *
- * <p><b>The window</b> is what accesses go through: there as long as the mapping may be used, made anew by each writer
- * who leaves it usable. A slot change takes away the windows it concerns ({@link #drain}), so an access need not look
- * at the generation; {@link #check}, which answers as the kernel's does, looks at it as well.
+ * <p><b>The window</b> is what accesses go through, while it is usable. It is kept while it is not, and made anew only
+ * when it is elsewhere. A slot change makes the windows it concerns unusable ({@link #drain}), so an access need not
+ * look at the generation; {@link #check}, which answers as the kernel's does, looks at it as well.
  *
- * <p><b>The lock is open</b> as long as there is a window: for readers that announce themselves ({@link TrackedRwLock}
- * has the argument), and for the loads and stores of {@link OneShot}, which keeps what is open.
+ * <p><b>The lock is open</b> as long as the window is usable: for readers that announce themselves (see
+ * {@link TrackedRwLock} for the argument), and for the loads and stores of {@link OneShot}, which has the bytes.
  *
  * <p>The methods that the refresh side calls (with the cache's refresh lock held, [rule L3]) are those that change
  * where the cache points and what it owns. The other two sides, invalidation and access, only withdraw validity and
@@ -194,8 +194,8 @@ final class GuardedMapping extends TrackedRwLock {
     }
 
     /**
-     * The slot has changed: withdraws the window, and waits until the accesses through it have ended. The next access
-     * translates again, and keeps the page if that is still the same.
+     * The slot has changed: makes the window unusable, and waits until the accesses through it have ended. The next
+     * access translates again, and keeps the page if that is still the same.
      *
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
      * @return false if an access has not ended; at once if it is the current thread's
@@ -209,7 +209,7 @@ final class GuardedMapping extends TrackedRwLock {
         return drained;
     }
 
-    /** Ends a critical section of the write side: a new window if the mapping is valid, none if not. */
+    /** Ends a critical section of the write side: with the window usable if the mapping is valid. */
     private void unlock() {
         try {
             usable = false; // unless all that belongs to it could be made: the lock is given back in any case
@@ -239,7 +239,7 @@ final class GuardedMapping extends TrackedRwLock {
 
     // ------------------------------------------------------------------ the access side
 
-    /** Takes the read side if there is a window under it; the hold, or {@link TrackedRwLock#NOT_TAKEN}. */
+    /** Takes the read side if the window is usable under it; the hold, or {@link TrackedRwLock#NOT_TAKEN}. */
     int lockUsable() {
         return keepIfUsable(readLock());
     }
@@ -254,7 +254,7 @@ final class GuardedMapping extends TrackedRwLock {
         return keepIfUsable(hold) == NOT_TAKEN ? refusal : hold;
     }
 
-    /** Gives a hold back unless there is a window under it; also when a rule is broken. */
+    /** Gives a hold back unless the window is usable under it; also when a rule is broken. */
     private int keepIfUsable(int hold) {
         boolean keep = false;
         try {
@@ -267,7 +267,7 @@ final class GuardedMapping extends TrackedRwLock {
         return keep ? hold : NOT_TAKEN;
     }
 
-    /** Whether there is a window. The caller holds the read side. */
+    /** Whether the window is usable. The caller holds the read side. */
     boolean isUsable() {
         if (usable) {
             checkInUse();
@@ -275,19 +275,19 @@ final class GuardedMapping extends TrackedRwLock {
         return usable;
     }
 
-    /** With rules on: whether the window leads where it should. The caller holds the read side and found it there. */
+    /** With rules on: whether the window leads where it should. The caller holds the read side and found it usable. */
     void checkInUse() {
         if (Rules.ENABLED) {
             checkCurrency();
         }
     }
 
-    /** The check, as the kernel's: a window, and by gpa the current memslots. The caller holds the read side. */
+    /** The check, as the kernel's: a usable window, and by gpa the current memslots. The caller holds the read side. */
     boolean check() {
         return isUsable() && where.isOf(memslots.generation());
     }
 
-    /** The window, to be used as long as the caller holds the read side; null if there is none. */
+    /** The window, to be used as long as the caller holds the read side; null if it is not usable. */
     HostWindow window() {
         return usable ? window : null;
     }
@@ -343,7 +343,7 @@ final class GuardedMapping extends TrackedRwLock {
         }
     }
 
-    /** Whether the current memslots lead where this mapping is, if it has a window; for audits at rest. */
+    /** Whether the current memslots lead where this mapping is, if it is usable; for audits at rest. */
     boolean isTranslatedAsNow() {
         int hold = readLock();
         try {

@@ -219,7 +219,8 @@ public final class GuestTlb {
     private long load(long gpa, int width) {
         TlbEntry entry = entryOf(gpa);
         ByteBuffer bytes = entry.bytesIfHit(gpa, width);
-        if (bytes != null) {
+        // Asked before as well: what the host let go is not touched any more, unless the load was under way.
+        if (bytes != null && entry.cache.sequence() == entry.sequence) {
             long value = OneShot.peek(bytes, Pages.offsetInPage(gpa), width);
             if (entry.cache.isOpenSince(entry.sequence)) {
                 return value;

@@ -17,16 +17,16 @@ import java.nio.ByteBuffer;
  * shuts it first, opens it last if there is a window, and counts both. It is even while the lock is open; in between
  * the writer may change the bytes. 64 bits do not come round.
  *
- * <p><b>A load takes no lock</b>, because it can be thrown away. It gets the sequence (acquire), then the bytes
- * (acquire), reads the data, and after a load-load fence looks at the sequence again: if it is the same and even, the
+ * <p><b>A load takes no lock</b>, because it can be thrown away. It gets the sequence (acquire), and if that is even
+ * the bytes (acquire), reads the data, and after a load-load fence looks at the sequence again: if it is the same, the
  * data is good. A writer shuts the lock (volatile) before it changes the bytes or the page is let go. So whoever got
  * other bytes, or read what others put into the frame afterwards, sees behind the fence that the sequence has moved on.
- * Until the host memory is collected the frame stays readable. On x86 the fence is for the compiler only: the processor
- * keeps loads in order.
+ * Until the host memory is collected its frames stay readable, and until the last of these loads has ended a caller's
+ * buffer. On x86 the fence is for the compiler only: the processor keeps loads in order.
  *
  * <p><b>A store cannot be taken back.</b> It gets the sequence and the bytes, announces a brief hold of the lock
- * (compare-and-set, which is the store-load fence), and looks at the sequence again: if it is the same and even, it
- * holds the read side, as {@link TrackedRwLock} argues. It writes, marks the page dirty, and leaves (release). That the
+ * (compare-and-set, which is the store-load fence), and looks at the sequence again: if it is the same, it holds the
+ * read side, as {@link TrackedRwLock} argues. It writes, marks the page dirty, and leaves (release). That the
  * bytes are got before the announcement is for speed: what hangs on them need not wait for the locked instruction.
  *
  * <p>Sequence and bytes may be kept from one access to the next by one thread, as {@link TlbEntry} does: the look
@@ -59,7 +59,7 @@ abstract sealed class OneShot permits GfnPfnCache {
     /** Even while the lock is open, odd while it is shut. Accessed through SEQUENCE, written by the lock's writer. */
     private long sequence = 1;
 
-    /** The window's bytes, null if there is none. Accessed through BYTES, written with the lock shut. */
+    /** Of the last window; null without a mapping. Accessed through BYTES, written with the lock shut. */
     private ByteBuffer bytes;
 
     /** Marks the page of the bytes; null if there is no log. Written with the lock shut, read under a hold. */
@@ -109,15 +109,15 @@ abstract sealed class OneShot permits GfnPfnCache {
         return (long) SEQUENCE.getAcquire(this);
     }
 
-    /** The window's bytes, open or not, null if there are none; an acquire, so that what they lead to can be seen. */
-    final ByteBuffer bytes() {
-        return (ByteBuffer) BYTES.getAcquire(this);
+    /** The window's bytes if the lock is open at this sequence, else null; what they lead to can be seen. */
+    final ByteBuffer bytesAt(long seen) {
+        return (seen & 1) == 0 ? (ByteBuffer) BYTES.getAcquire(this) : null;
     }
 
     /** Loads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
     final long load(int offset, int width, long otherwise) {
         long seen = sequence();
-        ByteBuffer at = bytes();
+        ByteBuffer at = bytesAt(seen);
         if (at != null) {
             try {
                 long value = peek(at, offset, width);
@@ -131,7 +131,7 @@ abstract sealed class OneShot permits GfnPfnCache {
         return loadLocked(offset, width, otherwise);
     }
 
-    /** Loads from bytes, open or not: good for nothing unless {@link #isOpenSince} says so, which is asked at once. */
+    /** Loads from bytes that were open: worthless unless {@link #isOpenSince}, which is asked at once. */
     static long peek(ByteBuffer at, int offset, int width) {
         Interleaving.reached("about to load");
         long value = HostWindow.get(at, offset, width);
@@ -139,10 +139,10 @@ abstract sealed class OneShot permits GfnPfnCache {
         return value;
     }
 
-    /** Whether all is good that was loaded up to now from the bytes got after this sequence. */
+    /** Whether all is good that was loaded up to now from the {@link #bytesAt} a sequence. */
     final boolean isOpenSince(long seen) {
         VarHandle.loadLoadFence(); // the data before the look, see the class comment
-        return (long) SEQUENCE.getOpaque(this) == (seen & -2); // an odd one equals none
+        return (long) SEQUENCE.getOpaque(this) == seen;
     }
 
     private long loadLocked(int offset, int width, long otherwise) {
@@ -155,21 +155,21 @@ abstract sealed class OneShot permits GfnPfnCache {
     /** Stores the low 1, 2, 4 or 8 bytes of a number. */
     final Outcome store(int offset, int width, long value) {
         long seen = sequence();
-        ByteBuffer at = bytes();
+        ByteBuffer at = bytesAt(seen);
         if (at != null && storeAnnounced(at, seen, offset, width, value)) {
             return Outcome.OK;
         }
         return storeLocked(offset, width, value);
     }
 
-    /** Stores into the bytes got after a sequence, if the lock is open since; else, or without room, false. */
+    /** Stores into the {@link #bytesAt} a sequence, if the lock is open since; else, or without room, false. */
     final boolean storeAnnounced(ByteBuffer at, long seen, int offset, int width, long value) {
         int hold = TrackedRwLock.enterBriefly(mapping, briefName);
         if (hold == TrackedRwLock.NOT_TAKEN) {
             return false;
         }
         try {
-            if (sequenceInOrder() != (seen & -2)) {
+            if (sequenceInOrder() != seen) {
                 return false;
             }
             mapping.checkInUse();

@@ -15,10 +15,10 @@ final class TlbEntry {
     /** The gpa of the page at which the cache points; {@link #noPage()} unless it was well pointed. */
     private long page;
 
-    /** Bytes of that page at the last access under the lock; null if there were none. */
+    /** Bytes of that page which were open at the last access under the lock; null if none were. */
     private ByteBuffer bytes;
 
-    /** The cache's sequence, from before it was asked for the bytes. */
+    /** The cache's sequence that they were open at. */
     long sequence;
 
     /** An entry in this place, which points nowhere. */
@@ -55,9 +55,9 @@ final class TlbEntry {
         bytes = null;
     }
 
-    /** Gets the bytes that are there now. */
+    /** Gets the bytes that are open now. */
     void reopen() {
         sequence = cache.sequence();
-        bytes = cache.bytes();
+        bytes = cache.bytesAt(sequence);
     }
 }

@@ -6,8 +6,8 @@ import io.github.pfncache.address.Pages;
  * A usable mapping of one page frame, the khva: typed little-endian access to its 4096 bytes.
  *
  * <p>A mapping does not keep its frame. Whoever holds one has to stop using it when a {@link MmuNotifier} says so;
- * until the host memory is collected an access through a stale mapping stays inside memory of the family, so that a
- * reader may read first and find out afterwards that the value is worthless.
+ * until the host memory is collected an access through a stale mapping stays inside memory of the family, or inside the
+ * caller's buffer that it maps, so that a reader may read first and find out afterwards that the value is worthless.
  *
  * <p>Every access is checked against the page; 0 to 4095 are its bytes. The memory order is in the name where it is not
  * plain. Where the platform offers plain access only ({@link #hasNativeAtomics}), the ordered and atomic accesses

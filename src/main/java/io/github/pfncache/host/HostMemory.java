@@ -109,8 +109,9 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     }
 
     private HostPage referenced(int pfn) {
-        pageReferences.increment();
-        return new HostPage(this, pfn);
+        HostPage page = new HostPage(this, pfn);
+        pageReferences.increment(); // last: there may be no memory for a page
+        return page;
     }
 
     /**
@@ -157,8 +158,9 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
         if (former != null && former.isLiveFrom(this) && former.isOf(family.frames, page.frame())) {
             return former;
         }
-        liveMappings.increment();
-        return new HostMapping(this, family.frames, page.frame());
+        HostMapping khva = new HostMapping(this, family.frames, page.frame());
+        liveMappings.increment(); // last, as above
+        return khva;
     }
 
     /**

@@ -63,7 +63,8 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
      * answers false, {@link #evict} OK with nothing done. {@link #discard} takes the mapping away and keeps the bytes;
      * {@link #remove} answers EINVAL. {@link HostMemory#fork} shares them with the child; {@link HostMemory#snapshot}
      * copies them. The blocks stay referenced until no memory of the family maps them, then they are let go. Memory
-     * that can be freed by other means than by the garbage collector must outlive that.
+     * that can be freed by other means than by the garbage collector must outlive that, and the loads that were under
+     * way then: a load of a cache reads first, and finds out afterwards that the value is worthless.
      *
      * @param hva first address
      * @param blocks their bytes from position to limit, each a positive multiple of 4096; at most 2<sup>31</sup> - 1

@@ -75,7 +75,7 @@ public class TrackedRwLock {
     /** Makes {@link #sequence} odd, with volatile semantics. Called with the lock proper held for writing. */
     protected void shut() {}
 
-    /** May make {@link #sequence} even, with a release. Called before the lock proper is given back. */
+    /** May make {@link #sequence} even, with a release; does if the writer that shut it has changed nothing since. */
     protected void open() {}
 
     private boolean isOpen() {

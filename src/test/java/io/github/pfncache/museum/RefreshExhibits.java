@@ -55,10 +55,10 @@ final class RefreshExhibits {
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration,
                                 "LockRule.NO_RECURSION"),
                 Exhibit.of("B23", "to map a page invalidates it, and the retries have no bound")
-                        .edit(HOST, "return new HostMapping(this, family.frames, page.frame());",
+                        .edit(HOST, "        return khva;\n",
                                 "Invalidation.start(family, java.util.List.of("
                                         + "new Invalidation.Target(this, HvaRange.WHOLE)), true).close();\n"
-                                        + "return new HostMapping(this, family.frames, page.frame());")
+                                        + "return khva;\n")
                         .edit(REFRESHING, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
                         .foundBy("migratedPage", SingleThread::migratedPage, "LIVELOCK"),
                 Exhibit.of("B24", "caches are invalidated at the end of the range's change only")
