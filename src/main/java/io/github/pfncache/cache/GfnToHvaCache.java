@@ -79,9 +79,7 @@ public final class GfnToHvaCache {
         }
         int readers = memslots.enterRead();
         try {
-            if (!where.isOf(memslots.generation())) {
-                where = Translation.of(where.target(), memslots.table());
-            }
+            where = where.renewed(where.target(), memslots.table());
             if (!where.isBacked()) {
                 return Outcome.FAULT;
             }

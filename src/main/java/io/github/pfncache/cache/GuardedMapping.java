@@ -230,7 +230,7 @@ final class GuardedMapping extends TrackedRwLock {
     /** The window that a valid mapping has: the one it had, if that is still right. */
     private void renewWindow() {
         int offset = where.offsetInPage();
-        if (window == null || !window.isOf(khva, offset)) {
+        if (window == null || window.mapping() != khva || window.start() != offset) {
             window = khva.window(offset, length);
         }
         CacheRule.I7_IN_BOUNDS.check(window.length() == length, window);

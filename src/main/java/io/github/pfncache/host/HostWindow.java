@@ -45,17 +45,6 @@ public final class HostWindow {
     }
 
     /**
-     * Whether it is this part of this mapping, if its size is right.
-     *
-     * @param whole a mapping of the page
-     * @param first byte in the page
-     * @return true iff it starts there
-     */
-    public boolean isOf(HostMapping whole, int first) {
-        return mapping == whole && start == first;
-    }
-
-    /**
      * Size of the window.
      *
      * @return bytes, 1 to 4096

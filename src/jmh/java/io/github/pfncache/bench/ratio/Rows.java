@@ -167,15 +167,9 @@ final class Rows {
                     .asDetail(),
 
             // ---- refresh
-            Row.of("refresh, slots changed, page resident", AFTER, nanos(REFRESH + "refreshTranslated"))
-                    .against("uncontended ReentrantLock pair", nanos(REFRESH + "lockPair"))
-                    .goal(atMost(20)),
-            Row.of("refresh, slots as before, page resident", AFTER, nanos(REFRESH + "refresh"))
-                    .against("uncontended ReentrantLock pair", nanos(REFRESH + "lockPair"))
-                    .goal(atMost(20)),
-            Row.of("refresh, slots as before, page moved", AFTER, nanos(REFRESH + "refreshMoved"))
-                    .against("uncontended ReentrantLock pair", nanos(REFRESH + "lockPair"))
-                    .goal(atMost(20)),
+            refresh("refreshTranslated", "slots changed, page resident"),
+            refresh("refresh", "slots as before, page resident"),
+            refresh("refreshMoved", "slots as before, page moved"),
             Row.of("two threads refreshing distinct caches, throughput", AFTER, nanos(REFRESH + "refresh").times(2))
                     .against("one thread", nanos(REFRESH + "refreshTwoThreads"))
                     .goal(atLeast(1.7)),
@@ -213,6 +207,12 @@ final class Rows {
 
     private static Figure change(String method, int slots) {
         return nanos(UPDATE + method).with("slots", slots);
+    }
+
+    private static Row refresh(String method, String name) {
+        return Row.of("refresh, " + name, AFTER, nanos(REFRESH + method))
+                .against("uncontended ReentrantLock pair", nanos(REFRESH + "lockPair"))
+                .goal(atMost(20));
     }
 
     private static Row other(String method, String name, String ours) {
