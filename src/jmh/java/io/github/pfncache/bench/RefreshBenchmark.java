@@ -8,6 +8,7 @@ import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -35,6 +36,7 @@ public class RefreshBenchmark {
     private static final int CACHES = 64;
     private static final int MAX_THREADS = 2;
     private static final int WARM_UPS = 50_000;
+    private static final long PATIENCE_NANOS = 1_000_000;
 
     /** One VM for all threads. */
     @State(Scope.Benchmark)
@@ -42,13 +44,34 @@ public class RefreshBenchmark {
         private final Machine machine = Machine.ofPages(CACHES * MAX_THREADS);
         private final MmuNotifier notifier = HostNotifiers.only(machine.vm.host());
 
+        /** How often a thread came to a meeting, in this iteration. */
+        private final AtomicInteger arrivals = new AtomicInteger();
+
         /** Guarded by this. */
         private long threads;
+
+        /** At the end of an iteration one thread may have come alone. */
+        @Setup(Level.Iteration)
+        public void restart() {
+            arrivals.set(0);
+        }
+
+        /** Goes on when the other thread is here too; or after a while, if it has finished its iteration. */
+        private void meet() {
+            int arrival = arrivals.incrementAndGet();
+            int both = arrival + arrival % MAX_THREADS;
+            long deadline = System.nanoTime() + PATIENCE_NANOS;
+            while (arrivals.get() < both && System.nanoTime() < deadline) { // bounded by the deadline
+                Thread.onSpinWait(); // whoever sleeps here begins too late
+            }
+        }
     }
 
-    /** The caches of one thread, each on a page of its own. */
-    @State(Scope.Thread)
-    public static class Mine {
+    /**
+     * The caches of one thread, each on a page of its own. How they lose it before each measured refresh, is up to the
+     * kinds: a state that had these as a parameter would get others.
+     */
+    public abstract static class Mine {
         private final GfnPfnCache[] caches = new GfnPfnCache[CACHES];
         private HvaRange pages;
 
@@ -73,14 +96,13 @@ public class RefreshBenchmark {
             }
         }
 
-        /** Makes every cache invalid, outside of the measured time. */
-        @Setup(Level.Invocation)
-        public void invalidate(Shared shared) {
+        /** Makes every cache invalid. */
+        final void invalidate(Shared shared) {
             shared.notifier.invalidateRangeStart(pages, true);
             shared.notifier.invalidateRangeEnd(pages);
         }
 
-        private void refreshAll() {
+        final void refreshAll() {
             for (GfnPfnCache cache : caches) { // bounded by the number of caches
                 if (cache.refresh() != Outcome.OK) {
                     throw new IllegalStateException("not refreshed: " + cache);
@@ -89,38 +111,57 @@ public class RefreshBenchmark {
         }
     }
 
-    /** Before each measured refresh, the slots change: another slot starts to log, or stops. */
+    /** They are made invalid, and all is as it was. */
     @State(Scope.Thread)
-    public static class OtherSlot {
+    public static class Invalidated extends Mine {
+
+        /** Whatever other threads do meanwhile. */
+        @Setup(Level.Invocation)
+        public void takeAway(Shared shared) {
+            invalidate(shared);
+        }
+    }
+
+    /** The same by both threads, neither of which refreshes meanwhile; then both begin. */
+    @State(Scope.Thread)
+    public static class InvalidatedTogether extends Mine {
+
+        /** When both have refreshed. */
+        @Setup(Level.Invocation)
+        public void takeAway(Shared shared) {
+            shared.meet();
+            invalidate(shared);
+            shared.meet();
+        }
+    }
+
+    /** They are made invalid, and the slots change: another slot starts to log, or stops. */
+    @State(Scope.Thread)
+    public static class SlotsChanged extends Mine {
         private static final int ID = 1;
 
         private int flags;
 
-        /** Makes the slot. */
-        @Setup
-        public void make(Shared shared) {
-            change(shared);
-        }
-
-        /** Changes it, outside of the measured time. */
+        /** Changes the slots, outside of the measured time. */
         @Setup(Level.Invocation)
-        public void change(Shared shared) {
+        public void takeAway(Shared shared) {
             flags ^= Memslot.FLAG_LOG_DIRTY_PAGES;
             Memslots.Change change = shared.machine.vm.memslots().set(ID, flags, 0, Machine.PAGE, Machine.HVA);
             Machine.require(change == Memslots.Change.DONE, "slot change");
+            invalidate(shared);
         }
     }
 
-    /** Before each measured refresh, the page moves: it has another frame. */
+    /** Their pages move, each to another frame. */
     @State(Scope.Thread)
-    public static class Migration {
+    public static class Moved extends Mine {
 
         /** Moves all pages, outside of the measured time. */
         @Setup(Level.Invocation)
-        public void move(Shared shared, Mine mine) {
-            for (int i = 0; i < CACHES; i++) { // bounded by the number of caches
-                boolean moved = shared.machine.vm.host().migrate(mine.pages.start() + (long) i * Machine.PAGE);
-                Machine.require(moved, "migration");
+        public void takeAway(Shared shared) {
+            for (GfnPfnCache cache : super.caches) { // bounded by the number of caches
+                boolean moved = shared.machine.vm.host().migrate(cache.state().uhva());
+                Machine.require(moved && !cache.check(), "migration");
             }
         }
     }
@@ -153,21 +194,21 @@ public class RefreshBenchmark {
     /** One thread; the memslots are as they were. */
     @Benchmark
     @OperationsPerInvocation(CACHES)
-    public void refresh(Mine mine) {
+    public void refresh(Invalidated mine) {
         mine.refreshAll();
     }
 
     /** One thread; the memslots have changed, so that every step of the way is taken. */
     @Benchmark
     @OperationsPerInvocation(CACHES)
-    public void refreshTranslated(Mine mine, OtherSlot slot) {
+    public void refreshTranslated(SlotsChanged mine) {
         mine.refreshAll();
     }
 
     /** One thread; the page has moved, so that another frame is mapped. */
     @Benchmark
     @OperationsPerInvocation(CACHES)
-    public void refreshMoved(Mine mine, Migration migration) {
+    public void refreshMoved(Moved mine) {
         mine.refreshAll();
     }
 
@@ -175,15 +216,23 @@ public class RefreshBenchmark {
     @Benchmark
     @Fork(jvmArgsAppend = "--limit-modules=java.logging,java.management,jdk.management,jdk.unsupported")
     @OperationsPerInvocation(CACHES)
-    public void refreshWithoutJfr(Mine mine, SmallImage image) {
+    public void refreshWithoutJfr(Invalidated mine, SmallImage image) {
         mine.refreshAll();
     }
 
-    /** Two threads, distinct caches of one VM; nanoseconds of each thread. */
+    /** Two threads at the same time, distinct caches of one VM; nanoseconds of each thread. */
     @Benchmark
     @Threads(MAX_THREADS)
     @OperationsPerInvocation(CACHES)
-    public void refreshTwoThreads(Mine mine) {
+    public void refreshTwoThreads(InvalidatedTogether mine) {
+        mine.refreshAll();
+    }
+
+    /** Two threads, each of which also invalidates its own caches while the other refreshes; nanoseconds of each. */
+    @Benchmark
+    @Threads(MAX_THREADS)
+    @OperationsPerInvocation(CACHES)
+    public void refreshBesideInvalidations(Invalidated mine) {
         mine.refreshAll();
     }
 

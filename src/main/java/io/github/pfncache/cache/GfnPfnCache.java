@@ -40,7 +40,12 @@ public final class GfnPfnCache extends OneShot {
     private final Refreshing refreshing;
 
     GfnPfnCache(CacheDomain domain, int length) {
-        super(domain, requireLength(length));
+        this(domain, length, null);
+    }
+
+    /** The cache of an entry of a TLB; null for one on its own. */
+    GfnPfnCache(CacheDomain domain, int length, TlbEntry entryOfTlb) {
+        super(domain, requireLength(length), entryOfTlb);
         this.domain = domain;
         this.length = length;
         this.refreshing = new Refreshing(domain, mapping, new CacheIndex.Entry(this), length);

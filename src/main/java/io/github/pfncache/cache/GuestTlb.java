@@ -15,10 +15,10 @@ import java.util.Objects;
  * tlb.storeLong(stackPointer - 8, value);      // marks the page dirty by itself
  * }</pre>
  *
- * <p>A direct-mapped array of caches, one page each, tagged with the gpa. A hit is a compare of the tag and a validated
- * access to bytes that the entry keeps; a miss points the entry's cache at the page. The tag says where the cache
- * points and no more: whether its bytes may be used is the cache's answer, each time. So nobody tells the TLB about
- * page migrations or memslot changes, and there is no flush that could be forgotten.
+ * <p>A direct-mapped array of caches, one page each, tagged with the gpa. A hit is a compare of the tag, an access to
+ * bytes that the entry keeps, and for a load the compare again; a miss points the entry's cache at the page. When a
+ * cache loses its page, whoever takes it away shoots down that one tag, under the cache's own lock. So nobody tells the
+ * TLB about page migrations or memslot changes, and there is no flush that could be forgotten.
  *
  * <p><b>What cannot be had</b> goes to an {@link Unbacked} handler, with no lock held: an address without memory, a
  * store to memory that is read-only, memory that is busy. What a guest can cause is never an exception of ours. Memory
@@ -38,6 +38,9 @@ public final class GuestTlb {
 
     /** Number of entries that is right for most: 1 MiB of reach. A cache is made when its entry is first used. */
     public static final int DEFAULT_ENTRIES = 256;
+
+    /** Fewest entries a TLB can have: the pages of an access that crosses must not share one. */
+    public static final int MIN_ENTRIES = 4;
 
     /** Most entries a TLB can have. */
     public static final int MAX_ENTRIES = 1 << 16;
@@ -77,9 +80,9 @@ public final class GuestTlb {
     private Thread owner;
 
     GuestTlb(CacheDomain domain, int entries, Unbacked unbacked) {
-        if (entries < 2 || entries > MAX_ENTRIES || Integer.bitCount(entries) != 1) {
-            // Two at least: the pages of an access that crosses must not share an entry.
-            throw new IllegalArgumentException("entries=" + entries + " is not a power of two in 2.." + MAX_ENTRIES);
+        if (entries < MIN_ENTRIES || entries > MAX_ENTRIES || Integer.bitCount(entries) != 1) {
+            throw new IllegalArgumentException(
+                    "entries=" + entries + " is not a power of two in " + MIN_ENTRIES + ".." + MAX_ENTRIES);
         }
         this.domain = domain;
         this.unbacked = Objects.requireNonNull(unbacked, "unbacked");
@@ -218,11 +221,11 @@ public final class GuestTlb {
     /** Loads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
     private long load(long gpa, int width) {
         TlbEntry entry = entryOf(gpa);
-        ByteBuffer bytes = entry.bytesIfHit(gpa, width);
-        // Asked before as well: what the host let go is not touched any more, unless the load was under way.
-        if (bytes != null && entry.cache.sequence() == entry.sequence) {
+        ByteBuffer bytes = entry.bytes;
+        long page = TlbEntry.pageOf(gpa, width);
+        if (entry.leadsTo(page)) {
             long value = OneShot.peek(bytes, Pages.offsetInPage(gpa), width);
-            if (entry.cache.isOpenSince(entry.sequence)) {
+            if (entry.stillLeadsTo(page)) {
                 return value;
             }
         }
@@ -232,9 +235,8 @@ public final class GuestTlb {
     /** Stores the low 1, 2, 4 or 8 bytes of a number. */
     private void store(long gpa, int width, long value) {
         TlbEntry entry = entryOf(gpa);
-        ByteBuffer bytes = entry.bytesIfHit(gpa, width);
-        if (bytes == null
-                || !entry.cache.storeAnnounced(bytes, entry.sequence, Pages.offsetInPage(gpa), width, value)) {
+        if (!entry.leadsTo(TlbEntry.pageOf(gpa, width))
+                || !entry.cache.storeIfOpen(Pages.offsetInPage(gpa), width, value)) {
             storeSlowly(gpa, width, value);
         }
     }

@@ -29,8 +29,7 @@ import java.nio.ByteBuffer;
  * read side, as {@link TrackedRwLock} argues. It writes, marks the page dirty, and leaves (release). That the
  * bytes are got before the announcement is for speed: what hangs on them need not wait for the locked instruction.
  *
- * <p>Sequence and bytes may be kept from one access to the next by one thread, as {@link TlbEntry} does: the look
- * afterwards is all that either argument needs. Whoever finds the lock shut takes it as everybody else does.
+ * <p>Whoever finds the lock shut takes it as everybody else does.
  *
  * <p>Why a number, and not new bytes for each time that the lock is open: what a refresh makes and keeps in an older
  * object costs the garbage collector more than all the rest of it costs.
@@ -65,8 +64,8 @@ abstract sealed class OneShot permits GfnPfnCache {
     /** Marks the page of the bytes; null if there is no log. Written with the lock shut, read under a hold. */
     private DirtyMark mark;
 
-    OneShot(CacheDomain domain, int length) {
-        this.mapping = new GuardedMapping(this, domain, length);
+    OneShot(CacheDomain domain, int length, TlbEntry entryOfTlb) {
+        this.mapping = new GuardedMapping(this, domain, length, entryOfTlb);
         this.briefName = mapping.briefName();
     }
 
@@ -140,7 +139,7 @@ abstract sealed class OneShot permits GfnPfnCache {
     }
 
     /** Whether all is good that was loaded up to now from the {@link #bytesAt} a sequence. */
-    final boolean isOpenSince(long seen) {
+    private boolean isOpenSince(long seen) {
         VarHandle.loadLoadFence(); // the data before the look, see the class comment
         return (long) SEQUENCE.getOpaque(this) == seen;
     }
@@ -154,16 +153,18 @@ abstract sealed class OneShot permits GfnPfnCache {
 
     /** Stores the low 1, 2, 4 or 8 bytes of a number. */
     final Outcome store(int offset, int width, long value) {
+        return storeIfOpen(offset, width, value) ? Outcome.OK : storeLocked(offset, width, value);
+    }
+
+    /** As {@link #store}, if the lock is open; else false, and nothing was stored. */
+    final boolean storeIfOpen(int offset, int width, long value) {
         long seen = sequence();
         ByteBuffer at = bytesAt(seen);
-        if (at != null && storeAnnounced(at, seen, offset, width, value)) {
-            return Outcome.OK;
-        }
-        return storeLocked(offset, width, value);
+        return at != null && storeAnnounced(at, seen, offset, width, value);
     }
 
     /** Stores into the {@link #bytesAt} a sequence, if the lock is open since; else, or without room, false. */
-    final boolean storeAnnounced(ByteBuffer at, long seen, int offset, int width, long value) {
+    private boolean storeAnnounced(ByteBuffer at, long seen, int offset, int width, long value) {
         int hold = TrackedRwLock.enterBriefly(mapping, briefName);
         if (hold == TrackedRwLock.NOT_TAKEN) {
             return false;

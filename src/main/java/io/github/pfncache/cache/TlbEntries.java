@@ -2,6 +2,7 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.rules.Interleaving;
 import java.util.Arrays;
 
 /**
@@ -13,15 +14,13 @@ import java.util.Arrays;
  */
 final class TlbEntries {
 
-    /** Blocks of so many pages, as a power of two, begin somewhere else each: an even number of entries on. */
-    private static final int BLOCK_BITS = 8;
-
     /**
-     * The multiples of this number by powers of two differ in the bits that are used of them, the lowest of the upper
-     * 16; and so do the first multiples of those. Found by trying numbers.
+     * A little more than one, as a binary fraction of so many digits: one entry is left out every 239 pages. Its
+     * multiples by powers of two, and the first multiples of those, are far from any multiple of the number of entries.
+     * Found by trying numbers.
      */
-    private static final int SPREAD = 0x687c966d;
-    private static final int SPREAD_SHIFT = 16;
+    private static final long STEP = 0x4044_88d7;
+    private static final int STEP_DIGITS = 30;
 
     private final CacheDomain domain;
 
@@ -36,7 +35,7 @@ final class TlbEntries {
     TlbEntries(CacheDomain domain, int entries) {
         this.domain = domain;
         this.entries = new TlbEntry[entries];
-        Arrays.setAll(this.entries, TlbEntry::new);
+        Arrays.setAll(this.entries, i -> new TlbEntry());
     }
 
     /** How often a cache was pointed elsewhere. */
@@ -109,7 +108,7 @@ final class TlbEntries {
             try (GuestAccess access = entry.cache.access(deadline)) {
                 if (access.isUsable()) {
                     loaded = access.get(Pages.offsetInPage(gpa), width);
-                    entry.reopen();
+                    keep(entry);
                 }
                 return access.outcome();
             }
@@ -124,12 +123,20 @@ final class TlbEntries {
             try (GuestAccess access = entry.cache.access(deadline)) {
                 if (access.isUsable()) {
                     access.put(Pages.offsetInPage(gpa), width, value);
-                    entry.reopen();
+                    keep(entry);
                 }
                 return access.outcome();
             }
         }
         return outcome;
+    }
+
+    /** The access under way, to the cache of an entry, is usable: the next ones may be hits. */
+    private void keep(TlbEntry entry) {
+        if (domain.readerBias) { // without, every access takes the lock
+            Interleaving.reached("about to tag");
+            entry.lead(entry.cache.mapping.window().bytes());
+        }
     }
 
     /** From memory that can be read and not written, if it is that; a cache resolves its page for writing. */
@@ -187,7 +194,7 @@ final class TlbEntries {
         misses++;
         entry.forget(); // before the cache moves: the move may throw half way, out of a page-fault handler
         if (entry.cache == null) {
-            entry.cache = domain.newCache(Pages.PAGE_SIZE);
+            entry.cache = new GfnPfnCache(domain, Pages.PAGE_SIZE, entry);
         }
         Outcome outcome = entry.cache.activate(new CacheTarget.ByGpa(Pages.pageStart(gpa)), deadline);
         if (outcome == Outcome.OK) {
@@ -197,14 +204,12 @@ final class TlbEntries {
     }
 
     /**
-     * Which of so many entries an address has. Of 16 entries or more, pages that lie a power of two from 1 MiB to 256
-     * GiB apart, as the same place of two regions does, have different ones. So have neighbours, however few there are:
-     * one of them is odd, and what is added is even.
+     * Which of so many entries an address has, four or more. Neighbours never share one: they are one or two entries
+     * apart. Of 16 entries or more, pages that lie a power of two from 1 MiB to 256 GiB apart, as the same place of two
+     * regions does, have different ones.
      */
     static int indexOf(long gpa, int entries) {
-        int gfn = (int) Pages.gpaToGfn(gpa);
-        int spread = (gfn >>> BLOCK_BITS) * SPREAD >>> SPREAD_SHIFT;
-        return gfn + (spread << 1) & entries - 1;
+        return (int) (Pages.gpaToGfn(gpa) * STEP >>> STEP_DIGITS) & entries - 1;
     }
 
     private TlbEntry entryOf(long gpa) {

@@ -279,7 +279,8 @@ public final class Vm {
     /**
      * A new TLB, for CPU-like access to any address.
      *
-     * @param entries number of pages it holds, a power of two from 2 to {@link GuestTlb#MAX_ENTRIES}
+     * @param entries number of pages it holds, a power of two from {@link GuestTlb#MIN_ENTRIES} to
+     *     {@link GuestTlb#MAX_ENTRIES}
      * @param unbacked asked for what cannot be had: devices, or the trap that a processor would raise
      * @return the TLB, for the thread that uses it first
      * @throws IllegalArgumentException if {@code entries} is not such a number

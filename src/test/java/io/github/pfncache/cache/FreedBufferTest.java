@@ -65,7 +65,7 @@ class FreedBufferTest {
         Freeable memory = new Freeable();
         host.mapBuffer(HVA, memory.bytes, Protection.READ_WRITE);
         GfnPfnCache cache = domain.newCache(8);
-        GuestTlb tlb = domain.newTlb(2, new GuestTlb.Unbacked() {
+        GuestTlb tlb = domain.newTlb(GuestTlb.MIN_ENTRIES, new GuestTlb.Unbacked() {
             @Override
             public long load(long gpa, int width, Outcome why) {
                 return -2;

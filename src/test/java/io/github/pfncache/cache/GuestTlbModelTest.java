@@ -232,13 +232,13 @@ class GuestTlbModelTest {
 
     @Property(tries = 800)
     void everyAccessIsThatOfAPlainArray(@ForAll("scripts") List<Step> script, @ForAll boolean tight) {
-        new World(tight ? 2 : 8).run(script);
+        new World(tight ? 4 : 16).run(script);
     }
 
     /** The scripts get to what they are for. */
     @Test
     void theModelSeesCrossingsHolesAndMisses() {
-        World world = new World(2);
+        World world = new World(4);
         int crossing = 16 << 2 | 3; // eight bytes, eight before a page begins
         int across = 20 << 2 | 3;
         world.run(List.of(

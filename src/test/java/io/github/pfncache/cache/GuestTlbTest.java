@@ -322,16 +322,19 @@ final class GuestTlbTest {
 
     @Test
     void pagesThatShareAnEntryTakeTurns() {
-        GuestTlb two = domain.newTlb(2, bus);
+        int entries = GuestTlb.MIN_ENTRIES;
+        host.mapAnonymous(HVA + entries * PAGE, 1, Protection.READ_WRITE);
+        memslots.set(3, 0, DEVICE, PAGE, HVA + entries * PAGE);
+        GuestTlb few = domain.newTlb(entries, bus);
         for (int turn = 0; turn < 10; turn++) { // bounded
-            two.storeInt(RAM + 4, turn);
-            two.storeInt(RAM + 2 * PAGE + 4, -turn);
-            assertThat(two.loadInt(RAM + 4)).isEqualTo(turn);
+            few.storeInt(RAM + 4, turn);
+            few.storeInt(DEVICE + 4, -turn); // as many pages on as there are entries
+            assertThat(few.loadInt(RAM + 4)).isEqualTo(turn);
         }
-        assertThat(two.misses()).isEqualTo(21);
+        assertThat(few.misses()).isEqualTo(21);
         assertThat(domain.activeCaches()).hasSize(1);
-        assertThat(two.entries()).isEqualTo(2);
-        assertThat(two).asString().contains("entries=2", "misses=21");
+        assertThat(few.entries()).isEqualTo(4);
+        assertThat(few).asString().contains("entries=4", "misses=21");
     }
 
     @Test
@@ -372,7 +375,7 @@ final class GuestTlbTest {
 
     @Test
     void badNumbersOfEntriesAndNoHandlerAreRefused() {
-        for (int entries : new int[] {-4, 0, 1, 3, 96, 1 << 17, Integer.MIN_VALUE}) { // bounded by the numbers
+        for (int entries : new int[] {-4, 0, 1, 2, 3, 96, 1 << 17, Integer.MIN_VALUE}) { // bounded by the numbers
             assertThatThrownBy(() -> domain.newTlb(entries, bus))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("entries=" + entries);

@@ -34,9 +34,18 @@ final class TlbEntriesTest {
                 .doesNotHaveDuplicates();
     }
 
+    @Property
+    void ofAsManyConsecutivePagesAsThereAreEntriesAlmostAllHaveOne(
+            @ForAll @LongRange(max = (1L << 31) - 1) long gfn, @ForAll @IntRange(min = 2, max = 16) int size) {
+        int entries = 1 << size;
+        long used = LongStream.range(gfn, gfn + entries)
+                .map(g -> TlbEntries.indexOf(Pages.gfnToGpa(g), entries)).distinct().count();
+        assertThat(used).isGreaterThanOrEqualTo(entries - 1 - entries / 239);
+    }
+
     @Test
     void neighboursNeverShareAnEntry() {
-        for (int entries = 2; entries <= GuestTlb.MAX_ENTRIES; entries *= 2) {
+        for (int entries = GuestTlb.MIN_ENTRIES; entries <= GuestTlb.MAX_ENTRIES; entries *= 2) {
             int size = entries;
             assertThat(LongStream.range(1, 1 << 18).filter(gfn -> {
                 int index = TlbEntries.indexOf(Pages.gfnToGpa(gfn), size);

@@ -17,6 +17,11 @@ final class TlbRaceTest {
     }
 
     @Test
+    void missAndHitAgainstMigration() {
+        explore(TlbScenarios::missAndHitAgainstMigration);
+    }
+
+    @Test
     void pagesOfOneEntryAgainstEviction() {
         explore(TlbScenarios::pagesOfOneEntryAgainstEviction);
     }

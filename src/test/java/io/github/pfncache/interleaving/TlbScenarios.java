@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.stress.Stage;
@@ -50,7 +51,7 @@ public final class TlbScenarios {
     /** A hit whose page moves: the value read is the one stored, and the store is where it belongs. */
     public static void hitsAgainstMigration(Stage stage) {
         Guest guest = Guest.logging();
-        GuestTlb tlb = guest.vm.newTlb(2, new Traps());
+        GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, new Traps());
         tlb.storeLong(Guest.gpa(0), 1);
         tlb.deactivate(); // the scenario's thread is its next owner
         stage.thread("vcpu", () -> {
@@ -69,19 +70,35 @@ public final class TlbScenarios {
         });
     }
 
+    /** A miss whose page moves while the entry is tagged, and the hit that follows. */
+    public static void missAndHitAgainstMigration(Stage stage) {
+        Guest guest = Guest.touched();
+        GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, new Traps());
+        stage.thread("vcpu", () -> {
+            assertThat(tlb.loadLong(Guest.gpa(0))).as("loaded").isEqualTo(1);
+            assertThat(tlb.loadLong(Guest.gpa(0))).as("loaded again").isEqualTo(1);
+        });
+        stage.thread("migrate", () -> guest.host.migrate(Guest.hva(0)));
+        stage.afterwards(guest::atRest);
+    }
+
     /** Two pages take turns in one entry while both go and come back. */
     public static void pagesOfOneEntryAgainstEviction(Stage stage) {
         Guest guest = Guest.touched();
-        GuestTlb tlb = guest.vm.newTlb(2, new Traps());
+        int other = GuestTlb.MIN_ENTRIES;
+        guest.host.mapAnonymous(Guest.hva(other), 1, Protection.READ_WRITE);
+        guest.vm.memslots().set(Guest.SLOT + 1, 0, Guest.gpa(other), Pages.PAGE_SIZE, Guest.hva(other));
+        GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, new Traps());
         stage.thread("vcpu", () -> {
             tlb.storeLong(Guest.gpa(0), 5);
-            tlb.storeLong(Guest.gpa(2), 7);
+            tlb.storeLong(Guest.gpa(other), 7);
             assertThat(tlb.loadLong(Guest.gpa(0))).as("loaded").isEqualTo(5);
+            assertThat(tlb.misses()).as("turns").isEqualTo(3);
         });
-        stage.thread("evict", () -> guest.host.evict(Guest.HVA, 3));
+        stage.thread("evict", () -> guest.host.evict(Guest.HVA, other + 1));
         stage.afterwards(() -> {
             assertThat(guest.peek(0)).as("page 0 at rest").isEqualTo(5);
-            assertThat(guest.peek(2)).as("page 2 at rest").isEqualTo(7);
+            assertThat(guest.peek(other)).as("page %s at rest", other).isEqualTo(7);
             guest.atRest();
         });
     }
@@ -89,7 +106,7 @@ public final class TlbScenarios {
     /** An access across two pages that both move. */
     public static void crossingAgainstMigrationOfBothPages(Stage stage) {
         Guest guest = Guest.logging();
-        GuestTlb tlb = guest.vm.newTlb(2, new Traps());
+        GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, new Traps());
         stage.thread("vcpu", () -> {
             tlb.storeLong(ACROSS, 0x5_0000_0006L);
             assertThat(tlb.loadLong(ACROSS)).as("loaded").isEqualTo(0x5_0000_0006L);
@@ -109,7 +126,7 @@ public final class TlbScenarios {
     public static void crossingStoreAgainstUnmapOfTheSecondPage(Stage stage) {
         Guest guest = Guest.touched();
         Traps traps = new Traps();
-        GuestTlb tlb = guest.vm.newTlb(2, traps);
+        GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, traps);
         stage.thread("vcpu", () -> tlb.storeLong(ACROSS, 0x5_0000_0006L));
         stage.thread("unmap", () -> guest.host.unmap(Guest.hva(1), 1));
         stage.afterwards(() -> {
@@ -124,7 +141,7 @@ public final class TlbScenarios {
     public static void storeAgainstSlotDeletion(Stage stage) {
         Guest guest = Guest.touched();
         Traps traps = new Traps();
-        GuestTlb tlb = guest.vm.newTlb(2, traps);
+        GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, traps);
         boolean[] deleted = new boolean[1];
         long[] found = new long[2];
         stage.thread("vcpu", () -> {

@@ -48,9 +48,20 @@ final class ReaderBiasExhibits {
                         .edit(ONE_SHOT, "if (sequenceInOrder() != seen)", "if (at == null)")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
-                Exhibit.of("D12", "a hit in the TLB does not ask whether the cache has been open since")
-                        .edit("cache/GuestTlb.java", "entry.cache.isOpenSince(entry.sequence)", "entry != null")
+                Exhibit.of("D12", "a load from the TLB does not look at the tag again after the data")
+                        .edit("cache/GuestTlb.java", "entry.stillLeadsTo(page)", "entry != null")
                         .foundBy("hitsAgainstMigration", TlbScenarios::hitsAgainstMigration,
-                                "assert: loaded", "assert: loaded after the store"));
+                                "assert: loaded", "assert: loaded after the store"),
+                Exhibit.of("D13", "whoever takes a page away does not shoot down the tag that the TLB has of it")
+                        .edit("cache/GuardedMapping.java", "            entryOfTlb.shootDown();\n", "")
+                        .foundBy("hitsAgainstMigration", TlbScenarios::hitsAgainstMigration,
+                                "assert: loaded", "assert: loaded after the store"),
+                Exhibit.of("D14", "the tag is shot down before the readers have left, one of whom sets it again")
+                        .edit("cache/GuardedMapping.java", "            entryOfTlb.shootDown();\n", "")
+                        .edit("cache/GuardedMapping.java", "        front.shut();\n",
+                                "        front.shut();\n        if (entryOfTlb != null) {\n"
+                                        + "            entryOfTlb.shootDown();\n        }\n")
+                        .foundBy("missAndHitAgainstMigration", TlbScenarios::missAndHitAgainstMigration,
+                                "assert: loaded again"));
     }
 }
