@@ -179,6 +179,18 @@ public class RefreshBenchmark {
                 locks[i] = new ReentrantLock();
             }
         }
+
+        private int takeAll() {
+            for (ReentrantLock lock : locks) { // bounded by the number of locks
+                lock.lock();
+                try {
+                    taken++;
+                } finally {
+                    lock.unlock();
+                }
+            }
+            return taken;
+        }
     }
 
     /** An image without JFR. */
@@ -240,14 +252,14 @@ public class RefreshBenchmark {
     @Benchmark
     @OperationsPerInvocation(CACHES)
     public int lockPair(Locks locks) {
-        for (ReentrantLock lock : locks.locks) { // bounded by the number of locks
-            lock.lock();
-            try {
-                locks.taken++;
-            } finally {
-                lock.unlock();
-            }
-        }
-        return locks.taken;
+        return locks.takeAll();
+    }
+
+    /** The yardstick of the machine: two threads that share nothing; nanoseconds of each. */
+    @Benchmark
+    @Threads(MAX_THREADS)
+    @OperationsPerInvocation(CACHES)
+    public int lockPairTwoThreads(Locks locks) {
+        return locks.takeAll();
     }
 }

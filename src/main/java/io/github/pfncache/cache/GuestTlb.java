@@ -16,7 +16,7 @@ import java.util.Objects;
  * }</pre>
  *
  * <p>A direct-mapped array of caches, one page each, tagged with the gpa. A hit is a compare of the tag, an access to
- * bytes that the entry keeps, and for a load the compare again; a miss points the entry's cache at the page. When a
+ * bytes that are at hand, and for a load the compare again; a miss points the entry's cache at the page. When a
  * cache loses its page, whoever takes it away shoots down that one tag, under the cache's own lock. So nobody tells the
  * TLB about page migrations or memslot changes, and there is no flush that could be forgotten.
  *
@@ -187,7 +187,9 @@ public final class GuestTlb {
      */
     public Outcome deactivate() {
         Outcome outcome = misses.deactivate();
-        owner = null;
+        if (!misses.isInside()) { // whose access is under way stays the owner
+            owner = null;
+        }
         return outcome;
     }
 

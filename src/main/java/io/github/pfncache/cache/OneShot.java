@@ -130,7 +130,7 @@ abstract sealed class OneShot permits GfnPfnCache {
         return loadLocked(offset, width, otherwise);
     }
 
-    /** Loads from bytes that were open: worthless unless {@link #isOpenSince}, which is asked at once. */
+    /** Loads from bytes that might be used: worthless unless they still may, which the caller asks at once. */
     static long peek(ByteBuffer at, int offset, int width) {
         Interleaving.reached("about to load");
         long value = HostWindow.get(at, offset, width);

@@ -48,6 +48,11 @@ final class TlbEntries {
         return loaded;
     }
 
+    /** Whether one of the slow ways is under way. */
+    boolean isInside() {
+        return inside;
+    }
+
     /** Takes every cache out of use; BUSY if one could not be. */
     Outcome deactivate() {
         if (inside) {
@@ -72,11 +77,7 @@ final class TlbEntries {
         try {
             boolean within = Pages.fitsInPage(gpa, width);
             Outcome outcome = within ? loadWithin(gpa, width, deadline) : loadAcross(gpa, width, deadline);
-            if (outcome == Outcome.FAULT) {
-                entryOf(gpa).forget(); // what was unplugged costs a look at the memslots from now on
-                outcome = loadUncached(gpa, width);
-            }
-            return outcome;
+            return outcome == Outcome.FAULT ? loadUncached(gpa, width) : outcome;
         } finally {
             inside = false;
         }
@@ -90,12 +91,7 @@ final class TlbEntries {
         inside = true;
         try {
             boolean within = Pages.fitsInPage(gpa, width);
-            Outcome outcome =
-                    within ? storeWithin(gpa, width, value, deadline) : storeAcross(gpa, width, value, deadline);
-            if (outcome == Outcome.FAULT) {
-                entryOf(gpa).forget();
-            }
-            return outcome;
+            return within ? storeWithin(gpa, width, value, deadline) : storeAcross(gpa, width, value, deadline);
         } finally {
             inside = false;
         }
@@ -110,7 +106,7 @@ final class TlbEntries {
                     loaded = access.get(Pages.offsetInPage(gpa), width);
                     keep(entry);
                 }
-                return access.outcome();
+                return settled(gpa, access.outcome());
             }
         }
         return outcome;
@@ -125,7 +121,7 @@ final class TlbEntries {
                     access.put(Pages.offsetInPage(gpa), width, value);
                     keep(entry);
                 }
-                return access.outcome();
+                return settled(gpa, access.outcome());
             }
         }
         return outcome;
@@ -137,6 +133,14 @@ final class TlbEntries {
             Interleaving.reached("about to tag");
             entry.lead(entry.cache.mapping.window().bytes());
         }
+    }
+
+    /** The outcome; what was unplugged, or cannot be written any more, costs a look at the memslots from now on. */
+    private Outcome settled(long gpa, Outcome outcome) {
+        if (outcome == Outcome.FAULT && entryOf(gpa).pointsAt(gpa)) { // and not at a page that shares the entry
+            entryOf(gpa).forget();
+        }
+        return outcome;
     }
 
     /** From memory that can be read and not written, if it is that; a cache resolves its page for writing. */
@@ -154,13 +158,15 @@ final class TlbEntries {
         byte[] bytes = new byte[width];
         Outcome outcome = pointAt(gpa, deadline);
         if (outcome == Outcome.OK) {
-            outcome = PageCrossing.load(entryOf(gpa).cache, gpa, bytes, 0, (int) (second - gpa), deadline);
+            GfnPfnCache page = entryOf(gpa).cache;
+            outcome = settled(gpa, PageCrossing.load(page, gpa, bytes, 0, (int) (second - gpa), deadline));
         }
         if (outcome == Outcome.OK) {
             outcome = pointAt(second, deadline);
         }
         if (outcome == Outcome.OK) {
-            outcome = PageCrossing.load(entryOf(second).cache, second, bytes, (int) (second - gpa), width, deadline);
+            GfnPfnCache page = entryOf(second).cache;
+            outcome = settled(second, PageCrossing.load(page, second, bytes, (int) (second - gpa), width, deadline));
         }
         loaded = PageCrossing.number(bytes);
         return outcome;
@@ -172,10 +178,13 @@ final class TlbEntries {
         if (outcome == Outcome.OK) {
             outcome = pointAt(second, deadline); // another entry than the first: neighbours never share one
         }
-        return outcome == Outcome.OK
-                ? PageCrossing.store(
-                        domain, entryOf(gpa).cache, entryOf(second).cache, (int) (second - gpa), width, value, deadline)
-                : outcome;
+        if (outcome == Outcome.OK) {
+            outcome = PageCrossing.store(
+                    domain, entryOf(gpa).cache, entryOf(second).cache, (int) (second - gpa), width, value, deadline);
+            settled(gpa, outcome); // one of the two it was
+            settled(second, outcome);
+        }
+        return outcome;
     }
 
     // ------------------------------------------------------------------ the entries

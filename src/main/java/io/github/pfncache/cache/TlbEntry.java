@@ -6,8 +6,8 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 
 /**
- * An entry of a {@link GuestTlb}: a cache, where it points, and the bytes that are there. All that a hit needs lies in
- * this object and in the bytes.
+ * An entry of a {@link GuestTlb}: a cache, where it points, and the bytes that are there. All that a load needs, if it
+ * is a hit, lies in this object and in the bytes.
  *
  * <p><b>The tag</b> says that the bytes are those of a page, and may be used. The TLB's owner sets it while it holds
  * the read side of the cache's lock with a usable window; whoever holds the write side shoots it down before the lock
@@ -15,9 +15,9 @@ import java.nio.ByteBuffer;
  *
  * <p><b>A load</b> compares the tag, so that it does not touch what was let go long ago, reads the data, and after a
  * load-load fence compares the tag again. If the data came from what others put into the frame afterwards, the tag had
- * been shot down before that, and the fence makes the second look see it. Nobody but the thread that loads sets a tag,
- * so it cannot have come back in between. On x86 the fence is for the compiler only: the processor keeps loads in
- * order.
+ * been shot down before that: the lock was given back (a release), and whoever gives the frame away took locks after
+ * that, and so did who got it. The fence makes the second look see it. Nobody but the thread that loads sets a tag, so
+ * it cannot have come back in between. On x86 the fence is for the compiler only: the processor keeps loads in order.
  *
  * <p>A store has to exclude the writer, so the tag is not enough for it: it goes by the cache's lock, see {@link
  * OneShot}.
@@ -48,7 +48,10 @@ final class TlbEntry {
     /** The bytes of that page which the tag is of; null if there are none. */
     ByteBuffer bytes;
 
-    /** The page if its bytes may be used, else NONE. Accessed through TAG, written with either side of the lock. */
+    /**
+     * The page if its bytes may be used, else NONE. Accessed through TAG. The owner sets it with the read side of the
+     * lock held; NONE is written with the write side held, or by the owner without.
+     */
     private long tag = NONE;
 
     /**
@@ -96,7 +99,7 @@ final class TlbEntry {
         TAG.setOpaque(this, page);
     }
 
-    /** No hits any more. The caller holds the write side of the cache's lock, and gives it back later. */
+    /** No hits any more. Called by the owner, or with the write side of the cache's lock held. */
     void shootDown() {
         TAG.setRelease(this, NONE);
     }

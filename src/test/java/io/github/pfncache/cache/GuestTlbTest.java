@@ -194,6 +194,7 @@ final class GuestTlbTest {
     @Test
     void theEndOfTheAddressSpaceIsNotFollowedByItsBeginning() {
         memslots.set(3, 0, 0, PAGE, HVA);
+        assertThat(tlb.loadLong(0)).isZero(); // the next access there is a hit
         tlb.storeLong(-4, 0x7_0000_0007L);
         assertThat(peek(0, 4)).containsOnly(0);
         assertThat(bus.asked).containsExactly("store 0xfffffffffffffffc 8 0x700000007 FAULT");
@@ -283,6 +284,58 @@ final class GuestTlbTest {
         assertThat(bus.asked).isEmpty();
         assertThat(tlb.loadLong(RAM + PAGE - 4)).isEqualTo(0x3_0000_0002L);
         assertThat(tlb.deactivate()).isEqualTo(Outcome.OK);
+    }
+
+    @Test
+    void theAccessThatAPageFaultHandlerServesKeepsTheTlbForItsThread() {
+        List<String> seen = new ArrayList<>();
+        host.registerFaultHandler(HvaRange.ofPages(HVA + PAGE, 1), fault -> {
+            tlb.deactivate();
+            Thread other = new Thread(() -> {
+                try {
+                    tlb.loadInt(DEVICE);
+                } catch (IllegalStateException e) {
+                    seen.add(e.getMessage());
+                }
+            }, "other");
+            other.start();
+            try {
+                other.join();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        }, true, false);
+        tlb.storeInt(RAM + PAGE, 2);
+        assertThat(seen).singleElement().asString().contains("is not for", "other");
+        assertThat(tlb.loadInt(RAM + PAGE)).isEqualTo(2);
+    }
+
+    @Test
+    void whatHasNoMemoryDoesNotTakeTheEntryOfAPage() {
+        tlb.storeInt(RAM, 1);
+        tlb.storeInt(RAM + 2 * PAGE, 3);
+        long misses = tlb.misses();
+        for (int turn = 0; turn < 10; turn++) { // bounded
+            tlb.loadInt(DEVICE); // as many pages on as there are entries
+            tlb.storeInt(DEVICE, 9);
+            assertThat(tlb.loadInt(RAM)).isEqualTo(1);
+            tlb.storeLong(ROM - 4, 9); // the second half is read-only
+            assertThat(tlb.loadInt(RAM + 2 * PAGE)).isEqualTo(3);
+        }
+        assertThat(tlb.misses()).isEqualTo(misses);
+        assertThat(bus.asked).hasSize(30);
+    }
+
+    @Test
+    void withoutReaderBiasThereAreNoHits() {
+        tlb.storeInt(RAM, 1);
+        host.registerFaultHandler(HvaRange.ofPages(HVA + PAGE, 1), fault -> {
+            tlb.loadInt(RAM); // no other slow way while one is under way
+            return PageFaultHandler.Decision.RESOLVE;
+        }, true, false);
+        tlb.storeInt(RAM + PAGE, 2);
+        assertThat(bus.asked).isEqualTo(domain.readerBias ? List.of() : List.of("load 0x10000 4 BUSY"));
     }
 
     @Test

@@ -43,6 +43,16 @@ final class TlbEntriesTest {
         assertThat(used).isGreaterThanOrEqualTo(entries - 1 - entries / 239);
     }
 
+    @Property
+    void neighboursNeverShareAnEntryWhereverTheyAre(
+            @ForAll @LongRange(max = (1L << 52) - 1) long gfn, @ForAll @IntRange(min = 2, max = 16) int size) {
+        int entries = 1 << size;
+        long next = gfn + 1 & (1L << 52) - 1; // behind the last comes the first
+        int here = TlbEntries.indexOf(Pages.gfnToGpa(gfn), entries);
+        int there = TlbEntries.indexOf(Pages.gfnToGpa(next), entries);
+        assertThat(there - here & entries - 1).isBetween(1, 2);
+    }
+
     @Test
     void neighboursNeverShareAnEntry() {
         for (int entries = GuestTlb.MIN_ENTRIES; entries <= GuestTlb.MAX_ENTRIES; entries *= 2) {

@@ -173,6 +173,8 @@ final class Rows {
             Row.of("two threads refreshing distinct caches, throughput", AFTER, nanos(REFRESH + "refresh").times(2))
                     .against("one thread", nanos(REFRESH + "refreshTwoThreads"))
                     .goal(atLeast(1.7)),
+            Row.of("the same, each invalidating while the other refreshes", AFTER, nanos(REFRESH + "refresh").times(2))
+                    .against("one thread", nanos(REFRESH + "refreshBesideInvalidations")),
 
             Row.of("refresh, JFR there and not recording", AFTER, nanos(REFRESH + "refresh"))
                     .against("image without JFR", nanos(REFRESH + "refreshWithoutJfr"))
