@@ -135,9 +135,12 @@ final class TlbEntries {
         }
     }
 
-    /** The outcome; what was unplugged, or cannot be written any more, costs a look at the memslots from now on. */
+    /**
+     * The outcome of an access to the page of an address, at which its entry points. What was unplugged, or cannot be
+     * written any more, costs a look at the memslots from now on.
+     */
     private Outcome settled(long gpa, Outcome outcome) {
-        if (outcome == Outcome.FAULT && entryOf(gpa).pointsAt(gpa)) { // and not at a page that shares the entry
+        if (outcome == Outcome.FAULT) {
             entryOf(gpa).forget();
         }
         return outcome;
