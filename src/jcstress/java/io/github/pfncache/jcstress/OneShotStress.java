@@ -29,12 +29,6 @@ public final class OneShotStress {
         Cached() {
             cache.activateHva(PageStress.HVA);
         }
-
-        final int peek(long hva) {
-            byte[] found = new byte[1];
-            host.peek(hva, found);
-            return found[0];
-        }
     }
 
     /** A load never returns what was written into the frame after it was given away. */

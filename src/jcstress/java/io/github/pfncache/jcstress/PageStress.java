@@ -44,6 +44,12 @@ public final class PageStress {
             host.discard(HVA, 1);
             host.poke(OTHER_HVA, new byte[] {FOREIGN});
         }
+
+        final int peek(long hva) {
+            byte[] found = new byte[1];
+            host.peek(hva, found);
+            return found[0];
+        }
     }
 
     /** Reference first, then the page-table entry again: without a lock, against the frame being freed. */

@@ -39,12 +39,6 @@ public final class TlbStress {
         public final void store(long gpa, int width, long value, io.github.pfncache.cache.Outcome why) {
             throw new AssertionError(why);
         }
-
-        final int peek(long hva) {
-            byte[] found = new byte[1];
-            host.peek(hva, found);
-            return found[0];
-        }
     }
 
     /** No load returns what was written into the frame after it was given away, nor what the page was before that. */

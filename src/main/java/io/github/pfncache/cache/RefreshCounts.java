@@ -5,8 +5,8 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * Counts of what one cache did. Written with its refresh lock held, read without: nobody else writes, and nobody who
- * reads needs an order, so to count takes no fence.
+ * Counts of what one cache did, passed on to those of its VM. Written with its refresh lock held, read without: nobody
+ * else writes, and nobody who reads needs an order, so to count here takes no fence.
  */
 final class RefreshCounts {
 
@@ -20,13 +20,32 @@ final class RefreshCounts {
     /** Accessed through COUNTS. */
     private final long[] counts = new long[RESOLUTIONS + 1];
 
-    void refreshed(int resolutions) {
-        add(REFRESHES, 1);
-        add(RESOLUTIONS, resolutions);
+    private final CacheCounters ofAll;
+
+    /** Pages resolved by the refresh under way. Guarded by the refresh lock. */
+    private int resolutions;
+
+    RefreshCounts(CacheCounters ofAll) {
+        this.ofAll = ofAll;
     }
 
+    /** The refresh under way resolves a page. */
+    void resolves() {
+        resolutions++;
+    }
+
+    /** The refresh under way has ended. */
+    void refreshed() {
+        add(REFRESHES, 1);
+        add(RESOLUTIONS, resolutions);
+        ofAll.refreshed(resolutions);
+        resolutions = 0;
+    }
+
+    /** Something that seldom happens. */
     void count(Event event) {
         add(event.ordinal(), 1);
+        ofAll.count(event);
     }
 
     private void add(int index, long more) {

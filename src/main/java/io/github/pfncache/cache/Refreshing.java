@@ -29,16 +29,14 @@ final class Refreshing {
     /** Made once with the cache, and never again ([I13]). */
     private final TrackedLock refreshLock = new TrackedLock(LockClass.REFRESH);
 
-    private final RefreshCounts counts = new RefreshCounts();
-
-    /** Pages resolved by the refresh under way, or else by the last. Guarded by the refresh lock. */
-    private int resolutions;
+    private final RefreshCounts counts;
 
     Refreshing(CacheDomain domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
         this.domain = domain;
         this.mapping = mapping;
         this.entry = entry;
         this.length = length;
+        this.counts = new RefreshCounts(domain.counters);
     }
 
     /** See {@link GfnPfnCache#activate}; the target is cacheable. */
@@ -128,12 +126,6 @@ final class Refreshing {
         return counts.snapshot(mapping.sampleInvalidations());
     }
 
-    /** Something that seldom happens. The refresh lock is held. */
-    private void count(Event event) {
-        counts.count(event);
-        domain.counters.count(event);
-    }
-
     /** Takes the refresh lock; false if another call on this cache does not end. */
     private boolean begin(Deadline latest) {
         boolean held = mapping.isHeldByCurrentThread();
@@ -164,7 +156,6 @@ final class Refreshing {
 
     /** gpa to slot to uhva, then on to the page unless it is still the same. The refresh lock is held. */
     private Outcome walk(CacheTarget target, Deadline latest) {
-        resolutions = 0;
         CacheEvents.Refresh event = CacheEvents.refreshBegins(mapping, target, domain.memslots.generation());
         Outcome outcome = null;
         // The table stays usable until the page is resolved, and a change of it waits for us [rule L11].
@@ -176,8 +167,7 @@ final class Refreshing {
         } finally {
             domain.invalidations.doneWaiting();
             domain.memslots.exitRead(readers);
-            counts.refreshed(resolutions);
-            domain.counters.refreshed(resolutions);
+            counts.refreshed();
             CacheEvents.refreshEnds(event, outcome, mapping);
         }
     }
@@ -196,14 +186,14 @@ final class Refreshing {
             // Sample first, then look for one in progress: one that starts in between shows in both.
             long sampled = mapping.sampleInvalidations();
             if (domain.invalidations.covers(where.uhva())) {
-                count(Event.WAIT);
+                counts.count(Event.WAIT);
                 if (!domain.invalidations.awaitUncovered(where.uhva(), latest.getAsLong())) {
                     CacheEvents.busy("the end of an invalidation", mapping);
                     return fail(Outcome.BUSY);
                 }
                 continue; // the next one may have started already: sample again
             }
-            resolutions++;
+            counts.resolves();
             HostPage page = domain.host.hvaToPage(where.uhva()); // may fault, may block: no cache lock held
             if (page == null) {
                 return fail(Outcome.FAULT);
@@ -212,7 +202,7 @@ final class Refreshing {
                 CacheRule.I6_BOUNDED_ATTEMPTS.check(attempt <= domain.retry.attempts(), attempt);
                 return Outcome.OK;
             }
-            count(Event.RETRY);
+            counts.count(Event.RETRY);
         }
         CacheEvents.busy("a quiet moment", mapping);
         return fail(Outcome.BUSY);
@@ -240,7 +230,7 @@ final class Refreshing {
 
     private Outcome fail(Outcome outcome) {
         domain.unmap(mapping.drop());
-        count(Event.FAILURE);
+        counts.count(Event.FAILURE);
         return outcome;
     }
 }

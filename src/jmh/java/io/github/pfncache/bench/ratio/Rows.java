@@ -175,6 +175,9 @@ final class Rows {
                     .goal(atLeast(1.7)),
             Row.of("the same, each invalidating while the other refreshes", AFTER, nanos(REFRESH + "refresh").times(2))
                     .against("one thread", nanos(REFRESH + "refreshBesideInvalidations")),
+            Row.of("two threads that share nothing, throughput", AFTER, nanos(REFRESH + "lockPair").times(2))
+                    .against("one thread", nanos(REFRESH + "lockPairTwoThreads"))
+                    .asDetail(),
 
             Row.of("refresh, JFR there and not recording", AFTER, nanos(REFRESH + "refresh"))
                     .against("image without JFR", nanos(REFRESH + "refreshWithoutJfr"))
