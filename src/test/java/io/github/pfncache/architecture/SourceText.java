@@ -23,4 +23,13 @@ final class SourceText {
     static String codeOnly(String source) {
         return LITERAL_OR_COMMENT.matcher(source).replaceAll(match -> match.group(1) == null ? " " : "\"\"");
     }
+
+    /** The lines that say something to the machine: no comments, no blank lines, neither package nor imports. */
+    static long codeLines(String source) {
+        return withoutComments(source)
+                .lines()
+                .map(String::strip)
+                .filter(line -> !line.isEmpty() && !line.startsWith("import ") && !line.startsWith("package "))
+                .count();
+    }
 }
