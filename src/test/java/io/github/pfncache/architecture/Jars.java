@@ -1,21 +1,51 @@
 package io.github.pfncache.architecture;
 
-import java.util.Set;
+import static java.util.stream.Collectors.toCollection;
+import static java.util.stream.Collectors.toList;
 
-/** Which package is in which jar; each jar may use those before it. */
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** Which package is in which jar: each jar has a source root, and each may use those before it. */
 final class Jars {
 
     /** The library, whose module exports them all. */
-    static final Set<String> LIBRARY = Set.of("address", "rules", "memslot", "host", "cache", "vm");
+    static final Set<String> LIBRARY = packagesIn("main");
 
     /** Classifier {@code pv}: paravirtual interfaces, users of the library. */
-    static final Set<String> PV = Set.of("pvclock", "xen");
+    static final Set<String> PV = packagesIn("pv");
 
     /** Classifier {@code testkit}. */
-    static final Set<String> TESTKIT = Set.of("trace", "stress");
+    static final Set<String> TESTKIT = packagesIn("testkit");
 
     /** Nobody's API. Together with all others, and with the libraries they use, the jar with classifier {@code cli}. */
-    static final Set<String> INTERNAL = Set.of("load", "scenario", "report", "cli");
+    static final Set<String> INTERNAL = packagesIn("cli");
 
     private Jars() {}
+
+    /** The source roots of the product, below {@code src}. */
+    static List<String> roots() {
+        return List.of("main", "pv", "testkit", "cli");
+    }
+
+    /** Where the sources of {@code root} begin. */
+    static Path sources(String root) {
+        return BuiltClasses.inCheckout("src/" + root + "/java");
+    }
+
+    /** Every source of the product. */
+    static List<Path> sources() {
+        return roots().stream()
+                .flatMap(root -> BuiltClasses.files(sources(root), ".java").stream())
+                .collect(toList());
+    }
+
+    private static Set<String> packagesIn(String root) {
+        Path top = sources(root).resolve(BuiltClasses.ROOT.replace('.', '/'));
+        return BuiltClasses.files(top, ".java").stream()
+                .map(file -> top.relativize(file.getParent()).toString().replace('\\', '/').replace('/', '.'))
+                .collect(toCollection(TreeSet::new));
+    }
 }

@@ -79,11 +79,14 @@ final class PackagedJarsTest {
 
     @Test
     void sourcesAndDocumentationAreComplete() throws IOException {
-        Path sources = BuiltClasses.inCheckout("src/main/java");
-        Set<String> names = BuiltClasses.files(sources, ".java").stream()
-                .map(file -> sources.relativize(file).toString())
-                .collect(Collectors.toSet());
-        assertThat(entries("-sources")).containsAll(names);
+        for (String root : Jars.roots()) {
+            Path sources = Jars.sources(root);
+            Set<String> names = BuiltClasses.files(sources, ".java").stream()
+                    .map(file -> sources.relativize(file).toString())
+                    .collect(Collectors.toSet());
+            assertThat(names).as(root).isNotEmpty();
+            assertThat(entries("-sources")).containsAll(names);
+        }
         Set<String> pages = Stream.of(Jars.LIBRARY, Jars.PV, Jars.TESTKIT)
                 .flatMap(Set::stream)
                 .map(name -> BuiltClasses.ROOT + "/" + ROOT + name + "/package-summary.html")

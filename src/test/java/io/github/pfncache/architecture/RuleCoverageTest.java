@@ -58,7 +58,7 @@ final class RuleCoverageTest {
         List<String> unenforced = new ArrayList<>();
         for (Class<?> type : ruleEnums()) {
             StringBuilder others = new StringBuilder();
-            for (Path file : BuiltClasses.files(BuiltClasses.inCheckout("src/main/java"), ".java")) {
+            for (Path file : Jars.sources()) {
                 if (!file.endsWith(type.getSimpleName() + ".java")) {
                     others.append(SourceText.withoutComments(Files.readString(file)));
                 }

@@ -28,7 +28,7 @@ final class SourceHygieneTest {
     @Test
     void noProductionFileIsLong() throws IOException {
         List<String> found = new ArrayList<>();
-        for (Path file : sources("src/main")) {
+        for (Path file : Jars.sources()) {
             long lines = SourceText.codeLines(Files.readString(file));
             if (lines > MAX_CODE_LINES) {
                 found.add(file + ": " + lines + " lines of code");
@@ -69,7 +69,7 @@ final class SourceHygieneTest {
     @Test
     void nothingIsLeftForLater() throws IOException {
         assertThat(matches("src", NOTE_TO_SELF, UnaryOperator.identity())).isEmpty();
-        assertThat(matches("src/main", STUB, SourceText::codeOnly)).isEmpty();
+        assertThat(matches(Jars.sources(), STUB, SourceText::codeOnly)).isEmpty();
     }
 
     /** Canary: the patterns find what they are for, and do not look into comments and literals. */
@@ -95,8 +95,13 @@ final class SourceHygieneTest {
     }
 
     private static List<String> matches(String root, Pattern pattern, UnaryOperator<String> view) throws IOException {
+        return matches(sources(root), pattern, view);
+    }
+
+    private static List<String> matches(List<Path> files, Pattern pattern, UnaryOperator<String> view)
+            throws IOException {
         List<String> found = new ArrayList<>();
-        for (Path file : sources(root)) {
+        for (Path file : files) {
             Matcher matcher = pattern.matcher(view.apply(Files.readString(file)));
             // Ends with the file: every find starts behind the one before.
             while (matcher.find()) {

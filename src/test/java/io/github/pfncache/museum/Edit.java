@@ -3,26 +3,35 @@ package io.github.pfncache.museum;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * One change of a production source. It must apply, exactly once: a museum whose faults no longer fit the source would
  * prove nothing.
  *
- * @param file path below {@code src/main/java/io/github/pfncache}
+ * @param file path below the root package, in whichever source root has it
  * @param search text as it stands in the file
  * @param replacement what the fault makes of it
  */
 record Edit(String file, String search, String replacement) {
 
-    private static final Path SOURCES = checkout().resolve("src/main/java/io/github/pfncache");
+    private static final List<String> ROOTS = List.of("main", "pv", "testkit", "cli");
 
     /** The file as it is. */
     String original() {
         try {
-            return Files.readString(SOURCES.resolve(file));
+            return Files.readString(source());
         } catch (IOException e) {
             throw new IllegalStateException("cannot read " + file, e);
         }
+    }
+
+    private Path source() {
+        return ROOTS.stream()
+                .map(root -> checkout().resolve("src/" + root + "/java/io/github/pfncache").resolve(file))
+                .filter(Files::exists)
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException("no source root has " + file));
     }
 
     /** The text with the fault in it. */

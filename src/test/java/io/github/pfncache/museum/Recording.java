@@ -18,7 +18,7 @@ final class Recording {
 
     /** Where they are kept. */
     static final Path FILE = Edit.checkout()
-            .resolve("src/main/resources/io/github/pfncache/scenario")
+            .resolve("src/cli/resources/io/github/pfncache/scenario")
             .resolve(RecordedExhibit.RESOURCE);
 
     /** Whether to keep what is found instead of comparing with it. */
