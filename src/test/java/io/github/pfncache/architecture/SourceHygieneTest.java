@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 /** What no source file may contain. */
 final class SourceHygieneTest {
 
-    private static final int MAX_CODE_LINES = 280;
+    private static final int MAX_CODE_LINES = 300;
     private static final int MAX_COLUMNS = 120;
 
     private static final Pattern SLEEP =
