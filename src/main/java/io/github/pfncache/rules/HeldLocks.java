@@ -85,8 +85,9 @@ public final class HeldLocks {
                 LockRule.NO_RECURSION.check(h.lock != lock, "taking " + lockClass + " while holding " + mine);
             }
             if (manner != Manner.TRIES) {
+                // A timed wait for a lock that this very thread holds is refused at once, and waits for nothing.
                 LockRule.ORDER.check(
-                        mayFollow(h, lockClass, creation, manner),
+                        h.lock == lock || mayFollow(h, lockClass, creation, manner),
                         "taking " + lockClass + "#" + creation + " while holding " + mine);
             }
         }
@@ -96,8 +97,8 @@ public final class HeldLocks {
         if (h.lockClass != next) {
             return h.lockClass.compareTo(next) < 0;
         }
-        // Within one class an acquisition with a deadline cannot deadlock for ever; it ends in BUSY.
-        return manner == Manner.BOUNDED || next.nestsInCreationOrder() && h.creation < creation;
+        return next.nestsInCreationOrder() && h.creation < creation
+                || next.nestsWithDeadline() && manner == Manner.BOUNDED;
     }
 
     static void acquired(Object lock, LockClass lockClass, long creation) {

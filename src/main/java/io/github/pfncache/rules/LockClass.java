@@ -96,4 +96,14 @@ public enum LockClass {
     boolean nestsInCreationOrder() {
         return this == CACHE;
     }
+
+    /**
+     * Whether two locks of this class may be held by one thread if the second is waited for with a deadline only: such
+     * a wait cannot deadlock for ever, it ends in BUSY.
+     *
+     * @return true for {@link #REFRESH}
+     */
+    boolean nestsWithDeadline() {
+        return this == REFRESH;
+    }
 }
