@@ -5,8 +5,8 @@
  * <p>The module needs {@code java.base} only; where there is {@code jdk.jfr}, flight recordings show what it does. It
  * is the library's own jar. What adds to it has jars and module names of its own, from the same build:
  * {@code io.github.pfncache.pv} (classifier {@code pv}: packages {@code pvclock} and {@code xen}) and
- * {@code io.github.pfncache.testkit} (classifier {@code testkit}: packages {@code stress} and {@code trace}). The
- * command line, with the libraries it uses, is a runnable jar (classifier {@code cli}).
+ * {@code io.github.pfncache.testkit} (classifier {@code testkit}: packages {@code explore}, {@code stress} and
+ * {@code trace}). The command line, with the libraries it uses, is a runnable jar (classifier {@code cli}).
  */
 module io.github.pfncache {
     requires static jdk.jfr; // does without, where the runtime image has none

@@ -1,12 +1,12 @@
 package io.github.pfncache.cli;
 
+import io.github.pfncache.explore.Exploration;
+import io.github.pfncache.explore.ScheduleExplorer;
 import io.github.pfncache.report.ExploreReport;
 import io.github.pfncache.report.ReportFile;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.scenario.Race;
 import io.github.pfncache.scenario.RecordedExhibit;
-import io.github.pfncache.stress.Exploration;
-import io.github.pfncache.stress.ScheduleExplorer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

@@ -1,12 +1,12 @@
 package io.github.pfncache.cli;
 
+import io.github.pfncache.explore.Exploration;
 import io.github.pfncache.report.ExploreReport;
 import io.github.pfncache.report.SequenceText;
 import io.github.pfncache.scenario.CounterExample;
 import io.github.pfncache.scenario.Race;
 import io.github.pfncache.scenario.RecordedExhibit;
 import io.github.pfncache.scenario.Sequence;
-import io.github.pfncache.stress.Exploration;
 import java.util.List;
 import java.util.Map;
 

@@ -1,9 +1,9 @@
 package io.github.pfncache.report;
 
+import io.github.pfncache.explore.Exploration;
 import io.github.pfncache.scenario.CounterExample;
 import io.github.pfncache.scenario.RecordedExhibit;
 import io.github.pfncache.scenario.Sequence;
-import io.github.pfncache.stress.Exploration;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,6 +1,6 @@
 package io.github.pfncache.report;
 
-import io.github.pfncache.stress.ScheduleStep;
+import io.github.pfncache.explore.ScheduleStep;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,7 +1,7 @@
 package io.github.pfncache.report;
 
+import io.github.pfncache.explore.ScheduleStep;
 import io.github.pfncache.scenario.Sequence;
-import io.github.pfncache.stress.ScheduleStep;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -9,7 +9,7 @@ import java.util.List;
  * @param scenario name of what was explored; see {@link Race}, which has some of them
  * @param reason what counted as finding it: a rule, an expectation, a deadlock or a livelock
  * @param schedules how many schedules it took
- * @param schedule the schedule, for {@link io.github.pfncache.stress.ScheduleExplorer#replay} on the faulty source
+ * @param schedule the schedule, for {@link io.github.pfncache.explore.ScheduleExplorer#replay} on the faulty source
  * @param sequence what happened
  */
 public record CounterExample(

@@ -1,7 +1,7 @@
 package io.github.pfncache.scenario;
 
-import io.github.pfncache.stress.ScheduleFailure;
-import io.github.pfncache.stress.ScheduleStep;
+import io.github.pfncache.explore.ScheduleFailure;
+import io.github.pfncache.explore.ScheduleStep;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

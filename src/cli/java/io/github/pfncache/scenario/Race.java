@@ -1,6 +1,6 @@
 package io.github.pfncache.scenario;
 
-import io.github.pfncache.stress.Scenario;
+import io.github.pfncache.explore.Scenario;
 import java.util.List;
 import java.util.Optional;
 

@@ -4,12 +4,12 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslots.Change;
-import io.github.pfncache.stress.Stage;
 
 /** Refresh, activation and deactivation against what the host does to the page, and against each other. */
 public final class RefreshScenarios {

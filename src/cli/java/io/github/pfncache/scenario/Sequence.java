@@ -1,7 +1,7 @@
 package io.github.pfncache.scenario;
 
-import io.github.pfncache.stress.ScheduleFailure;
-import io.github.pfncache.stress.ScheduleStep;
+import io.github.pfncache.explore.ScheduleFailure;
+import io.github.pfncache.explore.ScheduleStep;
 import java.util.List;
 import java.util.regex.Pattern;
 

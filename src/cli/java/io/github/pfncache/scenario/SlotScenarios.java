@@ -3,10 +3,10 @@ package io.github.pfncache.scenario;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
-import io.github.pfncache.stress.Stage;
 import java.util.Arrays;
 import java.util.stream.LongStream;
 

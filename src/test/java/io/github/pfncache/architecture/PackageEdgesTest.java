@@ -33,12 +33,13 @@ final class PackageEdgesTest {
             row("pvclock", "address", "rules", "cache", "vm"),
             row("xen", "address", "rules", "cache", "vm", "pvclock"),
             row("trace", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen"),
-            row("stress", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen", "trace"),
+            row("explore", "rules"),
+            row("stress", "address", "rules", "memslot", "host", "cache", "vm"),
             row("load", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen", "stress"),
-            row("scenario", "address", "rules", "memslot", "host", "cache", "vm", "stress"),
-            row("report", "address", "rules", "memslot", "host", "cache", "vm", "trace", "stress", "scenario"),
-            row("cli", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen", "trace", "stress",
-                    "load", "scenario", "report"));
+            row("scenario", "address", "rules", "memslot", "host", "cache", "vm", "explore"),
+            row("report", "address", "rules", "memslot", "host", "cache", "vm", "trace", "explore", "scenario"),
+            row("cli", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen", "trace", "explore",
+                    "stress", "load", "scenario", "report"));
 
     private static final Pattern EDGE = Pattern.compile("^\\s+(\\S+)\\s+->\\s+(\\S+)\\s+(\\S.*?)\\s*$");
     private static final String PREFIX = BuiltClasses.ROOT + ".";

@@ -1,7 +1,7 @@
 package io.github.pfncache.interleaving;
 
-import io.github.pfncache.stress.Scenario;
-import io.github.pfncache.stress.ScheduleExplorer;
+import io.github.pfncache.explore.Scenario;
+import io.github.pfncache.explore.ScheduleExplorer;
 import org.junit.jupiter.api.Test;
 
 /** Every schedule, up to a bound, of an access against what takes its page away. */

@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.scenario.Guest;
-import io.github.pfncache.stress.Stage;
 
 /** What an access that is under way may count on. Freed frames are poisoned, so a stale one shows in the value. */
 public final class AccessScenarios {

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.scenario.Guest;
-import io.github.pfncache.stress.Stage;
 
 /** Areas that cross a page boundary: eight bytes at the end of one page, eight at the start of the next. */
 public final class AreaScenarios {

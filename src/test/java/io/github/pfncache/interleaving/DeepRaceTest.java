@@ -2,12 +2,12 @@ package io.github.pfncache.interleaving;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.explore.Exploration;
+import io.github.pfncache.explore.Scenario;
+import io.github.pfncache.explore.ScheduleExplorer;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.scenario.RefreshScenarios;
 import io.github.pfncache.scenario.SlotScenarios;
-import io.github.pfncache.stress.Exploration;
-import io.github.pfncache.stress.Scenario;
-import io.github.pfncache.stress.ScheduleExplorer;
-import io.github.pfncache.stress.Stage;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;

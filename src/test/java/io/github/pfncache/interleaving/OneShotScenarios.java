@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.rules.TrackedRwLock;
 import io.github.pfncache.scenario.Guest;
-import io.github.pfncache.stress.Stage;
 import java.util.Arrays;
 
 /** One load or one store, against what takes its page away. Freed frames are poisoned, so a stale one shows. */

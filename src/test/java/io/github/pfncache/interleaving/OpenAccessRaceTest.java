@@ -7,12 +7,12 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.explore.Scenario;
+import io.github.pfncache.explore.ScheduleExplorer;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.scenario.Guest;
-import io.github.pfncache.stress.Scenario;
-import io.github.pfncache.stress.ScheduleExplorer;
-import io.github.pfncache.stress.Stage;
 import org.junit.jupiter.api.Test;
 
 /** Whom an access that stays open holds up: whoever takes its page away, up to his deadline if any; nobody else. */

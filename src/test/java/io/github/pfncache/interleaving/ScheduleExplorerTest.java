@@ -3,12 +3,12 @@ package io.github.pfncache.interleaving;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.explore.Exploration;
+import io.github.pfncache.explore.Scenario;
+import io.github.pfncache.explore.ScheduleExplorer;
+import io.github.pfncache.explore.ScheduleFailure.Kind;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
-import io.github.pfncache.stress.Exploration;
-import io.github.pfncache.stress.Scenario;
-import io.github.pfncache.stress.ScheduleExplorer;
-import io.github.pfncache.stress.ScheduleFailure.Kind;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;

@@ -1,8 +1,8 @@
 package io.github.pfncache.interleaving;
 
+import io.github.pfncache.explore.Scenario;
+import io.github.pfncache.explore.ScheduleExplorer;
 import io.github.pfncache.scenario.SlotScenarios;
-import io.github.pfncache.stress.Scenario;
-import io.github.pfncache.stress.ScheduleExplorer;
 import org.junit.jupiter.api.Test;
 
 /** Every schedule, up to a bound, of memory map changes and harvests against the users of guest memory. */

@@ -1,6 +1,6 @@
 package io.github.pfncache.museum;
 
-import io.github.pfncache.stress.Scenario;
+import io.github.pfncache.explore.Scenario;
 import java.util.ArrayList;
 import java.util.List;
 

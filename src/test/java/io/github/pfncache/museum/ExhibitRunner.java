@@ -1,9 +1,9 @@
 package io.github.pfncache.museum;
 
+import io.github.pfncache.explore.Exploration;
+import io.github.pfncache.explore.ScheduleExplorer;
+import io.github.pfncache.explore.ScheduleFailure;
 import io.github.pfncache.rules.RuleViolation;
-import io.github.pfncache.stress.Exploration;
-import io.github.pfncache.stress.ScheduleExplorer;
-import io.github.pfncache.stress.ScheduleFailure;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;

@@ -3,13 +3,13 @@ package io.github.pfncache.museum;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.interleaving.AccessScenarios;
 import io.github.pfncache.interleaving.AreaScenarios;
 import io.github.pfncache.interleaving.OneShotScenarios;
 import io.github.pfncache.interleaving.TlbScenarios;
 import io.github.pfncache.scenario.RefreshScenarios;
 import io.github.pfncache.scenario.SlotScenarios;
-import io.github.pfncache.stress.Stage;
 import io.github.pfncache.xen.ClockScenarios;
 import io.github.pfncache.xen.EventScenarios;
 import io.github.pfncache.xen.PollScenarios;

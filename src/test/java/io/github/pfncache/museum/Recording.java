@@ -1,9 +1,9 @@
 package io.github.pfncache.museum;
 
+import io.github.pfncache.explore.ScheduleFailure;
+import io.github.pfncache.explore.ScheduleStep;
 import io.github.pfncache.scenario.RecordedExhibit;
 import io.github.pfncache.scenario.Sequence;
-import io.github.pfncache.stress.ScheduleFailure;
-import io.github.pfncache.stress.ScheduleStep;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -11,11 +11,11 @@ import io.github.pfncache.cache.CacheState;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.scenario.Guest;
-import io.github.pfncache.stress.Stage;
 
 /** What goes wrong without any race: one thread, one schedule. */
 final class SingleThread {

@@ -2,11 +2,11 @@ package io.github.pfncache.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.explore.Exploration;
+import io.github.pfncache.explore.ScheduleFailure;
+import io.github.pfncache.explore.ScheduleStep;
 import io.github.pfncache.scenario.RecordedExhibit;
 import io.github.pfncache.scenario.Sequence;
-import io.github.pfncache.stress.Exploration;
-import io.github.pfncache.stress.ScheduleFailure;
-import io.github.pfncache.stress.ScheduleStep;
 import java.io.StringReader;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,8 +2,8 @@ package io.github.pfncache.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.pfncache.stress.ScheduleFailure;
-import io.github.pfncache.stress.ScheduleStep;
+import io.github.pfncache.explore.ScheduleFailure;
+import io.github.pfncache.explore.ScheduleStep;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

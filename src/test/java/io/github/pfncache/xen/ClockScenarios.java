@@ -7,10 +7,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.pvclock.PvclockField;
 import io.github.pfncache.pvclock.PvclockScale;
 import io.github.pfncache.pvclock.PvclockTimeInfo;
-import io.github.pfncache.stress.Stage;
 import java.util.List;
 
 /** Clock structures and their versions, as the guest sees them. */

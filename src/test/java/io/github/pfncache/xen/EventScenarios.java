@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.explore.Stage;
 import io.github.pfncache.host.Protection;
-import io.github.pfncache.stress.Stage;
 
 /** Events on their way to the guest, timers, and where their structures are. */
 public final class EventScenarios {

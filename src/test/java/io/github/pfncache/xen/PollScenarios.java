@@ -6,7 +6,7 @@ import static io.github.pfncache.xen.XenWorld.SHARED_INFO;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.stress.Stage;
+import io.github.pfncache.explore.Stage;
 import java.time.Duration;
 
 /** Polls, alone and against those who send. */

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.stress.Stage;
+import io.github.pfncache.explore.Stage;
 import java.util.Arrays;
 
 /** The runstate: where it lies, and who sees it while it is written. */

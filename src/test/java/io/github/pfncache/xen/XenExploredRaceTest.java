@@ -6,8 +6,8 @@ import static io.github.pfncache.xen.XenWorld.TIMER_PORT;
 import static io.github.pfncache.xen.XenWorld.VCPU_INFO;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.pfncache.stress.Scenario;
-import io.github.pfncache.stress.ScheduleExplorer;
+import io.github.pfncache.explore.Scenario;
+import io.github.pfncache.explore.ScheduleExplorer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

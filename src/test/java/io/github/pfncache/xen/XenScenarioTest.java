@@ -1,8 +1,8 @@
 package io.github.pfncache.xen;
 
-import io.github.pfncache.stress.Scenario;
-import io.github.pfncache.stress.ScheduleExplorer;
-import io.github.pfncache.stress.Stage;
+import io.github.pfncache.explore.Scenario;
+import io.github.pfncache.explore.ScheduleExplorer;
+import io.github.pfncache.explore.Stage;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;

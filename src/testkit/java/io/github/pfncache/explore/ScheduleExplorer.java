@@ -1,4 +1,4 @@
-package io.github.pfncache.stress;
+package io.github.pfncache.explore;
 
 import io.github.pfncache.rules.Rules;
 import java.util.List;

@@ -1,4 +1,4 @@
-package io.github.pfncache.stress;
+package io.github.pfncache.explore;
 
 /** Decides, for one schedule, which thread runs. Confined to the thread that has the right to run. */
 interface Chooser {

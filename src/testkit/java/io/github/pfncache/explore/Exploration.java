@@ -1,4 +1,4 @@
-package io.github.pfncache.stress;
+package io.github.pfncache.explore;
 
 /**
  * What an exploration came to.

@@ -1,4 +1,4 @@
-package io.github.pfncache.stress;
+package io.github.pfncache.explore;
 
 /**
  * What a {@link ScheduleExplorer} runs again and again, each time under another schedule: fresh state, two or three
