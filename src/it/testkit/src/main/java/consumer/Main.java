@@ -17,8 +17,11 @@ import io.github.pfncache.trace.ReplayResult;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.xen.XenVm;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
-/** An emulator with Xen guests that uses the test kit: the jars that add to the library, as modules. */
+/** An emulator with Xen guests that uses the test kit, linked with it into a run-time image of its own. */
 final class Main {
 
     private static final long GPA = 0x100000;
@@ -37,8 +40,11 @@ final class Main {
 
         List<MemslotTrace> traces = BundledTraces.traces();
         ReplayResult first = Replay.compare(traces.get(0), BundledTraces.table(traces), new ReplayObserver() {});
+        Set<String> modules = ModuleLayer.boot().modules().stream()
+                .map(Module::getName)
+                .collect(Collectors.toCollection(TreeSet::new));
         System.out.println("test kit: races explored, " + first.differ() + " of " + first.probes()
-                + " probes differ, shared info at " + xen.sharedInfo());
+                + " probes differ, shared info at " + xen.sharedInfo() + ", " + modules);
     }
 
     private static Vm machine() {

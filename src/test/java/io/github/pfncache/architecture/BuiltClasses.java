@@ -3,8 +3,6 @@ package io.github.pfncache.architecture;
 import io.github.pfncache.rules.Rule;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.module.ModuleDescriptor;
-import java.lang.module.ModuleFinder;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,7 +38,7 @@ final class BuiltClasses {
         Path root = directory();
         return files(root, ".class").stream()
                 .map(file -> root.relativize(file).toString().replace('/', '.').replace('\\', '.'))
-                .filter(name -> !name.equals("module-info.class") && !name.endsWith("package-info.class"))
+                .filter(name -> !name.endsWith("package-info.class"))
                 .map(name -> name.substring(0, name.length() - ".class".length()))
                 .sorted()
                 .map(BuiltClasses::load)
@@ -57,14 +55,6 @@ final class BuiltClasses {
     /** The package of {@code type}, without the root: {@code memslot}. */
     static String nameOfPackage(Class<?> type) {
         return type.getPackageName().substring(ROOT.length() + 1);
-    }
-
-    /** The module as compiled. */
-    static ModuleDescriptor module() {
-        return ModuleFinder.of(directory())
-                .find(ROOT)
-                .orElseThrow(() -> new IllegalStateException("no module " + ROOT + " in " + directory()))
-                .descriptor();
     }
 
     /** A path inside the checkout. */

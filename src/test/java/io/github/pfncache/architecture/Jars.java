@@ -35,6 +35,11 @@ final class Jars {
         return BuiltClasses.inCheckout("src/" + root + "/java");
     }
 
+    /** What makes the jar of {@code root} a module. */
+    static Path module(String root) {
+        return BuiltClasses.inCheckout("src/" + root + "/module-info.java");
+    }
+
     /** Every source of the product. */
     static List<Path> sources() {
         return roots().stream()

@@ -5,17 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.module.ModuleDescriptor;
+import java.lang.module.ModuleDescriptor.Requires.Modifier;
 import java.lang.module.ModuleFinder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.jar.JarFile;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -28,6 +29,9 @@ final class PackagedJarsTest {
     private static final String ROOT = "io/github/pfncache/";
     private static final String MODULE_INFO = "module-info.class";
     private static final long PATIENCE_SECONDS = 60;
+    /** What follows the name of a jar that is a module, and its packages. */
+    private static final Map<String, Set<String>> PUBLISHED =
+            Map.of("", Jars.LIBRARY, "-pv", Jars.PV, "-testkit", Jars.TESTKIT);
 
     @Test
     void theLibraryIsSmall() throws IOException {
@@ -36,10 +40,8 @@ final class PackagedJarsTest {
 
     @Test
     void aJarHoldsItsPackagesAndNothingForeign() throws IOException {
-        assertThat(packages("")).isEqualTo(Jars.LIBRARY);
-        assertThat(packages("-pv")).isEqualTo(Jars.PV);
-        assertThat(packages("-testkit")).isEqualTo(Jars.TESTKIT);
-        for (String jar : List.of("", "-pv", "-testkit")) {
+        for (String jar : PUBLISHED.keySet()) {
+            assertThat(packages(jar)).as("jar %s", jar).isEqualTo(PUBLISHED.get(jar));
             assertThat(entries(jar)).as("jar %s", jar).contains("META-INF/LICENSE");
             assertThat(entries(jar)).as("jar %s", jar).allMatch(name -> name.startsWith(ROOT)
                     || name.equals(MODULE_INFO)
@@ -51,17 +53,37 @@ final class PackagedJarsTest {
     @Test
     void theLibraryIsAModuleThatNamesNobodyElse() {
         ModuleDescriptor library = module("");
-        assertThat(library.name()).isEqualTo(BuiltClasses.ROOT);
-        assertThat(library.isAutomatic()).isFalse();
         assertThat(library.requires())
-                .filteredOn(each -> !each.modifiers().contains(ModuleDescriptor.Requires.Modifier.STATIC))
+                .filteredOn(each -> !each.modifiers().contains(Modifier.STATIC))
                 .extracting(ModuleDescriptor.Requires::name).containsExactly("java.base");
         assertThat(library.requires()).extracting(ModuleDescriptor.Requires::name)
                 .containsExactlyInAnyOrder("java.base", "jdk.jfr");
-        assertThat(library.opens()).isEmpty();
-        assertThat(library.packages()).hasSameSizeAs(Jars.LIBRARY);
-        assertThat(module("-pv").name()).isEqualTo(BuiltClasses.ROOT + ".pv");
-        assertThat(module("-testkit").name()).isEqualTo(BuiltClasses.ROOT + ".testkit");
+    }
+
+    @Test
+    void aJarIsAModuleThatExportsItsPackages() {
+        PUBLISHED.forEach((jar, packages) -> {
+            ModuleDescriptor module = module(jar);
+            assertThat(module.name()).isEqualTo(BuiltClasses.ROOT + jar.replace('-', '.'));
+            assertThat(module.isAutomatic()).isFalse();
+            assertThat(module.opens()).isEmpty();
+            assertThat(module.packages()).isEqualTo(module.exports().stream()
+                    .filter(export -> !export.isQualified())
+                    .map(ModuleDescriptor.Exports::source)
+                    .collect(Collectors.toSet()));
+            assertThat(module.packages()).hasSameSizeAs(packages);
+        });
+    }
+
+    @Test
+    void whoRequiresAnAdditionReadsTheLibrary() {
+        for (String jar : List.of("-pv", "-testkit")) {
+            assertThat(module(jar).requires())
+                    .filteredOn(each -> each.name().equals(BuiltClasses.ROOT))
+                    .as("jar %s", jar)
+                    .singleElement()
+                    .satisfies(each -> assertThat(each.modifiers()).containsExactly(Modifier.TRANSITIVE));
+        }
     }
 
     @Test
@@ -87,9 +109,9 @@ final class PackagedJarsTest {
             assertThat(names).as(root).isNotEmpty();
             assertThat(entries("-sources")).containsAll(names);
         }
-        Set<String> pages = Stream.of(Jars.LIBRARY, Jars.PV, Jars.TESTKIT)
+        Set<String> pages = PUBLISHED.values().stream()
                 .flatMap(Set::stream)
-                .map(name -> BuiltClasses.ROOT + "/" + ROOT + name + "/package-summary.html")
+                .map(name -> ROOT + name + "/package-summary.html")
                 .collect(Collectors.toSet());
         assertThat(entries("-javadoc")).containsAll(pages);
     }
@@ -141,7 +163,8 @@ final class PackagedJarsTest {
         assertThat(printed("class-path")).contains("class path: 1000 writes after 1000 moves, 1 jar");
         assertThat(printed("module-path")).contains("module path: 1000 writes after 1000 migrations, each refreshed, "
                 + "[consumer, io.github.pfncache], true");
-        assertThat(printed("testkit")).contains("test kit: races explored, 0 of ");
+        assertThat(printed("testkit")).contains("test kit: races explored, 0 of ", "[consumer, "
+                + "io.github.pfncache, io.github.pfncache.pv, io.github.pfncache.testkit, java.base]");
     }
 
     private static String printed(String consumer) throws IOException {

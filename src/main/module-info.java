@@ -3,10 +3,10 @@
  * moves the page. The packages follow the address: {@code gpa -> memslot -> hva -> pfn -> mapping}.
  *
  * <p>The module needs {@code java.base} only; where there is {@code jdk.jfr}, flight recordings show what it does. It
- * is the library's own jar. What adds to it has jars and module names of its own, from the same build:
- * {@code io.github.pfncache.pv} (classifier {@code pv}: packages {@code pvclock} and {@code xen}) and
- * {@code io.github.pfncache.testkit} (classifier {@code testkit}: packages {@code explore}, {@code stress} and
- * {@code trace}). The command line, with the libraries it uses, is a runnable jar (classifier {@code cli}).
+ * is the library's own jar. What adds to it are modules in jars of their own, from the same build:
+ * {@code io.github.pfncache.pv} (classifier {@code pv}) and {@code io.github.pfncache.testkit} (classifier
+ * {@code testkit}); requiring one of them makes the library readable, too. The command line, with the libraries it
+ * uses, is a runnable jar (classifier {@code cli}) for the class path.
  */
 module io.github.pfncache {
     requires static jdk.jfr; // does without, where the runtime image has none
