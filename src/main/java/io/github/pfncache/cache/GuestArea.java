@@ -27,7 +27,7 @@ public final class GuestArea {
     public static final int MAX_LENGTH = 16 * Pages.PAGE_SIZE;
 
     private final CacheDomain domain;
-    private final TrackedLock lock = new TrackedLock(LockClass.AREA);
+    private final TrackedLock lock = new TrackedLock(LockClass.REFRESH);
 
     /**
      * What the area consists of now. Written under {@link #lock}; read by anybody, who then finds it retired at worst.

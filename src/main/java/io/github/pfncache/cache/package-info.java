@@ -9,8 +9,8 @@
  * uncached and the half-cached ways to guest memory that some interfaces use. Flight recordings show refreshes,
  * invalidations and calls that gave up; {@link io.github.pfncache.cache.CacheStats} counts them.
  *
- * <p><b>Locks owned</b>, in order: {@code AREA} (the segments of one area), {@code REFRESH} (one cache's refresh),
- * {@code CACHE_LIST} (the index), {@code CACHE} (one cache's mapping), {@code INVALIDATIONS} (those in progress).
+ * <p><b>Locks owned</b>, in order: {@code REFRESH} (the segments of one area, one cache's refresh), {@code CACHE_LIST}
+ * (the index), {@code CACHE} (one cache's mapping), {@code INVALIDATIONS} (those in progress).
  *
  * <p><b>Rule enum.</b> {@link io.github.pfncache.cache.CacheRule}. <b>May use.</b> {@code memslot}, {@code host},
  * {@code address}, {@code rules}. Does not know the VM.

@@ -5,7 +5,8 @@ package io.github.pfncache.rules;
  * ([rule L8], [rule L13]).
  *
  * <p>Two locks of one class are never held together, but for {@link #CACHE} (in creation order, [rule L14]) and for
- * {@link #REFRESH} (bounded acquisition only: a page-fault handler may refresh another cache).
+ * {@link #REFRESH} (bounded acquisition only: a page-fault handler may refresh another cache). An adopter's own locks
+ * come before all of these, unless its page-fault handlers take them too.
  *
  * <p>Kernel counterpart: the lock ordering notes of {@code Documentation/virt/kvm/locking.rst} and lockdep's classes.
  */
@@ -17,20 +18,21 @@ public enum LockClass {
      */
     HOST_FILES(Context.SLEEPS),
 
-    /** State of one paravirtual interface for the whole VM: ports, timers, the shared page's mode. */
-    VM_USER(Context.SLEEPS),
-
-    /** State of one paravirtual interface for one vCPU: its registered addresses, its clock. */
-    VCPU_USER(Context.SLEEPS),
-
-    /** The segments of one area that may cross pages: which caches it consists of. */
-    AREA(Context.SLEEPS),
-
     /** The right to change the memslot table. Held while earlier readers of the table are waited for. */
     SLOTS(Context.SLEEPS),
 
-    /** One cache's activate, refresh and deactivate, one at a time ([rule L3]). Held across hva to pfn resolution. */
+    /**
+     * What points caches somewhere, one at a time, with code of others inside: one cache's activate, refresh and
+     * deactivate ([rule L3]), the segments of one area, the place of a structure with its mode. Held across hva to pfn
+     * resolution. A page-fault handler may come here with one of them held, so they are acquired for a bounded time.
+     */
     REFRESH(Context.SLEEPS),
+
+    /** State of one paravirtual interface for the VM: its ports, the wall clock. No code of others runs under it. */
+    VM_USER(Context.SHORT),
+
+    /** One structure that one vCPU's guest registered: its host is a single writer. No code of others runs under it. */
+    VCPU_USER(Context.SHORT),
 
     /** Which caches are listed, and under which host page. Not held across hva to pfn resolution. */
     CACHE_LIST(Context.SHORT),

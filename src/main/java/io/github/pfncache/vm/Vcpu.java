@@ -73,7 +73,8 @@ public final class Vcpu {
     }
 
     /**
-     * Runs the guest once: what is pending is done first, then the code executes.
+     * Runs the guest once: what is pending is done first, then the code executes. If a hook throws, the guest is not
+     * entered, what was pending stays so, and the next run calls all hooks afresh.
      *
      * @param guest what the guest does until it exits
      * @return why the run ended
@@ -118,7 +119,8 @@ public final class Vcpu {
 
     /**
      * The guest writes a register, on the vCPU's thread inside {@link #run}: leaves the guest, and enters it again, so
-     * what the write has made pending is done before the guest goes on.
+     * what the write has made pending is done before the guest goes on. If a hook throws, the write has been accepted,
+     * and the next entry does the rest.
      *
      * @param index number of the register
      * @param value new value

@@ -87,7 +87,7 @@ public final class Kvmclock {
         this.tsc = tsc;
         this.scale = PvclockScale.ofFrequency(tsc.frequencyHz());
         this.reference = new Reference(tsc.read(), 0);
-        this.wallClock = new WallClock(vm.guestMemory());
+        this.wallClock = new WallClock(vm);
         this.clocks = vm.vcpus().stream().map(vcpu -> new VcpuClock(this, vcpu)).toList();
     }
 
@@ -229,30 +229,27 @@ public final class Kvmclock {
 
     private void beforeEntry(Vcpu vcpu) {
         VcpuClock clock = clocks.get(vcpu.id());
-        fireDelayedUpdate();
+        long now = vm.clock().monotonicNanos(); // code of others, so before any request is taken
+        fireDelayedUpdate(now);
         if (clock.take(VcpuClock.Request.FIRST_ENTRY)) {
             requestUpdateOfAll();
-            armDelayedUpdate();
+            armDelayedUpdate(now);
         }
         if (clock.take(VcpuClock.Request.REGISTRATION)) {
             clock.request(VcpuClock.Request.UPDATE);
-            armDelayedUpdate();
+            armDelayedUpdate(now);
         }
-        if (clock.enter()) {
-            listeners.forEach(listener -> listener.clockUpdated(vcpu));
-        }
+        clock.enter(listeners);
     }
 
     /** One that is due already is not put off: a guest that registers all the time could put it off for ever. */
-    private void armDelayedUpdate() {
-        delayed.compareAndSet(null, new Deadline(vm.clock().monotonicNanos() + DELAYED_UPDATE_NANOS));
+    private void armDelayedUpdate(long now) {
+        delayed.compareAndSet(null, new Deadline(now + DELAYED_UPDATE_NANOS));
     }
 
-    private void fireDelayedUpdate() {
+    private void fireDelayedUpdate(long now) {
         Deadline due = delayed.get();
-        if (due != null
-                && vm.clock().monotonicNanos() - due.monotonicNanos >= 0
-                && delayed.compareAndSet(due, null)) { // one of the vCPUs that come here at once
+        if (due != null && now - due.monotonicNanos >= 0 && delayed.compareAndSet(due, null)) { // one of the vCPUs
             requestUpdateOfAll();
         }
     }

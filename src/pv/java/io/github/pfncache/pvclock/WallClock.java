@@ -1,10 +1,17 @@
 package io.github.pfncache.pvclock;
 
-import io.github.pfncache.cache.GuestMemory;
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
+import io.github.pfncache.vm.Vm;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /**
  * When the guest's clock read zero, as real time. Written once for each write of its register, at any address, also
@@ -21,73 +28,83 @@ import java.nio.ByteOrder;
  */
 final class WallClock {
 
-    private static final int VERSION_SIZE = 4;
-    private static final int BODY_SIZE = 8;
+    private static final int SIZE = 12;
+    private static final int VERSION = 0;
+    private static final int BODY = 4;
     private static final long NANOS_PER_SECOND = 1_000_000_000;
 
-    private final GuestMemory memory;
+    private final Vm vm;
 
-    /** Also held over the write, so that two vCPUs that write one place leave an even version. */
+    /** Held over each write, so that two vCPUs that write one place leave an even version. No code of others in it. */
     private final TrackedLock lock = new TrackedLock(LockClass.VM_USER);
 
-    // Guarded by lock. One register for the VM.
+    /** One register for the VM. Any thread writes it. */
+    private volatile long register;
 
-    private long register;
-
-    WallClock(GuestMemory memory) {
-        this.memory = memory;
+    WallClock(Vm vm) {
+        this.vm = vm;
     }
 
     long register() {
-        lock.lock();
-        try {
-            return register;
-        } finally {
-            lock.unlock();
-        }
+        return register;
     }
 
     /**
-     * The register is written. Zero, its value after a reset, is no address.
+     * The register is written. Zero, its value after a reset, is no address. If a page-fault handler throws, the
+     * register has its value, and nothing is written.
      *
      * @param gpa where the guest wants the time, any value
      * @param bootRealtime when the guest's clock read zero, nanoseconds since 1970
      */
     void register(long gpa, long bootRealtime) {
-        lock.lock();
-        try {
-            register = gpa;
-            if (gpa != 0) {
-                write(gpa, bootRealtime);
+        register = gpa;
+        if (gpa != 0 && !write(gpa, SIZE, bootRealtime)) {
+            int first = Pages.PAGE_SIZE - Pages.offsetInPage(gpa);
+            if (first >= BODY && first < SIZE) {
+                write(gpa, first, bootRealtime); // as much of it as there is memory for
             }
+        }
+    }
+
+    /** Writes the first bytes of the structure, all or none; false for none. */
+    private boolean write(long gpa, int length, long bootRealtime) {
+        byte[] body = ByteBuffer.allocate(SIZE - BODY)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt((int) Math.floorDiv(bootRealtime, NANOS_PER_SECOND))
+                .putInt((int) Math.floorMod(bootRealtime, NANOS_PER_SECOND))
+                .array();
+        GuestArea area = vm.newArea();
+        try {
+            Outcome outcome = area.activate(gpa, length); // page-fault handlers run here, with no lock held
+            int attempts = RetryPolicy.DEFAULT.attempts();
+            for (int i = 0; i < attempts && outcome == Outcome.OK; i++) { // bounded by the attempts
+                if (write(area, Arrays.copyOf(body, length - BODY))) {
+                    return true;
+                }
+                try (AreaAccess access = area.access()) { // and here
+                    outcome = access.outcome();
+                }
+            }
+            return false;
+        } finally {
+            area.deactivate();
+        }
+    }
+
+    private boolean write(GuestArea area, byte[] body) {
+        lock.lock();
+        try (AreaAccess access = area.tryAccess()) {
+            if (access.isUsable()) {
+                int odd = access.getInt(VERSION) + 1 | 1;
+                access.putInt(VERSION, odd);
+                VarHandle.storeStoreFence(); // the guest sees the odd version before anything of the body
+                access.put(BODY, body);
+                VarHandle.storeStoreFence(); // and the whole body before the even version
+                access.putInt(VERSION, odd + 1);
+            }
+            return access.isUsable();
         } finally {
             lock.unlock();
         }
-    }
-
-    private void write(long gpa, long bootRealtime) {
-        byte[] found = new byte[VERSION_SIZE];
-        if (memory.read(gpa, found) != VERSION_SIZE) {
-            return;
-        }
-        int odd = little(found).getInt() + 1 | 1;
-        // Each write is visible before the next: the host's copies are ordered by its page lock.
-        memory.write(gpa, version(odd));
-        byte[] body = new byte[BODY_SIZE];
-        little(body)
-                .putInt((int) Math.floorDiv(bootRealtime, NANOS_PER_SECOND))
-                .putInt((int) Math.floorMod(bootRealtime, NANOS_PER_SECOND));
-        memory.write(gpa + VERSION_SIZE, body); // as much of it as there is memory for
-        memory.write(gpa, version(odd + 1));
-    }
-
-    private static byte[] version(int version) {
-        byte[] bytes = new byte[VERSION_SIZE];
-        little(bytes).putInt(version);
-        return bytes;
-    }
-
-    private static ByteBuffer little(byte[] bytes) {
-        return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 }

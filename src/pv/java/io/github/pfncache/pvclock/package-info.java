@@ -9,9 +9,10 @@
  * clock to the guest take the value from {@code Kvmclock.timeFor} and the occasion from
  * {@link io.github.pfncache.pvclock.ClockUpdateListener}.
  *
- * <p><b>Locks owned.</b> {@code VCPU_USER}, one for each vCPU and interface: its registration and its own caches; never
- * two of them at once. {@code VM_USER}: the wall clock register. Requests are atomic bits, and no lock guards them:
- * raising one never waits.
+ * <p><b>Locks owned.</b> {@code VCPU_USER}, one for each vCPU's clock: its registration; {@code VM_USER}: the wall
+ * clock's writer. No code of others runs under either: a page-fault handler, a TSC or a listener runs before a structure
+ * is accessed or after, so a version that is odd when it throws is the guest's own. {@code REFRESH}: the run that tells
+ * steal time. Requests are atomic bits, and no lock guards them: raising one never waits.
  *
  * <p><b>Rule enum.</b> {@link io.github.pfncache.pvclock.PvclockRule}. <b>May use.</b> {@code vm}, {@code cache},
  * {@code address}, {@code rules}; never {@code host} or {@code memslot}.

@@ -18,8 +18,13 @@ final class AtomicBits {
     }
 
     void clear(int bit) {
+        take(bit);
+    }
+
+    /** Removes a member; false if it was none. */
+    boolean take(int bit) {
         long mask = 1L << bit;
-        words.accumulateAndGet(bit / Long.SIZE, mask, (word, less) -> word & ~less);
+        return (words.getAndAccumulate(bit / Long.SIZE, mask, (word, less) -> word & ~less) & mask) != 0;
     }
 
     boolean isSet(int bit) {
@@ -37,28 +42,17 @@ final class AtomicBits {
     }
 
     void clearAll() {
-        takeEach(bit -> {});
+        for (int i = 0; i < words.length(); i++) { // bounded by the size
+            words.set(i, 0);
+        }
     }
 
     /** Visits the members. Those that come or go meanwhile may or may not be visited. */
     void forEach(IntConsumer visitor) {
         for (int i = 0; i < words.length(); i++) { // bounded by the size
-            visit(i, words.get(i), visitor);
-        }
-    }
-
-    /** Removes each member and visits it. One that is added again by the visitor is not visited again. */
-    void takeEach(IntConsumer visitor) {
-        for (int i = 0; i < words.length(); i++) { // bounded by the size
-            if (words.get(i) != 0) {
-                visit(i, words.getAndSet(i, 0), visitor);
+            for (long left = words.get(i); left != 0; left &= left - 1) { // bounded by the bits of a word
+                visitor.accept(i * Long.SIZE + Long.numberOfTrailingZeros(left));
             }
-        }
-    }
-
-    private static void visit(int index, long members, IntConsumer visitor) {
-        for (long left = members; left != 0; left &= left - 1) { // bounded by the bits of a word
-            visitor.accept(index * Long.SIZE + Long.numberOfTrailingZeros(left));
         }
     }
 }

@@ -1,9 +1,7 @@
 package io.github.pfncache.xen;
 
-import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
-import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.rules.HeldLocks;
 import java.util.function.Supplier;
 
@@ -38,10 +36,6 @@ public enum CallContext {
 
     GuestAccess access(GfnPfnCache cache) {
         return this == ATOMIC ? cache.tryAccess() : cache.access();
-    }
-
-    AreaAccess access(GuestArea area) {
-        return this == ATOMIC ? area.tryAccess() : area.access();
     }
 
     /** States that what follows may wait. */

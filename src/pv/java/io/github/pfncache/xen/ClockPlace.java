@@ -15,8 +15,8 @@ final class ClockPlace {
     private final PvclockField field;
     private final Supplier<PvclockTimeInfo> time;
 
-    /** An update that could not be made in the time allowed. Set and taken by the vCPU's thread; visible to all. */
-    private volatile boolean retry;
+    /** An update that is to be made. Set and taken by the vCPU's thread; visible to all. */
+    private volatile boolean due;
 
     ClockPlace(GuestWindow window, PvclockField field, Supplier<PvclockTimeInfo> time) {
         this.window = window;
@@ -24,15 +24,18 @@ final class ClockPlace {
         this.time = time;
     }
 
-    /** Writes the time. An update that finds no memory is lost, as that of a kvmclock is; the next one lands. */
-    void update() {
-        // The time is taken after the access was had, which may have taken long.
-        retry = window.update(access -> field.write(access, time.get())) == Outcome.BUSY;
+    /** An update is to be made, now or, if that is cut short, at the next entry. */
+    void request() {
+        due = true;
     }
 
-    void retryIfPutOff() {
-        if (retry) {
-            update();
+    /**
+     * Writes the time if that is due. An update that finds no memory is lost, as that of a kvmclock is; the next one
+     * lands. One that could not be made in the time allowed, or ran into a page-fault handler that throws, stays due.
+     */
+    void updateIfDue() {
+        if (due) {
+            due = window.update(time, field::write) == Outcome.BUSY;
         }
     }
 }

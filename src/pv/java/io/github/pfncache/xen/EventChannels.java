@@ -1,5 +1,6 @@
 package io.github.pfncache.xen;
 
+import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -28,7 +29,7 @@ public final class EventChannels {
 
     private final XenVm xen;
     private final EventDelivery delivery;
-    private final TrackedLock lock;
+    private final TrackedLock lock = new TrackedLock(LockClass.VM_USER);
 
     /** By port; null if unbound. Written with lock held, read without, atomically. */
     private final AtomicReferenceArray<Binding> bindings = new AtomicReferenceArray<>(MAX_PORTS);
@@ -40,10 +41,9 @@ public final class EventChannels {
         record External(Runnable sink) implements Binding {}
     }
 
-    EventChannels(XenVm xen, EventDelivery delivery, TrackedLock lock) {
+    EventChannels(XenVm xen, EventDelivery delivery) {
         this.xen = xen;
         this.delivery = delivery;
-        this.lock = lock;
     }
 
     // ------------------------------------------------------------------ from outside to the guest
@@ -191,6 +191,10 @@ public final class EventChannels {
         } finally {
             lock.unlock();
         }
+    }
+
+    boolean holdsNoLock() {
+        return !lock.isHeldByCurrentThread();
     }
 
     static int requirePort(int port) {

@@ -22,11 +22,21 @@ final class EventDelivery {
     }
 
     /**
-     * Delivers an event if the shared page can be had.
+     * Delivers an event if the shared page can be had, and tells the vCPU.
      *
      * @return DEFERRED if it cannot; then nothing was done, and the caller has to keep the event
      */
     Delivery attempt(XenVcpu target, int port, CallContext context) {
+        return announce(mark(target, port, context), target, port, context);
+    }
+
+    /**
+     * The first half: the event is in guest memory or parked from here on, and must not be delivered again, whatever
+     * becomes of the second.
+     *
+     * @return DEFERRED if it cannot be; if a page-fault handler throws, nothing was done either
+     */
+    Delivery mark(XenVcpu target, int port, CallContext context) {
         XenRule.I11_NO_LOCK_AT_DELIVERY.check(target.holdsNoLock(), "port " + port);
         SharedInfoPage page = xen.page(); // once: mode and mapping
         if (page == null) {
@@ -35,11 +45,9 @@ final class EventDelivery {
         if (port <= 0 || port >= page.layout().portLimit()) {
             return Delivery.INVALID;
         }
-        Delivery done;
         try (GuestAccess shared = context.access(page.cache())) {
-            done = shared.isUsable() ? mark(page, shared, target, port) : Delivery.DEFERRED;
+            return shared.isUsable() ? mark(page, shared, target, port) : Delivery.DEFERRED;
         }
-        return announce(done, target, port, context); // with nothing held
     }
 
     private static Delivery mark(SharedInfoPage page, GuestAccess shared, XenVcpu target, int port) {
@@ -54,8 +62,13 @@ final class EventDelivery {
         return target.info().raise(page.mode().vcpuInfo(), layout.wordOf(port));
     }
 
-    private Delivery announce(Delivery done, XenVcpu target, int port, CallContext context) {
-        if (done == Delivery.DEFERRED || done == Delivery.COALESCED) {
+    /** The second half, with nothing held: tells the vCPU, and calls the emulator. */
+    Delivery announce(Delivery done, XenVcpu target, int port, CallContext context) {
+        if (done == Delivery.DEFERRED || done == Delivery.INVALID) {
+            return done;
+        }
+        if (done == Delivery.COALESCED) {
+            target.tellAgain(context); // the call that marked the port may have ended before it had told the vCPU
             return done;
         }
         // Whatever the mask and the selector said: a port that is polled wakes its poller. Pairs with the poll, which
@@ -63,12 +76,24 @@ final class EventDelivery {
         xen.wakePollersOf(port);
         if (done == Delivery.RAISED) {
             target.upcallRaised();
-        } else if (done == Delivery.PARKED) {
-            if (context == CallContext.MAY_SLEEP && target.injectParked(context)) {
-                return Delivery.RAISED;
-            }
-            target.workWaits(); // the bit is parked by now: the entry finds it
+        } else if (done != Delivery.PARKED) {
+            target.tellAgain(context); // whoever set the selector may have ended before it had raised the upcall
+        } else if (inject(target, context)) {
+            return Delivery.RAISED;
         }
         return done;
+    }
+
+    /** Hands a parked event over if the context allows it; true iff that raised the upcall. */
+    private static boolean inject(XenVcpu target, CallContext context) {
+        boolean raised = false;
+        try {
+            raised = context == CallContext.MAY_SLEEP && target.injectParked(context);
+        } finally {
+            if (!raised) {
+                target.workWaits(); // the bit is parked by now: the entry finds it
+            }
+        }
+        return raised;
     }
 }

@@ -109,18 +109,28 @@ final class Poller {
                 return PollOutcome.INVALID;
             }
         }
+        Poll outer = current; // of the same thread: code of others that this poll's halt has called
         wakeUp.arm(); // before anybody can see the poll: a wake-up from then on is for it
-        current = new Poll(ports, interruptible);
-        xen.polling().set(vcpu.vcpu().id());
-        VarHandle.fullFence(); // the poll bit before the test; pairs with testAndSetPending
-        Interleaving.reached("poll bit set");
         try {
-            return halt(current, argument.timeoutNanos(), System.nanoTime() + patience.toNanos());
+            begin(new Poll(ports, interruptible));
+            VarHandle.fullFence(); // the poll bit before the test; pairs with testAndSetPending
+            Interleaving.reached("poll bit set");
+            return halt(current, argument.timeoutNanos(), WakeUp.deadlineAfter(patience));
         } finally {
             xen.polling().clear(vcpu.vcpu().id());
             current = null;
             XenRule.I5_POLL_BIT_CLEARED.check(!xen.polling().isSet(vcpu.vcpu().id()), vcpu);
+            if (outer != null) {
+                begin(outer);
+                wakeUp.wake(); // a wake-up of the outer poll may have been taken for the inner one's
+            }
         }
+    }
+
+    /** Anybody can see the poll from here on. */
+    private void begin(Poll poll) {
+        current = poll;
+        xen.polling().set(vcpu.vcpu().id());
     }
 
     private PollOutcome halt(Poll poll, long timeout, long deadline) {
@@ -145,7 +155,7 @@ final class Poller {
             long timer = isReached(vcpu.timerExpires(), now) ? -1 : vcpu.timerExpires();
             long next = earlier(timeout == 0 ? -1 : timeout, timer);
             long slice = Math.max(MIN_SLICE_NANOS, next < 0 ? MAX_SLICE_NANOS : Math.min(MAX_SLICE_NANOS, next - now));
-            if (wakeUp.await(() -> isReached(next, xen.guestNanos()), System.nanoTime() + Math.min(left, slice))) {
+            if (wakeUp.await(System.nanoTime() + Math.min(left, slice))) {
                 return PollOutcome.WOKEN;
             }
         }

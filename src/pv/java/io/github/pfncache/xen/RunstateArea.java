@@ -4,6 +4,7 @@ import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.vm.Vm;
@@ -33,12 +34,20 @@ public final class RunstateArea {
     /** The area may be behind the account. Set by whoever gave up; taken by whoever writes. */
     private volatile boolean behind;
 
+    /** Makes the area's writers one at a time. No code of others runs under it. */
     private final TrackedLock lock = new TrackedLock(LockClass.VCPU_USER);
 
-    // Guarded by lock. The area's own lock guards what it consists of; this one makes it a single writer.
+    /**
+     * Points the area somewhere, one call at a time. Held while page-fault handlers run, so it is taken for a bounded
+     * time, and a handler that comes back here is answered BUSY.
+     */
+    private final TrackedLock turn = new TrackedLock(LockClass.REFRESH);
 
+    /** Pointed somewhere in a turn; guards itself. */
     private final GuestArea area;
-    private RunstateLayout layout;
+
+    /** By the guest's mode. Changes before the area does, which is not written while its length is another. */
+    private volatile RunstateLayout layout;
 
     /** The times, and what was stolen of the present state's time and not accounted yet. */
     private record Account(RunstateTimes times, long stolen) {
@@ -67,20 +76,28 @@ public final class RunstateArea {
     // ------------------------------------------------------------------ where the guest sees it
 
     /**
-     * The guest registers an area, or another one, and finds the runstate there.
+     * The guest registers an area, or another one, and finds the runstate there. If a page-fault handler throws,
+     * {@link #target} tells whether the area is registered; if it is, the next entry writes it.
      *
      * @param target its first byte, by gpa or by hva, any value
      * @return OK; INVALID with nothing changed if there can be no area; FAULT or BUSY if it cannot be written now, but
-     *     will be when it can
+     *     will be when it can; BUSY with nothing changed if another registration does not end, or is this very thread's
      */
     public Outcome register(CacheTarget target) {
-        lock.lock();
-        try {
-            Outcome outcome = point(target);
-            return outcome == Outcome.OK ? writeLocked(CallContext.MAY_SLEEP) : outcome;
-        } finally {
-            lock.unlock();
+        if (!turn.tryLock(deadline())) {
+            return Outcome.BUSY;
         }
+        Outcome outcome;
+        try {
+            outcome = point(target);
+        } finally {
+            turn.unlock();
+        }
+        return outcome == Outcome.OK ? write(CallContext.MAY_SLEEP) : outcome;
+    }
+
+    private static long deadline() {
+        return WakeUp.deadlineAfter(RetryPolicy.DEFAULT.patience());
     }
 
     private Outcome point(CacheTarget target) {
@@ -96,13 +113,15 @@ public final class RunstateArea {
      * @return OK; BUSY if a call on it does not end
      */
     public Outcome clear() {
-        lock.lock();
+        if (!turn.tryLock(deadline())) {
+            return Outcome.BUSY;
+        }
         try {
             Outcome outcome = area.deactivate();
-            XenRule.CLEARED_MEANS_INACTIVE.check(area.target() == null, area);
+            XenRule.CLEARED_MEANS_INACTIVE.check(outcome == Outcome.BUSY || area.target() == null, area);
             return outcome;
         } finally {
-            lock.unlock();
+            turn.unlock();
         }
     }
 
@@ -115,22 +134,31 @@ public final class RunstateArea {
         return area.target();
     }
 
-    /** The guest's mode changes: the area has another length, at the same address, and is written anew. */
+    /**
+     * The guest's mode changes: the area gets another length, at the same address, before it is written again. Calls no
+     * code of others.
+     */
     void switchMode(GuestMode mode) {
-        lock.lock();
+        layout = mode.runstate();
+        behind = true; // after the layout: the thread that takes the mark away finds it
+    }
+
+    /** Gives the area the length of the layout. */
+    private Outcome resize() {
+        if (!turn.tryLock(deadline())) {
+            return Outcome.BUSY;
+        }
         try {
-            layout = mode.runstate();
             CacheTarget target = area.target();
-            if (target == null) {
-                return;
+            if (target == null || area.length() == layout.size()) {
+                return Outcome.OK; // somebody else has seen to it
             }
             if (point(target) == Outcome.INVALID) {
                 area.deactivate(); // the longer structure does not fit there: better none than one of the wrong length
-            } else {
-                writeLocked(CallContext.MAY_SLEEP);
             }
+            return Outcome.OK;
         } finally {
-            lock.unlock();
+            turn.unlock();
         }
     }
 
@@ -212,6 +240,7 @@ public final class RunstateArea {
     }
 
     private boolean change(UnaryOperator<RunstateTimes> step) {
+        refresh(); // page-fault handlers run here, before anything has changed: the call can be repeated
         boolean[] changed = new boolean[1];
         account.updateAndGet(now -> {
             RunstateTimes next = step.apply(now.times);
@@ -239,28 +268,52 @@ public final class RunstateArea {
     // ------------------------------------------------------------------ writing
 
     private Outcome write(CallContext context) {
-        if (context == CallContext.MAY_SLEEP) {
-            lock.lock();
-        } else if (!lock.tryLock()) {
-            behind = true; // after the account has changed: the thread that takes the mark away finds the change
-            return Outcome.BUSY;
+        for (int attempt = 0; attempt < RetryPolicy.DEFAULT.attempts(); attempt++) { // bounded by that number
+            if (context == CallContext.MAY_SLEEP) {
+                lock.lock();
+            } else if (!lock.tryLock()) {
+                behind = true; // after the account has changed: the thread that takes the mark away finds the change
+                return Outcome.BUSY;
+            }
+            Outcome outcome;
+            try {
+                outcome = writeLocked(context);
+            } finally {
+                lock.unlock();
+            }
+            if (context == CallContext.ATOMIC || outcome != Outcome.BUSY) {
+                return outcome;
+            }
+            // Page-fault handlers run from here on, with no lock held: what they end by an exception stays behind.
+            outcome = hasLengthOfLayout() ? refresh() : resize();
+            if (outcome != Outcome.OK) {
+                behind = outcome == Outcome.BUSY; // without memory it is lost; the next change lands
+                return outcome;
+            }
         }
-        try {
-            return writeLocked(context);
-        } finally {
-            lock.unlock();
+        return Outcome.BUSY;
+    }
+
+    /** Writes what can be written without waiting; the lock is held. */
+    private Outcome writeLocked(CallContext context) {
+        behind = false; // before the account is read
+        try (AreaAccess access = area.tryAccess()) {
+            RunstateLayout now = layout; // once
+            if (access.isUsable() && access.length() == now.size()) {
+                now.write(access, times(), announced.getAsBoolean());
+                return Outcome.OK;
+            }
+            behind = access.outcome() != Outcome.INACTIVE;
+            return behind ? Outcome.BUSY : Outcome.INACTIVE;
         }
     }
 
-    private Outcome writeLocked(CallContext context) {
-        behind = false; // before the account is read
-        try (AreaAccess access = context.access(area)) {
-            if (access.isUsable()) {
-                layout.write(access, times(), announced.getAsBoolean());
-            }
-            if (access.outcome() == Outcome.BUSY) {
-                behind = true;
-            }
+    private boolean hasLengthOfLayout() {
+        return area.length() == layout.size();
+    }
+
+    private Outcome refresh() {
+        try (AreaAccess access = area.access()) {
             return access.outcome();
         }
     }

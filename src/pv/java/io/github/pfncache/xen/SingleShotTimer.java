@@ -128,7 +128,7 @@ final class SingleShotTimer {
         }
         Delivery done = Delivery.DEFERRED;
         try {
-            done = delivery.attempt(vcpu, target, CallContext.MAY_SLEEP); // with no lock held
+            done = delivery.mark(vcpu, target, CallContext.MAY_SLEEP); // with no lock held
         } finally {
             lock.lock();
             firing = false;
@@ -138,6 +138,7 @@ final class SingleShotTimer {
             }
             lock.unlock();
         }
+        delivery.announce(done, vcpu, target, CallContext.MAY_SLEEP); // not before the timer is off: it fired
     }
 
     boolean isHeldByCurrentThread() {

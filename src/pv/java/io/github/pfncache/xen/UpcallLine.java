@@ -23,8 +23,14 @@ final class UpcallLine {
     private volatile int vector;
     private volatile boolean enabled;
 
-    /** Whether to look once more, at the next entry, if an upcall was raised while nobody could be interrupted. */
+    /**
+     * Whether to look once more if an upcall waits: nobody could look when it was time, or the emulator threw when it
+     * was called.
+     */
     private volatile boolean lookAgain;
+
+    /** The emulator threw when it was asked for a kick. */
+    private volatile boolean kickAgain;
 
     UpcallLine(Vcpu vcpu, VcpuInfo info, UpcallListener listener) {
         this.vcpu = vcpu;
@@ -50,28 +56,74 @@ final class UpcallLine {
         VarHandle.fullFence(); // the upcall before the look at the controller; pairs with resend
         int how = vector;
         if (how == 0) {
-            listener.kick(vcpu);
+            kick();
         } else if (enabled) {
-            listener.interrupt(vcpu, how);
+            boolean told = false;
+            try {
+                listener.interrupt(vcpu, how);
+                told = true;
+            } finally {
+                if (!told) {
+                    lookAgain = true;
+                }
+            }
+        }
+    }
+
+    /** The vCPU has something to see at its next entry. Never waits. */
+    void kick() {
+        boolean told = false;
+        try {
+            listener.kick(vcpu);
+            told = true;
+        } finally {
+            if (!told) {
+                kickAgain = true;
+            }
         }
     }
 
     private void resend() {
-        if (vector == 0 || !enabled) {
+        resend(CallContext.MAY_SLEEP);
+    }
+
+    private void resend(CallContext context) {
+        int how = vector;
+        if (how == 0 || !enabled) {
             return;
         }
-        VarHandle.fullFence(); // enabled before the look at the upcall; pairs with raised
-        VcpuInfo.Look look = info.lookAtUpcall(CallContext.MAY_SLEEP);
-        lookAgain = look == VcpuInfo.Look.UNKNOWN;
-        if (look == VcpuInfo.Look.PENDING) {
-            listener.interrupt(vcpu, vector);
+        lookAgain = false; // first: what others find out from here on stays
+        boolean told = false;
+        try {
+            VarHandle.fullFence(); // enabled before the look at the upcall; pairs with raised
+            VcpuInfo.Look look = info.lookAtUpcall(context);
+            if (look == VcpuInfo.Look.PENDING) {
+                listener.interrupt(vcpu, how);
+            }
+            told = look != VcpuInfo.Look.UNKNOWN;
+        } finally {
+            if (!told) {
+                lookAgain = true;
+            }
         }
     }
 
-    /** The vCPU enters its guest: what could not be looked at before may be visible now. */
-    void resendIfUnknown() {
+    /** The vCPU enters its guest: what could not be looked at before may be visible now, and a kick is served by it. */
+    void entered() {
+        kickAgain = false;
         if (lookAgain) {
             resend();
+        }
+    }
+
+    /** Another event comes for the vCPU: says what could not be said before. */
+    void tellAgain(CallContext context) {
+        if (kickAgain) {
+            kickAgain = false;
+            kick();
+        }
+        if (lookAgain) {
+            resend(context);
         }
     }
 }

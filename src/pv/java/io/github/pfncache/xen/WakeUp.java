@@ -2,7 +2,7 @@ package io.github.pfncache.xen;
 
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
-import java.util.function.BooleanSupplier;
+import java.time.Duration;
 
 /**
  * Lets one thread halt, and any other wake it, in any context. Its lock is held for a few instructions only, and
@@ -17,6 +17,8 @@ final class WakeUp {
     // Guarded by lock.
 
     private boolean woken;
+    /** The thread that halts is to look at its own condition again. */
+    private boolean looking;
 
     /** Forgets the calls of {@link #wake} made up to now. From here on none is lost. */
     void arm() {
@@ -33,27 +35,35 @@ final class WakeUp {
         lock.unlock();
     }
 
-    /** Makes the thread that halts look at its own condition again: the clock has moved. */
+    /** Makes the thread that halts, or halts next, look at its own condition again: the clock has moved. */
     void look() {
         lock.lock();
+        looking = true;
         lock.signalAll();
         lock.unlock();
     }
 
     /**
-     * Halts.
+     * Halts, until {@link #wake}, {@link #look} or the deadline. The condition that the thread waits for is looked at
+     * by that thread before and after, not in here: a clock is code of others, and does not run under a lock.
      *
-     * @param due the condition of the thread that halts; evaluated under this object's lock, so it takes none
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
      * @return whether {@link #wake} was called since the last {@link #arm}
      */
-    boolean await(BooleanSupplier due, long deadlineNanos) {
+    boolean await(long deadlineNanos) {
         lock.lock();
         try {
-            lock.await(() -> woken || due.getAsBoolean(), deadlineNanos);
+            lock.await(() -> woken || looking, deadlineNanos);
+            looking = false;
             return woken;
         } finally {
             lock.unlock();
         }
+    }
+
+    /** The deadline of a wait that begins now; the far end of time if it lies beyond that. */
+    static long deadlineAfter(Duration patience) {
+        Duration longest = Duration.ofNanos(Long.MAX_VALUE / 2); // System.nanoTime() is compared by differences
+        return System.nanoTime() + (patience.compareTo(longest) < 0 ? patience.toNanos() : longest.toNanos());
     }
 }

@@ -33,7 +33,7 @@ public final class XenVcpu {
     private final UpcallLine upcall;
 
     /** Events that found no shared page. Any thread adds, in any context. */
-    private final AtomicBits deferred = new AtomicBits(GuestMode.NATIVE.portLimit());
+    private final DeferredEvents deferred = new DeferredEvents();
 
     XenVcpu(XenVm xen, Vcpu vcpu, EventDelivery delivery) {
         this.xen = xen;
@@ -68,8 +68,12 @@ public final class XenVcpu {
      *     will be when it can
      */
     public Outcome setVcpuInfo(CacheTarget target) {
-        Outcome outcome = info.set(target);
-        xen.clock().requestUpdate(vcpu);
+        Outcome outcome;
+        try {
+            outcome = info.set(target);
+        } finally {
+            xen.clock().requestUpdate(vcpu); // it is there from now on, also if a page-fault handler threw
+        }
         deliverPending();
         return outcome;
     }
@@ -99,9 +103,11 @@ public final class XenVcpu {
      * @return as for {@link #setVcpuInfo}
      */
     public Outcome setTimeInfo(CacheTarget target) {
-        Outcome outcome = timeInfo.set(target);
-        xen.clock().requestUpdate(vcpu);
-        return outcome;
+        try {
+            return timeInfo.set(target);
+        } finally {
+            xen.clock().requestUpdate(vcpu); // it is there from now on, also if a page-fault handler threw
+        }
     }
 
     /**
@@ -156,14 +162,19 @@ public final class XenVcpu {
     /** The guest has news. Called with no lock held, in any context. */
     void upcallRaised() {
         XenRule.I11_NO_LOCK_AT_DELIVERY.check(holdsNoLock(), this);
+        poller.interruptPending(); // before the emulator is called, which may throw
         upcall.raised();
-        poller.interruptPending();
     }
 
     /** Something is kept for the vCPU that its next entry delivers. */
     void workWaits() {
-        xen.listener().kick(vcpu);
-        poller.interruptPending();
+        poller.interruptPending(); // before the emulator is called, which may throw
+        upcall.kick();
+    }
+
+    /** Says what an earlier call could not say because the emulator threw. */
+    void tellAgain(CallContext context) {
+        upcall.tellAgain(context);
     }
 
     /**
@@ -174,7 +185,7 @@ public final class XenVcpu {
      * @return false only if it is known that none waits
      */
     public boolean hasInterrupt(CallContext context) {
-        return context.call(() -> !deferred.isEmpty() || info.lookAtUpcall(context) != VcpuInfo.Look.NOT_PENDING);
+        return context.call(() -> !deferred.isSurelyEmpty() || info.lookAtUpcall(context) != VcpuInfo.Look.NOT_PENDING);
     }
 
     // ------------------------------------------------------------------ events on their way
@@ -189,22 +200,32 @@ public final class XenVcpu {
 
     /** Keeps an event until the shared page can be had; never waits. */
     void defer(int port) {
-        deferred.set(port);
-        workWaits(); // after the event is kept: the entry finds it
+        deferred.add(port);
         xen.wakePollersOf(port); // what cannot be looked at counts as pending
+        workWaits(); // after the event is kept: the entry finds it
     }
 
     void forgetDeferred() {
-        deferred.clearAll();
+        deferred.forgetAll();
     }
 
     void deliverDeferred() {
-        deferred.takeEach(port -> {
-            if (xen.delivery().attempt(this, port, CallContext.MAY_SLEEP) == Delivery.DEFERRED) {
-                deferred.set(port); // no kick: whoever tried now tries again at the next occasion
+        deferred.forEach(this::deliverDeferred);
+    }
+
+    private void deliverDeferred(int port) {
+        Delivery[] done = {Delivery.DEFERRED};
+        try {
+            deferred.attempt(port, taken -> {
+                done[0] = xen.delivery().mark(this, taken, CallContext.MAY_SLEEP);
+                return done[0] != Delivery.DEFERRED; // no kick: whoever tried now tries again at the next occasion
+            });
+        } finally {
+            if (done[0] == Delivery.DEFERRED) {
                 xen.wakePollersOf(port);
             }
-        });
+        }
+        xen.delivery().announce(done[0], this, port, CallContext.MAY_SLEEP); // once it is not kept any more
     }
 
     /** Hands over what is parked; true iff the upcall was raised. */
@@ -224,24 +245,32 @@ public final class XenVcpu {
         injectParked(CallContext.MAY_SLEEP);
     }
 
+    /** The shared page or the mode is another one: what that makes possible or necessary. May wait. */
+    void catchUp() {
+        deliverPending();
+        runstate.writeIfBehind();
+    }
+
     void beforeRun() {
         runstate.set(RunState.RUNNING);
     }
 
     void beforeEntry() {
         deliverPending();
-        upcall.resendIfUnknown();
-        clockInVcpuInfo.retryIfPutOff();
-        clockAlone.retryIfPutOff();
+        upcall.entered();
+        clockInVcpuInfo.updateIfDue();
+        clockAlone.updateIfDue();
         runstate.writeIfBehind();
     }
 
     void clockUpdated() {
-        clockInVcpuInfo.update();
-        clockAlone.update();
+        clockInVcpuInfo.request(); // both, before either is written and runs into code of others
+        clockAlone.request();
+        clockInVcpuInfo.updateIfDue();
+        clockAlone.updateIfDue();
     }
 
-    /** The shared page is away, and no sender is at work. */
+    /** The shared page is away, and no sender is at work. Calls no code of others. */
     void switchMode(GuestMode mode) {
         info.switchMode(mode);
         runstate.switchMode(mode);
@@ -320,8 +349,11 @@ public final class XenVcpu {
     }
 
     private void timerChanged() {
-        timer.fireIfDue();
-        xen.timersChanged();
+        try {
+            timer.fireIfDue();
+        } finally {
+            xen.timersChanged(); // it is armed, whatever the firing ran into
+        }
     }
 
     void fireTimerIfDue() {

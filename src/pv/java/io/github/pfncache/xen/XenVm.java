@@ -2,8 +2,8 @@ package io.github.pfncache.xen;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheTarget;
-import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
@@ -48,24 +48,34 @@ public final class XenVm {
 
     private final WakeUp timers = new WakeUp();
 
-    private final TrackedLock lock = new TrackedLock(LockClass.VM_USER);
+    /**
+     * Places the shared page and changes the mode, one call at a time. Held while page-fault handlers run, so it is
+     * taken for a bounded time, and a handler that comes back here is answered BUSY.
+     */
+    private final TrackedLock turn = new TrackedLock(LockClass.REFRESH);
 
-    // Written with lock held; read anywhere, once in each operation.
+    // Written in a turn; read anywhere, once in each operation.
 
     /** The shared page and its mode; null before it is set for the first time, and while the mode changes. */
     private volatile SharedInfoPage page;
 
+    /** Where the guest placed the shared page, also while the mode changes; null for nowhere. */
+    private volatile CacheTarget sharedInfo;
+
     private volatile GuestMode mode = GuestMode.NATIVE;
     private volatile boolean runstateUpdateFlag;
 
-    /** The wall clock has yet to be written: there was no memory when it should have been. */
+    /** Makes the wall clock's writers one at a time. No code of others runs under it. */
+    private final TrackedLock wallClockLock = new TrackedLock(LockClass.VM_USER);
+
+    /** The wall clock has yet to be written. Any thread sets it; taken away with the lock held. */
     private volatile boolean wallClockDue;
 
     private XenVm(Vm vm, Kvmclock clock, UpcallListener listener) {
         this.vm = vm;
         this.clock = clock;
         this.listener = listener;
-        this.events = new EventChannels(this, delivery, lock);
+        this.events = new EventChannels(this, delivery);
         this.polling = new AtomicBits(vm.vcpus().size());
         this.vcpus = vm.vcpus().stream().map(vcpu -> new XenVcpu(this, vcpu, delivery)).toList();
     }
@@ -154,7 +164,7 @@ public final class XenVm {
     }
 
     boolean holdsNoLock() {
-        return !lock.isHeldByCurrentThread();
+        return !wallClockLock.isHeldByCurrentThread() && events.holdsNoLock();
     }
 
     // ------------------------------------------------------------------ the shared page
@@ -166,31 +176,47 @@ public final class XenVm {
 
     /**
      * The guest places the shared page. The wall clock is written there, and events that waited for a page are
-     * delivered.
+     * delivered. If a page-fault handler throws, the page is placed, and what is left to do is done by the next entry
+     * of any vCPU.
      *
      * @param target the page, by gpa or by hva; a multiple of 4096, any value otherwise
      * @return OK; INVALID with nothing changed if it cannot be there; FAULT or BUSY if it cannot be written now, but
-     *     will be when it can
+     *     will be when it can; BUSY with nothing changed if another change of the page or the mode does not end, or is
+     *     this very thread's
      */
     public Outcome setSharedInfo(CacheTarget target) {
         if (!isPageAligned(target)) {
             return Outcome.INVALID;
         }
-        Outcome outcome;
-        lock.lock();
-        try {
-            SharedInfoPage placed = page == null ? SharedInfoPage.make(vm, mode) : page;
-            outcome = placed.cache().activate(target);
-            if (outcome == Outcome.INVALID) {
-                return outcome;
-            }
-            page = placed;
-            writeWallClock(placed);
-        } finally {
-            lock.unlock();
+        if (!turn.tryLock(deadline())) {
+            return Outcome.BUSY;
         }
-        vcpus.forEach(XenVcpu::deliverPending); // with no lock held
+        Outcome outcome = Outcome.FAULT; // also when a page-fault handler throws
+        SharedInfoPage placed = page == null ? SharedInfoPage.make(vm, mode) : page;
+        try {
+            outcome = placed.cache().activate(target);
+        } finally {
+            if (target.equals(placed.target())) { // not if it is refused, with nothing changed
+                page = placed;
+                sharedInfo = placed.target();
+                wallClockDue = true;
+            }
+            turn.unlock();
+        }
+        if (outcome != Outcome.INVALID) {
+            catchUp();
+        }
         return outcome;
+    }
+
+    /** What the page or the mode has made possible is done; whatever ends this in the middle, the rest stays due. */
+    private void catchUp() {
+        writeWallClockIfDue();
+        vcpus.forEach(XenVcpu::catchUp);
+    }
+
+    private static long deadline() {
+        return WakeUp.deadlineAfter(RetryPolicy.DEFAULT.patience());
     }
 
     private static boolean isPageAligned(CacheTarget target) {
@@ -201,10 +227,12 @@ public final class XenVm {
     /**
      * The shared page is no longer used. Events wait until there is one again.
      *
-     * @return OK; BUSY with nothing changed if a call on it does not end
+     * @return OK; BUSY with nothing changed if a call on it does not end, or another change of the page or the mode
      */
     public Outcome clearSharedInfo() {
-        lock.lock();
+        if (!turn.tryLock(deadline())) {
+            return Outcome.BUSY;
+        }
         try {
             if (page != null) {
                 Outcome outcome = page.cache().deactivate();
@@ -213,9 +241,10 @@ public final class XenVm {
                 }
                 XenRule.CLEARED_MEANS_INACTIVE.check(page.target() == null, page);
             }
+            sharedInfo = null;
             wallClockDue = false;
         } finally {
-            lock.unlock();
+            turn.unlock();
         }
         wakeAllPollers(); // what they poll cannot be looked at any more
         return Outcome.OK;
@@ -227,12 +256,7 @@ public final class XenVm {
      * @return by the kind of address that was given; null if nowhere
      */
     public CacheTarget sharedInfo() {
-        lock.lock();
-        try {
-            return page == null ? null : page.target();
-        } finally {
-            lock.unlock();
-        }
+        return sharedInfo;
     }
 
     // ------------------------------------------------------------------ mode
@@ -248,39 +272,61 @@ public final class XenVm {
 
     /**
      * The guest changes its mode. What it has registered stays where it is and takes the other layout: the wall clock
-     * is written in its new place, the runstate with its new length, and events that waited keep their meaning.
+     * is written in its new place, the runstate with its new length, and events that waited keep their meaning. Polls
+     * under way end.
+     *
+     * <p>If a page-fault handler throws, {@link #mode} tells: the former mode with nothing changed, or the new one, and
+     * what is left to write is written by the next entry, or by another call of this method.
      *
      * @param next the new mode
      * @return OK; FAULT if the shared page cannot be written now, with the mode changed; BUSY with nothing changed if a
-     *     call on the shared page does not end
+     *     call on the shared page, or another change of the page or the mode, does not end or is this very thread's
      */
     public Outcome setMode(GuestMode next) {
-        Outcome outcome = Outcome.OK;
-        lock.lock();
+        if (!turn.tryLock(deadline())) {
+            return Outcome.BUSY;
+        }
+        Outcome outcome;
+        boolean changes;
         try {
-            if (next == mode) {
-                return outcome;
+            changes = next != mode;
+            outcome = changes ? changeMode(next, page) : Outcome.OK;
+        } finally {
+            turn.unlock();
+        }
+        if (outcome != Outcome.BUSY) {
+            if (changes) {
+                wakeAllPollers(); // the ports that they poll may be others now
             }
-            SharedInfoPage former = page;
-            CacheTarget target = former == null ? null : former.target();
+            catchUp();
+        }
+        return outcome;
+    }
+
+    /** All of it or nothing; in a turn. */
+    private Outcome changeMode(GuestMode next, SharedInfoPage former) {
+        CacheTarget target = former == null ? null : former.target();
+        SharedInfoPage fresh = target == null ? null : SharedInfoPage.make(vm, next); // another length: another cache
+        boolean changed = false;
+        try {
+            // Page-fault handlers run here, before anything has changed, and nowhere below.
+            boolean usable = fresh == null || fresh.cache().activate(target) == Outcome.OK;
             page = null; // senders that come now keep their events
             if (former != null && former.cache().deactivate() != Outcome.OK) { // senders at work have ended after this
-                page = former;
                 return Outcome.BUSY;
             }
             mode = next;
             vcpus.forEach(vcpu -> vcpu.switchMode(next));
-            if (target != null) {
-                SharedInfoPage fresh = SharedInfoPage.make(vm, next); // another length, so another cache
-                outcome = fresh.cache().activate(target) == Outcome.OK ? Outcome.OK : Outcome.FAULT;
-                page = fresh;
-                writeWallClock(fresh);
-            }
+            changed = true;
+            return usable ? Outcome.OK : Outcome.FAULT;
         } finally {
-            lock.unlock();
+            page = changed ? fresh : former;
+            if (changed && fresh != null) {
+                wallClockDue = true; // after the page, which whoever finds it due will write
+            } else if (fresh != null) {
+                fresh.cache().deactivate(); // nobody else knows it
+            }
         }
-        vcpus.forEach(XenVcpu::deliverPending); // with no lock held
-        return outcome;
     }
 
     /**
@@ -303,26 +349,18 @@ public final class XenVm {
 
     // ------------------------------------------------------------------ wall clock
 
-    /** Lock held. */
-    private void writeWallClock(SharedInfoPage where) {
-        try (GuestAccess access = where.cache().access()) {
-            if (access.isUsable()) {
-                where.layout().writeWallClock(access, vm.clock().realtimeNanos() - guestNanos());
-            }
-            wallClockDue = !access.isUsable() && access.outcome() != Outcome.INACTIVE;
-        }
-    }
-
+    /** A write that finds no memory stays due, and one that a page-fault handler or a clock ends by an exception. */
     private void writeWallClockIfDue() {
-        if (wallClockDue) {
-            lock.lock();
-            try {
-                if (wallClockDue && page != null) {
-                    writeWallClock(page);
-                }
-            } finally {
-                lock.unlock();
-            }
+        SharedInfoPage where = page;
+        if (wallClockDue && where != null) {
+            GuestWindow.update(
+                    where.cache(),
+                    wallClockLock,
+                    () -> vm.clock().realtimeNanos() - guestNanos(),
+                    (access, realtimeNanos) -> {
+                        wallClockDue = false; // with the page in hand: who places another one waits for this access
+                        where.layout().writeWallClock(access, realtimeNanos);
+                    });
         }
     }
 
@@ -346,8 +384,11 @@ public final class XenVm {
      * has moved. May wait for the memory that an event needs.
      */
     public void runTimers() {
-        vcpus.forEach(XenVcpu::fireTimerIfDue);
-        polling.forEach(id -> vcpus.get(id).poller().clockMoved());
+        try {
+            vcpus.forEach(XenVcpu::fireTimerIfDue);
+        } finally {
+            polling.forEach(id -> vcpus.get(id).poller().clockMoved());
+        }
     }
 
     /**
@@ -358,7 +399,7 @@ public final class XenVm {
      * @return true iff a timer is due
      */
     public boolean awaitTimers(Duration patience) {
-        long deadline = System.nanoTime() + patience.toNanos();
+        long deadline = WakeUp.deadlineAfter(patience);
         while (true) { // bounded by the deadline: every turn waits, but for the last
             timers.arm(); // before the timers are looked at: one that is set after that wakes the wait
             long now = guestNanos();
@@ -378,7 +419,7 @@ public final class XenVm {
             if (left <= 0) {
                 return false;
             }
-            timers.await(() -> false, System.nanoTime() + Math.min(left, ahead));
+            timers.await(System.nanoTime() + Math.min(left, ahead));
         }
     }
 

@@ -16,6 +16,8 @@ final class RunstateExhibits {
     private static final String TAKE_THE_FLAG_AWAY =
             "access.putByte(entryTime + UPDATE_BYTE, (byte) (times.entryNanos() >>> 56));";
 
+    private static final String LOOK_AT_THE_LENGTH = " && access.length() == now.size()";
+
     private RunstateExhibits() {}
 
     static List<Exhibit> all() {
@@ -29,7 +31,8 @@ final class RunstateExhibits {
                 Exhibit.of("B43", "two caches are locked in the wrong order")
                         .edit(ACCESS, "segments.caches().get(page).mapping()",
                                 "segments.caches().get(segments.caches().size() - 1 - page).mapping()")
-                        .foundBy("acrossAPage", RunstateScenarios::acrossAPage, "LockRule.ORDER"),
+                        .foundBy("accessAgainstMigrationOfBothPages", AreaScenarios::accessAgainstMigrationOfBothPages,
+                                "LockRule.ORDER"),
                 Exhibit.of("B45", "a runstate that crosses a page is refused")
                         .edit(AREA, "if (length < 1 ||",
                                 "long at = target instanceof CacheTarget.ByGpa gpa ? gpa.gpa() : 0;"
@@ -38,11 +41,13 @@ final class RunstateExhibits {
                         .foundBy("acrossAPage", RunstateScenarios::acrossAPage, "assert: registration"),
                 Exhibit.of("B46", "an area registered by a 32-bit guest is written as a 64-bit one's")
                         .edit(RUNSTATE, "if (point(target) == Outcome.INVALID) {", "if (false) {")
+                        .edit(RUNSTATE, LOOK_AT_THE_LENGTH, "")
                         .foundBy("modeSwitchAtTheEndOfAPage", RunstateScenarios::modeSwitchAtTheEndOfAPage,
                                 "XenRule.I7_RUNSTATE_LENGTH"),
                 Exhibit.of("B47", "an area takes the native size in a compat guest")
                         .edit(RUNSTATE, "area.activate(byGpa.gpa(), layout.size())",
                                 "area.activate(byGpa.gpa(), RunstateLayout.NATIVE.size())")
+                        .edit(RUNSTATE, LOOK_AT_THE_LENGTH, "")
                         .foundBy("compatAtTheEndOfAPage", RunstateScenarios::compatAtTheEndOfAPage,
                                 "XenRule.I7_RUNSTATE_LENGTH"),
                 Exhibit.of("B47b", "a compat guest is written to by the native layout")
