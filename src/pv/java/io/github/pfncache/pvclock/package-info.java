@@ -10,9 +10,9 @@
  * {@link io.github.pfncache.pvclock.ClockUpdateListener}.
  *
  * <p><b>Locks owned.</b> {@code VCPU_USER}, one for each vCPU's clock: its registration; {@code VM_USER}: the wall
- * clock's writer. No code of others runs under either: a page-fault handler, a TSC or a listener runs before a structure
- * is accessed or after, so a version that is odd when it throws is the guest's own. {@code REFRESH}: the run that tells
- * steal time. Requests are atomic bits, and no lock guards them: raising one never waits.
+ * clock's writer. No code of others runs under either: a page-fault handler, a TSC or a listener runs before a
+ * structure is accessed or after, so a version that is odd when it throws is the guest's own. {@code REFRESH}: the run
+ * that tells steal time. Requests are atomic bits, and no lock guards them: raising one never waits.
  *
  * <p><b>Rule enum.</b> {@link io.github.pfncache.pvclock.PvclockRule}. <b>May use.</b> {@code vm}, {@code cache},
  * {@code address}, {@code rules}; never {@code host} or {@code memslot}.

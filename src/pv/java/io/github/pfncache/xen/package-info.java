@@ -17,10 +17,10 @@
  *
  * <p><b>Locks owned.</b> {@code REFRESH}: the turn of those who place the shared page or change the mode, and of those
  * who place a runstate; held while page-fault handlers run, so taken for a bounded time, and BUSY for a handler that
- * comes back. {@code VM_USER}: what the ports are bound to, and the wall clock's writer. {@code VCPU_USER}: one for each
- * structure of each vCPU, never two at once. No code of others runs under these two, and neither is held when an event
- * is delivered or the emulator called. {@code WAKE_UP}: a halted thread. Deferred ports, parked bits, poll bits and the
- * runstate's account are atomic and need none, so atomic context can use them.
+ * comes back. {@code VM_USER}: what the ports are bound to, and the wall clock's writer. {@code VCPU_USER}: one for
+ * each structure of each vCPU, never two at once. No code of others runs under these two, and neither is held when an
+ * event is delivered or the emulator called. {@code WAKE_UP}: a halted thread. Deferred ports, parked bits, poll bits
+ * and the runstate's account are atomic and need none, so atomic context can use them.
  *
  * <p><b>Code of others</b> is a page-fault handler, the emulator's listener, a clock. It runs before a structure is
  * accessed or after, never in between; what it may end by an exception is marked as due before it is called, and
