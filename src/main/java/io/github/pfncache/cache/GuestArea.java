@@ -195,7 +195,7 @@ public final class GuestArea {
     }
 
     private AreaAccess refreshAndAccess(Deadline latest) {
-        int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in GfnPfnCache.access
+        int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in Refreshing
         try {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
                 Segments now = segments;

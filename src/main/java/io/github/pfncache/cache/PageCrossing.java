@@ -31,7 +31,7 @@ final class PageCrossing {
     static Outcome store(
             CacheDomain domain, GfnPfnCache first, GfnPfnCache second, int inFirst, int width, long value,
             long deadline) {
-        int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in GfnPfnCache.access
+        int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in Refreshing
         try {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
                 try (GuestAccess low = first.access(deadline)) {

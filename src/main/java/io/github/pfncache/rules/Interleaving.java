@@ -4,8 +4,9 @@ package io.github.pfncache.rules;
  * Where a schedule explorer may switch threads. A thread that runs under an explorer has bound its {@link Explorer}
  * here; everybody else, and every process without {@linkplain Rules#ENABLED rules}, passes through without a trace.
  *
- * <p>The tracked locks report to it by themselves. Code calls {@link #reached} only at the few places where a switch
- * matters and no lock is taken: entry of a page-fault handler, map, unmap, a page resolved.
+ * <p>The tracked locks report to it by themselves. Code calls {@link #reached} only where a switch matters and no lock
+ * is taken: where the host resolves and maps a page, on the ways to the bytes that take no lock, and where an index or
+ * a memslot table is read while it changes.
  */
 public final class Interleaving {
 
