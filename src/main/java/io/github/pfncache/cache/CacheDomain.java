@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.MmuNotifier;
@@ -8,6 +9,7 @@ import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotListener;
 import io.github.pfncache.memslot.Memslots;
 import java.util.List;
+import java.util.function.LongPredicate;
 import java.util.function.Predicate;
 
 /**
@@ -28,7 +30,8 @@ public final class CacheDomain {
     final RetryPolicy retry;
     final boolean readerBias;
     final CacheIndex index = new CacheIndex();
-    final Invalidations invalidations = new Invalidations();
+    final GuestModes guestModes = new GuestModes();
+    final Invalidations invalidations = new Invalidations(guestModes);
     final CacheCounters counters = new CacheCounters();
 
     private final GuestMemory guestMemory;
@@ -97,6 +100,16 @@ public final class CacheDomain {
     }
 
     /**
+     * A new guest mode, for an emulated CPU with a TLB of its own.
+     *
+     * @param dropped told of each page that has to be given back
+     * @return the guest mode, for the thread that enters it first; to be closed
+     */
+    public GuestMode newGuestMode(GuestMode.Dropped dropped) {
+        return new GuestMode(this, dropped);
+    }
+
+    /**
      * A new cache of the older kind, which remembers gpa to hva only.
      *
      * @param length size of its window in bytes
@@ -150,6 +163,9 @@ public final class CacheDomain {
             CacheRule.I8_GENERATION_IS_CURRENT.check(!atRest || cache.isTranslatedAsNow(), state);
             owned += state.pfn() == -1 ? 0 : 1;
         }
+        for (GuestMode mode : guestModes.all()) { // bounded by the vCPUs
+            owned += mode.held();
+        }
         if (atRest) {
             CacheRule.NOTIFIER_PAIRS.check(invalidations.inProgress() == 0, invalidations.inProgress());
             CacheRule.I5_BALANCE.check(
@@ -172,6 +188,7 @@ public final class CacheDomain {
         @Override
         public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
             counters.ranges.increment();
+            boolean waits = mayBlock && !guestModes.refusesToWait("an invalidation");
             CacheEvents.Walk event = CacheEvents.invalidationBegins(range, mayBlock);
             if (mayBlock) {
                 invalidations.letWaitersGoFirst(range);
@@ -181,6 +198,7 @@ public final class CacheDomain {
             boolean accepted = false;
             try {
                 accepted = index.walk(range, cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)));
+                accepted = accepted && guestModes.takeBack(range, page -> true, waits, memslots::deadlineFromNow);
             } finally {
                 if (!accepted) { // refused, or failed half way: the host leaves the pages alone and calls no end
                     invalidations.end(range);
@@ -207,11 +225,27 @@ public final class CacheDomain {
                 drained[0] &= cache.drain(drained[0] ? deadlineNanos : System.nanoTime());
                 return true;
             };
-            return visit(former, drain) && drained[0];
+            return visit(former, drain)
+                    && drained[0]
+                    && takeBack(former, held -> held.slot == former, deadlineNanos);
         }
 
         private boolean visit(Memslot former, Predicate<GfnPfnCache> drain) {
             return index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);
+        }
+
+        @Override
+        public boolean protect(Memslot slot, LongPredicate pages, long deadlineNanos) {
+            // By the log: while a slot moves, its pages are held by what it was and by what it is.
+            Predicate<HeldPage> logged = held -> held.writable && held.slot.sharesLogWith(slot)
+                    && pages.test(Pages.gpaToGfn(held.gpa()) - held.slot.baseGfn());
+            return takeBack(slot, logged, deadlineNanos);
+        }
+
+        private boolean takeBack(Memslot slot, Predicate<HeldPage> which, long deadlineNanos) {
+            boolean waits = !guestModes.refusesToWait("taking pages of " + slot);
+            HvaRange range = HvaRange.ofPages(slot.hva(), slot.npages());
+            return guestModes.takeBack(range, which, waits, () -> deadlineNanos);
         }
     }
 }

@@ -89,6 +89,17 @@ final class CacheEvents {
         }
     }
 
+    /** Somebody waits for a page of a vCPU in guest mode, and has done so for a second. */
+    static void waitsForGuest(Thread vcpu) {
+        System.getLogger("io.github.pfncache").log(
+                System.Logger.Level.WARNING,
+                Thread.currentThread() + " waits for a page that " + vcpu + " holds in guest mode: it has not polled"
+                        + " for a second");
+        if (POSSIBLE && GuestWait.ASKED.isEnabled()) {
+            GuestWait.happened(vcpu);
+        }
+    }
+
     private static long gpa(Translation where) {
         return where.target() instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : Translation.NO_HVA;
     }
@@ -229,6 +240,26 @@ final class CacheEvents {
                 accepted = wasAccepted;
                 commit();
             }
+        }
+    }
+
+    /** A wait for a vCPU that takes a second. */
+    @Name("io.github.pfncache.GuestWait")
+    @Label("Wait for Guest Mode")
+    @Category("pfncache")
+    @Description("A vCPU in guest mode has not polled for a second; the stack trace says who waits for its pages")
+    static final class GuestWait extends Event {
+
+        /** As in {@link Refresh}. */
+        static final GuestWait ASKED = new GuestWait();
+
+        @Label("vCPU")
+        Thread vcpu;
+
+        static void happened(Thread vcpu) {
+            GuestWait event = new GuestWait();
+            event.vcpu = vcpu;
+            event.commit();
         }
     }
 

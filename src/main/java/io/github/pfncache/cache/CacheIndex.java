@@ -46,7 +46,7 @@ final class CacheIndex {
     private final Set<GfnPfnCache> listed = new LinkedHashSet<>();
 
     /** Active caches that have a host page. Written under {@link #lock}, walked without. */
-    private final CachesByPage placed = new CachesByPage();
+    private final CachesByPage<GfnPfnCache> placed = new CachesByPage<>();
 
     /**
      * A cache's place in the index, made once with the cache. Written with the cache's refresh lock and the index's

@@ -6,15 +6,16 @@ import java.util.Arrays;
 import java.util.function.Predicate;
 
 /**
- * The caches of each host page: a tree in the shape of a page table, of which only those parts exist that lead to a
- * cache. A walk over a range goes from one cache to the next and looks at nothing in between, so a range without a
- * cache costs the same however large it is and however many caches there are elsewhere.
+ * The caches of each host page, or what else there is one of for a page: a tree in the shape of a page table, of which
+ * only those parts exist that lead to a cache. A walk over a range goes from one cache to the next and looks at nothing
+ * in between, so a range without a cache costs the same however large it is and however many caches there are
+ * elsewhere.
  *
  * <p>{@link #add} and {@link #remove} are called by one thread at a time. A walk needs no lock and may overlap with
  * them: it finds every cache that stays at its page throughout, because the nodes that lead there stay where they are;
  * what comes or goes meanwhile it may find or not.
  */
-final class CachesByPage {
+final class CachesByPage<T> {
 
     private static final int BITS = 6;
     private static final int FAN_OUT = 1 << BITS;
@@ -51,7 +52,7 @@ final class CachesByPage {
     }
 
     /** Adds a cache to a page; costs as many steps as the page has caches. */
-    void add(long page, GfnPfnCache cache) {
+    void add(long page, T cache) {
         Node node = root;
         for (int shift = TOP; shift > 0; shift -= BITS) { // seven levels
             int i = part(page, shift);
@@ -63,31 +64,31 @@ final class CachesByPage {
             node = next;
         }
         int i = part(page, 0);
-        GfnPfnCache[] caches = (GfnPfnCache[]) node.child(i);
+        Object[] caches = (Object[]) node.child(i);
         int count = caches == null ? 0 : caches.length;
-        GfnPfnCache[] more = count == 0 ? new GfnPfnCache[1] : Arrays.copyOf(caches, count + 1);
+        Object[] more = count == 0 ? new Object[1] : Arrays.copyOf(caches, count + 1);
         more[count] = cache;
         node.put(i, more);
     }
 
     /** Takes a cache away from the page it was added to, and every node that leads to nothing any more. */
-    void remove(long page, GfnPfnCache cache) {
+    void remove(long page, T cache) {
         remove(root, TOP, page, cache);
     }
 
     /** Whether the node is left empty. The recursion is as deep as the tree. */
-    private static boolean remove(Node node, int shift, long page, GfnPfnCache cache) {
+    private static boolean remove(Node node, int shift, long page, Object cache) {
         int i = part(page, shift);
         if (shift > 0) {
             return remove((Node) node.child(i), shift - BITS, page, cache) && node.clear(i);
         }
-        GfnPfnCache[] caches = (GfnPfnCache[]) node.child(i);
+        Object[] caches = (Object[]) node.child(i);
         if (caches.length == 1) {
             return node.clear(i);
         }
-        GfnPfnCache[] less = new GfnPfnCache[caches.length - 1];
+        Object[] less = new Object[caches.length - 1];
         int kept = 0;
-        for (GfnPfnCache each : caches) { // bounded by the caches of one page
+        for (Object each : caches) { // bounded by the caches of one page
             if (each != cache) {
                 less[kept++] = each;
             }
@@ -103,11 +104,11 @@ final class CachesByPage {
      * @param last number of the last page
      * @return false iff a visit did
      */
-    boolean walk(long first, long last, Predicate<GfnPfnCache> visit) {
+    boolean walk(long first, long last, Predicate<? super T> visit) {
         return walk(root, TOP, first, last, visit);
     }
 
-    private static boolean walk(Node node, int shift, long first, long last, Predicate<GfnPfnCache> visit) {
+    private static <T> boolean walk(Node node, int shift, long first, long last, Predicate<? super T> visit) {
         int from = part(first, shift);
         int to = part(last, shift);
         long wanted = node.occupied & -1L << from & -1L >>> FAN_OUT - 1 - to;
@@ -118,16 +119,17 @@ final class CachesByPage {
             // A part in the middle of the range is wanted from its first page to its last.
             if (child instanceof Node below
                     ? !walk(below, shift - BITS, i == from ? first : 0, i == to ? last : -1, visit)
-                    : child != null && !visitAll((GfnPfnCache[]) child, visit)) {
+                    : child != null && !visitAll((Object[]) child, visit)) {
                 return false;
             }
         }
         return true;
     }
 
-    private static boolean visitAll(GfnPfnCache[] caches, Predicate<GfnPfnCache> visit) {
-        for (GfnPfnCache cache : caches) { // bounded by the caches of one page
-            if (!visit.test(cache)) {
+    @SuppressWarnings("unchecked") // what was added
+    private static <T> boolean visitAll(Object[] caches, Predicate<? super T> visit) {
+        for (Object cache : caches) { // bounded by the caches of one page
+            if (!visit.test((T) cache)) {
                 return false;
             }
         }

@@ -26,6 +26,8 @@ final class Invalidations implements InvalidationGate {
 
     private final TrackedLock lock = new TrackedLock(LockClass.INVALIDATIONS);
 
+    private final GuestModes guestModes;
+
     /**
      * Starts and ends nest and come from several threads; one element for each, in an immutable list, null if none is
      * in progress. Written under {@link #lock}, read without. A reader that holds a cache's write lock and does not
@@ -38,6 +40,11 @@ final class Invalidations implements InvalidationGate {
 
     /** Size of {@link #waiters}. Written under {@link #lock}, read without: an early look costs fairness only. */
     private volatile int waiting;
+
+    /** Of a domain with these guest modes: a thread inside one of them must not wait for an end either. */
+    Invalidations(GuestModes guestModes) {
+        this.guestModes = guestModes;
+    }
 
     private record InProgress(HvaRange range, Thread thread, InProgress next) {}
 
@@ -144,7 +151,7 @@ final class Invalidations implements InvalidationGate {
 
     @Override
     public boolean isCurrentThreadInside() {
-        return isInside(Thread.currentThread());
+        return isInside(Thread.currentThread()) || guestModes.isCurrentThreadInside();
     }
 
     /** How many invalidations are in progress. */

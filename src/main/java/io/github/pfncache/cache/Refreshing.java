@@ -134,6 +134,10 @@ final class Refreshing {
             throw new IllegalStateException("this thread has an access open to " + mapping.state());
         }
         HeldLocks.mightSleep("refresh");
+        if (domain.guestModes.isCurrentThreadInside()) { // somebody may be waiting for this thread
+            CacheEvents.busy("the thread to leave guest mode", mapping);
+            return false;
+        }
         boolean begun = refreshLock.tryLock(latest);
         if (!begun) {
             CacheEvents.busy("another call on this cache", mapping);

@@ -81,6 +81,18 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      *     mapped, not writable, behind the end of its file, refused by the handler, or out of memory
      */
     public HostPage hvaToPage(long uhva) {
+        return hvaToPage(uhva, true);
+    }
+
+    /**
+     * Resolves an address to the page that backs it now; as {@link #hvaToPage(long)}.
+     *
+     * @param uhva any 64-bit value
+     * @param forWriting false if it will only be read: then it may be shared, and need not be writable
+     * @return the page with one reference taken; null if there is none, or if it is to be read and shows a file without
+     *     a frame of its own
+     */
+    public HostPage hvaToPage(long uhva, boolean forWriting) {
         HeldLocks.mightSleep("hvaToPage");
         if (uhva < 0 || uhva >= HvaRange.USER_END) {
             return null;
@@ -100,10 +112,19 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
             }
         }
         HostPage[] found = new HostPage[1];
-        new FaultPath(this, page, FaultPath.Access.WRITE, pfn -> {
-            family.frames.get(pfn);
-            found[0] = referenced(pfn);
-        }).run();
+        FaultPath.FrameUse use = new FaultPath.FrameUse() {
+            @Override
+            public void use(int pfn) {
+                family.frames.get(pfn);
+                found[0] = referenced(pfn);
+            }
+
+            @Override
+            public void useFileContent(byte[] content) {
+                found[0] = null; // no frame to refer to
+            }
+        };
+        new FaultPath(this, page, forWriting ? FaultPath.Access.WRITE : FaultPath.Access.READ, use).run();
         Interleaving.reached("host.resolved");
         return found[0];
     }

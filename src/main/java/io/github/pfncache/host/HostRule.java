@@ -23,9 +23,6 @@ public enum HostRule implements Rule {
     /** An end without a start, or a start without an end, leaves a cache waiting for ever. */
     NOTIFIER_PAIRED("every invalidation that was started is ended", "mmu_notifier_invalidate_range_end()"),
 
-    /** Only an invalidation that may not block can be refused. */
-    BLOCKING_START_ACCEPTED("a notifier refuses only what may not block", "mmu_notifier_range_blockable()"),
-
     /** Notifiers and fault handlers may call back into the host. */
     NO_HOST_LOCK_IN_CALLBACK("no lock of this package is held while a callback runs", "might_sleep(), [rule L8]"),
 

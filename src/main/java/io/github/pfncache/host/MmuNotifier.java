@@ -19,7 +19,8 @@ public interface MmuNotifier {
      *
      * @param range the pages about to change
      * @param mayBlock whether the notifier may wait; if not and it would have to, it answers false
-     * @return false only if {@code !mayBlock} and it would have to wait: the change is skipped, and no end follows
+     * @return false only if it would have to wait and may not, or has waited for as long as it ever does, for a vCPU in
+     *     guest mode: the change is skipped, and no end follows
      */
     boolean invalidateRangeStart(HvaRange range, boolean mayBlock);
 

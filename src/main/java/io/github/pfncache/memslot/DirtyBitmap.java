@@ -206,6 +206,11 @@ public final class DirtyBitmap {
             return count;
         }
 
+        /** Marks the pages again, because somebody may go on writing them without a mark. */
+        void markAgain() {
+            origin.putBack(parts);
+        }
+
         /**
          * Marks the pages again, because they could not be delivered. If the slot has stopped logging or is gone,
          * nobody will ask for them and nothing comes of it.

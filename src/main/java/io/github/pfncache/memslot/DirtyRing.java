@@ -1,9 +1,13 @@
 package io.github.pfncache.memslot;
 
+import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -120,8 +124,7 @@ public final class DirtyRing {
             long end = pushed;
             List<Entry> entries = new ArrayList<>((int) (end - collected));
             for (long n = collected; n < end; n++) { // bounded by the size of the ring
-                long packed = ring[index(n)];
-                entries.add(new Entry((int) (packed >>> SLOT_ID_SHIFT), packed & (1L << SLOT_ID_SHIFT) - 1));
+                entries.add(entry(n));
             }
             collected = end;
             return entries;
@@ -131,14 +134,27 @@ public final class DirtyRing {
     }
 
     /**
-     * Frees the entries that were handed out.
+     * Frees the entries that were handed out. A vCPU that holds one of their pages for writing gives it back before
+     * this returns: so a page is to be copied after the reset of its entry.
      *
      * @return how many were freed
      */
     public int reset() {
+        HeldLocks.mightSleep("reset of a dirty ring");
+        Map<Integer, BitSet> pages = new HashMap<>();
+        int freed = free(pages);
+        owner.protect(pages);
+        return freed;
+    }
+
+    private int free(Map<Integer, BitSet> pages) {
         reading.lock();
         try {
             int freed = (int) (collected - reset);
+            for (long n = reset; n < collected; n++) { // bounded by the size of the ring
+                Entry entry = entry(n);
+                pages.computeIfAbsent(entry.slotId(), id -> new BitSet()).set((int) entry.page());
+            }
             // Releases the reads of the entries: the bound thread overwrites them only after it has seen this.
             reset = collected;
             return freed;
@@ -167,6 +183,11 @@ public final class DirtyRing {
     void releaseFrom(Thread thread) {
         boolean wasBound = bound.compareAndSet(thread, null);
         MemslotRule.RING_HAS_ONE_WRITER.check(wasBound, this);
+    }
+
+    private Entry entry(long n) {
+        long packed = ring[index(n)];
+        return new Entry((int) (packed >>> SLOT_ID_SHIFT), packed & (1L << SLOT_ID_SHIFT) - 1);
     }
 
     private int index(long n) {

@@ -1,10 +1,39 @@
 package io.github.pfncache.memslot;
 
+import java.util.BitSet;
+import java.util.Map;
+
 /** Which dirty ring takes the marks of the current thread, for one holder of memslots. Safe from any thread. */
 final class DirtyRings {
 
     /** The ring of the vCPU that a thread runs, while it runs it. */
     private final ThreadLocal<DirtyRing> running = new ThreadLocal<>();
+
+    private PublishedTable published;
+
+    /** Of which memslots; once, before there is a ring. */
+    void attach(PublishedTable table) {
+        published = table;
+    }
+
+    /**
+     * Entries were freed: whoever writes their pages without a mark for each write has to mark them again. Where that
+     * cannot be had in time they are marked again here, in the bitmaps.
+     */
+    void protect(Map<Integer, BitSet> freed) {
+        freed.forEach((id, pages) -> {
+            Memslot slot = published.current().byId(id);
+            boolean marksAgain = slot == null;
+            try {
+                marksAgain = marksAgain || published.protect(slot, page -> pages.get((int) page));
+            } finally {
+                if (!marksAgain) { // also when the listener threw
+                    DirtyBitmap log = slot.log();
+                    pages.stream().filter(page -> log != null && page < slot.npages()).forEach(log::mark);
+                }
+            }
+        });
+    }
 
     void bind(DirtyRing ring) {
         DirtyRing other = running.get();

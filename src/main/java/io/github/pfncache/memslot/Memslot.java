@@ -197,6 +197,26 @@ public final class Memslot {
                 : new DirtyMark(this, bitmap, page, rings != null);
     }
 
+    /**
+     * Whether marks are kept, also because a change that turns logging off could still be taken back.
+     *
+     * @return false iff {@link #markDirty} does nothing
+     */
+    public boolean hasLog() {
+        return log != null;
+    }
+
+    /**
+     * Whether marks of both go to one log: the same slot, or one that has moved and where it was.
+     *
+     * @param other a slot
+     * @return true iff there is a log, and it is the same
+     */
+    public boolean sharesLogWith(Memslot other) {
+        DirtyBitmap bitmap = log;
+        return bitmap != null && bitmap == other.log;
+    }
+
     /** Whether a mark went to the current thread's ring. */
     boolean pushed(long page) {
         return rings != null && rings.push(id, page);

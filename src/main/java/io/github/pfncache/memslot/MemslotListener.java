@@ -1,5 +1,7 @@
 package io.github.pfncache.memslot;
 
+import java.util.function.LongPredicate;
+
 /**
  * Drains those who keep using a slot outside of a read section, such as caches. Implementations are thread-safe.
  *
@@ -17,4 +19,17 @@ public interface MemslotListener {
      * @return true iff nobody uses {@code former} any more and nobody will
      */
     boolean slotChanged(Memslot former, long deadlineNanos);
+
+    /**
+     * Marks of pages were taken out of the log of a slot. Whoever writes such a page without a mark for each write,
+     * such as a vCPU that holds it, has to stop, and to mark it again before it goes on. Called after that.
+     *
+     * @param slot the slot that logs
+     * @param pages which pages, relative to the slot; asked by any thread
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
+     * @return true iff nobody writes one of them without marking it again; if not, the marks are put back
+     */
+    default boolean protect(Memslot slot, LongPredicate pages, long deadlineNanos) {
+        return true;
+    }
 }

@@ -1,5 +1,6 @@
 package io.github.pfncache.memslot;
 
+import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.time.Duration;
@@ -140,6 +141,9 @@ public final class Memslots {
         }
         this.rings = dirtyMode == DirtyMode.RING ? new DirtyRings() : null;
         this.published = new PublishedTable(readers, timeout.toNanos());
+        if (rings != null) {
+            rings.attach(published);
+        }
     }
 
     /**
@@ -270,6 +274,7 @@ public final class Memslots {
 
     private Change change(Function<MemslotTable, MemslotRequest> wish, SlotEvents.SlotChange event) {
         if (published.waitsForCurrentThread() || changing.isHeldByCurrentThread()) {
+            HeldLocks.mightSleep("memslot change"); // in guest mode, nothing may ask for what would wait
             // Judged all the same: a bad request is a bad request from everywhere, and a void one needs no waiting.
             MemslotTable now = table();
             return wish.apply(now).against(now, rings) == MemslotRequest.Step.NONE ? Change.UNCHANGED : Change.BUSY;
@@ -302,7 +307,9 @@ public final class Memslots {
     }
 
     /**
-     * Takes the dirty pages out of a slot's bitmap. Mirrors {@code KVM_GET_DIRTY_LOG}.
+     * Takes the dirty pages out of a slot's bitmap. Mirrors {@code KVM_GET_DIRTY_LOG}. A vCPU in guest mode that holds
+     * pages of the slot for writing gives them back before this returns; if it does not do so in time, the pages are
+     * marked again, and the next harvest has them too.
      *
      * @param id number of the slot, any value
      * @return the pages, to be put back if they cannot be delivered; or why there are none
@@ -324,11 +331,33 @@ public final class Memslots {
     private HarvestResult harvest(int id) {
         Memslot slot = table().byId(id);
         DirtyBitmap log = slot == null || !slot.logsDirtyPages() ? null : slot.log();
-        return log == null ? noLog(HarvestStatus.ENOENT) : new HarvestResult(HarvestStatus.OK, log.harvest());
+        if (log == null) {
+            return noLog(HarvestStatus.ENOENT);
+        }
+        HeldLocks.mightSleep("harvest"); // before marks are taken
+        DirtyBitmap.Harvest harvest = log.harvest();
+        boolean marksAgain = false;
+        try {
+            marksAgain = published.protect(slot, page -> true);
+        } finally {
+            if (!marksAgain) { // also when the listener threw
+                harvest.markAgain();
+            }
+        }
+        return new HarvestResult(HarvestStatus.OK, harvest);
     }
 
     private static HarvestResult noLog(HarvestStatus status) {
         return new HarvestResult(status, DirtyBitmap.Harvest.empty());
+    }
+
+    /**
+     * When a call gives up that begins to wait now.
+     *
+     * @return a value of {@link System#nanoTime()}
+     */
+    public long deadlineFromNow() {
+        return published.deadlineFromNow();
     }
 
     /**

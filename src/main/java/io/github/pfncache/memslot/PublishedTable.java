@@ -2,6 +2,7 @@ package io.github.pfncache.memslot;
 
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.Rules;
+import java.util.function.LongPredicate;
 
 /**
  * The current table, and how the next one takes its place: published through the gate, then those are waited for who
@@ -93,6 +94,11 @@ final class PublishedTable {
         MemslotRule.GATE_ANSWERS_TRULY.check(done == (table == next), gate);
         Interleaving.reached("memslot table published");
         return done;
+    }
+
+    /** See {@link MemslotListener#protect}. */
+    boolean protect(Memslot slot, LongPredicate pages) {
+        return neighbours.listener.protect(slot, pages, deadlineFromNow());
     }
 
     /** Waits for the readers of earlier tables, then for those who keep a slot that has left the table, if any. */

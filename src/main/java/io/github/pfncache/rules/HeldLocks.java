@@ -19,6 +19,9 @@ public final class HeldLocks {
     /** How many {@link #atomically} calls enclose the current point. Confined to the thread. */
     private int atomicDepth;
 
+    /** Whether the thread is in guest mode. Confined to the thread. */
+    private boolean inGuestMode;
+
     private HeldLocks() {}
 
     /** One lock held: the lock, its class, and its place among the locks of that class. */
@@ -49,15 +52,32 @@ public final class HeldLocks {
     }
 
     /**
+     * States that the current thread enters guest mode, where others may be waiting for what it holds, or leaves it.
+     *
+     * @param inside whether it is in guest mode from now on
+     * @return whether it was before; false while rules are not checked
+     */
+    public static boolean guestMode(boolean inside) {
+        if (!Rules.ENABLED) {
+            return false;
+        }
+        HeldLocks mine = OF_THREAD.get();
+        boolean before = mine.inGuestMode;
+        mine.inGuestMode = inside;
+        return before;
+    }
+
+    /**
      * States that the caller is about to do something that can sleep: resolve a page, map, unmap, wait.
      *
      * @param what what is about to happen, for the message
-     * @throws RuleViolation under a short lock or in atomic context
+     * @throws RuleViolation under a short lock, in atomic context or in guest mode
      */
     public static void mightSleep(String what) {
         if (Rules.ENABLED) {
             HeldLocks mine = OF_THREAD.get();
             LockRule.NO_WAIT_IN_ATOMIC_CONTEXT.check(mine.atomicDepth == 0, what);
+            LockRule.NO_WAIT_IN_GUEST_MODE.check(!mine.inGuestMode, what);
             for (Held h : mine.held) { // bounded by the number of lock classes, plus the caches of one area
                 LockRule.NO_SLEEP_UNDER_SHORT_LOCK.check(h.lockClass.maySleepUnder(), what + " while holding " + mine);
             }

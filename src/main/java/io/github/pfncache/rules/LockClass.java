@@ -43,6 +43,9 @@ public enum LockClass {
     /** The invalidations in progress. */
     INVALIDATIONS(Context.ATOMIC),
 
+    /** Which pages of a vCPU in guest mode are wanted back. Waited on without any other lock but those that sleep. */
+    GUEST_MODE(Context.ATOMIC),
+
     /** Page tables and mappings of an emulated address space. Not held while notifiers or fault handlers run. */
     HOST_PAGES(Context.SHORT),
 

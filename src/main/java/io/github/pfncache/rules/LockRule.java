@@ -16,7 +16,10 @@ public enum LockRule implements Rule {
     NO_SLEEP_UNDER_SHORT_LOCK("nothing that can sleep runs under a short lock", "might_sleep(), [rule L10]"),
 
     /** [rule L9]: interrupt-like context tries, and gives up. */
-    NO_WAIT_IN_ATOMIC_CONTEXT("nothing waits in atomic context", "might_sleep() and in_atomic(), [rule L9]");
+    NO_WAIT_IN_ATOMIC_CONTEXT("nothing waits in atomic context", "might_sleep() and in_atomic(), [rule L9]"),
+
+    /** Somebody may be waiting for the pages that a thread in guest mode holds: it leaves first, or tries. */
+    NO_WAIT_IN_GUEST_MODE("nothing waits in guest mode", "might_sleep() between vcpu_enter_guest() and its exit");
 
     private final String statement;
     private final String mirrors;

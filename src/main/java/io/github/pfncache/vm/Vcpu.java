@@ -1,7 +1,9 @@
 package io.github.pfncache.vm;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.memslot.DirtyRing;
+import java.util.function.Supplier;
 
 /**
  * One virtual CPU: registers that paravirtual interfaces listen to, and entry into the guest.
@@ -19,6 +21,9 @@ public final class Vcpu {
 
     /** Set by any thread; read when a run starts. */
     private volatile boolean immediateExit;
+
+    /** Of the emulated CPU; null if it holds no pages. Set while it does not run. */
+    private volatile GuestMode guestMode;
 
     Vcpu(Vm vm, int id, DirtyRing ring) {
         this.vm = vm;
@@ -64,6 +69,15 @@ public final class Vcpu {
     }
 
     /**
+     * Lets the runs enter and leave a guest mode: the guest's code may hold pages and has to poll.
+     *
+     * @param mode of the emulated CPU, such as that of its TLB; null for none
+     */
+    public void setGuestMode(GuestMode mode) {
+        guestMode = mode;
+    }
+
+    /**
      * Makes the next runs return at once, without entering the guest.
      *
      * @param immediately whether to
@@ -101,8 +115,43 @@ public final class Vcpu {
         if (ring != null && ring.exitNeeded()) {
             return Exit.DIRTY_RING_FULL;
         }
-        guest.run();
+        runInside(guest);
         return Exit.GUEST;
+    }
+
+    private void runInside(Runnable guest) {
+        GuestMode mode = guestMode;
+        if (mode == null) {
+            guest.run();
+            return;
+        }
+        mode.enter();
+        try {
+            guest.run();
+        } finally {
+            mode.leave();
+        }
+    }
+
+    /**
+     * Does something for the guest that may wait, on the vCPU's thread inside {@link #run}: leaves guest mode, if the
+     * vCPU is in it, and enters it again afterwards. Pages may have been dropped then.
+     *
+     * @param <T> what it answers
+     * @param body what to do
+     * @return what the body answered
+     */
+    public <T> T outsideGuest(Supplier<T> body) {
+        GuestMode mode = guestMode;
+        if (mode == null || !mode.isInside()) {
+            return body.get();
+        }
+        mode.leave();
+        try {
+            return body.get();
+        } finally {
+            mode.enter();
+        }
     }
 
     /**
@@ -128,9 +177,11 @@ public final class Vcpu {
      * @throws IllegalArgumentException if nothing handles this register
      */
     public boolean guestWriteMsr(int index, long value) {
-        boolean accepted = handler(index).guestWrite(this, index, value);
-        vm.hooks().forEach(hook -> hook.beforeEntry(this));
-        return accepted;
+        return outsideGuest(() -> {
+            boolean accepted = handler(index).guestWrite(this, index, value);
+            vm.hooks().forEach(hook -> hook.beforeEntry(this));
+            return accepted;
+        });
     }
 
     /**

@@ -4,6 +4,7 @@ import io.github.pfncache.cache.CacheDomain;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.GuestMemory;
+import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.host.HostMemory;
@@ -122,7 +123,8 @@ public final class Vm {
         }
 
         /**
-         * How long a memslot change waits for readers and invalidations before it answers BUSY.
+         * How long a memslot change waits for readers, invalidations and vCPUs in guest mode before it answers BUSY;
+         * and how long a harvest, or a change of the host's, waits for vCPUs in guest mode.
          *
          * @param timeout the bound
          * @return this builder
@@ -287,6 +289,16 @@ public final class Vm {
      */
     public GuestTlb newTlb(int entries, GuestTlb.Unbacked unbacked) {
         return caches.newTlb(entries, unbacked);
+    }
+
+    /**
+     * A new guest mode, for an emulated CPU with a TLB of its own.
+     *
+     * @param dropped told of each page that has to be given back
+     * @return the guest mode, for the thread that enters it first; to be closed
+     */
+    public GuestMode newGuestMode(GuestMode.Dropped dropped) {
+        return caches.newGuestMode(dropped);
     }
 
     /**

@@ -80,7 +80,7 @@ final class CacheIndexRaceTest {
     @Test
     void aWalkFindsACacheOrTheCacheFindsTheInvalidation() throws Exception {
         int rounds = 3_000;
-        Invalidations invalidations = new Invalidations();
+        Invalidations invalidations = new Invalidations(new GuestModes());
         HvaRange range = HvaRange.ofPages(HVA, 1L << 30);
         CacheIndex.Entry entry = listed();
         CyclicBarrier together = new CyclicBarrier(2);

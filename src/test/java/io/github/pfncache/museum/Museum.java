@@ -16,6 +16,7 @@ final class Museum {
         all.addAll(RefreshExhibits.all());
         all.addAll(TranslationExhibits.all());
         all.addAll(ReaderBiasExhibits.all());
+        all.addAll(GuestModeExhibits.all());
         all.addAll(EventExhibits.all());
         all.addAll(PollExhibits.all());
         all.addAll(RunstateExhibits.all());

@@ -1,0 +1,260 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.rules.HeldLocks;
+import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.TrackedLock;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Whether a vCPU is in the guest, whose it is, and how it is kicked out of pages that it holds: what {@link GuestMode}
+ * and whoever takes pages away have in common. The argument is in {@link GuestMode}.
+ *
+ * <p>Kernel counterpart: {@code vcpu->mode} and {@code vcpu->requests}.
+ */
+abstract sealed class GuestEntry permits GuestMode {
+
+    /** A deadline that has passed already. */
+    static final long AT_ONCE = Long.MIN_VALUE;
+
+    /** How long a wait for a vCPU is kept quiet about: one second. */
+    private static final long QUIET_NANOS = 1_000_000_000;
+
+    private static final VarHandle INSIDE;
+    private static final VarHandle REQUESTS;
+
+    static {
+        try {
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            INSIDE = lookup.findVarHandle(GuestEntry.class, "inside", boolean.class);
+            REQUESTS = lookup.findVarHandle(GuestEntry.class, "requests", long.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private final TrackedLock lock = new TrackedLock(LockClass.GUEST_MODE);
+
+    /** Accessed through INSIDE; written by the owner. */
+    private boolean inside;
+
+    /** How often the vCPU was kicked. Accessed through REQUESTS; written with the lock held. */
+    private long requests;
+
+    /** Up to which request pages were given back. Written by the owner with the lock held; read by either. */
+    private long acknowledged;
+
+    /** Those that are wanted back; null if none. Guarded by {@link #lock}. */
+    private HeldPage wanted;
+
+    /** The thread that it belongs to; null if none. Written by that thread, or by the one that takes over. */
+    private volatile Thread owner;
+
+    /** Written once, by the owner. */
+    private volatile boolean closed;
+
+    /**
+     * Whether the vCPU is in the guest.
+     *
+     * @return true after {@code enter} and before {@code leave}; false while a page is resolved
+     */
+    public final boolean isInside() {
+        return (boolean) INSIDE.getVolatile(this);
+    }
+
+    // ------------------------------------------------------------------ the vCPU's side
+
+    /** Whether pages are wanted: one opaque look. */
+    final boolean isWanted() {
+        return (long) REQUESTS.getOpaque(this) != acknowledged;
+    }
+
+    /** The page must not be used any more from now on; the first failure, with this one added if there is one. */
+    abstract Throwable drop(HeldPage page, Throwable former);
+
+    final void goInside() {
+        INSIDE.setVolatile(this, true); // first, then the look: pairs with kick
+        Interleaving.reached("guest mode entered");
+        if ((long) REQUESTS.getVolatile(this) != acknowledged) {
+            giveBack();
+        }
+        HeldLocks.guestMode(true);
+    }
+
+    final void goOutside() {
+        HeldLocks.guestMode(false);
+        INSIDE.setVolatile(this, false); // first, then the look: pairs with the wait for an acknowledgement
+        if ((long) REQUESTS.getVolatile(this) != acknowledged) {
+            lock.lock();
+            try {
+                lock.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    /** Drops what is wanted, then acknowledges; what {@link GuestMode.Dropped} throws is thrown at the end. */
+    final boolean giveBack() {
+        HeldPage list;
+        long upTo;
+        lock.lock();
+        try {
+            list = wanted;
+            wanted = null;
+            upTo = requests;
+        } finally {
+            lock.unlock();
+        }
+        boolean dropped = false;
+        Throwable failure = null;
+        for (HeldPage page = list; page != null; page = page.nextWanted) { // bounded by the pages held
+            if (page.indexed) { // not released meanwhile
+                dropped = true;
+                failure = drop(page, failure);
+            }
+        }
+        Interleaving.reached("about to acknowledge");
+        lock.lock();
+        try {
+            acknowledged = Math.max(acknowledged, upTo);
+            lock.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        GuestEntry.<RuntimeException>rethrow(failure);
+        return dropped;
+    }
+
+    @SuppressWarnings("unchecked") // whatever it was, it was not declared
+    private static <T extends Throwable> void rethrow(Throwable failure) throws T {
+        if (failure != null) {
+            throw (T) failure;
+        }
+    }
+
+    // ------------------------------------------------------------------ the side of those who take pages away
+
+    /** Wants pages back; answers which request has to be acknowledged. */
+    final long kick(List<HeldPage> pages) {
+        lock.lock();
+        try {
+            for (HeldPage page : pages) { // bounded by the pages held
+                if (!page.wanted) {
+                    page.wanted = true;
+                    page.nextWanted = wanted;
+                    wanted = page;
+                }
+            }
+            REQUESTS.setVolatile(this, requests + 1); // the list is complete; then the look at the mode
+            return requests;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Waits until a request is acknowledged, the vCPU is outside, or its thread has ended. A wait of a second is
+     * reported.
+     *
+     * @return false if the deadline has passed
+     */
+    final boolean awaitAcknowledged(long request, long deadlineNanos) {
+        BooleanSupplier done = () -> acknowledged >= request || !isRunning();
+        if (deadlineNanos == AT_ONCE) {
+            return await(done, System.nanoTime());
+        }
+        long quiet = System.nanoTime() + QUIET_NANOS;
+        if (deadlineNanos - quiet <= 0) {
+            return await(done, deadlineNanos);
+        }
+        if (await(done, quiet)) {
+            return true;
+        }
+        CacheEvents.waitsForGuest(owner);
+        return await(done, deadlineNanos);
+    }
+
+    private boolean await(BooleanSupplier done, long deadlineNanos) {
+        lock.lock();
+        try {
+            return lock.await(done, deadlineNanos);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    final boolean isOwnedBy(Thread thread) {
+        return owner == thread;
+    }
+
+    /** Whether it is inside, and its thread lives: if that was seen to have ended, all that it did is seen as well. */
+    final boolean isRunning() {
+        Thread thread = owner;
+        return isInside() && thread != null && thread.isAlive();
+    }
+
+    // ------------------------------------------------------------------ whose it is
+
+    /** It belongs to nobody any more, and with {@code forGood} never will again. */
+    final void abandon(boolean forGood) {
+        closed = forGood;
+        owner = null;
+    }
+
+    final boolean isClosed() {
+        return closed;
+    }
+
+    /** Takes over what belongs to nobody. */
+    final void belongToCurrentThread() {
+        Thread current = Thread.currentThread();
+        if (owner == current) {
+            return;
+        }
+        lock.lock();
+        try {
+            if (closed || owner != null && owner.isAlive()) {
+                throw notMine(current);
+            }
+            if (owner != null) { // it died
+                INSIDE.setVolatile(this, false);
+            }
+            owner = current;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    final void requireOwner() {
+        if (owner != Thread.currentThread()) {
+            throw notMine(Thread.currentThread());
+        }
+    }
+
+    final void requireInside() {
+        requireOwner();
+        if (!isInside()) {
+            throw new IllegalStateException(this + " is not entered");
+        }
+    }
+
+    final void requireOutside() {
+        requireOwner();
+        if (isInside()) {
+            throw new IllegalStateException(this + " is to be left first");
+        }
+    }
+
+    private IllegalStateException notMine(Thread current) {
+        return new IllegalStateException(
+                closed ? this + " is closed" : this + " is not for " + current + "; handOver() lets it have it");
+    }
+
+    final String state() {
+        return (closed ? "closed" : isInside() ? "inside" : "outside") + " of " + owner;
+    }
+}

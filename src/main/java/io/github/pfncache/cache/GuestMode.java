@@ -1,0 +1,295 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.rules.Rules;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Predicate;
+
+/**
+ * Pages that a vCPU holds raw, and gives back when it is kicked: guest memory at the speed of memory, on a host that
+ * moves pages. For an emulated CPU that has a TLB of its own; {@link GuestTlb} is one that is ready made.
+ *
+ * <pre>{@code
+ * GuestMode mode = vm.newGuestMode(gpa -> myTlb.forget(gpa));
+ * mode.enter();
+ * try {
+ *     while (running) {
+ *         HeldPage page = mode.hold(pc, false);       // on a miss of myTlb; its bytes, with no check per access
+ *         ...                                         // some hundred instructions
+ *         mode.poll();                                // one look, if nobody wants a page back
+ *     }
+ * } finally {
+ *     mode.leave();                                   // before whatever waits: HLT, a device, the end of the run
+ * }
+ * }</pre>
+ *
+ * <p><b>Inside</b>, between {@link #enter} and {@link #leave}, every page that the thread holds stays where it is.
+ * {@link #poll}, {@link #enter} and {@link #hold} may give pages back, and nothing else does: {@link Dropped} is called
+ * for each, and {@link #drops} counts them. Pages that are taken away while the vCPU is outside are not waited for;
+ * {@code enter} drops them.
+ *
+ * <p><b>Who takes a page away</b>, a change of the host's, of the memslots, a harvest of the dirty log, kicks those who
+ * hold it and waits until they have given it back, up to its deadline; then nothing has changed, and the answer is
+ * BUSY. So {@code poll} has to be called often, each thousand instructions, say.
+ *
+ * <p><b>The dirty log</b> has a page as soon as it is held for writing. A harvest takes the writable holds of the slot
+ * back, and returns when that is acknowledged: what is written afterwards is marked again, by the next hold.
+ *
+ * <p><b>One thread never waits for itself.</b> {@code hold} is outside while it resolves the page, so it may wait for
+ * an invalidation that waits for this very vCPU. Everything else that may wait breaks a rule inside, and without rules
+ * is answered BUSY: {@link #leave} first, as an exit to user space does.
+ *
+ * <p><b>Memory order.</b>
+ *
+ * <ul>
+ *   <li>Giving back: raw accesses, then the acknowledgement (under the lock; or outside, volatile). The taker reads
+ *       either of them, and then changes the page: no raw access comes after that.
+ *   <li>{@code enter}: inside (volatile), then the look at the requests. Taker: request (volatile), then the look at
+ *       the mode. One of the two sees the other: the taker waits, or the vCPU drops the page first.
+ *   <li>{@code hold}: registers the page, full fence, then looks for an invalidation in progress and at the memslots,
+ *       and only then resolves. Taker: in progress, or published, full fence, then looks who holds. Either the taker
+ *       finds the hold, or the hold sees what the taker did, as for caches ([rule L5], [rule L6]).
+ *   <li>{@code hold} for writing: writable, full fence, the mark. Harvest: clears the mark, full fence, looks who holds
+ *       writable: it finds the hold, or the mark comes after it and is for the next harvest.
+ *   <li>{@code poll}: an opaque look at the requests; the list of those wanted is read under the lock under which it
+ *       was completed before the request.
+ * </ul>
+ *
+ * <p><b>Thread safety.</b> Belongs to the thread that enters it first, until {@link #handOver}, which keeps what is
+ * held, or until that thread has ended: a thread that died inside holds up nobody. Kernel counterpart:
+ * {@code vcpu->mode}, {@code IN_GUEST_MODE}, {@code KVM_REQ_OUTSIDE_GUEST_MODE}.
+ */
+public final class GuestMode extends GuestEntry implements AutoCloseable {
+
+    /** Told of each page that has to be given back, on the vCPU's thread. */
+    @FunctionalInterface
+    public interface Dropped {
+
+        /**
+         * The bytes of a page must not be used any more once this has returned. Must not use the library. If it throws,
+         * the page is given back all the same, and so are the others; the exception comes out of the call that dropped
+         * the page.
+         *
+         * @param gpa guest physical address of the page, page aligned
+         */
+        void dropped(long gpa);
+    }
+
+    private final CacheDomain domain;
+    private final Dropped dropped;
+    private final HeldPages pages;
+
+    // Confined to the owner.
+
+    private long drops;
+    /** Calls of {@link #hold} that are under way: more than one out of a page-fault handler. */
+    private int holding;
+
+    GuestMode(CacheDomain domain, Dropped dropped) {
+        this.domain = domain;
+        this.dropped = Objects.requireNonNull(dropped, "dropped");
+        this.pages = new HeldPages(domain);
+        domain.guestModes.add(this);
+    }
+
+    /**
+     * Enters the guest. Drops what was taken away meanwhile, and then answers.
+     *
+     * @throws IllegalStateException if the guest mode is another thread's, is entered already, or is closed
+     */
+    public void enter() {
+        belongToCurrentThread();
+        if (isInside()) {
+            throw new IllegalStateException(this + " is entered already");
+        }
+        boolean entered = false;
+        try {
+            goInside();
+            entered = true;
+        } finally {
+            if (!entered) {
+                goOutside();
+            }
+        }
+    }
+
+    /**
+     * Leaves the guest: nobody waits for this vCPU any more, and what it holds must not be used before it enters again.
+     * Outside, does nothing.
+     *
+     * @throws IllegalStateException if the guest mode is another thread's
+     */
+    public void leave() {
+        requireOwner();
+        if (isInside()) {
+            goOutside();
+        }
+    }
+
+    /**
+     * Gives back what is wanted. One look if that is nothing. To be called between instructions or blocks.
+     *
+     * @return whether pages were dropped
+     * @throws IllegalStateException while rules are checked: if the guest mode is another thread's
+     */
+    public boolean poll() {
+        if (Rules.ENABLED) {
+            requireOwner();
+        }
+        return isWanted() && giveBack();
+    }
+
+    /**
+     * How many pages were dropped up to now. Whoever keeps an address in a local variable over a call that may drop
+     * pages compares this, and looks the page up again.
+     *
+     * @return grows by one for each page
+     */
+    public long drops() {
+        return drops;
+    }
+
+    /**
+     * Holds a page. May drop others. A page that is held already is answered at once.
+     *
+     * @param gpa guest physical address of any byte of the page, any value
+     * @param forWriting whether it is to be written. Then it is marked dirty
+     * @return the page, good until it is dropped or {@linkplain #release released}; or FAULT or BUSY
+     * @throws IllegalStateException if the current thread is not inside
+     */
+    public HeldPage hold(long gpa, boolean forWriting) {
+        requireInside();
+        Deadline latest = Deadline.of(domain);
+        try {
+            for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
+                HeldPage page = attempt(gpa, forWriting, latest);
+                if (page != null) {
+                    return page;
+                }
+            }
+            return HeldPage.BUSY;
+        } finally {
+            domain.invalidations.doneWaiting();
+        }
+    }
+
+    /** A page or a refusal; null if something came between. */
+    private HeldPage attempt(long gpa, boolean forWriting, Deadline latest) {
+        HeldPage page = pages.wantedAt(gpa, forWriting);
+        if (page.granted || page.outcome() != Outcome.OK) {
+            return page;
+        }
+        Outcome outcome;
+        goOutside();
+        holding++;
+        try {
+            outcome = pages.resolve(page, forWriting, latest);
+        } finally {
+            holding--;
+            goInside(); // drops what was wanted meanwhile, also this page
+        }
+        if (outcome == Outcome.OK && page.isHeld()) {
+            pages.grant(page, forWriting); // from here on nobody takes it away before the next poll
+            return page;
+        }
+        return HeldPage.refusal(outcome);
+    }
+
+    /**
+     * Gives back a page that is of no use any more. {@link Dropped} is not called.
+     *
+     * @param page what {@link #hold} answered; does nothing if it is not held
+     * @throws IllegalStateException if the guest mode is another thread's
+     */
+    public void release(HeldPage page) {
+        requireOwner();
+        if (page.indexed) {
+            pages.forget(page);
+        }
+    }
+
+    /**
+     * Lets another thread have it, with all that is held: the next one that enters.
+     *
+     * @return OK; BUSY with nothing changed out of a page-fault handler of its own {@link #hold}
+     * @throws IllegalStateException if it is another thread's, or inside
+     */
+    public Outcome handOver() {
+        requireOutside();
+        if (holding > 0) {
+            return Outcome.BUSY;
+        }
+        abandon(false);
+        return Outcome.OK;
+    }
+
+    /**
+     * Gives all pages back, without a call of {@link Dropped}, and lets another thread have it.
+     *
+     * @return as for {@link #handOver}
+     * @throws IllegalStateException if it is another thread's, or inside
+     */
+    public Outcome releaseAll() {
+        requireOutside();
+        if (holding > 0) {
+            return Outcome.BUSY;
+        }
+        pages.forgetAll();
+        abandon(false);
+        return Outcome.OK;
+    }
+
+    /**
+     * Ends it: all pages are given back, and nobody can enter any more. By its owner, outside of the guest, or by
+     * anybody once it was handed over or its thread has ended. Idempotent.
+     *
+     * @throws IllegalStateException if it is another thread's, inside, or used by the caller's caller
+     */
+    @Override
+    public void close() {
+        if (!isClosed()) {
+            belongToCurrentThread();
+            if (releaseAll() != Outcome.OK) {
+                throw new IllegalStateException(this + " is about to hold a page");
+            }
+            abandon(true);
+            domain.guestModes.remove(this);
+        }
+    }
+
+    @Override
+    Throwable drop(HeldPage page, Throwable former) {
+        Throwable failure = former;
+        if (page.granted) {
+            drops++;
+            try {
+                dropped.dropped(page.gpa());
+            } catch (Throwable e) { // thrown by the call that drops, when all is given back
+                failure = e;
+                if (former != null) {
+                    failure = former;
+                    former.addSuppressed(e);
+                }
+            }
+        }
+        pages.forget(page);
+        return failure;
+    }
+
+    /** What is held, or about to be, of some pages. Asked by anybody. */
+    List<HeldPage> holdsOf(HvaRange range, Predicate<HeldPage> which) {
+        return pages.of(range, which);
+    }
+
+    /** How many pages are held; at rest. */
+    int held() {
+        return pages.held();
+    }
+
+    @Override
+    public String toString() {
+        return "GuestMode[" + state() + " held=" + pages.held() + " drops=" + drops + "]";
+    }
+}

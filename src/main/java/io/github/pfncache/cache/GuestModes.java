@@ -1,0 +1,92 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.rules.HeldLocks;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.LongSupplier;
+import java.util.function.Predicate;
+
+/**
+ * The guest modes of one domain, as whoever takes pages away sees them: kicks those that hold one, and waits until all
+ * have given it back. A vCPU outside of the guest is not waited for, and one that holds none of the pages is not even
+ * kicked. Thread-safe.
+ *
+ * <p>Kernel counterpart: {@code kvm_make_all_cpus_request()} with {@code KVM_REQUEST_WAIT}.
+ */
+final class GuestModes {
+
+    /** Thread-safe by itself. */
+    private final List<GuestMode> all = new CopyOnWriteArrayList<>();
+
+    /** A vCPU that was kicked, and what it has to acknowledge. */
+    private record Kick(GuestMode mode, long request) {}
+
+    void add(GuestMode mode) {
+        all.add(mode);
+    }
+
+    void remove(GuestMode mode) {
+        all.remove(mode);
+    }
+
+    List<GuestMode> all() {
+        return all;
+    }
+
+    /** Whether the current thread is a vCPU's, and in the guest: then it must not wait. */
+    boolean isCurrentThreadInside() {
+        for (GuestMode mode : all) { // bounded by the vCPUs
+            if (mode.isInside() && mode.isOwnedBy(Thread.currentThread())) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Takes pages back. What makes sure that they are not held again, such as being in progress, has been done.
+     *
+     * @param range the host pages
+     * @param which those holds that have to go; asked without a lock
+     * @param mayWait whether to wait; a thread in guest mode never does
+     * @param deadlineNanos answers a value of {@link System#nanoTime()} after which to give up
+     * @return whether nobody holds one of them any more; if not, they will be given back at the next safepoint
+     */
+    boolean takeBack(HvaRange range, Predicate<HeldPage> which, boolean mayWait, LongSupplier deadlineNanos) {
+        if (all.isEmpty()) {
+            return true;
+        }
+        VarHandle.fullFence(); // what the caller did comes first, then the look who holds: pairs with GuestMode.hold
+        boolean waits = mayWait && !isCurrentThreadInside();
+        List<Kick> kicked = new ArrayList<>();
+        for (GuestMode mode : all) { // bounded by the vCPUs
+            if (!waits && mode.isRunning() && !mode.holdsOf(range, which).isEmpty()) {
+                return false; // before anybody is disturbed
+            }
+        }
+        for (GuestMode mode : all) { // bounded by the vCPUs
+            List<HeldPage> pages = mode.holdsOf(range, which);
+            if (!pages.isEmpty()) {
+                kicked.add(new Kick(mode, mode.kick(pages)));
+            }
+        }
+        boolean done = true;
+        for (Kick kick : kicked) { // bounded by the vCPUs; all of them were kicked by now
+            long deadline = waits && done ? deadlineNanos.getAsLong() : GuestEntry.AT_ONCE;
+            done &= kick.mode.awaitAcknowledged(kick.request, deadline);
+        }
+        return done;
+    }
+
+    /** A call that waits, made by a thread in guest mode: breaks a rule, and without rules is refused. */
+    boolean refusesToWait(String what) {
+        boolean inside = isCurrentThreadInside();
+        if (inside) {
+            HeldLocks.mightSleep(what);
+        }
+        return inside;
+    }
+}

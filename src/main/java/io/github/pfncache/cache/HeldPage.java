@@ -1,0 +1,141 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostMapping;
+import io.github.pfncache.memslot.Memslot;
+import java.nio.ByteBuffer;
+
+/**
+ * What came of {@link GuestMode#hold}: a page of guest memory whose bytes stay where they are until the vCPU gives the
+ * page back, or the outcome that says why there is none. A refusal is not garbage: there is one object for each.
+ *
+ * <p>Confined to the thread in guest mode, but for what others look at to decide whether they want the page back.
+ * Kernel counterpart: a leaf entry of a vCPU's page tables.
+ */
+public final class HeldPage {
+
+    static final HeldPage FAULT = new HeldPage(Outcome.FAULT);
+    static final HeldPage BUSY = new HeldPage(Outcome.BUSY);
+
+    private final Outcome outcome;
+    private final long gpa;
+
+    /** By which the page was translated; null for a refusal. */
+    final Memslot slot;
+
+    /** Host user address of the page. */
+    final long uhva;
+
+    /** Whether the page may be written. Written by the owner; read by whoever takes writable holds back. */
+    volatile boolean writable;
+
+    // Confined to the owner of the guest mode.
+
+    private HostMapping mapping;
+    private ByteBuffer bytes;
+    /** Whether the index of the guest mode has it: from before its page is resolved until it is given back. */
+    boolean indexed;
+    /** Whether it was handed out. */
+    boolean granted;
+
+    // Guarded by the lock of the guest mode.
+
+    /** Whether it is, or was, among those that are wanted back. Once. */
+    boolean wanted;
+    /** The next of those that are wanted back. */
+    HeldPage nextWanted;
+
+    /** The refusal of an outcome; null if something came between, so that it is worth another attempt. */
+    static HeldPage refusal(Outcome outcome) {
+        return outcome == Outcome.FAULT ? FAULT : outcome == Outcome.BUSY ? BUSY : null;
+    }
+
+    private HeldPage(Outcome refusal) {
+        this.outcome = refusal;
+        this.gpa = Pages.INVALID_GPA;
+        this.slot = null;
+        this.uhva = Translation.NO_HVA;
+    }
+
+    /** A page that is about to be held. */
+    HeldPage(long gpa, Memslot slot) {
+        this.outcome = Outcome.OK;
+        this.gpa = Pages.pageStart(gpa);
+        this.slot = slot;
+        this.uhva = Translation.gpaToUhva(slot, this.gpa);
+    }
+
+    /**
+     * Why there is no page.
+     *
+     * @return OK if the page was held; FAULT if there is no memory, or none that can be written where that was asked
+     *     for; BUSY if the page cannot be had now
+     */
+    public Outcome outcome() {
+        return outcome;
+    }
+
+    /**
+     * Whether the bytes may be used now.
+     *
+     * @return false for a refusal, and once the page was given back
+     */
+    public boolean isHeld() {
+        return bytes != null;
+    }
+
+    /**
+     * Guest physical address of the page.
+     *
+     * @return page aligned; {@link Pages#INVALID_GPA} for a refusal
+     */
+    public long gpa() {
+        return gpa;
+    }
+
+    /**
+     * Whether the bytes may be written. That may be so although it was not asked for, where it costs nothing: the page
+     * can be written already, and its slot has no dirty log.
+     *
+     * @return true iff they may
+     */
+    public boolean isWritable() {
+        return writable;
+    }
+
+    /**
+     * The 4096 bytes, little endian; read-only unless the page {@linkplain #isWritable() may be written}. Direct if
+     * they lie outside of the heap: then their address, for those who use one, is that of the buffer, and good for as
+     * long as the page is held.
+     *
+     * @return the same buffer each time; null if the page is not held
+     */
+    public ByteBuffer bytes() {
+        return bytes;
+    }
+
+    /** The mapping that the bytes are of; null if the page is not held. */
+    HostMapping mapping() {
+        return mapping;
+    }
+
+    /** From now on the bytes may be used. */
+    void lead(HostMapping to, ByteBuffer itsBytes) {
+        mapping = to;
+        bytes = itsBytes;
+    }
+
+    /** The bytes must not be used any more; answers the mapping that is to be unmapped, null if there is none. */
+    HostMapping giveUp() {
+        HostMapping former = mapping;
+        mapping = null;
+        bytes = null;
+        return former;
+    }
+
+    @Override
+    public String toString() {
+        return "HeldPage[" + (outcome == Outcome.OK ? "gpa=" + Pages.hex(gpa) + " of " + slot : outcome)
+                + (isHeld() ? " held" : "") + (writable ? " writable" : "") + "]";
+    }
+}

@@ -1,0 +1,168 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostMapping;
+import io.github.pfncache.host.HostPage;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.MemslotTable;
+import io.github.pfncache.rules.HeldLocks;
+import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.rules.Rules;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+
+/**
+ * The pages that one {@link GuestMode} holds or is about to hold, by host page: how they come and go. Changed by the
+ * owner of the guest mode; whoever takes pages away looks at them without a lock.
+ */
+final class HeldPages {
+
+    private final CacheDomain domain;
+
+    /** Changed by the owner, walked by anybody. */
+    private final CachesByPage<HeldPage> index = new CachesByPage<>();
+
+    /** How many have a mapping. Written by the owner; read by others at rest. */
+    private int held;
+
+    HeldPages(CacheDomain domain) {
+        this.domain = domain;
+    }
+
+    /** The page of an address: held and as it is wanted, or new, or a refusal. */
+    HeldPage wantedAt(long gpa, boolean forWriting) {
+        Memslot slot = domain.memslots.table().find(Pages.gpaToGfn(gpa));
+        if (slot == null || forWriting && slot.readOnly()) {
+            return HeldPage.FAULT;
+        }
+        HeldPage wanted = new HeldPage(gpa, slot);
+        HeldPage there = find(wanted);
+        return there != null && (there.writable || !forWriting) ? there : wanted;
+    }
+
+    /** The one that is held of the same page of the same slot, if there is one. */
+    private HeldPage find(HeldPage wanted) {
+        HeldPage[] found = {null};
+        long page = wanted.uhva >>> Pages.PAGE_SHIFT;
+        index.walk(page, page, each -> {
+            boolean same = each.slot == wanted.slot && each.gpa() == wanted.gpa();
+            found[0] = same && each.granted && each != wanted ? each : null;
+            return found[0] == null;
+        });
+        return found[0];
+    }
+
+    /**
+     * Finds the bytes of a new page, outside of the guest.
+     *
+     * @return OK, and the page is held, unless it was wanted back meanwhile; INACTIVE if something came between
+     */
+    Outcome resolve(HeldPage page, boolean forWriting, Deadline latest) {
+        boolean done = false;
+        index.add(page.uhva >>> Pages.PAGE_SHIFT, page);
+        page.indexed = true;
+        try {
+            VarHandle.fullFence(); // registered, then the looks: pairs with GuestModes.takeBack
+            Interleaving.reached("hold registered");
+            MemslotTable slots = domain.memslots.table();
+            if (slots.find(Pages.gpaToGfn(page.gpa())) != page.slot) {
+                return Outcome.INACTIVE;
+            }
+            if (domain.invalidations.covers(page.uhva)) {
+                boolean over = domain.invalidations.awaitUncovered(page.uhva, latest.getAsLong());
+                return over ? Outcome.INACTIVE : Outcome.BUSY;
+            }
+            HostPage backing = domain.host.hvaToPage(page.uhva, forWriting);
+            if (backing == null) {
+                return Outcome.FAULT;
+            }
+            try {
+                lead(page, domain.host.map(backing), forWriting);
+            } finally {
+                domain.host.release(backing);
+            }
+            done = true;
+            return Outcome.OK;
+        } finally {
+            if (!done) {
+                forget(page);
+            }
+        }
+    }
+
+    private void lead(HeldPage page, HostMapping mapping, boolean forWriting) {
+        held++;
+        page.lead(mapping, null);
+        // Writable where that costs nothing: what would make it cost something finds the page registered.
+        boolean free = !page.slot.readOnly()
+                && !page.slot.hasLog()
+                && domain.host.presentPfn(page.uhva) == mapping.pfn();
+        ByteBuffer bytes = mapping.window(0, Pages.PAGE_SIZE).bytes();
+        page.lead(mapping, (free || forWriting ? bytes : bytes.asReadOnlyBuffer()).order(ByteOrder.LITTLE_ENDIAN));
+        page.writable = free && !forWriting;
+    }
+
+    /** Inside, and the page is held: it is what was asked for, and marked if it is to be written. */
+    void grant(HeldPage page, boolean forWriting) {
+        CacheRule.I1_MAPPING_IS_CURRENT.check(
+                !Rules.ENABLED || !forWriting || domain.host.presentPfn(page.uhva) == page.mapping().pfn(), page);
+        try {
+            if (forWriting) {
+                page.writable = true; // first, then the mark: pairs with the harvest
+                page.slot.markDirty(Pages.gpaToGfn(page.gpa()));
+            }
+            HeldPage former = find(page);
+            if (former != null) {
+                forget(former); // of the same frame, or it would have been taken away
+            }
+            page.granted = true;
+        } finally {
+            if (!page.granted) {
+                forget(page);
+            }
+        }
+    }
+
+    /** The page leaves the index, and its mapping ends; idempotent. Unmapping is no wait, though rules take it so. */
+    void forget(HeldPage page) {
+        boolean inside = HeldLocks.guestMode(false);
+        try {
+            HostMapping former = page.giveUp();
+            if (former != null) {
+                held--;
+                domain.unmap(former);
+            }
+        } finally {
+            HeldLocks.guestMode(inside);
+            if (page.indexed) {
+                index.remove(page.uhva >>> Pages.PAGE_SHIFT, page);
+                page.indexed = false;
+            }
+        }
+    }
+
+    void forgetAll() {
+        of(HvaRange.WHOLE, page -> true).forEach(this::forget);
+    }
+
+    /** What is held, or about to be, of some pages. Asked by anybody. */
+    List<HeldPage> of(HvaRange range, Predicate<HeldPage> which) {
+        List<HeldPage> found = new ArrayList<>(0);
+        index.walk(range.start() >>> Pages.PAGE_SHIFT, (range.end() >>> Pages.PAGE_SHIFT) - 1, page -> {
+            if (which.test(page)) {
+                found.add(page);
+            }
+            return true;
+        });
+        return found;
+    }
+
+    int held() {
+        return held;
+    }
+}
