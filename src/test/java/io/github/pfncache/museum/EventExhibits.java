@@ -87,6 +87,16 @@ final class EventExhibits {
                 Exhibit.of("B74b", "turning a clock off points it at frame 0")
                         .edit("pvclock/VcpuClock.java", "cache.deactivate()", "cache.activate(0)")
                         .foundBy("clearWithMemoryAtFrame0", EventScenarios::clearWithMemoryAtFrame0,
-                                "PvclockRule.DISABLED_MEANS_INACTIVE"));
+                                "PvclockRule.DISABLED_MEANS_INACTIVE"),
+                Exhibit.of("E07", "deferred events are taken from the list, and then delivering one throws")
+                        .edit("xen/DeferredEvents.java", "            if (!gone) {", "            if (ports == null) {")
+                        .foundBy("handlerThrowsInDelivery", EventScenarios::handlerThrowsInDelivery,
+                                "assert: ports that the guest handles"),
+                Exhibit.of("E08", "half of a mode switch is done when a page's source throws, and never the rest")
+                        .edit("xen/XenVm.java", "            boolean usable = fresh == null",
+                                "mode = next; page = null; boolean usable = fresh == null")
+                        .edit("xen/XenVm.java", "page = changed ? fresh : former;", "page = changed ? fresh : page;")
+                        .foundBy("handlerThrowsInAModeSwitch", EventScenarios::handlerThrowsInAModeSwitch,
+                                "assert: ports that the guest handles"));
     }
 }

@@ -5,14 +5,20 @@ import static io.github.pfncache.xen.XenWorld.TIMER_PORT;
 import static io.github.pfncache.xen.XenWorld.VCPU_INFO;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.explore.Stage;
+import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Events on their way to the guest, timers, and where their structures are. */
 public final class EventScenarios {
+
+    private static final String ONCE = "thrown once";
 
     private EventScenarios() {}
 
@@ -90,6 +96,47 @@ public final class EventScenarios {
     private static void switchTo(XenWorld world, GuestMode mode) {
         assertThat(world.xen.setMode(mode)).as("mode switch").isEqualTo(Outcome.OK);
         world.guest.compat = mode == GuestMode.COMPAT;
+    }
+
+    /** The page of deferred events has to be asked for, and the page-fault handler throws the first time. */
+    public static void handlerThrowsInDelivery(Stage stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        throwingOnce(world);
+        stage.thread("guest", () -> {
+            for (int port : new int[] {40, 41, 100}) {
+                assertThat(world.sendAtomic(port)).as("send to a page that is away").isEqualTo(Delivery.DEFERRED);
+            }
+            assertThatThrownBy(world::run).as("the first run").hasMessage(ONCE);
+        });
+        stage.afterwards(() -> requireHandled(world, 40, 41, 100));
+    }
+
+    /** The shared page has to be asked for in a change of mode, and the page-fault handler throws the first time. */
+    public static void handlerThrowsInAModeSwitch(Stage stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        throwingOnce(world);
+        stage.thread("guest", () -> {
+            assertThatThrownBy(() -> world.xen.setMode(GuestMode.COMPAT)).as("the first call").hasMessage(ONCE);
+            switchTo(world, GuestMode.COMPAT);
+            world.send(66);
+        });
+        stage.afterwards(() -> requireHandled(world, 66));
+    }
+
+    private static void throwingOnce(XenWorld world) {
+        AtomicBoolean thrown = new AtomicBoolean();
+        HvaRange sharedPage = HvaRange.ofPages(XenWorld.HVA, 1);
+        world.host.evict(XenWorld.HVA, 1);
+        world.host.registerFaultHandler(
+                sharedPage,
+                fault -> {
+                    if (!thrown.getAndSet(true)) {
+                        throw new IllegalStateException(ONCE);
+                    }
+                    return PageFaultHandler.Decision.RESOLVE;
+                },
+                true,
+                false);
     }
 
     /** An event is parked while the mode changes; then the guest registers a structure for it. */
