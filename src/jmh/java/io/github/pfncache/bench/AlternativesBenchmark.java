@@ -14,6 +14,7 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Threads;
 
 /**
@@ -101,6 +102,13 @@ public class AlternativesBenchmark {
         @Setup
         public void make(Regions regions) {
             tlb = regions.machine.vm.newTlb(new NoDevices());
+            tlb.enter();
+        }
+
+        /** Gives its pages back. */
+        @TearDown
+        public void leave() {
+            tlb.leave();
         }
     }
 

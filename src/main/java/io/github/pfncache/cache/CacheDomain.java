@@ -106,7 +106,7 @@ public final class CacheDomain {
      * @return the guest mode, for the thread that enters it first; to be closed
      */
     public GuestMode newGuestMode(GuestMode.Dropped dropped) {
-        return new GuestMode(this, dropped);
+        return new GuestMode(this, dropped, GuestEntry.Gate.NONE);
     }
 
     /**

@@ -40,12 +40,7 @@ public final class GfnPfnCache extends OneShot {
     private final Refreshing refreshing;
 
     GfnPfnCache(CacheDomain domain, int length) {
-        this(domain, length, null);
-    }
-
-    /** The cache of an entry of a TLB; null for one on its own. */
-    GfnPfnCache(CacheDomain domain, int length, TlbEntry entryOfTlb) {
-        super(domain, requireLength(length), entryOfTlb);
+        super(domain, requireLength(length));
         this.domain = domain;
         this.length = length;
         this.refreshing = new Refreshing(domain, mapping, new CacheIndex.Entry(this), length);

@@ -39,9 +39,6 @@ final class GuardedMapping extends TrackedRwLock {
 
     private final boolean readerBias;
 
-    /** Leads to the window as well, and not for longer; null for most. */
-    private final TlbEntry entryOfTlb;
-
     // Written with the refresh lock and the write side of the lock held; read with either, on any side.
 
     private boolean active;
@@ -63,14 +60,13 @@ final class GuardedMapping extends TrackedRwLock {
     private HostWindow window;
 
     /** For the cache that {@code front} is part of, which keeps what readers look at while the lock is open. */
-    GuardedMapping(OneShot front, CacheDomain domain, int length, TlbEntry entryOfTlb) {
+    GuardedMapping(OneShot front, CacheDomain domain, int length) {
         super(LockClass.CACHE);
         this.front = front;
         this.memslots = domain.memslots;
         this.host = domain.host;
         this.length = length;
         this.readerBias = domain.readerBias;
-        this.entryOfTlb = entryOfTlb;
     }
 
     // ------------------------------------------------------------------ the refresh side, with the refresh lock held
@@ -207,7 +203,7 @@ final class GuardedMapping extends TrackedRwLock {
     boolean drain(long deadlineNanos) {
         boolean drained = tryWriteLock(deadlineNanos);
         if (drained) {
-            retireWindow();
+            usable = false;
             writeUnlock();
         }
         return drained;
@@ -216,7 +212,7 @@ final class GuardedMapping extends TrackedRwLock {
     /** Ends a critical section of the write side: with the window usable if the mapping is valid. */
     private void unlock() {
         try {
-            retireWindow(); // unless all that belongs to it can be made: the lock is given back in any case
+            usable = false; // unless all that belongs to it can be made: the lock is given back in any case
             CacheRule.I3_VALID_IMPLIES_ACTIVE.check(!valid || active, where);
             CacheRule.I4_VALID_IMPLIES_MAPPED.check(!valid || khva != null, where);
             if (valid) {
@@ -228,14 +224,6 @@ final class GuardedMapping extends TrackedRwLock {
             usable = valid;
         } finally {
             writeUnlock();
-        }
-    }
-
-    /** Nobody uses the window: the write side is held, and the entry of a TLB does not lead to it any more. */
-    private void retireWindow() {
-        usable = false;
-        if (entryOfTlb != null) {
-            entryOfTlb.shootDown();
         }
     }
 

@@ -36,6 +36,21 @@ abstract sealed class GuestEntry permits GuestMode {
         }
     }
 
+    /** Told on the vCPU's thread when its pages may be used, and when not. */
+    interface Gate {
+
+        /** Of an emulated CPU that knows by itself whether it is inside. */
+        Gate NONE = new Gate() {};
+
+        /** Pages may be used from now on, or no longer. */
+        default void inside(boolean inside) {}
+
+        /** All pages were given back. */
+        default void cleared() {}
+    }
+
+    private final Gate gate;
+
     private final TrackedLock lock = new TrackedLock(LockClass.GUEST_MODE);
 
     /** Accessed through INSIDE; written by the owner. */
@@ -55,6 +70,10 @@ abstract sealed class GuestEntry permits GuestMode {
 
     /** Written once, by the owner. */
     private volatile boolean closed;
+
+    GuestEntry(Gate gate) {
+        this.gate = gate;
+    }
 
     /**
      * Whether the vCPU is in the guest.
@@ -78,13 +97,18 @@ abstract sealed class GuestEntry permits GuestMode {
     final void goInside() {
         INSIDE.setVolatile(this, true); // first, then the look: pairs with kick
         Interleaving.reached("guest mode entered");
-        if ((long) REQUESTS.getVolatile(this) != acknowledged) {
-            giveBack();
+        try {
+            if ((long) REQUESTS.getVolatile(this) != acknowledged) {
+                giveBack();
+            }
+        } finally {
+            HeldLocks.guestMode(true);
+            gate.inside(true);
         }
-        HeldLocks.guestMode(true);
     }
 
     final void goOutside() {
+        gate.inside(false);
         HeldLocks.guestMode(false);
         INSIDE.setVolatile(this, false); // first, then the look: pairs with the wait for an acknowledgement
         if ((long) REQUESTS.getVolatile(this) != acknowledged) {
@@ -205,6 +229,10 @@ abstract sealed class GuestEntry permits GuestMode {
         owner = null;
     }
 
+    final void cleared() {
+        gate.cleared();
+    }
+
     final boolean isClosed() {
         return closed;
     }
@@ -230,7 +258,13 @@ abstract sealed class GuestEntry permits GuestMode {
     }
 
     final void requireOwner() {
-        if (owner != Thread.currentThread()) {
+        requireOwner(false);
+    }
+
+    /** With {@code orNobodys} it may belong to nobody as well. */
+    final void requireOwner(boolean orNobodys) {
+        Thread mine = owner;
+        if (mine != Thread.currentThread() && !(orNobodys && mine == null)) {
             throw notMine(Thread.currentThread());
         }
     }
@@ -243,7 +277,6 @@ abstract sealed class GuestEntry permits GuestMode {
     }
 
     final void requireOutside() {
-        requireOwner();
         if (isInside()) {
             throw new IllegalStateException(this + " is to be left first");
         }

@@ -87,11 +87,14 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     /** Calls of {@link #hold} that are under way: more than one out of a page-fault handler. */
     private int holding;
 
-    GuestMode(CacheDomain domain, Dropped dropped) {
+    /** Whether the domain knows it: as long as it belongs to somebody, or holds pages. */
+    private boolean listed;
+
+    GuestMode(CacheDomain domain, Dropped dropped, Gate gate) {
+        super(gate);
         this.domain = domain;
         this.dropped = Objects.requireNonNull(dropped, "dropped");
         this.pages = new HeldPages(domain);
-        domain.guestModes.add(this);
     }
 
     /**
@@ -103,6 +106,10 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         belongToCurrentThread();
         if (isInside()) {
             throw new IllegalStateException(this + " is entered already");
+        }
+        if (!listed) {
+            domain.guestModes.add(this);
+            listed = true;
         }
         boolean entered = false;
         try {
@@ -160,6 +167,15 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
      * @throws IllegalStateException if the current thread is not inside
      */
     public HeldPage hold(long gpa, boolean forWriting) {
+        HeldPage page = prepare(gpa, forWriting);
+        if (forWriting && page.isHeld()) {
+            pages.grantWriting(page);
+        }
+        return page;
+    }
+
+    /** As {@link #hold}; but a page that is to be written may not be written before it was {@link #hold held} so. */
+    HeldPage prepare(long gpa, boolean forWriting) {
         requireInside();
         Deadline latest = Deadline.of(domain);
         try {
@@ -191,7 +207,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
             goInside(); // drops what was wanted meanwhile, also this page
         }
         if (outcome == Outcome.OK && page.isHeld()) {
-            pages.grant(page, forWriting); // from here on nobody takes it away before the next poll
+            pages.grant(page); // nobody takes it away before the next poll
             return page;
         }
         return HeldPage.refusal(outcome);
@@ -217,6 +233,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
      * @throws IllegalStateException if it is another thread's, or inside
      */
     public Outcome handOver() {
+        requireOwner();
         requireOutside();
         if (holding > 0) {
             return Outcome.BUSY;
@@ -226,10 +243,11 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     }
 
     /**
-     * Gives all pages back, without a call of {@link Dropped}, and lets another thread have it.
+     * Gives all pages back, without a call of {@link Dropped}, and lets another thread have it. By its owner, or when
+     * that has stopped using it.
      *
      * @return as for {@link #handOver}
-     * @throws IllegalStateException if it is another thread's, or inside
+     * @throws IllegalStateException if it is inside
      */
     public Outcome releaseAll() {
         requireOutside();
@@ -237,6 +255,9 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
             return Outcome.BUSY;
         }
         pages.forgetAll();
+        cleared();
+        domain.guestModes.remove(this);
+        listed = false;
         abandon(false);
         return Outcome.OK;
     }
@@ -255,7 +276,6 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
                 throw new IllegalStateException(this + " is about to hold a page");
             }
             abandon(true);
-            domain.guestModes.remove(this);
         }
     }
 

@@ -1,43 +1,58 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.rules.Rules;
-import java.nio.ByteBuffer;
+import java.lang.invoke.VarHandle;
 import java.util.Objects;
 
 /**
  * How an emulated CPU accesses guest memory: loads and stores of 1, 2, 4 and 8 bytes at any guest physical address,
- * aligned or not, with the guarantees of a {@link GfnPfnCache} and, most of the time, at the price of a compare more.
+ * aligned or not. A TLB of pages that are held raw, as {@link GuestMode} has it: inside, a hit is a compare of the tag
+ * and the access itself.
  *
  * <pre>{@code
  * GuestTlb tlb = vm.newTlb(devices);           // devices: a GuestTlb.Unbacked, asked where there is no memory
- * int instruction = tlb.loadInt(pc);
- * tlb.storeLong(stackPointer - 8, value);      // marks the page dirty by itself
+ * tlb.enter();
+ * try {
+ *     while (running) {
+ *         int instruction = tlb.fetchInt(pc);
+ *         tlb.storeLong(stackPointer - 8, value);      // marks the page dirty by itself
+ *         ...                                          // some hundred instructions
+ *         tlb.poll();                                  // gives back the pages that somebody wants
+ *     }
+ * } finally {
+ *     tlb.leave();                                     // before whatever waits
+ * }
  * }</pre>
  *
- * <p>A direct-mapped array of caches, one page each, tagged with the gpa. A hit is a compare of the tag, an access to
- * bytes that are at hand, and for a load the compare again; a miss points the entry's cache at the page. When a
- * cache loses its page, whoever takes it away shoots down that one tag, under the cache's own lock. So nobody tells the
- * TLB about page migrations or memslot changes, and there is no flush that could be forgotten.
+ * <p><b>Without {@link #enter}</b> each access enters and leaves by itself: as right, with no poll, and several times
+ * as slow, because it has to be seen by others twice.
  *
- * <p><b>What cannot be had</b> goes to an {@link Unbacked} handler, with no lock held: an address without memory, a
- * store to memory that is read-only, memory that is busy. What a guest can cause is never an exception of ours. Memory
- * that can be read and not written (a ROM's slot) is loaded from, uncached: a cache is for pages that can be written.
- * The handler may use the TLB. A page-fault handler of the host had better not: while it handles a fault of this TLB,
- * what is no hit, and what would have to wait, is BUSY.
+ * <p>When a page is taken away, by a change of the host's or of the memslots, its entry is dropped by the owner, in
+ * {@code poll} or in the access that needs another page. So nobody tells the TLB about migrations or slot changes, and
+ * there is no flush that could be forgotten.
  *
- * <p><b>Atomicity.</b> Inside a page an access is what {@link GfnPfnCache} makes of it. One that crosses into the next
- * page is not atomic; a store that crosses writes nothing unless both pages can be written. The numbers are
- * little-endian. Bulk transfers belong to {@link GuestMemory}.
+ * <p><b>What cannot be had</b> goes to an {@link Unbacked} handler, with no lock held and outside of the guest: an
+ * address without memory, a store to memory that is read-only, memory that is busy. What a guest can cause is never an
+ * exception of ours. Memory that can be read and not written (a ROM's slot) is loaded from as any other. The handler
+ * may use the TLB, and may do whatever waits; so may a page-fault handler of the host, while an access of this TLB is
+ * its cause. {@link #tryLoad} and {@link #tryStore} answer the outcome instead.
  *
- * <p>For one thread, a vCPU's: the first that uses it, until {@link #deactivate} hands it over. That is looked at on
- * every miss, and on every access while rules are checked. The caches behind it are safe against everybody else.
- * Kernel counterpart: none; what a processor's TLB does behind {@code KVM_RUN}.
+ * <p><b>Atomicity.</b> Aligned accesses of 4 and 8 bytes to memory that has {@linkplain
+ * io.github.pfncache.host.HostMemory#hasNativeAtomics native atomics} are not torn. An access that crosses into the
+ * next page is not atomic; a store that crosses writes nothing unless both pages can be written. For several CPUs there
+ * are {@link #atomicInt}, {@link #compareAndSetInt} and their likes, of which LR and SC can be made, and loads and
+ * stores with acquire and release. The numbers are little-endian. Bulk transfers belong to {@link GuestMemory}.
+ *
+ * <p>For one thread, a vCPU's: the first that uses it, until {@link #handOver} or {@link #deactivate}. That is looked
+ * at on every miss, and on every access while rules are checked. Kernel counterpart: none; what a processor's TLB does
+ * behind {@code KVM_RUN}.
  */
-public final class GuestTlb {
+public final class GuestTlb extends TlbEntries implements AutoCloseable {
 
-    /** Number of entries that is right for most: 1 MiB of reach. A cache is made when its entry is first used. */
-    public static final int DEFAULT_ENTRIES = 256;
+    /** Number of entries that suits an operating system: 16 MiB of reach. Memory for them is made on first use. */
+    public static final int DEFAULT_ENTRIES = 4096;
 
     /** Fewest entries a TLB can have: the pages of an access that crosses must not share one. */
     public static final int MIN_ENTRIES = 4;
@@ -53,7 +68,8 @@ public final class GuestTlb {
          *
          * @param gpa guest physical address of the first byte, any value
          * @param width 1, 2, 4 or 8 bytes; they may begin in memory and end outside it, or the reverse
-         * @param why FAULT: there is nothing to read; BUSY: not now, the load may be repeated
+         * @param why FAULT: there is nothing to read; BUSY: not now, the load may be repeated;
+         *     INVALID: an atomic access that is not aligned
          * @return the value in the low {@code width} bytes; the others are ignored
          */
         long load(long gpa, int width, Outcome why);
@@ -64,31 +80,51 @@ public final class GuestTlb {
          * @param gpa guest physical address of the first byte, any value
          * @param width 1, 2, 4 or 8 bytes; they may begin in memory and end outside it, or the reverse
          * @param value the value in the low {@code width} bytes; the others are 0
-         * @param why FAULT: there is nothing to write, or it is read-only; BUSY: not now, the store may be repeated
+         * @param why FAULT: there is nothing to write, or it is read-only; BUSY: not now, the store may be
+         *     repeated; INVALID: an atomic access that is not aligned
          */
         void store(long gpa, int width, long value, Outcome why);
     }
 
-    private final CacheDomain domain;
     private final Unbacked unbacked;
 
-    // Confined to the owner.
-
-    private final TlbEntries misses;
-    /** Those of {@link #misses}, one step nearer. */
-    private final TlbEntry[] entries;
-    private Thread owner;
-
     GuestTlb(CacheDomain domain, int entries, Unbacked unbacked) {
-        if (entries < MIN_ENTRIES || entries > MAX_ENTRIES || Integer.bitCount(entries) != 1) {
-            throw new IllegalArgumentException(
-                    "entries=" + entries + " is not a power of two in " + MIN_ENTRIES + ".." + MAX_ENTRIES);
-        }
-        this.domain = domain;
+        super(domain, entries);
         this.unbacked = Objects.requireNonNull(unbacked, "unbacked");
-        this.misses = new TlbEntries(domain, entries);
-        this.entries = misses.entries;
     }
+
+    // ------------------------------------------------------------------ the guest
+
+    /**
+     * The guest mode in which the pages are held, for a {@code Vcpu} to enter and leave. It may be used in place of
+     * {@link #enter}, {@link #leave} and {@link #poll}, and for pages held besides.
+     *
+     * @return the same object each time
+     */
+    public GuestMode guestMode() {
+        return mode;
+    }
+
+    /** As {@link GuestMode#enter}. */
+    public void enter() {
+        mode.enter();
+    }
+
+    /** As {@link GuestMode#leave}. */
+    public void leave() {
+        mode.leave();
+    }
+
+    /**
+     * As {@link GuestMode#poll}.
+     *
+     * @return whether pages were dropped
+     */
+    public boolean poll() {
+        return mode.poll();
+    }
+
+    // ------------------------------------------------------------------ load and store
 
     /**
      * Loads a byte.
@@ -179,98 +215,339 @@ public final class GuestTlb {
     }
 
     /**
-     * Gives up all pages: the caches leave the domain, and the TLB its thread. The next access starts afresh, on
-     * whatever thread. To be called by the owner, or when it has stopped using the TLB. Idempotent.
+     * Loads four bytes of an instruction: as {@link #loadInt}, and faster while it stays in one page.
      *
-     * @return OK; BUSY if one of the caches is in use by a call that does not end, which then stays active, as all do
-     *     out of a page-fault handler of this TLB's own access
+     * @param gpa guest physical address of the first byte, any value
+     * @return the value, or what the {@link Unbacked} handler made of it
      */
-    public Outcome deactivate() {
-        Outcome outcome = misses.deactivate();
-        if (!misses.isInside()) { // whose access is under way stays the owner
-            owner = null;
+    public int fetchInt(long gpa) {
+        if (Rules.ENABLED) {
+            mode.requireOwner();
         }
-        return outcome;
+        return fetchPage == pageOf(gpa, Integer.BYTES)
+                ? (int) HostWindow.get(fetchBytes, Pages.offsetInPage(gpa), Integer.BYTES)
+                : (int) fetchSlowly(gpa, Integer.BYTES);
     }
 
     /**
-     * Number of entries, for the life of the TLB.
+     * Loads two bytes of an instruction: as {@link #loadShort}, and faster while it stays in one page.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @return the value, or what the {@link Unbacked} handler made of it
+     */
+    public short fetchShort(long gpa) {
+        if (Rules.ENABLED) {
+            mode.requireOwner();
+        }
+        return fetchPage == pageOf(gpa, Short.BYTES)
+                ? (short) HostWindow.get(fetchBytes, Pages.offsetInPage(gpa), Short.BYTES)
+                : (short) fetchSlowly(gpa, Short.BYTES);
+    }
+
+    private long fetchSlowly(long gpa, int width) {
+        long value = load(gpa, width);
+        keepForFetches(gpa);
+        return value;
+    }
+
+    /**
+     * Loads without asking the {@link Unbacked} handler.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param width 1, 2, 4 or 8 bytes
+     * @return OK, and {@link #loaded} has the value; FAULT or BUSY
+     * @throws IllegalArgumentException for another width
+     */
+    public Outcome tryLoad(long gpa, int width) {
+        requireWidth(width);
+        return loadSlowly(gpa, width);
+    }
+
+    /**
+     * What {@link #tryLoad} has found, if its outcome was OK.
+     *
+     * @return the value, sign-extended
+     */
+    public long loaded() {
+        return loaded;
+    }
+
+    /**
+     * Stores without asking the {@link Unbacked} handler.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param width 1, 2, 4 or 8 bytes
+     * @param value the value in the low {@code width} bytes; the others do not matter
+     * @return OK; otherwise nothing was written: FAULT or BUSY
+     * @throws IllegalArgumentException for another width
+     */
+    public Outcome tryStore(long gpa, int width, long value) {
+        requireWidth(width);
+        return storeSlowly(gpa, width, value);
+    }
+
+    private static void requireWidth(int width) {
+        if (width < 1 || width > Long.BYTES || Integer.bitCount(width) != 1) {
+            throw new IllegalArgumentException("width=" + width + " is not 1, 2, 4 or 8");
+        }
+    }
+
+    // ------------------------------------------------------------------ several CPUs
+
+    /**
+     * Loads two bytes; later accesses stay behind it.
+     *
+     * @param gpa guest physical address, 2-byte aligned for an access that is not torn
+     * @return as for {@link #loadShort}
+     */
+    public short loadShortAcquire(long gpa) {
+        short value = loadShort(gpa);
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    /**
+     * Loads four bytes; later accesses stay behind it.
+     *
+     * @param gpa guest physical address, 4-byte aligned for an access that is not torn
+     * @return as for {@link #loadInt}
+     */
+    public int loadIntAcquire(long gpa) {
+        int value = loadInt(gpa);
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    /**
+     * Loads eight bytes; later accesses stay behind it.
+     *
+     * @param gpa guest physical address, 8-byte aligned for an access that is not torn
+     * @return as for {@link #loadLong}
+     */
+    public long loadLongAcquire(long gpa) {
+        long value = loadLong(gpa);
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    /**
+     * Stores two bytes; earlier accesses stay before it.
+     *
+     * @param gpa guest physical address, 2-byte aligned for an access that is not torn
+     * @param value the value
+     */
+    public void storeShortRelease(long gpa, short value) {
+        VarHandle.releaseFence();
+        storeShort(gpa, value);
+    }
+
+    /**
+     * Stores four bytes; earlier accesses stay before it.
+     *
+     * @param gpa guest physical address, 4-byte aligned for an access that is not torn
+     * @param value the value
+     */
+    public void storeIntRelease(long gpa, int value) {
+        VarHandle.releaseFence();
+        storeInt(gpa, value);
+    }
+
+    /**
+     * Stores eight bytes; earlier accesses stay before it.
+     *
+     * @param gpa guest physical address, 8-byte aligned for an access that is not torn
+     * @param value the value
+     */
+    public void storeLongRelease(long gpa, long value) {
+        VarHandle.releaseFence();
+        storeLong(gpa, value);
+    }
+
+    /**
+     * Reads four bytes, computes, and writes them, in one: sequentially consistent. Where there is no memory, the
+     * {@link Unbacked} handler is asked for a load and then for a store.
+     *
+     * @param op what to compute
+     * @param gpa guest physical address, 4-byte aligned; otherwise INVALID goes to the handler
+     * @param operand the other operand
+     * @return what was there before
+     */
+    public int atomicInt(AtomicOp op, long gpa, int operand) {
+        return (int) atomic(op, gpa, Integer.BYTES, operand, 0);
+    }
+
+    /**
+     * Reads eight bytes, computes, and writes them, in one; as {@link #atomicInt}.
+     *
+     * @param op what to compute
+     * @param gpa guest physical address, 8-byte aligned; otherwise INVALID goes to the handler
+     * @param operand the other operand
+     * @return what was there before
+     */
+    public long atomicLong(AtomicOp op, long gpa, long operand) {
+        return atomic(op, gpa, Long.BYTES, operand, 0);
+    }
+
+    /**
+     * Replaces four bytes if they have an expected value, in one; as {@link #atomicInt}.
+     *
+     * @param gpa guest physical address, 4-byte aligned; otherwise INVALID goes to the handler
+     * @param expected the value that has to be there
+     * @param value the new value
+     * @return whether it was there
+     */
+    public boolean compareAndSetInt(long gpa, int expected, int value) {
+        return (int) atomic(AtomicOp.COMPARE_AND_SET, gpa, Integer.BYTES, value, expected) == expected;
+    }
+
+    /**
+     * Replaces eight bytes if they have an expected value, in one; as {@link #atomicInt}.
+     *
+     * @param gpa guest physical address, 8-byte aligned; otherwise INVALID goes to the handler
+     * @param expected the value that has to be there
+     * @param value the new value
+     * @return whether it was there
+     */
+    public boolean compareAndSetLong(long gpa, long expected, long value) {
+        return atomic(AtomicOp.COMPARE_AND_SET, gpa, Long.BYTES, value, expected) == expected;
+    }
+
+    private long atomic(AtomicOp op, long gpa, int width, long operand, long expected) {
+        Outcome why = atomically(op, gpa, width, operand, expected);
+        if (why == Outcome.OK) {
+            return loaded;
+        }
+        long before = askToLoad(gpa, width, why);
+        before = width == Integer.BYTES ? (int) before : before;
+        long after = op.applied(before, operand, expected);
+        if (op != AtomicOp.COMPARE_AND_SET || before == expected) {
+            askToStore(gpa, width, after, why);
+        }
+        return before;
+    }
+
+    // ------------------------------------------------------------------ whose it is, and what it did
+
+    /**
+     * Lets another thread have it, with all pages: the next one that uses it.
+     *
+     * @return as for {@link GuestMode#handOver}
+     */
+    public Outcome handOver() {
+        return mode.handOver();
+    }
+
+    /**
+     * Gives all pages back, and lets another thread have it. To be called by the owner, or when that has stopped using
+     * the TLB. Idempotent.
+     *
+     * @return OK; BUSY out of a page-fault handler of this TLB's own access
+     * @throws IllegalStateException if it is inside
+     */
+    public Outcome deactivate() {
+        return mode.releaseAll();
+    }
+
+    /** Gives all pages back; it cannot be used any more. As {@link GuestMode#close}. */
+    @Override
+    public void close() {
+        mode.close();
+    }
+
+    /**
+     * Number of entries, for the life of the TLB. There are a quarter as many besides, for pages that would share one.
      *
      * @return a power of two
      */
     public int entries() {
-        return entries.length;
+        return size;
     }
 
     /**
-     * How often an access to memory found another page in its entry, or none, and the entry's cache was pointed
-     * elsewhere. Against the number of accesses it tells whether more entries would help.
+     * How often a page had to be held that no entry had, or not for writing: what shows whether there are too few
+     * entries.
      *
-     * @return exact for the owner
+     * @return at least the number of pages used
      */
     public long misses() {
-        return misses.misses();
+        return misses;
     }
 
-    /** The entry in which the page of an address is, or which it would have. */
-    private TlbEntry entryOf(long gpa) {
-        if (Rules.ENABLED) {
-            requireOwner();
-        }
-        return entries[TlbEntries.indexOf(gpa, entries.length)];
+    /**
+     * Counts loads and stores from now on, or no longer; fetches that stay in their page are none. Each of them is
+     * several times as slow then: to find out how many entries are right.
+     *
+     * @param counted whether to count
+     */
+    public void countAccesses(boolean counted) {
+        counting = counted;
+        open(mode.isInside());
     }
+
+    /**
+     * How many loads and stores there were while they were counted.
+     *
+     * @return one for each
+     */
+    public long accesses() {
+        return accesses;
+    }
+
+    // ------------------------------------------------------------------ the fast way
 
     /** Loads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
     private long load(long gpa, int width) {
-        TlbEntry entry = entryOf(gpa);
-        ByteBuffer bytes = entry.bytes;
-        long page = TlbEntry.pageOf(gpa, width);
-        if (entry.leadsTo(page)) {
-            long value = OneShot.peek(bytes, Pages.offsetInPage(gpa), width);
-            if (entry.stillLeadsTo(page)) {
-                return value;
-            }
+        if (Rules.ENABLED) {
+            mode.requireOwner(true);
         }
-        return loadSlowly(gpa, width);
+        long[] tags = loadTags;
+        int entry = indexOf(gpa, tags.length);
+        if (tags[entry] == pageOf(gpa, width)) {
+            return HostWindow.get(bytes[entry], Pages.offsetInPage(gpa), width);
+        }
+        Outcome why = loadSlowly(gpa, width);
+        return why == Outcome.OK ? loaded : askToLoad(gpa, width, why);
     }
 
     /** Stores the low 1, 2, 4 or 8 bytes of a number. */
     private void store(long gpa, int width, long value) {
-        TlbEntry entry = entryOf(gpa);
-        if (!entry.leadsTo(TlbEntry.pageOf(gpa, width))
-                || !entry.cache.storeIfOpen(Pages.offsetInPage(gpa), width, value)) {
-            storeSlowly(gpa, width, value);
+        if (Rules.ENABLED) {
+            mode.requireOwner(true);
         }
-    }
-
-    // ------------------------------------------------------------------ the slow way
-
-    private long loadSlowly(long gpa, int width) {
-        requireOwner();
-        Outcome why = misses.load(gpa, width, domain.retry.deadlineFromNow());
-        return why == Outcome.OK ? misses.loaded() : unbacked.load(gpa, width, why);
-    }
-
-    private void storeSlowly(long gpa, int width, long value) {
-        requireOwner();
-        Outcome why = misses.store(gpa, width, value, domain.retry.deadlineFromNow());
+        long[] tags = storeTags;
+        int entry = indexOf(gpa, tags.length);
+        if (tags[entry] == pageOf(gpa, width)) {
+            HostWindow.put(bytes[entry], Pages.offsetInPage(gpa), width, value);
+            return;
+        }
+        Outcome why = storeSlowly(gpa, width, value);
         if (why != Outcome.OK) {
-            unbacked.store(gpa, width, value & -1L >>> Long.SIZE - Byte.SIZE * width, why);
+            askToStore(gpa, width, value, why);
         }
     }
 
-    private void requireOwner() {
-        Thread current = Thread.currentThread();
-        if (owner != current) {
-            if (owner != null) {
-                throw new IllegalStateException(this + " is not for " + current + "; deactivate() hands it over");
-            }
-            owner = current;
+    // ------------------------------------------------------------------ outside of the guest
+
+    private long askToLoad(long gpa, int width, Outcome why) {
+        boolean left = leaveForAWhile();
+        try {
+            return unbacked.load(gpa, width, why);
+        } finally {
+            comeBack(left);
+        }
+    }
+
+    private void askToStore(long gpa, int width, long value, Outcome why) {
+        boolean left = leaveForAWhile();
+        try {
+            unbacked.store(gpa, width, value & -1L >>> Long.SIZE - Byte.SIZE * width, why);
+        } finally {
+            comeBack(left);
         }
     }
 
     @Override
     public String toString() {
-        return "GuestTlb[entries=" + entries.length + " misses=" + misses() + " of " + owner + "]";
+        return "GuestTlb[entries=" + size + " misses=" + misses + " " + mode + "]";
     }
 }

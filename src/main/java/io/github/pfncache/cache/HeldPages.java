@@ -42,7 +42,7 @@ final class HeldPages {
         }
         HeldPage wanted = new HeldPage(gpa, slot);
         HeldPage there = find(wanted);
-        return there != null && (there.writable || !forWriting) ? there : wanted;
+        return there != null && (there.prepared || !forWriting) ? there : wanted;
     }
 
     /** The one that is held of the same page of the same slot, if there is one. */
@@ -104,26 +104,31 @@ final class HeldPages {
                 && domain.host.presentPfn(page.uhva) == mapping.pfn();
         ByteBuffer bytes = mapping.window(0, Pages.PAGE_SIZE).bytes();
         page.lead(mapping, (free || forWriting ? bytes : bytes.asReadOnlyBuffer()).order(ByteOrder.LITTLE_ENDIAN));
-        page.writable = free && !forWriting;
+        page.prepared = free || forWriting;
+        page.writable = free;
     }
 
-    /** Inside, and the page is held: it is what was asked for, and marked if it is to be written. */
-    void grant(HeldPage page, boolean forWriting) {
+    /** Inside, and the page is held: from here on it may be used. */
+    void grant(HeldPage page) {
         CacheRule.I1_MAPPING_IS_CURRENT.check(
-                !Rules.ENABLED || !forWriting || domain.host.presentPfn(page.uhva) == page.mapping().pfn(), page);
-        try {
-            if (forWriting) {
-                page.writable = true; // first, then the mark: pairs with the harvest
+                !Rules.ENABLED || !page.prepared || domain.host.presentPfn(page.uhva) == page.mapping().pfn(), page);
+        HeldPage former = find(page);
+        if (former != null) {
+            forget(former); // of the same frame, or it would have been taken away
+        }
+        page.granted = true;
+    }
+
+    /** Inside, and the page is held and prepared: from here on it may be written, and is in the dirty log. */
+    void grantWriting(HeldPage page) {
+        if (!page.writable) {
+            boolean marked = false;
+            page.writable = true; // first, then the mark: pairs with the harvest
+            try {
                 page.slot.markDirty(Pages.gpaToGfn(page.gpa()));
-            }
-            HeldPage former = find(page);
-            if (former != null) {
-                forget(former); // of the same frame, or it would have been taken away
-            }
-            page.granted = true;
-        } finally {
-            if (!page.granted) {
-                forget(page);
+                marked = true;
+            } finally {
+                page.writable = marked;
             }
         }
     }

@@ -64,8 +64,8 @@ abstract sealed class OneShot permits GfnPfnCache {
     /** Marks the page of the bytes; null if there is no log. Written with the lock shut, read under a hold. */
     private DirtyMark mark;
 
-    OneShot(CacheDomain domain, int length, TlbEntry entryOfTlb) {
-        this.mapping = new GuardedMapping(this, domain, length, entryOfTlb);
+    OneShot(CacheDomain domain, int length) {
+        this.mapping = new GuardedMapping(this, domain, length);
         this.briefName = mapping.briefName();
     }
 

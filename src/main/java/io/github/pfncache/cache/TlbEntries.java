@@ -1,18 +1,25 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.memslot.Memslot;
-import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.host.HostMapping;
+import io.github.pfncache.host.HostWindow;
+import io.github.pfncache.memslot.MemslotTable;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
  * The entries of a {@link GuestTlb}, and the ways that a load or a store takes when it is no hit. Confined to the TLB's
- * owner.
+ * owner, who alone drops them: so tags and bytes are plain fields.
  *
- * <p>While one of these ways is under way no other may begin: one inside it, out of a page-fault handler, could point
- * an entry elsewhere that is in use. It is answered BUSY.
+ * <p>A page has its entry by a hash of its number. One that has to make room goes to a second, smaller table, by
+ * another hash, and comes back from there when it is used; only what has to make room there is given back.
+ *
+ * <p><b>Outside of the guest</b> the arrays that hits go by are empty ones: whoever is not inside takes the slow way.
  */
-final class TlbEntries {
+abstract sealed class TlbEntries permits GuestTlb {
+
+    /** No page starts there. */
+    private static final long NONE = -1;
 
     /**
      * A little more than one, as a binary fraction of so many digits: one entry is left out every 36 pages. Its
@@ -22,197 +29,60 @@ final class TlbEntries {
     private static final long STEP = 0x41cb_2899;
     private static final int STEP_DIGITS = 30;
 
+    private static final long[] NO_TAGS = {NONE};
+    private static final ByteBuffer[] NO_BYTES = {null};
+
     private final CacheDomain domain;
+    final GuestMode mode;
+    final int size;
 
     // Confined to the owner.
 
-    final TlbEntry[] entries;
-    private long misses;
-    private boolean inside;
-    private long loaded;
+    /** What hits go by: the entries inside, nothing outside. */
+    long[] loadTags = NO_TAGS;
+
+    long[] storeTags = NO_TAGS;
+    ByteBuffer[] bytes = NO_BYTES;
+    long fetchPage = NONE;
+    ByteBuffer fetchBytes;
+
+    /** The entries; null until they are first used. */
+    private HeldPage[] pages;
+
+    private long[] pagesLoaded;
+    private long[] pagesStored;
+    private ByteBuffer[] pagesBytes;
+    private HeldPage[] second;
+
+    long misses;
+    long accesses;
+    boolean counting;
+    long loaded;
 
     /** So many entries, a power of two. */
     TlbEntries(CacheDomain domain, int entries) {
+        if (entries < GuestTlb.MIN_ENTRIES || entries > GuestTlb.MAX_ENTRIES || Integer.bitCount(entries) != 1) {
+            throw new IllegalArgumentException("entries=" + entries + " is not a power of two in "
+                    + GuestTlb.MIN_ENTRIES + ".." + GuestTlb.MAX_ENTRIES);
+        }
         this.domain = domain;
-        this.entries = new TlbEntry[entries];
-        Arrays.setAll(this.entries, i -> new TlbEntry());
+        this.size = entries;
+        this.mode = new GuestMode(domain, this::drop, new Gate());
     }
 
-    /** How often a cache was pointed elsewhere. */
-    long misses() {
-        return misses;
-    }
+    /** What the guest mode tells. */
+    private final class Gate implements GuestEntry.Gate {
+        @Override
+        public void inside(boolean inside) {
+            open(inside);
+        }
 
-    /** What the load before has found, if its outcome was OK. */
-    long loaded() {
-        return loaded;
-    }
-
-    /** Whether one of the slow ways is under way. */
-    boolean isInside() {
-        return inside;
-    }
-
-    /** Takes every cache out of use; BUSY if one could not be. */
-    Outcome deactivate() {
-        if (inside) {
-            return Outcome.BUSY;
+        @Override
+        public void cleared() {
+            pages = null;
+            fetchBytes = null;
+            open(false);
         }
-        Outcome outcome = Outcome.OK;
-        for (TlbEntry entry : entries) { // bounded by the entries
-            entry.forget();
-            if (entry.cache != null && entry.cache.deactivate() != Outcome.OK) {
-                outcome = Outcome.BUSY;
-            }
-        }
-        return outcome;
-    }
-
-    /** Loads {@code width} bytes; OK, and they are {@link #loaded}, or FAULT or BUSY. */
-    Outcome load(long gpa, int width, long deadline) {
-        if (inside) {
-            return Outcome.BUSY;
-        }
-        inside = true;
-        try {
-            boolean within = Pages.fitsInPage(gpa, width);
-            Outcome outcome = within ? loadWithin(gpa, width, deadline) : loadAcross(gpa, width, deadline);
-            return outcome == Outcome.FAULT ? loadUncached(gpa, width) : outcome;
-        } finally {
-            inside = false;
-        }
-    }
-
-    /** Stores {@code width} bytes; OK, or FAULT or BUSY with nothing written. */
-    Outcome store(long gpa, int width, long value, long deadline) {
-        if (inside) {
-            return Outcome.BUSY;
-        }
-        inside = true;
-        try {
-            boolean within = Pages.fitsInPage(gpa, width);
-            return within ? storeWithin(gpa, width, value, deadline) : storeAcross(gpa, width, value, deadline);
-        } finally {
-            inside = false;
-        }
-    }
-
-    private Outcome loadWithin(long gpa, int width, long deadline) {
-        Outcome outcome = pointAt(gpa, deadline);
-        if (outcome == Outcome.OK) {
-            TlbEntry entry = entryOf(gpa);
-            try (GuestAccess access = entry.cache.access(deadline)) {
-                if (access.isUsable()) {
-                    loaded = access.get(Pages.offsetInPage(gpa), width);
-                    keep(entry);
-                }
-                return settled(gpa, access.outcome());
-            }
-        }
-        return outcome;
-    }
-
-    private Outcome storeWithin(long gpa, int width, long value, long deadline) {
-        Outcome outcome = pointAt(gpa, deadline);
-        if (outcome == Outcome.OK) {
-            TlbEntry entry = entryOf(gpa);
-            try (GuestAccess access = entry.cache.access(deadline)) {
-                if (access.isUsable()) {
-                    access.put(Pages.offsetInPage(gpa), width, value);
-                    keep(entry);
-                }
-                return settled(gpa, access.outcome());
-            }
-        }
-        return outcome;
-    }
-
-    /** The access under way, to the cache of an entry, is usable: the next ones may be hits. */
-    private void keep(TlbEntry entry) {
-        if (domain.readerBias) { // without, every access takes the lock
-            Interleaving.reached("about to tag");
-            entry.lead(entry.cache.mapping.window().bytes());
-        }
-    }
-
-    /**
-     * The outcome of an access to the page of an address, at which its entry points. What was unplugged, or cannot be
-     * written any more, costs a look at the memslots from now on.
-     */
-    private Outcome settled(long gpa, Outcome outcome) {
-        if (outcome == Outcome.FAULT) {
-            entryOf(gpa).forget();
-        }
-        return outcome;
-    }
-
-    /** From memory that can be read and not written, if it is that; a cache resolves its page for writing. */
-    private Outcome loadUncached(long gpa, int width) {
-        byte[] bytes = new byte[width];
-        if (domain.guestMemory().read(gpa, bytes) < width) {
-            return Outcome.FAULT;
-        }
-        loaded = PageCrossing.number(bytes);
-        return Outcome.OK;
-    }
-
-    private Outcome loadAcross(long gpa, int width, long deadline) {
-        long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
-        byte[] bytes = new byte[width];
-        Outcome outcome = pointAt(gpa, deadline);
-        if (outcome == Outcome.OK) {
-            GfnPfnCache page = entryOf(gpa).cache;
-            outcome = settled(gpa, PageCrossing.load(page, gpa, bytes, 0, (int) (second - gpa), deadline));
-        }
-        if (outcome == Outcome.OK) {
-            outcome = pointAt(second, deadline);
-        }
-        if (outcome == Outcome.OK) {
-            GfnPfnCache page = entryOf(second).cache;
-            outcome = settled(second, PageCrossing.load(page, second, bytes, (int) (second - gpa), width, deadline));
-        }
-        loaded = PageCrossing.number(bytes);
-        return outcome;
-    }
-
-    private Outcome storeAcross(long gpa, int width, long value, long deadline) {
-        long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
-        Outcome outcome = pointAt(gpa, deadline);
-        if (outcome == Outcome.OK) {
-            outcome = pointAt(second, deadline); // another entry than the first: neighbours never share one
-        }
-        if (outcome == Outcome.OK) {
-            outcome = PageCrossing.store(
-                    domain, entryOf(gpa).cache, entryOf(second).cache, (int) (second - gpa), width, value, deadline);
-            settled(gpa, outcome); // one of the two it was
-            settled(second, outcome);
-        }
-        return outcome;
-    }
-
-    // ------------------------------------------------------------------ the entries
-
-    /** Points the cache of an address at its page, if it is not there already. OK says where it points, no more. */
-    private Outcome pointAt(long gpa, long deadline) {
-        TlbEntry entry = entryOf(gpa);
-        if (entry.pointsAt(gpa)) {
-            return Outcome.OK;
-        }
-        // A device's registers are not worth the entry of a page: no cache is pointed where it cannot become valid.
-        Memslot slot = domain.memslots.table().find(Pages.gpaToGfn(gpa));
-        if (slot == null || slot.readOnly()) {
-            return Outcome.FAULT;
-        }
-        misses++;
-        entry.forget(); // before the cache moves: the move may throw half way, out of a page-fault handler
-        if (entry.cache == null) {
-            entry.cache = new GfnPfnCache(domain, Pages.PAGE_SIZE, entry);
-        }
-        Outcome outcome = entry.cache.activate(new CacheTarget.ByGpa(Pages.pageStart(gpa)), deadline);
-        if (outcome == Outcome.OK) {
-            entry.pointed(gpa);
-        }
-        return outcome;
     }
 
     /**
@@ -224,7 +94,289 @@ final class TlbEntries {
         return (int) (Pages.gpaToGfn(gpa) * STEP >>> STEP_DIGITS) & entries - 1;
     }
 
-    private TlbEntry entryOf(long gpa) {
-        return entries[indexOf(gpa, entries.length)];
+    /**
+     * The page of the last byte of an access. If that is the page of the entry in which the first byte is looked up,
+     * the access lies inside of it: neighbours never share an entry.
+     */
+    static long pageOf(long gpa, int width) {
+        return Pages.pageStart(gpa + (width - 1));
+    }
+
+    // ------------------------------------------------------------------ the entries
+
+    /** Hits are possible from now on, if there is something to hit; or no longer. */
+    final void open(boolean inside) {
+        boolean open = inside && pages != null && !counting;
+        loadTags = open ? pagesLoaded : NO_TAGS;
+        storeTags = open ? pagesStored : NO_TAGS;
+        bytes = open ? pagesBytes : NO_BYTES;
+        fetchPage = NONE;
+    }
+
+    /** The bytes of this page must not be used any more. */
+    private void drop(long gpa) {
+        int entry = indexOf(gpa, size);
+        if (pages[entry] != null && pages[entry].gpa() == gpa) {
+            put(entry, null);
+        }
+        int spare = spareOf(gpa);
+        if (second[spare] != null && second[spare].gpa() == gpa) {
+            second[spare] = null;
+        }
+        fetchPage = NONE;
+    }
+
+    private int spareOf(long gpa) {
+        return (int) Pages.gpaToGfn(gpa) & second.length - 1;
+    }
+
+    private void put(int entry, HeldPage page) {
+        pages[entry] = page;
+        pagesBytes[entry] = page == null ? null : page.bytes();
+        pagesLoaded[entry] = page == null ? NONE : page.gpa();
+        pagesStored[entry] = page == null || !page.isWritable() ? NONE : page.gpa();
+    }
+
+    /** Puts a held page into its entry, wherever it was before; what was there goes to the second table. */
+    private void install(HeldPage page) {
+        int entry = indexOf(page.gpa(), size);
+        HeldPage former = pages[entry];
+        int from = spareOf(page.gpa());
+        if (former != page && second[from] != page) {
+            misses++;
+        }
+        if (second[from] != null && second[from].gpa() == page.gpa()) {
+            second[from] = null;
+        }
+        put(entry, page);
+        if (former != null && former != page && former.isHeld()) {
+            int to = spareOf(former.gpa());
+            HeldPage worst = second[to];
+            second[to] = former;
+            if (worst != null) {
+                fetchPage = NONE; // may be what is given back
+                mode.release(worst);
+            }
+        }
+    }
+
+    /** The page of an address, held and in its entry; or a refusal. Inside. May drop others. */
+    private HeldPage page(long gpa, boolean forWriting) {
+        long start = Pages.pageStart(gpa);
+        HeldPage first = pages[indexOf(gpa, size)];
+        HeldPage page = first != null && first.gpa() == start ? first : second[spareOf(gpa)];
+        if (page == null || page.gpa() != start || forWriting && !page.isWritable()) {
+            page = mode.hold(gpa, forWriting);
+        }
+        if (page != first && page.isHeld()) {
+            install(page);
+        } else if (page == first) {
+            put(indexOf(gpa, size), page); // it may have become writable
+        }
+        return page;
+    }
+
+    /** The page of an address is what fetches go to from now on, if it has an entry. */
+    final void keepForFetches(long gpa) {
+        long[] tags = loadTags;
+        int entry = indexOf(gpa, tags.length);
+        long page = Pages.pageStart(gpa);
+        if (tags[entry] == page) {
+            fetchPage = page;
+            fetchBytes = bytes[entry];
+        }
+    }
+
+    // ------------------------------------------------------------------ the slow ways
+
+    /** Enters, if that was not done; answers whether it has to be left again. */
+    private boolean begin() {
+        if (counting) {
+            accesses++;
+        }
+        boolean entered = !mode.isInside();
+        if (entered) {
+            mode.enter();
+        }
+        if (pages == null) {
+            pagesLoaded = new long[size];
+            pagesStored = new long[size];
+            pagesBytes = new ByteBuffer[size];
+            second = new HeldPage[Math.max(GuestTlb.MIN_ENTRIES, size / 4)];
+            Arrays.fill(pagesLoaded, NONE);
+            Arrays.fill(pagesStored, NONE);
+            pages = new HeldPage[size];
+            open(true);
+        }
+        return entered;
+    }
+
+    /** OK, and it is {@link #loaded}; or FAULT or BUSY. */
+    final Outcome loadSlowly(long gpa, int width) {
+        mode.requireOwner(true);
+        boolean entered = begin();
+        Outcome outcome;
+        try {
+            outcome = Pages.fitsInPage(gpa, width) ? loadWithin(gpa, width) : loadAcross(gpa, width);
+        } finally {
+            comeBackOut(entered);
+        }
+        return outcome == Outcome.FAULT ? loadUncached(gpa, width) : outcome;
+    }
+
+    private Outcome loadWithin(long gpa, int width) {
+        HeldPage page = page(gpa, false);
+        if (page.isHeld()) {
+            loaded = OneShot.peek(page.bytes(), Pages.offsetInPage(gpa), width);
+        }
+        return page.outcome();
+    }
+
+    private Outcome loadAcross(long gpa, int width) {
+        long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
+        for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
+            HeldPage low = page(gpa, false);
+            HeldPage high = low.isHeld() ? page(second, false) : low;
+            if (!high.isHeld()) {
+                return high.outcome();
+            }
+            if (low.isHeld()) { // still
+                long value = 0;
+                for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
+                    HeldPage page = gpa + i < second ? low : high;
+                    value = value << Byte.SIZE | page.bytes().get(Pages.offsetInPage(gpa + i)) & 0xff;
+                }
+                loaded = signExtended(value, width);
+                return Outcome.OK;
+            }
+        }
+        return Outcome.BUSY;
+    }
+
+    /** OK; otherwise nothing was written: FAULT or BUSY. */
+    final Outcome storeSlowly(long gpa, int width, long value) {
+        mode.requireOwner(true);
+        boolean entered = begin();
+        try {
+            return Pages.fitsInPage(gpa, width) ? storeWithin(gpa, width, value) : storeAcross(gpa, width, value);
+        } finally {
+            comeBackOut(entered);
+        }
+    }
+
+    private Outcome storeWithin(long gpa, int width, long value) {
+        HeldPage page = page(gpa, true);
+        if (page.isHeld()) {
+            HostWindow.put(page.bytes(), Pages.offsetInPage(gpa), width, value);
+        }
+        return page.outcome();
+    }
+
+    private Outcome storeAcross(long gpa, int width, long value) {
+        long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
+        for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
+            HeldPage low = mode.prepare(gpa, true); // neither is marked unless both can be written
+            HeldPage high = low.isHeld() ? mode.prepare(second, true) : low;
+            if (!high.isHeld()) {
+                return high.outcome();
+            }
+            if (low.isHeld()) { // still
+                mode.hold(gpa, true);
+                mode.hold(second, true);
+                for (int i = 0; i < width; i++) { // bounded by the eight bytes of an access
+                    HeldPage page = gpa + i < second ? low : high;
+                    page.bytes().put(Pages.offsetInPage(gpa + i), (byte) (value >>> Byte.SIZE * i));
+                }
+                install(low);
+                if (high.isHeld()) { // and did not have to make room
+                    install(high);
+                }
+                return Outcome.OK;
+            }
+        }
+        return Outcome.BUSY;
+    }
+
+    /** OK, and {@link #loaded} is what was there before; otherwise nothing was written: INVALID, FAULT or BUSY. */
+    final Outcome atomically(AtomicOp op, long gpa, int width, long operand, long expected) {
+        mode.requireOwner(true);
+        if ((gpa & width - 1) != 0) {
+            return Outcome.INVALID;
+        }
+        boolean entered = begin();
+        try {
+            HeldPage page = page(gpa, true);
+            if (page.isHeld()) {
+                loaded = update(page.mapping(), Pages.offsetInPage(gpa), width, op, operand, expected);
+            }
+            return page.outcome();
+        } finally {
+            comeBackOut(entered);
+        }
+    }
+
+    private static long update(HostMapping at, int offset, int width, AtomicOp op, long operand, long expected) {
+        while (true) { // lock-free: each turn but the last means that somebody else has written
+            boolean isInt = width == Integer.BYTES;
+            long there = isInt ? at.getIntVolatile(offset) : at.getLongVolatile(offset);
+            long next = op.applied(there, operand, expected);
+            boolean done = isInt
+                    ? at.compareAndSetInt(offset, (int) there, (int) next)
+                    : at.compareAndSetLong(offset, there, next);
+            if (done) {
+                return there;
+            }
+        }
+    }
+
+    /** Of a private file mapping that nobody has written, which has no frame to hold. */
+    private Outcome loadUncached(long gpa, int width) {
+        MemslotTable slots = domain.memslots.table();
+        if (slots.find(Pages.gpaToGfn(gpa)) == null || slots.find(Pages.gpaToGfn(gpa + width - 1)) == null) {
+            return Outcome.FAULT; // a device's register, most likely
+        }
+        byte[] read = new byte[width];
+        boolean left = leaveForAWhile();
+        try {
+            if (domain.guestMemory().read(gpa, read) < width) {
+                return Outcome.FAULT;
+            }
+        } finally {
+            comeBack(left);
+        }
+        long value = 0;
+        for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
+            value = value << Byte.SIZE | read[i] & 0xff;
+        }
+        loaded = signExtended(value, width);
+        return Outcome.OK;
+    }
+
+    private static long signExtended(long value, int width) {
+        int unused = Long.SIZE - Byte.SIZE * width;
+        return value << unused >> unused;
+    }
+
+    // ------------------------------------------------------------------ in and out
+
+    private void comeBackOut(boolean entered) {
+        if (entered) {
+            mode.leave();
+        }
+    }
+
+    /** Leaves the guest, if it is inside, for something that may wait; answers what {@link #comeBack} takes. */
+    final boolean leaveForAWhile() {
+        boolean inside = mode.isInside();
+        if (inside) {
+            mode.leave();
+        }
+        return inside;
+    }
+
+    final void comeBack(boolean left) {
+        if (left) {
+            mode.enter();
+        }
     }
 }

@@ -4,7 +4,8 @@
  * <p><b>Purpose.</b> {@link io.github.pfncache.cache.GfnPfnCache} is one window of at most a page;
  * {@link io.github.pfncache.cache.GuestAccess} is the only way to its bytes.
  * {@link io.github.pfncache.cache.CacheDomain} holds the caches of one VM and hears what the host and the memslots take
- * away. {@link io.github.pfncache.cache.GuestTlb} is a CPU's way to any address, made of such windows.
+ * away. {@link io.github.pfncache.cache.GuestMode} holds pages raw, and {@link io.github.pfncache.cache.GuestTlb} is
+ * a CPU's way to any address, made of such pages.
  * {@link io.github.pfncache.cache.GuestMemory} and {@link io.github.pfncache.cache.GfnToHvaCache} are the
  * uncached and the half-cached ways to guest memory that some interfaces use. Flight recordings show refreshes,
  * invalidations and calls that gave up; {@link io.github.pfncache.cache.CacheStats} counts them.

@@ -17,6 +17,11 @@ final class TlbRaceTest {
     }
 
     @Test
+    void hitsInsideAgainstMigration() {
+        explore(TlbScenarios::hitsInsideAgainstMigration);
+    }
+
+    @Test
     void missAndHitAgainstMigration() {
         explore(TlbScenarios::missAndHitAgainstMigration);
     }

@@ -70,6 +70,35 @@ public final class TlbScenarios {
         });
     }
 
+    /** The same in guest mode: nothing is checked, and the page stays until the poll. */
+    public static void hitsInsideAgainstMigration(Stage stage) {
+        Guest guest = Guest.logging();
+        GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, new Traps());
+        tlb.storeLong(Guest.gpa(0), 1);
+        tlb.handOver();
+        stage.thread("vcpu", () -> {
+            tlb.enter();
+            for (long value = 1; value < 4; value++) { // three
+                assertThat(tlb.loadLong(Guest.gpa(0))).as("loaded").isEqualTo(value);
+                stage.reached("about to store");
+                tlb.storeLong(Guest.gpa(0), value + 1);
+                stage.reached("stored");
+                assertThat(guest.peek(0)).as("store as the memory shows it").isEqualTo(value + 1);
+                tlb.poll();
+            }
+            tlb.leave();
+        });
+        stage.thread("migrate", () -> {
+            guest.host.migrate(Guest.hva(0));
+            guest.host.migrate(Guest.hva(0));
+        });
+        stage.afterwards(() -> {
+            assertThat(guest.peek(0)).as("value at rest").isEqualTo(4);
+            assertThat(guest.harvest()).as("dirty").containsExactly(0);
+            guest.atRest();
+        });
+    }
+
     /** A miss whose page moves while the entry is tagged, and the hit that follows. */
     public static void missAndHitAgainstMigration(Stage stage) {
         Guest guest = Guest.touched();
@@ -93,7 +122,7 @@ public final class TlbScenarios {
             tlb.storeLong(Guest.gpa(0), 5);
             tlb.storeLong(Guest.gpa(other), 7);
             assertThat(tlb.loadLong(Guest.gpa(0))).as("loaded").isEqualTo(5);
-            assertThat(tlb.misses()).as("turns").isEqualTo(3);
+            assertThat(tlb.misses()).as("holds").isBetween(2L, 4L);
         });
         stage.thread("evict", () -> guest.host.evict(Guest.HVA, other + 1));
         stage.afterwards(() -> {

@@ -38,9 +38,9 @@ final class GuestModeExhibits {
                         .foundBy("pollAgainstTwoMigrations", GuestModeScenarios::pollAgainstTwoMigrations,
                                 "assert: raw store as the memory shows it"),
                 Exhibit.of("G03", "who enters does not look whether pages were taken away meanwhile")
-                        .edit(ENTRY, "        if ((long) REQUESTS.getVolatile(this) != acknowledged) {\n"
-                                        + "            giveBack();\n        }\n        HeldLocks",
-                                "        HeldLocks")
+                        .edit(ENTRY, "            if ((long) REQUESTS.getVolatile(this) != acknowledged) {\n"
+                                        + "                giveBack();\n            }\n        } finally {",
+                                "        } finally {")
                         .foundBy("enterAgainstMigration", GuestModeScenarios::enterAgainstMigration,
                                 "assert: raw store as the memory shows it"),
                 Exhibit.of("G04", "a harvest of the dirty log leaves pages held for writing")

@@ -2,7 +2,6 @@ package io.github.pfncache.museum;
 
 import io.github.pfncache.interleaving.AccessScenarios;
 import io.github.pfncache.interleaving.OneShotScenarios;
-import io.github.pfncache.interleaving.TlbScenarios;
 import java.util.List;
 
 /** Faults of the reader bias: each step of its argument left out. */
@@ -47,21 +46,6 @@ final class ReaderBiasExhibits {
                 Exhibit.of("D11", "a store does not look for a writer after it announced itself")
                         .edit(ONE_SHOT, "if (sequenceInOrder() != seen)", "if (at == null)")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
-                                "CacheRule.I1_MAPPING_IS_CURRENT"),
-                Exhibit.of("D12", "a load from the TLB does not look at the tag again after the data")
-                        .edit("cache/GuestTlb.java", "entry.stillLeadsTo(page)", "entry != null")
-                        .foundBy("hitsAgainstMigration", TlbScenarios::hitsAgainstMigration,
-                                "assert: loaded", "assert: loaded after the store"),
-                Exhibit.of("D13", "whoever takes a page away does not shoot down the tag that the TLB has of it")
-                        .edit("cache/GuardedMapping.java", "            entryOfTlb.shootDown();\n", "")
-                        .foundBy("hitsAgainstMigration", TlbScenarios::hitsAgainstMigration,
-                                "assert: loaded", "assert: loaded after the store"),
-                Exhibit.of("D14", "the tag is shot down before the readers have left, one of whom sets it again")
-                        .edit("cache/GuardedMapping.java", "            entryOfTlb.shootDown();\n", "")
-                        .edit("cache/GuardedMapping.java", "        front.shut();\n",
-                                "        front.shut();\n        if (entryOfTlb != null) {\n"
-                                        + "            entryOfTlb.shootDown();\n        }\n")
-                        .foundBy("missAndHitAgainstMigration", TlbScenarios::missAndHitAgainstMigration,
-                                "assert: loaded again"));
+                                "CacheRule.I1_MAPPING_IS_CURRENT"));
     }
 }

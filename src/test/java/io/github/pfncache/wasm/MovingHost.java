@@ -3,6 +3,7 @@ package io.github.pfncache.wasm;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import java.util.SplittableRandom;
+import java.util.function.LongSupplier;
 
 /**
  * A thread of the host that moves, evicts and brings back the guest's pages until it is closed, one after the other, as
@@ -18,6 +19,8 @@ final class MovingHost implements LinearMemory.Companion, AutoCloseable {
     private final HostMemory host;
     private final SplittableRandom random;
     private final long lastAccess;
+    private final LongSupplier hotHva;
+    private final Runnable safepoint;
     private final Thread thread = new Thread(this::run, "moving host");
 
     // Written by the thread of the host, read by anybody.
@@ -33,6 +36,13 @@ final class MovingHost implements LinearMemory.Companion, AutoCloseable {
 
     /** A host that moves nothing yet; a guest that gets beyond its last access is stopped. */
     MovingHost(HostMemory host, long seed, long lastAccess) {
+        this(host, seed, lastAccess, null, () -> {});
+    }
+
+    /** The same, which moves the hot page half of the time, and waits for migrations at safepoints of the guest's. */
+    MovingHost(HostMemory host, long seed, long lastAccess, LongSupplier hotHva, Runnable safepoint) {
+        this.hotHva = hotHva;
+        this.safepoint = safepoint;
         this.host = host;
         this.random = new SplittableRandom(seed);
         this.lastAccess = lastAccess;
@@ -53,6 +63,9 @@ final class MovingHost implements LinearMemory.Companion, AutoCloseable {
             while (!closed) { // until the guest has ended
                 long hva = TlbRam.HVA + random.nextLong(pages) * Pages.PAGE_SIZE;
                 int dice = random.nextInt(16);
+                if (hotHva != null && dice > 8) {
+                    hva = hotHva.getAsLong();
+                }
                 if (dice == 0) {
                     host.evict(hva, 1);
                     evictions++; // one thread writes
@@ -77,6 +90,7 @@ final class MovingHost implements LinearMemory.Companion, AutoCloseable {
             if (System.nanoTime() > deadline) {
                 throw new AssertionError("the host stands still after " + migrations + " migrations");
             }
+            safepoint.run();
             Thread.yield();
         }
     }

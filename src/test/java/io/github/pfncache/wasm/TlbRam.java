@@ -21,6 +21,8 @@ final class TlbRam implements Ram, GuestTlb.Unbacked {
 
     private static final long GPA = 0x10_0000;
 
+    private static final int ACCESSES_PER_POLL = 100;
+
     /** Of the linear memory in the guest's. */
     private static final long START = GPA + Pages.PAGE_SIZE - 2;
 
@@ -29,7 +31,16 @@ final class TlbRam implements Ram, GuestTlb.Unbacked {
     private int slots;
     private long crossings;
 
-    TlbRam(Vm vm, int entries) {
+    /** Whether the guest is in guest mode, and polls; else each access enters and leaves by itself. */
+    private final boolean inside;
+
+    private int untilPoll = ACCESSES_PER_POLL;
+
+    /** Of the page used last; written by the guest's thread, read by the host's. */
+    private volatile long hotHva = HVA;
+
+    TlbRam(Vm vm, int entries, boolean inside) {
+        this.inside = inside;
         this.vm = vm;
         this.tlb = vm.newTlb(entries, this);
         plug(0, Pages.PAGE_SIZE); // for the two bytes, and the end of every growth
@@ -40,7 +51,43 @@ final class TlbRam implements Ram, GuestTlb.Unbacked {
         plug(size + Pages.PAGE_SIZE, newSize + Pages.PAGE_SIZE);
     }
 
+    /** Where the host finds the page that was used last. */
+    long hotHva() {
+        return hotHva;
+    }
+
+    /** A safepoint of the guest's. */
+    void poll() {
+        if (inside && tlb.guestMode().isInside()) {
+            tlb.poll();
+        }
+    }
+
+    /** What the guest does not do by itself: somebody may be waiting for its pages. */
+    void leave() {
+        if (tlb.guestMode().isInside()) {
+            tlb.leave();
+        }
+    }
+
+    private long access(long at, int width) {
+        long gpa = START + at;
+        crossings += Pages.fitsInPage(gpa, width) ? 0 : 1;
+        if (inside) {
+            if (!tlb.guestMode().isInside()) {
+                tlb.enter();
+            }
+            if (--untilPoll == 0) {
+                untilPoll = ACCESSES_PER_POLL;
+                tlb.poll();
+            }
+        }
+        hotHva = HVA + Pages.pageStart(gpa) - GPA;
+        return gpa;
+    }
+
     private void plug(long from, long to) {
+        leave();
         vm.host().mapAnonymous(HVA + from, (to - from) / Pages.PAGE_SIZE, Protection.READ_WRITE);
         assertThat(vm.memslots().set(slots++, Memslot.FLAG_LOG_DIRTY_PAGES, GPA + from, to - from, HVA + from))
                 .isEqualTo(Memslots.Change.DONE);
@@ -48,8 +95,7 @@ final class TlbRam implements Ram, GuestTlb.Unbacked {
 
     @Override
     public long load(long at, int width) {
-        long gpa = START + at;
-        crossings += Pages.fitsInPage(gpa, width) ? 0 : 1;
+        long gpa = access(at, width);
         return switch (width) {
             case Byte.BYTES -> tlb.loadByte(gpa);
             case Short.BYTES -> tlb.loadShort(gpa);
@@ -60,8 +106,7 @@ final class TlbRam implements Ram, GuestTlb.Unbacked {
 
     @Override
     public void store(long at, int width, long value) {
-        long gpa = START + at;
-        crossings += Pages.fitsInPage(gpa, width) ? 0 : 1;
+        long gpa = access(at, width);
         switch (width) {
             case Byte.BYTES -> tlb.storeByte(gpa, (byte) value);
             case Short.BYTES -> tlb.storeShort(gpa, (short) value);
@@ -72,11 +117,13 @@ final class TlbRam implements Ram, GuestTlb.Unbacked {
 
     @Override
     public void read(long at, byte[] into) {
+        leave();
         assertThat(vm.guestMemory().read(START + at, into)).isEqualTo(into.length);
     }
 
     @Override
     public void write(long at, byte[] from) {
+        leave();
         assertThat(vm.guestMemory().write(START + at, from)).isEqualTo(from.length);
     }
 

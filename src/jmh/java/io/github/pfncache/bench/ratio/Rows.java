@@ -18,6 +18,8 @@ final class Rows {
     private static final String AREA = "AreaBenchmark.";
     private static final String MOVED = "InvalidatedLoadBenchmark.";
     private static final String TLB = "TlbBenchmark.";
+    private static final String REACH = "ReachBenchmark.";
+    private static final String INTERPRETER = "InterpreterBenchmark.run";
     private static final String MISS = "InvalidationMissBenchmark.";
     private static final String HIT = "InvalidationHitBenchmark.";
     private static final String LOOK_UP = "SlotLookupBenchmark.";
@@ -117,10 +119,44 @@ final class Rows {
             // ---- any address
             Row.of("GuestTlb load, random page of 64", INSTRUCTION, nanos(TLB + "load"))
                     .against("opaque load of the same addresses", nanos(TLB + "opaqueLoad"))
-                    .goal(atMost(2)),
+                    .goal(atMost(1.4)),
             Row.of("GuestTlb store, random page of 64", INSTRUCTION, nanos(TLB + "store"))
-                    .against("volatile store to the same addresses", nanos(TLB + "volatileStore"))
-                    .goal(atMost(1.5)),
+                    .against("opaque store to the same addresses", nanos(TLB + "opaqueStore"))
+                    .goal(atMost(1.4)),
+            Row.of("load from a page that is held", INSTRUCTION, nanos(TLB + "heldLoad"))
+                    .against("plain load of the same bytes", nanos(TLB + "plainLoad"))
+                    .goal(atMost(1.05)),
+            Row.of("store to a page that is held", INSTRUCTION, nanos(TLB + "heldStore"))
+                    .against("plain store to the same bytes", nanos(TLB + "plainStore"))
+                    .goal(atMost(1.05)),
+            Row.of("GuestTlb load from ROM", INSTRUCTION, nanos(TLB + "loadRom"))
+                    .against("from RAM", nanos(TLB + "load"))
+                    .goal(atMost(1.1)),
+            Row.of("GuestTlb miss on a resident page", INSTRUCTION, nanos(TLB + "miss"))
+                    .against("refresh of a resident page", nanos(REFRESH + "refresh"))
+                    .goal(atMost(3)),
+            Row.of("random load over 128 MiB, as many entries as pages", INSTRUCTION, nanos(REACH + "load"))
+                    .against("opaque load of the same addresses", nanos(REACH + "opaqueLoad"))
+                    .goal(atMost(1.8)),
+            Row.of("1,000 loads and a poll", INSTRUCTION, nanos(TLB + "blockAndPoll"))
+                    .against("without the poll", nanos(TLB + "block"))
+                    .goal(atMost(1.05)),
+            Row.of("GuestTlb load that enters and leaves by itself", INSTRUCTION, nanos(TLB + "loadOutside"))
+                    .against("in guest mode", nanos(TLB + "load"))
+                    .asDetail(),
+            Row.of("GuestTlb store that enters and leaves by itself", INSTRUCTION, nanos(TLB + "storeOutside"))
+                    .against("in guest mode", nanos(TLB + "store"))
+                    .asDetail(),
+            program("COMPUTE", "fetches only", "tlb", 1.25),
+            program("SUM", "sum of a mebibyte", "tlb", 1.25),
+            program("COPY", "copy of half a mebibyte", "tlb", 1.25),
+            program("STACK", "spill and return", "tlb", 1.25),
+            program("RANDOM", "random word of a mebibyte", "tlb", 1.25),
+            program("COMPUTE", "fetches only, page moved 1,000 times a second", "moved", 1.35),
+            program("SUM", "sum, page moved 1,000 times a second", "moved", 1.35),
+            program("COPY", "copy, page moved 1,000 times a second", "moved", 1.35),
+            program("STACK", "spill and return, page moved 1,000 times a second", "moved", 1.35),
+            program("RANDOM", "random word, page moved 1,000 times a second", "moved", 1.35),
 
             Row.of("allocated by the worst of all access forms", GARBAGE, mostBytes(
                             LOAD + "validated", LOAD + "access", STORE + "validated", STORE + "validatedLogging",
@@ -194,6 +230,14 @@ final class Rows {
 
     private static Figure indexed(String range, int caches) {
         return nanos(MISS + "indexed").with("range", range).with("caches", caches);
+    }
+
+    /** An interpreter's instruction, on guest memory and on an array. */
+    private static Row program(String program, String what, String on, double most) {
+        return Row.of("instruction of an interpreter: " + what, INSTRUCTION,
+                        nanos(INTERPRETER).with("program", program).with("on", on))
+                .against("the same on one byte[]", nanos(INTERPRETER).with("program", program).with("on", "bytes"))
+                .goal(atMost(most));
     }
 
     private static Row miss(String range, String name) {
