@@ -25,6 +25,10 @@ final class ExploreResult {
         this.json = json;
     }
 
+    private void say(Table table) {
+        table.lines().forEach(this::say);
+    }
+
     private void say(String line) {
         if (!json) {
             console.out().println(line);
@@ -35,11 +39,15 @@ final class ExploreResult {
     void list() {
         List<RecordedExhibit> exhibits = RecordedExhibit.all();
         say("scenarios:");
-        Race.all().forEach(race -> say(String.format("  %-38s %s", race.name(), race.description())));
+        Table races = new Table("<<<");
+        Race.all().forEach(race -> races.row("", race.name(), race.description()));
+        say(races);
         say("");
         say("exhibits, for --exhibit:");
-        exhibits.forEach(each -> say(String.format("  %-6s %s%s", each.id(), each.fault(),
-                each.found() == null ? " (cannot be written into this design)" : "")));
+        Table museum = new Table("<<<");
+        exhibits.forEach(each -> museum.row("", each.id(), each.fault()
+                + (each.found() == null ? " (cannot be written into this design)" : "")));
+        say(museum);
         say("");
         say("explore: " + Race.all().size() + " scenarios, " + exhibits.size() + " exhibits");
         if (json) {

@@ -29,13 +29,13 @@ final class LatencyHistograms implements Latencies {
         into.recordValue(Math.max(1, Math.min(nanos, LONGEST_NANOS)));
     }
 
-    /** Lines for a person. */
-    String text() {
-        return text("refresh", refreshes) + System.lineSeparator() + text("invalidation", invalidations);
+    /** Rows for a person: a name, and what there is to say. */
+    void addTo(Table table) {
+        table.row("refresh:", text(refreshes)).row("invalidation:", text(invalidations));
     }
 
-    private static String text(String name, Histogram of) {
-        StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "%-14s", name + ":"));
+    private static String text(Histogram of) {
+        StringBuilder line = new StringBuilder();
         for (double percentile : PERCENTILES) { // bounded by the percentiles
             line.append(String.format(Locale.ROOT, "p%s %s, ", shortest(percentile),
                     readable(of.getValueAtPercentile(percentile))));

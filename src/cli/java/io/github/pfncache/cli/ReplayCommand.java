@@ -259,7 +259,7 @@ final class ReplayCommand implements Callable<Integer> {
                 console.out().println(witness.trace + ": and " + witness.suppressed + " more differences");
             }
         }
-        new ResultTable(results, sum, console.ansi()).print(console.out());
+        ResultTable.lines(results, sum, console.ansi()).forEach(console.out()::println);
         if (unfinished != null) {
             console.out().println(unfinished);
         }

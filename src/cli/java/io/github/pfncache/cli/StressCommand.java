@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.function.LongConsumer;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -101,29 +102,31 @@ final class StressCommand implements Callable<Integer> {
         PrintStream out = console.out();
         out.println("seed " + result.seed() + ": " + options.vcpus() + " vcpus, " + options.devices() + " devices"
                 + (console.isInterrupted() ? " (interrupted: what there is up to then)" : ""));
-        out.println(String.format(Locale.ROOT, "throughput:   %,.0f accesses per second, hit ratio %.4f",
-                result.accesses() / result.seconds(), result.hitRatio()));
-        out.println("outcomes:     " + result.outcomes());
-        out.println("caches:       " + result.caches());
-        out.println("adversaries:  " + result.actions());
-        out.println(latencies.text());
+        Table measured = new Table("<<")
+                .row("throughput:", String.format(Locale.ROOT, "%,.0f accesses per second, hit ratio %.4f",
+                        result.accesses() / result.seconds(), result.hitRatio()))
+                .row("outcomes:", result.outcomes())
+                .row("caches:", result.caches())
+                .row("adversaries:", result.actions());
+        latencies.addTo(measured);
+        measured.lines().forEach(out::println);
         out.println();
-        printRules(out, result.rules());
+        rules(result.rules()).lines().forEach(out::println);
         out.println();
         result.findings().forEach(finding -> out.println(Console.oneLine(finding)));
         out.println(result.summary());
     }
 
-    private void printRules(PrintStream out, List<RuleTable.Line> rules) {
-        int width = rules.stream().mapToInt(line -> line.name().length()).max().orElse(0);
-        out.println(String.format(Locale.ROOT, "%-" + width + "s  %12s  %10s", "rule", "checks", "violations"));
+    private Table rules(List<RuleTable.Line> rules) {
+        Table table = new Table("<>><").row("rule", "checks", "violations", "");
         for (RuleTable.Line line : rules) { // bounded by the rules
-            String cells = String.format(Locale.ROOT, "%-" + width + "s  %12d  %10d",
-                    line.name(), line.checks(), line.violations());
             boolean bad = line.isVacuous() || line.violations() > 0;
-            String note = line.isVacuous() ? "  vacuous: never checked" : "";
-            out.println(bad ? console.ansi().string("@|bold,red " + cells + note + "|@") : cells);
+            table.row(Stream.of(line.name(), line.checks(), line.violations(),
+                            line.isVacuous() ? "vacuous: never checked" : "")
+                    .map(cell -> bad ? console.ansi().new Text("@|bold,red " + cell + "|@") : cell)
+                    .toArray());
         }
+        return table;
     }
 
     private Json json(StressOptions options, StressResult result, LatencyHistograms latencies) {

@@ -22,9 +22,9 @@ final class LaneDrawing {
     private final Blocks blocks;
 
     /** Outlines of what is seen in an instant only, by state. */
-    private final Map<LaneState, StringBuilder> slivers = new EnumMap<>(LaneState.class);
+    private final Map<LaneState, Outline> slivers = new EnumMap<>(LaneState.class);
 
-    private final StringBuilder invalidations = new StringBuilder();
+    private final Outline invalidations = new Outline();
 
     /** Names of places, drawn above everything else. */
     private final List<Label> labels = new ArrayList<>();
@@ -51,7 +51,7 @@ final class LaneDrawing {
             y += PITCH;
         }
         slivers.forEach((state, outline) -> to.empty("path", "class", state.word(), "d", outline).line());
-        if (invalidations.length() > 0) {
+        if (!invalidations.isEmpty()) {
             to.empty("path", "class", "invalidation", "d", invalidations).line();
         }
         labels.forEach(label -> to.element("text", label.text, "class", "in halo", "x", label.x, "y", label.y));
@@ -59,15 +59,7 @@ final class LaneDrawing {
     }
 
     private void spans(Markup to, Timeline.Lane lane, double y) {
-        int from = 0;
-        for (int column = 1; column <= lane.cells.size(); column++) { // bounded by Budget.columns
-            Timeline.Cell first = lane.cells.get(from);
-            if (column < lane.cells.size() && looksTheSame(first, lane.cells.get(column))) {
-                continue;
-            }
-            span(to, first, from, column, y);
-            from = column;
-        }
+        Runs.in(lane.cells, LaneDrawing::looksTheSame, (from, until) -> span(to, lane.cells.get(from), from, until, y));
         for (int column = 0; column < lane.cells.size(); column++) { // bounded by Budget.columns
             instant(lane.cells.get(column), frame.x(column), y);
         }
@@ -103,14 +95,10 @@ final class LaneDrawing {
 
     private void instant(Timeline.Cell cell, double x, double y) {
         if (cell.before == LaneState.STALE || cell.before == LaneState.BUSY) {
-            slivers.computeIfAbsent(cell.before, state -> new StringBuilder())
-                    .append('M').append(Markup.number(x)).append(' ').append(Markup.number(y))
-                    .append('h').append(Markup.number(frame.sliver())).append('v').append(Markup.number(HEIGHT))
-                    .append('h').append(Markup.number(-frame.sliver())).append('z');
+            slivers.computeIfAbsent(cell.before, state -> new Outline()).box(x, y, frame.sliver(), HEIGHT);
         }
         if (cell.invalidations > 0) {
-            invalidations.append('M').append(Markup.number(x)).append(' ').append(Markup.number(y - 2))
-                    .append('v').append(Markup.number(HEIGHT + 4));
+            invalidations.add('M', x, y - 2).add('v', HEIGHT + 4);
         }
     }
 }

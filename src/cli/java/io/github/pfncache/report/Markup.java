@@ -28,6 +28,14 @@ final class Markup {
         return this;
     }
 
+    /** Opens a picture that says in words, too, what is on it; its size is that of its coordinates. */
+    Markup picture(String kind, String id, double width, double height, String title, String description) {
+        open("svg", "class", kind, "role", "img", "viewBox", "0 0 " + number(width) + " " + number(height),
+                "aria-labelledby", id + "-title " + id + "-desc").line();
+        return element("title", title, "id", id + "-title").line()
+                .element("desc", description, "id", id + "-desc").line();
+    }
+
     /** An element without content. */
     Markup empty(String element, Object... attributes) {
         start(element, attributes);
@@ -76,10 +84,8 @@ final class Markup {
 
     /** A coordinate: a tenth of a pixel is enough for anybody. */
     static String number(double value) {
-        long tenths = Math.round(value * 10);
-        return tenths % 10 == 0
-                ? String.valueOf(tenths / 10)
-                : (tenths < 0 ? "-" : "") + Math.abs(tenths / 10) + "." + Math.abs(tenths % 10);
+        long tenths = Math.round(Math.abs(value) * 10); // there and back are the same distance
+        return (value < 0 && tenths > 0 ? "-" : "") + tenths / 10 + (tenths % 10 == 0 ? "" : "." + tenths % 10);
     }
 
     /** A text of at most so many characters. */

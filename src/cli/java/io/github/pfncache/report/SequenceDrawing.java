@@ -48,13 +48,8 @@ final class SequenceDrawing {
                 .split("(?<=\\G.{" + MESSAGE_COLUMNS + "})"));
         double boxTop = y(sequence.steps().size()) + 4;
         double height = boxTop + 30 + 14 * message.size();
-        to.open("svg", "class", "sequence", "role", "img", "viewBox",
-                "0 0 " + Markup.number(WIDTH) + " " + Markup.number(height),
-                "aria-labelledby", id + "-title " + id + "-desc").line();
-        to.element("title", title, "id", id + "-title").line();
-        to.element("desc", sequence.threads().size() + " threads as columns, "
-                + sequence.steps().size() + " steps as rows from above; at the end: " + sequence.message(),
-                "id", id + "-desc").line();
+        to.picture("sequence", id, WIDTH, height, title, sequence.threads().size() + " threads as columns, "
+                + sequence.steps().size() + " steps as rows from above; at the end: " + sequence.message());
         threads(to);
         holds(to);
         switches(to);
@@ -72,8 +67,7 @@ final class SequenceDrawing {
     private void threads(Markup to) {
         double bottom = y(sequence.steps().size()) - ROW / 2;
         for (int thread = 0; thread < sequence.threads().size(); thread++) { // bounded by the threads
-            to.empty("path", "class", "life", "d",
-                    "M" + Markup.number(x(thread)) + " " + Markup.number(TOP - 14) + "V" + Markup.number(bottom));
+            to.empty("path", "class", "life", "d", new Outline().add('M', x(thread), TOP - 14).add('V', bottom));
             to.element("text", Markup.clip(sequence.threads().get(thread), 40), "class", "heading",
                     "x", x(thread) - 4, "y", 18).line();
         }
@@ -97,19 +91,14 @@ final class SequenceDrawing {
     /** Thick lines where a thread runs, and arrows to the next one. */
     private void switches(Markup to) {
         List<ScheduleStep> steps = sequence.steps();
-        int from = 0;
-        for (int i = 1; i <= steps.size(); i++) { // bounded by the steps
+        Runs.in(steps, (one, other) -> one.thread() == other.thread(), (from, until) -> {
             int thread = steps.get(from).thread();
-            if (i < steps.size() && steps.get(i).thread() == thread) {
-                continue;
+            to.empty("path", "class", "run r" + thread % COLOURS, "d",
+                    new Outline().add('M', x(thread), y(from) - 7).add('V', y(until - 1) + 3));
+            if (until < steps.size()) {
+                arrow(to, until, thread, steps.get(until).thread(), isFree(steps.get(until - 1).point()));
             }
-            to.empty("path", "class", "run r" + thread % COLOURS, "d", "M" + Markup.number(x(thread)) + " "
-                    + Markup.number(y(from) - 7) + "V" + Markup.number(y(i - 1) + 3));
-            if (i < steps.size()) {
-                arrow(to, i, thread, steps.get(i).thread(), isFree(steps.get(i - 1).point()));
-            }
-            from = i;
-        }
+        });
         to.line();
     }
 
@@ -123,9 +112,8 @@ final class SequenceDrawing {
         double tip = x(target) + (target > from ? -2 : 2);
         double back = target > from ? -6 : 6;
         to.open("path", "class", free ? "switch free" : "switch", "d",
-                        "M" + Markup.number(x(from)) + " " + Markup.number(y) + "H" + Markup.number(tip)
-                                + "m" + Markup.number(back) + " -3.5l" + Markup.number(-back) + " 3.5l"
-                                + Markup.number(back) + " 3.5")
+                        new Outline().add('M', x(from), y).add('H', tip).add('m', back, -3.5).add('l', -back, 3.5)
+                                .add('l', back, 3.5))
                 .element("title", free
                         ? "the next thread goes on"
                         : sequence.threads().get(from) + " is stopped here and another thread let run")

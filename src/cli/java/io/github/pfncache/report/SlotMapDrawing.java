@@ -36,8 +36,8 @@ final class SlotMapDrawing {
         double lowest = -LABEL;
         for (Map.Entry<Long, Double> place : axis.places().entrySet()) { // bounded by Budget.ADDRESSES
             double y = top + place.getValue();
-            to.empty("path", "class", "grid", "d", "M" + Markup.number(Frame.LEFT - 4) + " " + Markup.number(y)
-                    + "H" + Markup.number(frame.end()));
+            to.empty("path", "class", "grid", "d",
+                    new Outline().add('M', Frame.LEFT - 4, y).add('H', frame.end()));
             if (place.getValue() - lowest >= LABEL) {
                 to.element("text", Pages.hex(place.getKey()), "class", "label", "x", Frame.LEFT - 10, "y", y + 3.5);
                 lowest = place.getValue();
@@ -53,8 +53,8 @@ final class SlotMapDrawing {
         for (Timeline.Lane lane : timeline.lanes) { // bounded by Budget.LANES
             if (axis.covers(lane.gpa)) {
                 double y = top + axis.y(lane.gpa);
-                to.empty("path", "class", "probe", "d", "M" + Markup.number(Frame.LEFT) + " " + Markup.number(y) + "H"
-                        + Markup.number(frame.end() + 4));
+                to.empty("path", "class", "probe", "d",
+                        new Outline().add('M', Frame.LEFT, y).add('H', frame.end() + 4));
                 if (y - lowestLane >= LANE_LABEL) {
                     to.element("text", lane.name, "class", "dim", "x", frame.end() + 6, "y", y + 3);
                     lowestLane = y;

@@ -25,20 +25,19 @@ final class TimeFan {
         List<SlotOperation> operations = timeline.trace.operations();
         long last = operations.get(operations.size() - 1).micros();
         double axis = top + FAN;
-        StringBuilder fan = new StringBuilder();
+        Outline fan = new Outline();
         for (int column = 0; column < timeline.columns.size(); column++) { // bounded by Budget.columns
             double at = x(timeline.columns.get(column).first.micros(), last);
-            fan.append('M').append(Markup.number(frame.x(column))).append(' ').append(Markup.number(top))
-                    .append("v4L").append(Markup.number(at)).append(' ').append(Markup.number(axis - 4)).append("v4");
+            fan.add('M', frame.x(column), top).add('v', 4).add('L', at, axis - 4).add('v', 4);
         }
         to.empty("path", "class", "fan", "d", fan);
         to.empty("path", "class", "axis", "d",
-                "M" + Markup.number(Frame.LEFT) + " " + Markup.number(axis) + "H" + Markup.number(frame.end()));
+                new Outline().add('M', Frame.LEFT, axis).add('H', frame.end()));
         to.element("text", "recorded time", "class", "label dim", "x", Frame.LEFT - 10, "y", axis + 4).line();
         long step = step(last);
         for (int i = 0; i <= TICKS && i * step <= last; i++) {
             double x = x(i * step, last);
-            to.empty("path", "class", "axis", "d", "M" + Markup.number(x) + " " + Markup.number(axis) + "v5");
+            to.empty("path", "class", "axis", "d", new Outline().add('M', x, axis).add('v', 5));
             to.element("text", i == 0 ? "0" : time(i * step), "class", "mid dim", "x", x, "y", axis + 17);
         }
         to.line();

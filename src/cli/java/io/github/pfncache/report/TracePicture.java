@@ -40,11 +40,7 @@ final class TracePicture {
         double mapTop = lanesTop + lanes.height() + SPACE;
         double timeTop = mapTop + map.height() + 8;
         double height = timeTop + TimeFan.HEIGHT;
-        to.open("svg", "class", "trace", "role", "img", "viewBox",
-                "0 0 " + Markup.number(Frame.WIDTH) + " " + Markup.number(height),
-                "aria-labelledby", id + "-title " + id + "-desc").line();
-        to.element("title", "Caches and memslots of " + timeline.trace.name(), "id", id + "-title").line();
-        to.element("desc", description(), "id", id + "-desc").line();
+        to.picture("trace", id, Frame.WIDTH, height, "Caches and memslots of " + timeline.trace.name(), description());
         heading(to, "operations", 12);
         heading(to, "caches", lanesTop - 9);
         heading(to, "memslots", mapTop - 9);
@@ -72,7 +68,7 @@ final class TracePicture {
         for (int i = 0; i < timeline.columns.size(); i++) { // bounded by Budget.columns
             Timeline.Column column = timeline.columns.get(i);
             double x = frame.x(i) + frame.sliver() / 2;
-            String form = column.operations > 1 ? bar(x, y, size) : mark(column.first.kind(), x, y, size);
+            Outline form = column.operations > 1 ? bar(x, y, size) : mark(column.first.kind(), x, y, size);
             to.open("path", "class", column.failed > 0 ? "operation failed" : "operation", "d", form)
                     .element("title", title(column))
                     .close();
@@ -101,31 +97,25 @@ final class TracePicture {
     }
 
     /** The outline of the mark of an operation: also for the legend. */
-    static String mark(Kind kind, double x, double y, double size) {
-        String s = Markup.number(size);
-        String twice = Markup.number(2 * size);
-        String at = Markup.number(x);
+    static Outline mark(Kind kind, double x, double y, double size) {
+        Outline outline = new Outline();
         return switch (kind) {
-            case CREATE -> "M" + at + " " + Markup.number(y - size) + "l" + s + " " + twice + "h-" + twice + "z";
-            case DELETE -> "M" + at + " " + Markup.number(y + size) + "l" + s + " -" + twice + "h-" + twice + "z";
-            case MOVE -> "M" + at + " " + Markup.number(y - size) + "l" + s + " " + s + "l-" + s + " " + s + "l-" + s
-                    + " -" + s + "z";
-            case FLAGS -> "M" + Markup.number(x - size) + " " + Markup.number(y) + "a" + s + " " + s + " 0 1 0 "
-                    + twice + " 0a" + s + " " + s + " 0 1 0 -" + twice + " 0z";
+            case CREATE -> outline.add('M', x, y - size).add('l', size, 2 * size).add('h', -2 * size).shut();
+            case DELETE -> outline.add('M', x, y + size).add('l', size, -2 * size).add('h', -2 * size).shut();
+            case MOVE -> outline.add('M', x, y - size).add('l', size, size).add('l', -size, size)
+                    .add('l', -size, -size).shut();
+            case FLAGS -> outline.add('M', x - size, y).add('a', size, size, 0, 1, 0, 2 * size, 0)
+                    .add('a', size, size, 0, 1, 0, -2 * size, 0).shut();
         };
     }
 
-    private static String bar(double x, double y, double size) {
-        String half = Markup.number(size);
-        String twice = Markup.number(2 * size);
-        return "M" + Markup.number(x - size / 2) + " " + Markup.number(y - size) + "h" + half + "v" + twice + "h-"
-                + half + "z";
+    private static Outline bar(double x, double y, double size) {
+        return new Outline().box(x - size / 2, y - size, size, 2 * size);
     }
 
-    private static String cross(double x, double y, double size) {
-        String twice = Markup.number(2 * size);
-        return "M" + Markup.number(x - size) + " " + Markup.number(y - size) + "l" + twice + " " + twice + "m0 -"
-                + twice + "l-" + twice + " " + twice;
+    private static Outline cross(double x, double y, double size) {
+        return new Outline().add('M', x - size, y - size).add('l', 2 * size, 2 * size).add('m', 0, -2 * size)
+                .add('l', -2 * size, 2 * size);
     }
 
     /** Frames the columns in which something was not as recorded. */

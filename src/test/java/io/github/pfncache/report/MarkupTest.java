@@ -40,7 +40,7 @@ final class MarkupTest {
     void aCoordinateHasOneDecimalAtMost() {
         assertThat(Markup.number(12)).isEqualTo("12");
         assertThat(Markup.number(12.06)).isEqualTo("12.1");
-        assertThat(Markup.number(-0.25)).isEqualTo("-0.2");
+        assertThat(Markup.number(-0.25)).isEqualTo("-0.3");
         assertThat(Markup.number(-1.5)).isEqualTo("-1.5");
         assertThat(Markup.number(0.04)).isEqualTo("0");
     }

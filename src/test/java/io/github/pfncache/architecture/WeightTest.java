@@ -1,0 +1,37 @@
+package io.github.pfncache.architecture;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+
+/** How much code each jar is made of: lines without comments, blank lines and imports. What grows takes away. */
+final class WeightTest {
+
+    private static final long MOST_IN_LIBRARY = 8900;
+    private static final long MOST_IN_COMMAND_LINE = 4500;
+
+    @Test
+    void theLibraryAndTheCommandLineAreSmall() throws IOException {
+        long library = 0;
+        long commandLine = 0;
+        for (String root : Jars.roots()) {
+            long lines = linesIn(root);
+            System.out.println("src/" + root + ": " + lines + " lines of code");
+            library = root.equals("main") ? lines : library;
+            commandLine = root.equals("cli") ? lines : commandLine;
+        }
+        assertThat(library).as("lines of code in src/main").isBetween(1L, MOST_IN_LIBRARY);
+        assertThat(commandLine).as("lines of code in src/cli").isBetween(1L, MOST_IN_COMMAND_LINE);
+    }
+
+    private static long linesIn(String root) throws IOException {
+        long lines = 0;
+        for (Path file : BuiltClasses.files(Jars.sources(root), ".java")) {
+            lines += SourceText.codeLines(Files.readString(file));
+        }
+        return lines;
+    }
+}
