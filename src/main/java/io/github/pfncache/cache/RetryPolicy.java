@@ -1,5 +1,6 @@
 package io.github.pfncache.cache;
 
+import io.github.pfncache.rules.Patience;
 import java.time.Duration;
 
 /**
@@ -31,6 +32,6 @@ public record RetryPolicy(int attempts, Duration patience) {
 
     /** The {@link System#nanoTime()} at which a call that starts now gives up. */
     long deadlineFromNow() {
-        return System.nanoTime() + patience.toNanos();
+        return Patience.deadlineAfter(patience);
     }
 }

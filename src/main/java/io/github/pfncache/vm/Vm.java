@@ -126,7 +126,7 @@ public final class Vm {
          * How long a memslot change waits for readers, invalidations and vCPUs in guest mode before it answers BUSY;
          * and how long a harvest, or a change of the host's, waits for vCPUs in guest mode.
          *
-         * @param timeout the bound
+         * @param timeout the bound, 0 to 2<sup>62</sup> ns; {@link #build} refuses another one
          * @return this builder
          */
         public Builder slotChangeTimeout(Duration timeout) {

@@ -3,6 +3,7 @@ package io.github.pfncache.xen;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestMemory;
 import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.rules.Patience;
 import java.lang.invoke.VarHandle;
 import java.time.Duration;
 
@@ -115,7 +116,7 @@ final class Poller {
             begin(new Poll(ports, interruptible));
             VarHandle.fullFence(); // the poll bit before the test; pairs with testAndSetPending
             Interleaving.reached("poll bit set");
-            return halt(current, argument.timeoutNanos(), WakeUp.deadlineAfter(patience));
+            return halt(current, argument.timeoutNanos(), Patience.deadlineAfter(patience));
         } finally {
             xen.polling().clear(vcpu.vcpu().id());
             current = null;

@@ -5,6 +5,7 @@ import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.rules.Patience;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.vm.Vm;
@@ -97,7 +98,7 @@ public final class RunstateArea {
     }
 
     private static long deadline() {
-        return WakeUp.deadlineAfter(RetryPolicy.DEFAULT.patience());
+        return Patience.deadlineAfter(RetryPolicy.DEFAULT.patience());
     }
 
     private Outcome point(CacheTarget target) {

@@ -2,7 +2,6 @@ package io.github.pfncache.xen;
 
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
-import java.time.Duration;
 
 /**
  * Lets one thread halt, and any other wake it, in any context. Its lock is held for a few instructions only, and
@@ -59,11 +58,5 @@ final class WakeUp {
         } finally {
             lock.unlock();
         }
-    }
-
-    /** The deadline of a wait that begins now; the far end of time if it lies beyond that. */
-    static long deadlineAfter(Duration patience) {
-        Duration longest = Duration.ofNanos(Long.MAX_VALUE / 2); // System.nanoTime() is compared by differences
-        return System.nanoTime() + (patience.compareTo(longest) < 0 ? patience.toNanos() : longest.toNanos());
     }
 }

@@ -378,7 +378,7 @@ public final class XenVcpu {
      *
      * @param argumentGpa guest physical address of the hypercall's argument
      * @param interruptible whether the guest has interrupts on, so that any event for it ends the poll
-     * @param patience how long this call waits at most, in real time
+     * @param patience how long this call waits at most, in real time; zero or negative: not at all
      * @return how it ended; whatever it is, the vCPU polls no more
      */
     public PollOutcome poll(long argumentGpa, boolean interruptible, Duration patience) {

@@ -6,6 +6,7 @@ import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.Patience;
 import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.vm.EntryHook;
 import io.github.pfncache.vm.Vcpu;
@@ -216,7 +217,7 @@ public final class XenVm {
     }
 
     private static long deadline() {
-        return WakeUp.deadlineAfter(RetryPolicy.DEFAULT.patience());
+        return Patience.deadlineAfter(RetryPolicy.DEFAULT.patience());
     }
 
     private static boolean isPageAligned(CacheTarget target) {
@@ -395,11 +396,11 @@ public final class XenVm {
      * Waits until a timer is due, for a thread that does nothing but {@link #runTimers}. A timer whose event could not
      * be delivered when it was tried last, because memory is missing, counts as due again a millisecond later.
      *
-     * @param patience how long this call waits at most, in real time
+     * @param patience how long this call waits at most, in real time; zero or negative: not at all
      * @return true iff a timer is due
      */
     public boolean awaitTimers(Duration patience) {
-        long deadline = WakeUp.deadlineAfter(patience);
+        long deadline = Patience.deadlineAfter(patience);
         while (true) { // bounded by the deadline: every turn waits, but for the last
             timers.arm(); // before the timers are looked at: one that is set after that wakes the wait
             long now = guestNanos();

@@ -13,6 +13,7 @@ import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -94,6 +95,14 @@ final class AdversaryTest {
         }
         cache.deactivate();
         VmAudit.atRest(vm);
+    }
+
+    @Test
+    void aRestMayBeOfAnyLengthAndCloseEndsIt() {
+        Duration ever = ChronoUnit.FOREVER.getDuration();
+        for (Duration rest : List.of(ever, ever.negated(), Duration.ZERO, Duration.ofNanos(-1))) {
+            Adversary.of(vm).migrating().resting(rest).start().close(); // in time: else it says that a thread hangs
+        }
     }
 
     @Test

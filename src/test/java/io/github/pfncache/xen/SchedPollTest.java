@@ -11,6 +11,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.Outcome;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -221,6 +223,22 @@ final class SchedPollTest {
         assertThat(world.cpu.poll(argument(world, NEVER, 14), true, Duration.ofMillis(2))).isEqualTo(PollOutcome.BUSY);
         assertThat(world.cpu.poll(argument(world, NEVER), true, Duration.ZERO)).isEqualTo(PollOutcome.BUSY);
         atRest(world);
+    }
+
+    /** More than 2^63 nanoseconds are as good as for ever, and less than none is none. */
+    @Test
+    void aPatienceMayBeOfAnyLength() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        Duration ever = ChronoUnit.FOREVER.getDuration();
+        long due = world.xen.guestNanos() - 1;
+        assertThat(world.cpu.poll(argument(world, due, 14), true, ever)).isEqualTo(PollOutcome.TIMED_OUT);
+        for (Duration none : List.of(Duration.ZERO, Duration.ofNanos(-1), ever.negated())) {
+            assertThat(world.cpu.poll(argument(world, NEVER, 14), true, none)).isEqualTo(PollOutcome.BUSY);
+            assertThat(world.xen.awaitTimers(none)).isFalse();
+        }
+        assertThat(world.cpu.setSingleShotTimer(world.xen.guestNanos() + 1)).isEqualTo(Outcome.OK);
+        world.time.advance(2);
+        assertThat(world.xen.awaitTimers(ever)).isTrue();
     }
 
     @Test

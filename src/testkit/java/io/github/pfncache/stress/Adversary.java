@@ -3,6 +3,7 @@ package io.github.pfncache.stress;
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.rules.Patience;
 import io.github.pfncache.vm.Vm;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -82,11 +83,11 @@ public final class Adversary implements AutoCloseable {
         /**
          * How long each thread rests between two actions; 50 microseconds by default.
          *
-         * @param rest 0 for none
+         * @param rest zero or negative for none
          * @return this builder
          */
         public Builder resting(Duration rest) {
-            restNanos = rest.toNanos();
+            restNanos = Patience.nanosOf(rest);
             return this;
         }
 

@@ -1,8 +1,10 @@
 package io.github.pfncache.stress;
 
+import io.github.pfncache.rules.Patience;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
@@ -52,10 +54,11 @@ public final class Crew implements AutoCloseable {
     /**
      * A crew of nobody.
      *
-     * @param patience how long {@link #end} waits for the turns that are under way; a thread that takes longer hangs
+     * @param patience how long {@link #end} waits for the turns that are under way; a thread that takes longer hangs.
+     *     Zero or negative: not at all
      */
     public Crew(Duration patience) {
-        this.patience = patience;
+        this.patience = Objects.requireNonNull(patience, "patience");
     }
 
     /**
@@ -85,19 +88,20 @@ public final class Crew implements AutoCloseable {
     private void run(String name, Work work, long restNanos) {
         try {
             while (!stopped && work.turn()) { // until the crew is stopped
-                if (restNanos > 0) {
-                    LockSupport.parkNanos(restNanos);
+                if (restNanos > 0 && !stopped) {
+                    LockSupport.parkNanos(restNanos); // stop() ends it: what stops comes after this look, and unparks
                 }
             }
         } catch (Throwable failure) { // of any kind: it is thrown again by close()
             failures.add(new AssertionError(name + " failed: " + failure, failure));
-            stopped = true;
+            stop();
         }
     }
 
-    /** Asks everybody to stop after the turn they are in. */
+    /** Asks everybody to stop after the turn they are in; whoever rests, rests no longer. */
     public void stop() {
         stopped = true;
+        threads.forEach(LockSupport::unpark);
     }
 
     /**
@@ -146,7 +150,7 @@ public final class Crew implements AutoCloseable {
     public List<Throwable> end() {
         stop();
         try {
-            if (!await(System.nanoTime() + patience.toNanos())) {
+            if (!await(Patience.deadlineAfter(patience))) {
                 threads.stream().filter(Thread::isAlive).forEach(this::hangs);
             }
         } catch (InterruptedException e) {

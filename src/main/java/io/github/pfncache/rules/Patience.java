@@ -1,0 +1,37 @@
+package io.github.pfncache.rules;
+
+import java.time.Duration;
+
+/** How long somebody waits, as a number of nanoseconds that a clock can be asked for. Stateless. */
+public final class Patience {
+
+    /** 146 years. The half of what fits: a deadline so far ahead is still ahead when it is compared by difference. */
+    private static final long FOR_EVER = 1L << 62;
+
+    private static final Duration LONGEST = Duration.ofNanos(FOR_EVER);
+
+    private Patience() {}
+
+    /**
+     * The nanoseconds of a duration of any length, {@link java.time.temporal.ChronoUnit#FOREVER} included.
+     *
+     * @param duration any duration
+     * @return 0 for a negative one, 2<sup>62</sup> (146 years) for one that is longer
+     */
+    public static long nanosOf(Duration duration) {
+        if (duration.isNegative()) {
+            return 0;
+        }
+        return duration.compareTo(LONGEST) >= 0 ? FOR_EVER : duration.toNanos();
+    }
+
+    /**
+     * When a wait that begins now is over.
+     *
+     * @param duration any duration; a negative one is over at once
+     * @return a value of {@link System#nanoTime()}
+     */
+    public static long deadlineAfter(Duration duration) {
+        return System.nanoTime() + nanosOf(duration);
+    }
+}
