@@ -4,11 +4,14 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostPage;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotListener;
 import io.github.pfncache.memslot.Memslots;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongPredicate;
 import java.util.function.Predicate;
 
@@ -35,6 +38,11 @@ public final class CacheDomain {
     final CacheCounters counters = new CacheCounters();
 
     private final GuestMemory guestMemory;
+    private final Notifier notifier = new Notifier();
+
+    // This domain's part of the host's balance.
+    private final LongAdder references = new LongAdder();
+    private final LongAdder mappings = new LongAdder();
 
     /**
      * Makes the domain and ties it to the memory it caches.
@@ -63,7 +71,34 @@ public final class CacheDomain {
         this.readerBias = readerBias;
         this.guestMemory = new GuestMemory(memslots, host);
         memslots.attach(invalidations, new SlotChanges());
-        host.registerNotifier(new Notifier());
+        host.registerNotifier(notifier);
+    }
+
+    /**
+     * Takes every cache out of use, for good, and every page back that a vCPU holds: {@link GfnPfnCache#activate}
+     * answers INACTIVE from now on, {@link GuestMode#hold} FAULT. When nothing is left, the host's notifier is gone,
+     * and nothing of the host knows of this domain any more. May be called again.
+     *
+     * @return the caches and guest modes that are still in use, after as long as the retry policy and the memslots
+     *     allow: by an access that has not ended, by a refresh, which may be the current thread's, whose fault handler
+     *     has not returned, or by a vCPU that does not poll. They still hear of invalidations
+     */
+    public List<Object> close() {
+        index.close(); // no new one comes from here on
+        List<Object> left = new ArrayList<>();
+        for (GfnPfnCache cache : activeCaches()) { // bounded by the number of caches
+            if (cache.deactivate() != Outcome.OK) {
+                left.add(cache);
+            }
+        }
+        boolean waits = !guestModes.refusesToWait("closing");
+        if (!guestModes.takeBack(HvaRange.WHOLE, page -> true, waits, memslots::deadlineFromNow)) {
+            guestModes.all().stream().filter(GuestMode::isRunning).forEach(left::add);
+        }
+        if (left.isEmpty()) {
+            host.unregisterNotifier(notifier);
+        }
+        return left;
     }
 
     /**
@@ -149,7 +184,8 @@ public final class CacheDomain {
 
     /**
      * The audit: looks at the invariants of every listed cache. At rest, when no call and no access is under way, it
-     * also looks at the balance of pages and mappings ([I5]).
+     * also looks at the balance of pages and mappings ([I5]): the host's, if no other domain has a part in it; else
+     * this domain's own part.
      *
      * @param atRest whether nothing is under way
      * @throws io.github.pfncache.rules.RuleViolation if one is broken
@@ -168,22 +204,54 @@ public final class CacheDomain {
         }
         if (atRest) {
             CacheRule.NOTIFIER_PAIRS.check(invalidations.inProgress() == 0, invalidations.inProgress());
+            boolean alone = host.mappingOwners() <= 1; // else the host's balance is others', too, who may be at work
+            long held = alone ? host.pageReferences() : references.sum();
+            long mapped = alone ? host.liveMappings() : mappings.sum();
             CacheRule.I5_BALANCE.check(
-                    host.pageReferences() == 0 && host.liveMappings() == owned,
-                    "page references " + host.pageReferences() + ", mappings " + host.liveMappings()
-                            + ", owned " + owned);
+                    held == 0 && mapped == owned,
+                    "page references " + held + ", mappings " + mapped + ", owned " + owned);
         }
+    }
+
+    /** The page behind an address, with a reference; null if there is none. May fault, and may block. */
+    HostPage resolve(long uhva, boolean forWriting) {
+        HostPage page = host.hvaToPage(uhva, forWriting);
+        if (page != null) {
+            references.increment();
+        }
+        return page;
+    }
+
+    /** Maps a page, or keeps the former mapping if that is of the same frame. May sleep: no cache lock is held. */
+    HostMapping map(HostPage page, HostMapping former) {
+        HostMapping khva = host.map(page, former);
+        if (khva != former) {
+            mappings.increment();
+        }
+        return khva;
+    }
+
+    /** Gives the reference to a page back. */
+    void release(HostPage page) {
+        references.decrement();
+        host.release(page);
     }
 
     /** Gives a mapping back that is no longer owned, if there is one. May sleep: no cache lock is held. */
     void unmap(HostMapping khva) {
         if (khva != null) {
+            mappings.decrement();
             host.unmap(khva);
         }
     }
 
     /** What the host tells us. */
     private final class Notifier implements MmuNotifier {
+
+        @Override
+        public boolean ownsMappings() {
+            return true;
+        }
 
         @Override
         public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {

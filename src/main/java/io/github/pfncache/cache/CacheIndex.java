@@ -45,6 +45,9 @@ final class CacheIndex {
     /** Active caches, in the order in which they became active. Guarded by {@link #lock}. */
     private final Set<GfnPfnCache> listed = new LinkedHashSet<>();
 
+    /** Whether no cache becomes active any more. Written under {@link #lock}. */
+    private volatile boolean closed;
+
     /** Active caches that have a host page. Written under {@link #lock}, walked without. */
     private final CachesByPage<GfnPfnCache> placed = new CachesByPage<>();
 
@@ -68,11 +71,29 @@ final class CacheIndex {
         }
     }
 
-    /** Lists a cache that has no host page yet. */
-    void add(Entry entry) {
+    /** Lists a cache that has no host page yet; false if the index is closed. */
+    boolean add(Entry entry) {
         lock.lock();
         try {
+            if (closed) {
+                return false;
+            }
             CacheRule.I2_ACTIVE_IFF_LISTED.check(listed.add(entry.cache), entry.cache);
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    boolean isClosed() {
+        return closed;
+    }
+
+    /** Lists no cache any more; those that are listed stay until they are taken out. */
+    void close() {
+        lock.lock();
+        try {
+            closed = true;
         } finally {
             lock.unlock();
         }

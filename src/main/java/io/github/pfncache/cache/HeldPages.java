@@ -69,6 +69,9 @@ final class HeldPages {
         try {
             VarHandle.fullFence(); // registered, then the looks: pairs with GuestModes.takeBack
             Interleaving.reached("hold registered");
+            if (domain.index.isClosed()) {
+                return Outcome.FAULT; // nobody would be told to give it back
+            }
             MemslotTable slots = domain.memslots.table();
             if (slots.find(Pages.gpaToGfn(page.gpa())) != page.slot) {
                 return Outcome.INACTIVE;
@@ -77,14 +80,14 @@ final class HeldPages {
                 boolean over = domain.invalidations.awaitUncovered(page.uhva, latest.getAsLong());
                 return over ? Outcome.INACTIVE : Outcome.BUSY;
             }
-            HostPage backing = domain.host.hvaToPage(page.uhva, forWriting);
+            HostPage backing = domain.resolve(page.uhva, forWriting);
             if (backing == null) {
                 return Outcome.FAULT;
             }
             try {
-                lead(page, domain.host.map(backing), forWriting);
+                lead(page, domain.map(backing, null), forWriting);
             } finally {
-                domain.host.release(backing);
+                domain.release(backing);
             }
             done = true;
             return Outcome.OK;

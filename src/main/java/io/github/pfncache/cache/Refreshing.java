@@ -47,7 +47,9 @@ final class Refreshing {
         try {
             if (!mapping.isActive()) {
                 // Before it is active: "active but unlisted" would miss invalidations [rule L7].
-                domain.index.add(entry);
+                if (!domain.index.add(entry)) {
+                    return Outcome.INACTIVE; // the domain is closed: it would not hear of invalidations
+                }
                 mapping.activate();
             }
             return checked(walk(target, latest));
@@ -198,7 +200,7 @@ final class Refreshing {
                 continue; // the next one may have started already: sample again
             }
             counts.resolves();
-            HostPage page = domain.host.hvaToPage(where.uhva()); // may fault, may block: no cache lock held
+            HostPage page = domain.resolve(where.uhva(), true); // may fault, may block: no cache lock held
             if (page == null) {
                 return fail(Outcome.FAULT);
             }
@@ -219,7 +221,7 @@ final class Refreshing {
     private boolean mapAndInstall(HostPage page, long sampled) {
         try {
             HostMapping former = mapping.khva();
-            HostMapping khva = domain.host.map(page, former); // may sleep: no cache lock held
+            HostMapping khva = domain.map(page, former); // may sleep: no cache lock held
             try {
                 return mapping.install(khva, sampled, domain.invalidations);
             } finally {
@@ -228,7 +230,7 @@ final class Refreshing {
                 }
             }
         } finally {
-            domain.host.release(page);
+            domain.release(page);
         }
     }
 

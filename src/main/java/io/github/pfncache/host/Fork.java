@@ -29,22 +29,40 @@ final class Fork {
                 return parent;
             }
         };
-        HostResult result = family.change(privateWritable, true, () -> {
-            parent.checkOpen();
-            for (Vma vma : parent.vmas().all()) { // bounded by the number of mappings
-                child.vmas().insert(vma);
-                if (!vma.shared()) { // shared pages come back by themselves when the child touches them
-                    shareLocked(parent, child, vma);
+        HostResult result = null;
+        try {
+            result = family.change(privateWritable, true, () -> {
+                parent.checkOpen();
+                for (Vma vma : parent.vmas().all()) { // bounded by the number of mappings
+                    child.vmas().insert(vma);
+                    if (!vma.shared()) { // shared pages come back by themselves when the child touches them
+                        shareLocked(parent, child, vma);
+                    }
                 }
+                family.members.add(child);
+                family.listenersChanged();
+                return HostResult.OK;
+            });
+        } finally {
+            if (result != HostResult.OK) { // also after a notifier's end threw: nobody has the child
+                abandon(child);
             }
-            family.members.add(child);
-            family.listenersChanged();
-            return HostResult.OK;
-        });
+        }
         if (result != HostResult.OK) {
             throw new IllegalStateException("host memory cannot be forked while its notifiers change");
         }
         return child;
+    }
+
+    /** Gives back what a child has that nobody gets. */
+    static void abandon(HostMemory child) {
+        HostFamily family = child.family();
+        family.locked(() -> {
+            child.ranges().removeLocked(0, PageTable.PAGES_END);
+            if (family.members.remove(child)) {
+                family.listenersChanged();
+            }
+        });
     }
 
     private static List<Invalidation.Target> privateRanges(HostMemory parent) {
@@ -61,13 +79,13 @@ final class Fork {
     static void shareLocked(HostMemory parent, HostMemory child, Vma vma) {
         HostFamily family = parent.family();
         parent.table().forEach(vma.start(), vma.end(), (page, pte) -> {
+            child.table().set(page, Pte.disarmed(Pte.readOnly(pte))); // first: there may be no memory for the table
             if (Pte.isPresent(pte)) {
                 family.frames.addOwner(Pte.index(pte));
             } else if (Pte.isSwapped(pte)) {
                 family.swap.share(Pte.index(pte));
             }
             parent.table().set(page, Pte.readOnly(pte));
-            child.table().set(page, Pte.disarmed(Pte.readOnly(pte)));
         });
     }
 }

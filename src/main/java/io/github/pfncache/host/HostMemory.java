@@ -310,6 +310,15 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     // ---- balance
 
     /**
+     * How many of the notifiers stand for somebody who owns mappings: see {@link MmuNotifier#ownsMappings}.
+     *
+     * @return the number of VMs that use this memory, and the like
+     */
+    public int mappingOwners() {
+        return (int) notifiers.stream().filter(MmuNotifier::ownsMappings).count();
+    }
+
+    /**
      * Temporary references: pages resolved and not yet released.
      *
      * @return exact when no call is in progress
@@ -378,6 +387,10 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
 
     List<MmuNotifier> notifiers() {
         return notifiers;
+    }
+
+    boolean hasFaultHandlers() {
+        return !handlers.isEmpty();
     }
 
     PageFaultHandler handlerFor(long hva, PageFault.Reason reason) {

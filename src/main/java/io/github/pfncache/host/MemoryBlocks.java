@@ -51,7 +51,8 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
      * but see {@link #hasNativeAtomics}. Its length has to be a multiple of 4096: a part of a page is refused.
      *
      * <p><b>Aliases.</b> A block, or a part of it, may be mapped any number of times: that is the same memory at
-     * several addresses. Each address faults, is invalidated and is logged dirty for itself. Atomic accesses exclude
+     * several addresses. Each address faults, is invalidated and is logged dirty for itself; a follower of the log
+     * knows of aliases, but for buffers that are not arrays and were brought in twice. Atomic accesses exclude
      * each other through every alias, if its distance from the others is a multiple of 8 bytes.
      *
      * <p><b>The caller's own accesses</b> go past this library: they are not logged as dirty, no lock of a cache holds
@@ -135,21 +136,37 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
     }
 
     /**
-     * Makes a child whose pages are all private and stay as they are now: {@link #fork}, and what is mapped of files
-     * and of callers' memory is copied. Private pages cost nothing before they are written, zeros nothing at all; the
-     * copied ones cost their size at once, and the time to copy it, for which the whole family stands still.
+     * Makes a child whose pages are all private and stay as they are now: {@link #snapshot(List)} of everything.
+     *
+     * @return the child, to be {@linkplain HostMemory#close closed}; nobody is told of its changes
+     * @throws IllegalStateException as there
+     */
+    public HostMemory snapshot() {
+        return snapshot(List.of(HvaRange.WHOLE));
+    }
+
+    /**
+     * Makes a child of some ranges, whose pages are all private and stay as they are now: {@link #fork}, and what is
+     * mapped of files and of callers' memory is copied. Private pages cost nothing before they are written, zeros and
+     * the holes of a file nothing at all; the copied ones cost their size at once, and the time to copy it, for which
+     * the ranges stand still, and whoever else maps the same files.
      *
      * <p><b>What is in it.</b> One moment, for all pages together: every access through a mapping that a notifier
      * guards has either ended before, or begins after. It is so for the accesses of caches and for
      * {@link HostMemory#copyToUser}. It is not so for those who go past the library, the caller's own accesses to its
      * buffers; nor for an operation of several accesses, which the moment may fall between.
      *
+     * <p><b>Pages that a {@linkplain HostMemory#registerFaultHandler fault handler} has still to fill</b> are filled
+     * first, as by somebody who reads them: so the snapshot has what a reader would get, and never asks anybody.
+     *
+     * @param ranges what to copy, as far as it is mapped; may overlap
      * @return the child, to be {@linkplain HostMemory#close closed}; nobody is told of its changes
-     * @throws IllegalStateException if this memory is closed, memory is short, a mapped file cannot be read, or its
-     *     notifiers and files kept changing; nothing has changed then
+     * @throws IllegalStateException if this memory is closed, memory is short, a mapped file cannot be read, a fault
+     *     handler refuses a page, or notifiers, files and pages kept changing. Nothing has changed then, and no frame
+     *     stays taken, but for pages that a handler has filled; so it is, too, when a handler or a notifier throws
      */
-    public HostMemory snapshot() {
-        return Snapshot.of(self());
+    public HostMemory snapshot(List<HvaRange> ranges) {
+        return Snapshot.of(self(), ranges);
     }
 
     /**
@@ -165,19 +182,43 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
      * @param from first address in the snapshot
      * @param hva first address here
      * @param npages number of pages, at least 1
-     * @param changed told the address here of each page that may have other bytes now, ascending, with no lock held
+     * @param changed told the address here of each page that may have other bytes now, ascending, with no lock held;
+     *     if it throws, it is told of the others all the same
      * @return OK; EINVAL if the snapshot is this memory, another family's, or has other pages there; ENOMEM if the
-     *     range has a hole here, EFAULT if it has pages in the snapshot that are behind a file's end here, BUSY if
-     *     mappings would not
-     *     hold still: all with nothing changed; ENOMEM also, with the pages before it done, if memory is short
+     *     range has a hole here or memory is short, EFAULT if it has pages in the snapshot that are behind a file's end
+     *     here, EIO if a file cannot be read, BUSY if mappings would not hold still: all with nothing changed
      */
     public HostResult rewind(HostMemory snapshot, long from, long hva, long npages, LongConsumer changed) {
-        HvaRange source = HvaRange.ofPages(from, npages);
-        HvaRange target = HvaRange.ofPages(hva, npages);
+        return rewind(snapshot, List.of(new RewindRange(from, hva, npages)), changed);
+    }
+
+    /**
+     * As {@link #rewind(HostMemory, long, long, long, LongConsumer)}, of several ranges at one moment, all or none.
+     *
+     * @param snapshot another memory of the same family, whose pages there are private and not a file's
+     * @param ranges what goes where
+     * @param changed told the address here of each page that may have other bytes now, with no lock held; if it throws,
+     *     it is told of the others all the same
+     * @return as there
+     */
+    public HostResult rewind(HostMemory snapshot, List<RewindRange> ranges, LongConsumer changed) {
         if (snapshot == this || snapshot.family() != family()) {
             return HostResult.EINVAL;
         }
-        return new Rewind(self(), snapshot, first(target), first(source), npages).run(changed);
+        return new Rewind(self(), snapshot, ranges).run(changed);
+    }
+
+    /**
+     * What the pages of a range are of: who knows that finds the same memory at other addresses.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return the runs, ascending by address; nothing for what is not mapped, two for a private mapping of a file: its
+     *     own pages and the file's
+     */
+    public List<MemoryRun> runs(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return family().getLocked(() -> MemoryRun.within(self(), first(range), end(range)));
     }
 
     private HostMemory self() {

@@ -30,4 +30,13 @@ public interface MmuNotifier {
      * @param range the range of the start that this ends
      */
     void invalidateRangeEnd(HvaRange range);
+
+    /**
+     * Whether it stands for somebody who owns mappings of this memory, and audits them.
+     *
+     * @return false unless overridden
+     */
+    default boolean ownsMappings() {
+        return false;
+    }
 }

@@ -40,6 +40,11 @@ final class PageTable {
         }
     }
 
+    /** Makes the nodes of a page, so that {@link #set} allocates nothing until they are pruned. */
+    void reserve(long page) {
+        leafForSet(page);
+    }
+
     /** First page in {@code [page, end)} with an entry, or -1. Cost: the nodes between, not the pages. */
     long next(long page, long end) {
         long at = page;

@@ -1,15 +1,23 @@
 package io.github.pfncache.memslot;
 
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.rules.TrackedRwLock;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 
 /**
  * Which pages of one slot were written since the last harvest: one bit a page. Any number of threads may mark and
  * harvest at once.
+ *
+ * <p><b>Readers.</b> Whoever harvests takes the marks out for all readers, and then gets those that are kept for him:
+ * one place where bits leave the bitmap, and nobody takes a page from another. The reader without a name, {@link
+ * Memslots#harvestDirty}, is one of them; each {@link DirtyReader} is another. What a reader puts back is kept for that
+ * reader alone.
  *
  * <p>Bits live in chunks of 32,768 pages that are made when the first of their pages is marked, or gets a {@link
  * DirtyMark}, so the log of a large slot costs memory for the parts in use only.
@@ -47,14 +55,31 @@ public final class DirtyBitmap {
     /** Elements are set once, by compare-and-set from null; their words only by atomic operations. */
     private final long[][] chunks;
 
+    /** Held while marks go from the bitmap to the readers: no harvest sees them in neither place. */
+    private final TrackedLock handing = new TrackedLock(LockClass.DIRTY);
+
+    /** What is kept for {@link #harvest()}; null in what is itself kept for a reader. */
+    private final DirtyBitmap unnamed;
+
+    /** What is kept for each of the other readers. Replaced under {@link #handing}. */
+    private volatile List<DirtyBitmap> named = List.of();
+
+    /** Whether the log is on by the wish of who made the slot; if not, it goes with its last reader. */
+    private volatile boolean wanted;
+
     /**
      * An empty log.
      *
      * @param npages pages of the slot, 1 to 2<sup>31</sup> - 1
      */
     DirtyBitmap(long npages) {
+        this(npages, new DirtyBitmap(npages, null));
+    }
+
+    private DirtyBitmap(long npages, DirtyBitmap unnamed) {
         this.npages = npages;
         this.chunks = new long[(int) (npages + PAGES_PER_CHUNK - 1 >>> PAGES_PER_CHUNK_SHIFT)][];
+        this.unnamed = unnamed;
     }
 
     /**
@@ -110,18 +135,125 @@ public final class DirtyBitmap {
      * @return the pages marked since the last harvest
      */
     Harvest harvest() {
-        List<Part> parts = new ArrayList<>();
-        for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
-            long[] words = (long[]) CHUNKS.getAcquire(chunks, c);
-            if (words != null) {
-                takeInto(parts, c, words);
+        return harvestFor(unnamed);
+    }
+
+    /** As {@link #harvest()}, for a reader that {@link #addReader} made. */
+    Harvest harvestFor(DirtyBitmap reader) {
+        List<Part> parts;
+        handing.lock();
+        try {
+            handOut();
+            parts = placeOf(reader).take();
+        } finally {
+            handing.unlock();
+        }
+        boolean whole = false;
+        try {
+            // After the bits were cleared, see the class comment; also if another harvest has cleared them.
+            VarHandle.fullFence();
+            Harvest harvest = new Harvest(this, reader, parts);
+            whole = TrackedRwLock.awaitBriefReaders(System.nanoTime() + BRIEF_NANOS);
+            return harvest;
+        } finally {
+            if (!whole) {
+                putBackFor(reader, parts);
             }
         }
-        // After the bits were cleared, see the class comment.
-        if (!TrackedRwLock.awaitBriefReaders(System.nanoTime() + BRIEF_NANOS)) {
-            putBack(parts);
+    }
+
+    /** Where a reader's marks are: for the one without a name, while there is no other, where they were made. */
+    private DirtyBitmap placeOf(DirtyBitmap reader) {
+        return reader == unnamed && named.isEmpty() ? this : reader;
+    }
+
+    private void putBackFor(DirtyBitmap reader, List<Part> parts) {
+        handing.lock();
+        try {
+            placeOf(reader).putBack(parts);
+        } finally {
+            handing.unlock();
         }
-        return new Harvest(this, parts);
+    }
+
+    /** Each reader gets what is marked. */
+    private void handOut() {
+        if (named.isEmpty()) {
+            return;
+        }
+        List<Part> taken = take();
+        boolean done = false;
+        try {
+            unnamed.putBack(taken);
+            named.forEach(reader -> reader.putBack(taken)); // bounded by the readers
+            done = true;
+        } finally {
+            if (!done) {
+                putBack(taken);
+            }
+        }
+    }
+
+    /** Keeps the marks from now on for one reader more. */
+    DirtyBitmap addReader() {
+        DirtyBitmap reader = new DirtyBitmap(npages, null);
+        handing.lock();
+        try {
+            named = Stream.concat(named.stream(), Stream.of(reader)).toList();
+        } finally {
+            handing.unlock();
+        }
+        return reader;
+    }
+
+    void removeReader(DirtyBitmap reader) {
+        handing.lock();
+        try {
+            named = named.stream().filter(one -> one != reader).toList();
+            if (named.isEmpty()) {
+                putBack(unnamed.take()); // kept for the last one, who needs no place for it any more
+            }
+        } finally {
+            handing.unlock();
+        }
+    }
+
+    /** Whether nobody needs the log: its readers have gone, and whoever made the slot has not asked for it. */
+    boolean isIdle() {
+        return named.isEmpty() && !wanted;
+    }
+
+    /** Whoever made the slot asks for the log. */
+    void want() {
+        wanted = true;
+    }
+
+    /** Marks a page for all readers but the one without a name, who has been told by a ring. */
+    void markForNamed(long page) {
+        named.forEach(reader -> reader.mark(page));
+    }
+
+    long npages() {
+        return npages;
+    }
+
+    private List<Part> take() {
+        List<Part> parts = new ArrayList<>();
+        boolean done = false;
+        try {
+            for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
+                long[] words = (long[]) CHUNKS.getAcquire(chunks, c);
+                if (words != null) {
+                    takeInto(parts, c, words);
+                }
+            }
+            done = true;
+            return parts;
+        } finally {
+            if (!done) { // no memory for the next part
+                putBack(parts);
+            }
+        }
     }
 
     private static void takeInto(List<Part> parts, int chunk, long[] words) {
@@ -159,17 +291,20 @@ public final class DirtyBitmap {
     public static final class Harvest {
 
         private final DirtyBitmap origin;
+        private final DirtyBitmap reader;
         private final List<Part> parts;
         private final AtomicBoolean putBack = new AtomicBoolean();
 
-        private Harvest(DirtyBitmap origin, List<Part> parts) {
+        private Harvest(DirtyBitmap origin, DirtyBitmap reader, List<Part> parts) {
             this.origin = origin;
+            this.reader = reader;
             this.parts = parts;
         }
 
         /** What there is to harvest where there is no log; its own for each caller, who may put it back. */
         static Harvest empty() {
-            return new Harvest(new DirtyBitmap(1), List.of());
+            DirtyBitmap none = new DirtyBitmap(1);
+            return new Harvest(none, none.unnamed, List.of());
         }
 
         /**
@@ -208,12 +343,12 @@ public final class DirtyBitmap {
 
         /** Marks the pages again, because somebody may go on writing them without a mark. */
         void markAgain() {
-            origin.putBack(parts);
+            origin.putBackFor(reader, parts);
         }
 
         /**
-         * Marks the pages again, because they could not be delivered. If the slot has stopped logging or is gone,
-         * nobody will ask for them and nothing comes of it.
+         * Marks the pages again, for who harvested them, because they could not be delivered. If the slot has stopped
+         * logging or is gone, nobody will ask for them and nothing comes of it.
          *
          * @throws IllegalStateException if they were put back before: pages of a later harvest would be reported twice
          */
@@ -221,7 +356,7 @@ public final class DirtyBitmap {
             if (!putBack.compareAndSet(false, true)) {
                 throw new IllegalStateException("this harvest of " + count() + " pages was put back before");
             }
-            origin.putBack(parts);
+            origin.putBackFor(reader, parts);
         }
     }
 }

@@ -22,6 +22,9 @@ import java.util.concurrent.atomic.AtomicReference;
  * ring.reset();                           // the entries handed out may be reused
  * }</pre>
  *
+ * <p>A reader of all logs ({@link DirtyReader}) moves the marks that it finds here to the bitmaps of the slots, for
+ * everybody: {@link Memslots#harvestDirtyOutsideRings} has them then.
+ *
  * <p>An entry takes up room from the mark until the {@link #reset} after it was handed out. When {@link #softLimit}
  * entries are taken up the vCPU has to stop running ({@link #exitNeeded}); the rest of the ring is for what it still
  * writes on its way out. A mark that finds no room at all goes to the slot's bitmap.
@@ -124,13 +127,33 @@ public final class DirtyRing {
             long end = pushed;
             List<Entry> entries = new ArrayList<>((int) (end - collected));
             for (long n = collected; n < end; n++) { // bounded by the size of the ring
-                entries.add(entry(n));
+                Entry entry = entry(n);
+                owner.leaves(entry, false);
+                entries.add(entry);
             }
             collected = end;
             return entries;
         } finally {
             reading.unlock();
         }
+    }
+
+    /** Moves the marks that were not handed out to the bitmaps of their slots, and frees all entries, as by a reset. */
+    void spill() {
+        HeldLocks.mightSleep("reset of a dirty ring");
+        Map<Integer, BitSet> pages = new HashMap<>();
+        reading.lock();
+        try {
+            long end = pushed;
+            for (long n = collected; n < end; n++) { // bounded by the size of the ring
+                owner.leaves(entry(n), true);
+            }
+            collected = end; // after the marks: if one of them fails, they are all here still
+            freeLocked(pages);
+        } finally {
+            reading.unlock();
+        }
+        owner.protect(pages);
     }
 
     /**
@@ -142,25 +165,26 @@ public final class DirtyRing {
     public int reset() {
         HeldLocks.mightSleep("reset of a dirty ring");
         Map<Integer, BitSet> pages = new HashMap<>();
-        int freed = free(pages);
+        int freed;
+        reading.lock();
+        try {
+            freed = freeLocked(pages);
+        } finally {
+            reading.unlock();
+        }
         owner.protect(pages);
         return freed;
     }
 
-    private int free(Map<Integer, BitSet> pages) {
-        reading.lock();
-        try {
-            int freed = (int) (collected - reset);
-            for (long n = reset; n < collected; n++) { // bounded by the size of the ring
-                Entry entry = entry(n);
-                pages.computeIfAbsent(entry.slotId(), id -> new BitSet()).set((int) entry.page());
-            }
-            // Releases the reads of the entries: the bound thread overwrites them only after it has seen this.
-            reset = collected;
-            return freed;
-        } finally {
-            reading.unlock();
+    private int freeLocked(Map<Integer, BitSet> pages) {
+        int freed = (int) (collected - reset);
+        for (long n = reset; n < collected; n++) { // bounded by the size of the ring
+            Entry entry = entry(n);
+            pages.computeIfAbsent(entry.slotId(), id -> new BitSet()).set((int) entry.page());
         }
+        // Releases the reads of the entries: the bound thread overwrites them only after it has seen this.
+        reset = collected;
+        return freed;
     }
 
     /** Called by the bound thread. */

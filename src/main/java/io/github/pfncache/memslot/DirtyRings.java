@@ -1,19 +1,24 @@
 package io.github.pfncache.memslot;
 
 import java.util.BitSet;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /** Which dirty ring takes the marks of the current thread, for one holder of memslots. Safe from any thread. */
 final class DirtyRings {
 
+    /** What the marks are of. */
+    private final Memslots memslots;
+
+    /** Every ring that was made. Thread-safe by itself. */
+    private final List<DirtyRing> all = new CopyOnWriteArrayList<>();
+
     /** The ring of the vCPU that a thread runs, while it runs it. */
     private final ThreadLocal<DirtyRing> running = new ThreadLocal<>();
 
-    private PublishedTable published;
-
-    /** Of which memslots; once, before there is a ring. */
-    void attach(PublishedTable table) {
-        published = table;
+    DirtyRings(Memslots memslots) {
+        this.memslots = memslots;
     }
 
     /**
@@ -22,10 +27,10 @@ final class DirtyRings {
      */
     void protect(Map<Integer, BitSet> freed) {
         freed.forEach((id, pages) -> {
-            Memslot slot = published.current().byId(id);
+            Memslot slot = memslots.table().byId(id);
             boolean marksAgain = slot == null;
             try {
-                marksAgain = marksAgain || published.protect(slot, page -> pages.get((int) page));
+                marksAgain = marksAgain || memslots.protect(slot, page -> pages.get((int) page));
             } finally {
                 if (!marksAgain) { // also when the listener threw
                     DirtyBitmap log = slot.log();
@@ -33,6 +38,22 @@ final class DirtyRings {
                 }
             }
         });
+    }
+
+    DirtyRing make(int entries) {
+        DirtyRing ring = new DirtyRing(this, entries);
+        all.add(ring);
+        return ring;
+    }
+
+    /** Empties every ring into the bitmaps of the slots. */
+    void spill() {
+        all.forEach(DirtyRing::spill); // bounded by the rings
+    }
+
+    /** A mark leaves its ring: readers are told, and with {@code alsoUnnamed} it is in the bitmap for everybody. */
+    void leaves(DirtyRing.Entry entry, boolean alsoUnnamed) {
+        memslots.markFromRing(entry.slotId(), entry.page(), alsoUnnamed);
     }
 
     void bind(DirtyRing ring) {

@@ -45,6 +45,14 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva) {
         return new MemslotRequest(slot.id(), flags, gpa, slot.npages() << Pages.PAGE_SHIFT, slot.hva());
     }
 
+    boolean wantsLog() {
+        return (flags & Memslot.FLAG_LOG_DIRTY_PAGES) != 0;
+    }
+
+    MemslotRequest withLog() {
+        return new MemslotRequest(id, flags | Memslot.FLAG_LOG_DIRTY_PAGES, gpa, size, hva);
+    }
+
     /**
      * Judges the request, in KVM's order, and works out what it does.
      *

@@ -4,8 +4,12 @@ import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
+import java.util.function.LongPredicate;
+import java.util.function.Supplier;
 
 /**
  * The guest memory map of one virtual machine: the current {@link MemslotTable}, and the only way to change it.
@@ -54,6 +58,9 @@ public final class Memslots {
     private final DirtyRings rings;
 
     private final TrackedLock changing = new TrackedLock(LockClass.SLOTS);
+
+    /** Who reads all dirty logs. Thread-safe by itself: who comes while a slot is made follows that slot himself. */
+    private final List<DirtyReader> dirtyReaders = new CopyOnWriteArrayList<>();
 
     /** Where writes are logged. */
     public enum DirtyMode {
@@ -139,11 +146,8 @@ public final class Memslots {
         if (timeout.isNegative() || timeout.compareTo(Duration.ofNanos(1L << 62)) > 0) {
             throw new IllegalArgumentException("timeout=" + timeout);
         }
-        this.rings = dirtyMode == DirtyMode.RING ? new DirtyRings() : null;
+        this.rings = dirtyMode == DirtyMode.RING ? new DirtyRings(this) : null;
         this.published = new PublishedTable(readers, timeout.toNanos());
-        if (rings != null) {
-            rings.attach(published);
-        }
     }
 
     /**
@@ -217,7 +221,7 @@ public final class Memslots {
      */
     public Change set(int id, int flags, long gpa, long size, long hva) {
         MemslotRequest request = new MemslotRequest(id, flags, gpa, size, hva);
-        return change(id, current -> request);
+        return change(id, true, current -> request);
     }
 
     /**
@@ -228,7 +232,7 @@ public final class Memslots {
      * @throws Rejected if there is no such slot
      */
     public Change delete(int id) {
-        return change(id, current -> MemslotRequest.delete(existing(current, id)));
+        return change(id, false, current -> MemslotRequest.delete(existing(current, id)));
     }
 
     /**
@@ -240,7 +244,7 @@ public final class Memslots {
      * @throws Rejected if there is no such slot, or it cannot be there
      */
     public Change move(int id, long gpa) {
-        return change(id, current -> MemslotRequest.move(existing(current, id), gpa));
+        return change(id, false, current -> MemslotRequest.move(existing(current, id), gpa));
     }
 
     /**
@@ -252,7 +256,7 @@ public final class Memslots {
      * @throws Rejected if there is no such slot, or it cannot have these flags
      */
     public Change setFlags(int id, int flags) {
-        return change(id, current -> MemslotRequest.setFlags(existing(current, id), flags));
+        return change(id, true, current -> MemslotRequest.setFlags(existing(current, id), flags));
     }
 
     private static Memslot existing(MemslotTable current, int id) {
@@ -261,23 +265,25 @@ public final class Memslots {
         return slot;
     }
 
-    private Change change(int id, Function<MemslotTable, MemslotRequest> wish) {
+    /** Does what is wished; {@code flagsAreAsked} if whoever made the slot says what it logs, and not a reader. */
+    private Change change(int id, boolean flagsAreAsked, Function<MemslotTable, MemslotRequest> wish) {
         SlotEvents.SlotChange event = SlotEvents.changeBegins(id);
         Change change = null;
         try {
-            change = change(wish, event);
+            change = change(wish, flagsAreAsked, event);
             return change;
         } finally {
             SlotEvents.changeEnds(event, change, generation());
         }
     }
 
-    private Change change(Function<MemslotTable, MemslotRequest> wish, SlotEvents.SlotChange event) {
+    private Change change(
+            Function<MemslotTable, MemslotRequest> wish, boolean flagsAreAsked, SlotEvents.SlotChange event) {
         if (published.waitsForCurrentThread() || changing.isHeldByCurrentThread()) {
             HeldLocks.mightSleep("memslot change"); // in guest mode, nothing may ask for what would wait
             // Judged all the same: a bad request is a bad request from everywhere, and a void one needs no waiting.
             MemslotTable now = table();
-            return wish.apply(now).against(now, rings) == MemslotRequest.Step.NONE ? Change.UNCHANGED : Change.BUSY;
+            return judged(wish, flagsAreAsked, now) == MemslotRequest.Step.NONE ? Change.UNCHANGED : Change.BUSY;
         }
         long deadline = published.deadlineFromNow();
         if (!changing.tryLock(deadline)) {
@@ -285,7 +291,7 @@ public final class Memslots {
         }
         try {
             MemslotTable now = table();
-            MemslotRequest.Step step = wish.apply(now).against(now, rings);
+            MemslotRequest.Step step = judged(wish, flagsAreAsked, now);
             SlotEvents.isJudged(event, step);
             return install(step, deadline);
         } finally {
@@ -293,17 +299,56 @@ public final class Memslots {
         }
     }
 
+    /** What a request does. A slot that is new logs from its first moment where there are readers. */
+    private MemslotRequest.Step judged(
+            Function<MemslotTable, MemslotRequest> wish, boolean flagsAreAsked, MemslotTable now) {
+        MemslotRequest request = wish.apply(now);
+        Memslot former = now.byId(request.id());
+        boolean read = former == null && !dirtyReaders.isEmpty();
+        MemslotRequest.Step step = (read ? request.withLog() : request).against(now, rings);
+        Memslot slot = step.successor() == null ? former : step.successor();
+        if (flagsAreAsked && request.wantsLog() && slot != null && slot.log() != null) {
+            slot.log().want(); // it may have been on for its readers
+        }
+        return step;
+    }
+
     private Change install(MemslotRequest.Step step, long deadline) {
         if (step == MemslotRequest.Step.NONE) {
             return Change.UNCHANGED;
         }
-        if (!published.install(step, deadline)) {
-            return Change.BUSY;
+        Memslot former = step.former();
+        Memslot successor = step.successor();
+        boolean done = false;
+        follow(successor); // before anybody can mark it
+        try {
+            done = published.install(step, deadline);
+        } finally {
+            if (done) {
+                forget(former, successor);
+            } else {
+                follow(former);
+                forget(successor, former);
+            }
         }
-        if (step.successor() != null) {
-            step.successor().dropLogUnlessLogging();
+        if (done && successor != null) {
+            successor.dropLogUnlessLogging();
         }
-        return Change.DONE;
+        return done ? Change.DONE : Change.BUSY;
+    }
+
+    private void follow(Memslot slot) {
+        if (slot != null && slot.logsDirtyPages()) {
+            dirtyReaders.forEach(reader -> reader.begins(slot));
+        }
+    }
+
+    /** A slot has gone, and its log with it unless the other one has it. */
+    private void forget(Memslot slot, Memslot other) {
+        DirtyBitmap log = slot == null ? null : slot.log();
+        if (log != null && (other == null || other.log() != log || !other.logsDirtyPages())) {
+            dirtyReaders.forEach(reader -> reader.ends(log));
+        }
     }
 
     /**
@@ -334,17 +379,27 @@ public final class Memslots {
         if (log == null) {
             return noLog(HarvestStatus.ENOENT);
         }
+        return new HarvestResult(HarvestStatus.OK, harvest(slot, log::harvest));
+    }
+
+    /** Takes marks out; then, whoever holds a page of theirs for writing has to mark it again. */
+    DirtyBitmap.Harvest harvest(Memslot slot, Supplier<DirtyBitmap.Harvest> taking) {
         HeldLocks.mightSleep("harvest"); // before marks are taken
-        DirtyBitmap.Harvest harvest = log.harvest();
+        DirtyBitmap.Harvest harvest = taking.get();
         boolean marksAgain = false;
         try {
-            marksAgain = published.protect(slot, page -> true);
+            marksAgain = protect(slot, page -> true);
         } finally {
             if (!marksAgain) { // also when the listener threw
                 harvest.markAgain();
             }
         }
-        return new HarvestResult(HarvestStatus.OK, harvest);
+        return harvest;
+    }
+
+    /** See {@link MemslotListener#protect}. */
+    boolean protect(Memslot slot, LongPredicate pages) {
+        return published.protect(slot, pages);
     }
 
     private static HarvestResult noLog(HarvestStatus status) {
@@ -361,6 +416,73 @@ public final class Memslots {
     }
 
     /**
+     * Starts to read the dirty logs besides all who read them already.
+     *
+     * @return a reader, to be {@linkplain DirtyReader#close closed}
+     */
+    public DirtyReader newDirtyReader() {
+        DirtyReader reader = new DirtyReader(this);
+        dirtyReaders.add(reader);
+        return reader;
+    }
+
+    void readerEnds(DirtyReader reader) {
+        dirtyReaders.remove(reader);
+    }
+
+    /** Turns a log on for readers; what the slot is then, or null if it cannot be done now or the slot has gone. */
+    Memslot turnOnLog(int id) {
+        Change change = changeIfThere(
+                id, slot -> MemslotRequest.setFlags(slot, slot.flags() | Memslot.FLAG_LOG_DIRTY_PAGES));
+        Memslot slot = change == Change.BUSY ? null : table().byId(id);
+        return slot == null || !slot.logsDirtyPages() ? null : slot;
+    }
+
+    /** Turns the logs off that were on for readers alone; the judgement and the change are one. */
+    void turnOffIdleLogs() {
+        for (Memslot each : table()) { // bounded by the slots
+            if (each.logsDirtyPages() && each.log() != null && each.log().isIdle()) {
+                changeIfThere(each.id(), slot -> {
+                    boolean idle = slot.log() != null && slot.log().isIdle();
+                    int off = slot.flags() & ~Memslot.FLAG_LOG_DIRTY_PAGES;
+                    return MemslotRequest.setFlags(slot, idle ? off : slot.flags());
+                });
+            }
+        }
+    }
+
+    /** BUSY also if there is no such slot any more. */
+    private Change changeIfThere(int id, Function<Memslot, MemslotRequest> wish) {
+        try {
+            return change(id, false, current -> wish.apply(existing(current, id)));
+        } catch (Rejected e) {
+            return Change.BUSY; // the memory map has changed since it was read
+        }
+    }
+
+    /** Moves what the dirty rings hold to the bitmaps of the slots, where every reader finds it; resets the rings. */
+    void spillDirtyRings() {
+        if (rings != null) {
+            rings.spill();
+        }
+    }
+
+    /**
+     * A mark leaves its ring. It may be of an earlier or a later slot of the same number, to no harm: the earlier one
+     * is gone, and the later one has a page too many.
+     */
+    void markFromRing(int id, long page, boolean alsoUnnamed) {
+        Memslot slot = table().byId(id);
+        DirtyBitmap log = slot == null || page >= slot.npages() ? null : slot.log();
+        if (log != null && alsoUnnamed) {
+            log.mark(page);
+        } else if (log != null) {
+            log.markForNamed(page);
+        }
+        dirtyReaders.forEach(reader -> reader.markGone(id, page));
+    }
+
+    /**
      * Makes the dirty ring of one vCPU.
      *
      * @param entries a power of two from 128 to 65536
@@ -372,7 +494,7 @@ public final class Memslots {
         if (rings == null) {
             throw new IllegalStateException("entries=" + entries + ": these memslots log into bitmaps");
         }
-        return new DirtyRing(rings, entries);
+        return rings.make(entries);
     }
 
     @Override

@@ -1,14 +1,15 @@
 package io.github.pfncache.vm;
 
-import io.github.pfncache.memslot.DirtyRing;
+import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
-import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.LongPredicate;
 
 /**
@@ -31,12 +32,21 @@ import java.util.function.LongPredicate;
  * <p><b>Guarantee.</b> A page written through a cache, an area, or {@code GuestMemory}, whose write has ended before
  * {@link #deliver} begins, is delivered by then or by it. So when the last delivery began after all writers and all
  * hot-plug had stopped, and {@link Round#complete} holds, the copy is equal. A page that is written while it is being
- * copied is delivered again. Writes that go past the dirty log are not seen: caches that are active by hva, the
- * process's own ({@code HostMemory.copyToUser}), and a caller's own to the RAM it brought.
+ * copied is delivered again.
  *
- * <p><b>A log has one reader.</b> What is taken out of it here nobody else gets: do not harvest slots that are
- * followed. Marks of vCPUs with rings are taken out, and the rings reset, by each delivery: a vCPU that left because
- * its ring was full may run again.
+ * <p><b>One memory at several addresses.</b> When slots show the same host memory, wholly or in part, under the same
+ * host addresses or others of the same file or array, a page that is written at one of them is delivered at all. So it
+ * is for {@link GuestRam#rewind}.
+ *
+ * <p><b>What the log cannot know</b>, and is not delivered: writes through caches that are active by hva; the process's
+ * own ({@code HostMemory.copyToUser}, {@code HostFile.write}); a caller's own to the RAM it brought; another VM's to
+ * memory that both have; memory mapped in place of other memory under a slot; direct and mapped buffers that were
+ * brought in more than once, at the addresses that were not used; and of a slot that came and went between two
+ * deliveries what it wrote to a file or array that was unmapped with it.
+ *
+ * <p><b>Any number of readers.</b> Followers and harvests ({@link Memslots#harvestDirty}, dirty rings) do not take
+ * pages from each other: each gets all. Each delivery empties the rings: a vCPU that left because its ring was full may
+ * run again, and who reads rings himself finds what was in them by {@link Memslots#harvestDirtyOutsideRings}.
  *
  * <p>Used by one thread at a time. Kernel counterpart: what a VMM does with {@code KVM_GET_DIRTY_LOG}, {@code
  * KVM_RESET_DIRTY_RINGS} and its memory listeners.
@@ -45,13 +55,17 @@ public final class DirtyLogFollower implements AutoCloseable {
 
     private final Vm vm;
     private final Memslots memslots;
+    private final DirtyReader reader;
+    private final SharedMemory shared;
 
     // Confined to the thread that follows.
 
-    /** The slots that log, as they were last seen, and which of their pages are to be copied. */
+    /** The slots as they were last seen, and which of their pages are to be copied. */
     private final Map<Integer, Followed> followed = new HashMap<>();
-    /** Slots that logged nothing before. */
-    private final Set<Integer> turnedOn = new HashSet<>();
+    /** What was marked and is not yet among them; of slots that have gone, too. Kept when something fails. */
+    private final Map<Memslot, BitSet> marked = new IdentityHashMap<>();
+    private boolean delivering;
+    private volatile boolean closed;
 
     /** A slot, and its pages that are still to be delivered. */
     private record Followed(Memslot slot, BitSet pages) {
@@ -74,6 +88,8 @@ public final class DirtyLogFollower implements AutoCloseable {
     DirtyLogFollower(Vm vm) {
         this.vm = vm;
         this.memslots = vm.memslots();
+        this.shared = new SharedMemory(vm.host());
+        this.reader = memslots.newDirtyReader();
     }
 
     /**
@@ -82,26 +98,35 @@ public final class DirtyLogFollower implements AutoCloseable {
      * @param delivery given a guest frame number, copies the page and answers whether that worked; if not, or if it
      *     throws, the page is put back for the next round. A page that has no memory to be read has nothing to deliver:
      *     answer true
-     * @return what was done
+     * @return what was done; not complete if the delivery closed this follower
+     * @throws IllegalStateException if this follower or its VM is closed, or this is called by {@code delivery}
      */
     public Round deliver(LongPredicate delivery) {
-        followSlots(); // before the logs are read: a slot that changes after this is found changed below
-        collectBitmaps();
-        collectRings();
-        long pages = 0;
-        long putBack = 0;
-        for (Followed one : followed.values()) { // bounded by the slots
-            long[] counts = deliver(one, delivery);
-            pages += counts[0];
-            putBack += counts[1];
+        if (closed || delivering) {
+            throw new IllegalStateException(closed ? "closed: " + this : "a delivery delivers: " + this);
         }
-        return new Round(pages, putBack, isUpToDate());
+        delivering = true;
+        try {
+            followSlots(); // before the logs are read: a slot that changes after this is found changed below
+            collect();
+            long pages = 0;
+            long putBack = 0;
+            for (Followed one : List.copyOf(followed.values())) { // bounded by the slots
+                long[] counts = deliver(one, delivery);
+                pages += counts[0];
+                putBack += counts[1];
+            }
+            return new Round(pages, putBack, !closed && isUpToDate());
+        } finally {
+            delivering = false;
+        }
     }
 
-    private static long[] deliver(Followed one, LongPredicate delivery) {
+    private long[] deliver(Followed one, LongPredicate delivery) {
         long[] counts = new long[2];
         BitSet pages = one.pages;
-        for (int page = pages.nextSetBit(0); page >= 0; page = pages.nextSetBit(page + 1)) { // bounded by the slot
+        int page = pages.nextSetBit(0);
+        for (; page >= 0 && !closed; page = pages.nextSetBit(page + 1)) { // bounded by the slot
             boolean delivered = false;
             try {
                 delivered = delivery.test(one.slot.baseGfn() + page);
@@ -115,17 +140,27 @@ public final class DirtyLogFollower implements AutoCloseable {
 
     /**
      * Sees to it that every slot logs. One that was not there like this at the last look is to be copied as a whole,
-     * after its log is on: so what is written from then on is in the log, and all else in the copy.
+     * after its log is on: so what is written from then on is in the log, and all else in the copy. So is whatever
+     * shows the same memory: it may have been written while nobody logged.
      */
     private void followSlots() {
         MemslotTable table = memslots.table();
         followed.keySet().removeIf(id -> table.byId(id) == null);
-        turnedOn.removeIf(id -> table.byId(id) == null);
         for (Memslot slot : table) { // bounded by the slots
-            if (!isFollowed(slot)) {
-                follow(slot.logsDirtyPages() ? slot : turnOn(slot));
+            Memslot now = isFollowed(slot) ? null : reader.follow(slot);
+            if (now != null) { // if not, the next round tries again
+                markWhole(now);
+                followed.put(now.id(), new Followed(now, new BitSet()));
             }
         }
+    }
+
+    private void markWhole(Memslot slot) {
+        marks(slot).set(0, (int) slot.npages());
+    }
+
+    private BitSet marks(Memslot slot) {
+        return marked.computeIfAbsent(slot, none -> new BitSet());
     }
 
     /** Slots are immutable, and never the same object again: the same one has been there all the time. */
@@ -143,77 +178,35 @@ public final class DirtyLogFollower implements AutoCloseable {
         return true;
     }
 
-    private void follow(Memslot slot) {
-        if (slot != null) {
-            BitSet pages = new BitSet();
-            pages.set(0, (int) slot.npages());
-            followed.put(slot.id(), new Followed(slot, pages));
+    private void collect() {
+        boolean all = reader.harvest((slot, pages) -> {
+            BitSet marks = marks(slot);
+            for (long page : pages) { // bounded by the pages of the slot
+                marks.set((int) page);
+            }
+        });
+        if (!all) {
+            followed.values().forEach(one -> markWhole(one.slot));
         }
-    }
-
-    /** What a slot is with its log on; null if the memory map could not be changed: then the next round tries again. */
-    private Memslot turnOn(Memslot slot) {
-        if (setFlags(slot.id(), slot.flags() | Memslot.FLAG_LOG_DIRTY_PAGES) == Memslots.Change.DONE) {
-            turnedOn.add(slot.id());
-        }
-        Memslot now = memslots.table().byId(slot.id());
-        return now == null || !now.logsDirtyPages() ? null : now;
-    }
-
-    /** BUSY also if the slot is gone, or another one by now. */
-    private Memslots.Change setFlags(int id, int flags) {
-        try {
-            return memslots.setFlags(id, flags);
-        } catch (Memslots.Rejected e) {
-            return Memslots.Change.BUSY; // the memory map has changed since it was read; it will be read again
-        }
-    }
-
-    private void collectBitmaps() {
+        List<Memslot> here = new ArrayList<>();
+        followed.values().forEach(one -> here.add(one.slot));
+        shared.lookAt(here, marked.keySet());
+        shared.spread(marked);
         for (Followed one : followed.values()) { // bounded by the slots
-            Memslots.HarvestResult log = memslots.harvestDirty(one.slot.id());
-            if (log.status() == Memslots.HarvestStatus.ENXIO) {
-                log = memslots.harvestDirtyOutsideRings(one.slot.id());
-            }
-            for (long page : log.harvest().pages()) { // bounded by the pages of the slot
-                mark(one, page);
-            }
+            one.pages.or(marks(one.slot));
         }
-    }
-
-    private void collectRings() {
-        for (Vcpu vcpu : vm.vcpus()) { // bounded by the vCPUs
-            DirtyRing ring = vcpu.dirtyRing();
-            if (ring != null) {
-                for (DirtyRing.Entry entry : ring.entries()) { // bounded by the size of the ring
-                    mark(followed.get(entry.slotId()), entry.page());
-                }
-                ring.reset();
-            }
-        }
+        marked.clear(); // last: whatever fails before, the next round has them all
     }
 
     /**
-     * A mark may be of an earlier or a later slot of the same number. The earlier one is gone; the later one will be
-     * found, and copied as a whole. Either way it does no harm here.
+     * Ends it, also from within a delivery. Slots that logged nothing before log nothing again, unless somebody else
+     * follows them or has turned their logs on, and as far as the memory map can be changed now.
      */
-    private static void mark(Followed one, long page) {
-        if (one != null && page < one.slot.npages()) {
-            one.pages.set((int) page);
-        }
-    }
-
-    /** Ends it: slots that logged nothing before log nothing again, as far as the memory map can be changed now. */
     @Override
     public void close() {
-        for (int id : turnedOn) { // bounded by the slots
-            Memslot slot = memslots.table().byId(id);
-            if (slot != null && slot.logsDirtyPages()) {
-                setFlags(id, slot.flags() & ~Memslot.FLAG_LOG_DIRTY_PAGES);
-            }
-        }
-        turnedOn.clear();
-        followed.clear();
+        closed = true;
+        reader.close();
+        vm.followerEnds(this);
     }
 
     @Override

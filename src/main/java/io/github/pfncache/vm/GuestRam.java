@@ -6,6 +6,7 @@ import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.host.RewindRange;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
@@ -14,8 +15,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.LongStream;
 
 /**
  * The RAM of a VM, plugged in and out in one call each: host memory, and the memslot that shows it to the guest. The
@@ -40,15 +43,20 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public final class GuestRam {
 
+    private final Vm vm;
     private final HostMemory host;
     private final Memslots memslots;
 
     /** Where the memory of the slots is that were added here, by slot id. Thread-safe by itself. */
     private final Map<Integer, HvaRange> blocks = new ConcurrentHashMap<>();
 
-    GuestRam(HostMemory host, Memslots memslots) {
-        this.host = host;
-        this.memslots = memslots;
+    /** Those that are not closed. Thread-safe by itself. */
+    private final Set<RamSnapshot> snapshots = ConcurrentHashMap.newKeySet();
+
+    GuestRam(Vm vm) {
+        this.vm = vm;
+        this.host = vm.host();
+        this.memslots = vm.memslots();
     }
 
     /** Maps something over a reserved range. */
@@ -131,6 +139,7 @@ public final class GuestRam {
     }
 
     private Memslots.Change add(int id, int flags, long gpa, long npages, Mapping mapping) {
+        vm.requireOpen();
         long hva = host.reserve(npages);
         if (hva < 0) {
             throw new IllegalStateException("slot " + id + ": the host has no room for npages=" + npages);
@@ -147,6 +156,10 @@ public final class GuestRam {
             added = change == Memslots.Change.DONE;
             if (added) {
                 giveUp(blocks.put(id, range));
+                if (vm.isClosed()) { // meanwhile: either close() finds the block, or this finds that it has begun
+                    remove(id);
+                    vm.requireOpen();
+                }
             }
             return change;
         } finally {
@@ -184,6 +197,32 @@ public final class GuestRam {
         }
     }
 
+    /** Empties the memory map, and gives back what was added here; the slots that are still in use. */
+    List<Memslot> close() {
+        List<Memslot> left = new ArrayList<>();
+        for (Memslot slot : memslots.table()) { // bounded by the slots
+            if (!isGone(slot)) {
+                left.add(slot);
+            }
+        }
+        blocks.keySet().forEach(this::remove); // of slots that were deleted by other means
+        return left;
+    }
+
+    private boolean isGone(Memslot slot) {
+        try {
+            boolean added = blocks.containsKey(slot.id());
+            return (added ? remove(slot.id()) : memslots.delete(slot.id())) != Memslots.Change.BUSY;
+        } catch (Memslots.Rejected e) {
+            return true; // deleted by somebody else
+        }
+    }
+
+    /** The snapshots that are not closed. */
+    Set<RamSnapshot> snapshots() {
+        return snapshots;
+    }
+
     /** Unmaps the memory of a slot that is not there any more; null is none. */
     private void giveUp(HvaRange range) {
         if (range != null) {
@@ -196,8 +235,12 @@ public final class GuestRam {
      * HostMemory#snapshot}. The guest may run meanwhile. Registers, timers and devices are not in it: stop the vCPUs
      * first to have a point that they agree with.
      *
+     * <p>Memory that is filled lazily is filled first, as far as nobody has touched it: its fault handlers are asked,
+     * as by the guest, and the snapshot asks nobody any more. They cannot change the memory map meanwhile (BUSY).
+     *
      * @return the snapshot, to be {@linkplain RamSnapshot#close closed}
-     * @throws IllegalStateException if memory is short, a mapped file cannot be read, or mappings would not hold still
+     * @throws IllegalStateException if memory is short, a mapped file cannot be read, a fault handler refuses a page,
+     *     or mappings would not hold still; see {@link HostMemory#snapshot(List)}
      */
     public RamSnapshot snapshot() {
         // What is in the table stays mapped until the section is left: a slot that goes meanwhile is not gone before.
@@ -205,22 +248,28 @@ public final class GuestRam {
         try {
             List<Memslot> slots = new ArrayList<>();
             memslots.table().forEach(slots::add);
-            return new RamSnapshot(slots, host.snapshot());
+            List<HvaRange> memory = slots.stream()
+                    .map(slot -> HvaRange.ofPages(slot.hva(), slot.npages()))
+                    .toList(); // of this VM alone: the host may have others
+            RamSnapshot snapshot = new RamSnapshot(slots, host.snapshot(memory), snapshots::remove);
+            snapshots.add(snapshot);
+            return snapshot;
         } finally {
             memslots.exitRead(readers);
         }
     }
 
     /**
-     * Makes the guest's memory what it was at a snapshot, each slot at one moment. Caches stay active and see the old
-     * bytes at their next access; what may have changed is marked dirty. The snapshot can be used again.
+     * Makes the guest's memory what it was at a snapshot, at one moment, or not at all. Caches stay active and see the
+     * old bytes at their next access; what may have changed is marked dirty, in every slot that shows it. The snapshot
+     * can be used again.
      *
      * <p>The contents go back, the memory map does not: each slot of the snapshot has to be there with its number,
      * address and size, though it may be other memory, of any kind. So after hot-plug, add what has been removed, and
      * call this then. Slots that came since stay as they are.
      *
      * @param snapshot one of this VM's host memory, not closed
-     * @return OK; else the first failure, with the slots before it done: see {@link HostMemory#rewind}
+     * @return OK; else why not, with nothing changed: see {@link HostMemory#rewind}
      * @throws IllegalStateException if a slot of the snapshot is not there; nothing has changed then
      */
     public HostResult rewind(RamSnapshot snapshot) {
@@ -229,15 +278,20 @@ public final class GuestRam {
             List<Memslot> formers = snapshot.slots();
             MemslotTable now = memslots.table();
             List<Memslot> slots = formers.stream().map(former -> successor(now, former)).toList();
-            HostResult result = HostResult.OK;
-            for (int i = 0; i < slots.size() && result == HostResult.OK; i++) { // bounded by the slots
-                Memslot slot = slots.get(i);
-                result = host.rewind(snapshot.memory(), formers.get(i).hva(), slot.hva(), slot.npages(), hva -> {
-                    // After the bytes: whoever follows the log copies the page again [rule L12].
-                    slot.markDirty(slot.baseGfn() + (hva - slot.hva() >>> Pages.PAGE_SHIFT));
-                });
+            SharedMemory shared = new SharedMemory(host);
+            shared.lookAt(now, List.of());
+            List<RewindRange> ranges = new ArrayList<>();
+            for (int i = 0; i < slots.size(); i++) { // bounded by the slots
+                ranges.add(new RewindRange(formers.get(i).hva(), slots.get(i).hva(), slots.get(i).npages()));
             }
-            return result;
+            LongStream.Builder changed = LongStream.builder();
+            try {
+                return host.rewind(snapshot.memory(), ranges, changed::add);
+            } finally {
+                // After the bytes: whoever follows the log copies the page again [rule L12]; at all its addresses.
+                shared.pagesAt(changed.build()).forEach((slot, pages) ->
+                        pages.stream().forEach(page -> slot.markDirty(slot.baseGfn() + page)));
+            }
         } finally {
             memslots.exitRead(readers);
         }

@@ -6,6 +6,7 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslot;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * What was in the guest's memory at one moment: see {@link GuestRam#snapshot}.
@@ -23,10 +24,13 @@ public final class RamSnapshot implements AutoCloseable {
 
     private final List<Memslot> slots;
     private final HostMemory memory;
+    private final Consumer<RamSnapshot> closed;
 
-    RamSnapshot(List<Memslot> slots, HostMemory memory) {
+    /** Told when it is closed: {@code closed}. */
+    RamSnapshot(List<Memslot> slots, HostMemory memory, Consumer<RamSnapshot> closed) {
         this.slots = List.copyOf(slots);
         this.memory = memory;
+        this.closed = closed;
     }
 
     /**
@@ -78,6 +82,7 @@ public final class RamSnapshot implements AutoCloseable {
     @Override
     public void close() {
         memory.close();
+        closed.accept(this);
     }
 
     @Override

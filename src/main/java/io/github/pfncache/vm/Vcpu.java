@@ -35,7 +35,10 @@ public final class Vcpu {
     public enum Exit {
         /** The guest's code ended, or did something that its host must handle. */
         GUEST,
-        /** The vCPU was told not to enter; nothing was consumed. {@code EINTR} with {@code immediate_exit}. */
+        /**
+         * The vCPU was told not to enter, or its VM is closed; nothing was consumed. {@code EINTR} with {@code
+         * immediate_exit}.
+         */
         INTERRUPTED,
         /** The dirty ring has reached its soft limit: harvest it, then run again. {@code KVM_EXIT_DIRTY_RING_FULL}. */
         DIRTY_RING_FULL
@@ -94,7 +97,7 @@ public final class Vcpu {
      * @return why the run ended
      */
     public Exit run(Runnable guest) {
-        if (immediateExit) {
+        if (immediateExit || vm.isClosed()) {
             return Exit.INTERRUPTED;
         }
         if (ring == null) {

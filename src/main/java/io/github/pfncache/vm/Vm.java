@@ -12,25 +12,33 @@ import io.github.pfncache.memslot.DirtyRing;
 import io.github.pfncache.memslot.Memslots;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
 
 /**
  * One virtual machine, put together: an address space of the host, the guest's memory map, the caches, the vCPUs.
  *
  * <pre>{@code
- * Vm vm = Vm.builder().vcpus(2).build();
- * vm.host().mapAnonymous(0x7f0000000000L, 16, Protection.READ_WRITE);
- * vm.memslots().set(0, 0, 0x100000, 16 * 4096, 0x7f0000000000L);
- * GfnPfnCache cache = vm.newCache(64);
+ * try (Vm vm = Vm.builder().vcpus(2).build()) {
+ *     vm.ram().add(0, 0, 0x100000, 16);            // 16 pages
+ *     GfnPfnCache cache = vm.newCache(64);
+ *     ...
+ * }
  * }</pre>
+ *
+ * <p><b>A VM that is dropped without {@link #close}</b> costs nothing if it has its host to itself: both are garbage
+ * together. A host that is shared ({@link Builder#host}) keeps it: each invalidation of that host goes on telling the
+ * VM, and the VM's memory stays mapped, as long as the host lives.
  *
  * <p>Thread-safe. Kernel counterpart: {@code struct kvm}.
  */
-public final class Vm {
+public final class Vm implements AutoCloseable {
 
     private final HostMemory host;
     private final Memslots memslots;
@@ -38,8 +46,16 @@ public final class Vm {
     private final HostClock clock;
     private final GuestRam ram;
 
+    /** Whether the host is nobody else's. */
+    private final boolean ownsHost;
+
     /** Fixed when the VM is built. */
     private final List<Vcpu> vcpus;
+
+    /** Those that are not closed. Thread-safe by itself. */
+    private final Set<DirtyLogFollower> followers = ConcurrentHashMap.newKeySet();
+
+    private volatile boolean closed;
 
     /** Thread-safe by itself. */
     private final Map<Integer, MsrHandler> msrHandlers = new ConcurrentHashMap<>();
@@ -48,13 +64,14 @@ public final class Vm {
     private final List<EntryHook> hooks = new CopyOnWriteArrayList<>();
 
     private Vm(Builder builder) {
+        ownsHost = builder.host == null;
         host = builder.host == null ? HostMemory.builder().build() : builder.host;
         boolean rings = builder.dirtyRingEntries > 0;
         memslots = new Memslots(
                 rings ? Memslots.DirtyMode.RING : Memslots.DirtyMode.BITMAP, builder.slotChangeTimeout);
         caches = new CacheDomain(memslots, host, builder.retry, builder.readerBias);
         clock = builder.clock;
-        ram = new GuestRam(host, memslots);
+        ram = new GuestRam(this);
         List<Vcpu> made = new ArrayList<>();
         for (int id = 0; id < builder.vcpus; id++) { // bounded by the builder's number of vCPUs
             DirtyRing ring = rings ? memslots.newDirtyRing(builder.dirtyRingEntries) : null;
@@ -216,9 +233,20 @@ public final class Vm {
      * Starts to follow which pages are written, on all slots.
      *
      * @return the follower, whose first delivery is of all pages; to be {@linkplain DirtyLogFollower#close closed}
+     * @throws IllegalStateException if the VM is closed
      */
     public DirtyLogFollower followDirtyLog() {
-        return new DirtyLogFollower(this);
+        requireOpen();
+        DirtyLogFollower follower = new DirtyLogFollower(this);
+        followers.add(follower);
+        if (closed) {
+            follower.close();
+        }
+        return follower;
+    }
+
+    void followerEnds(DirtyLogFollower follower) {
+        followers.remove(follower);
     }
 
     /**
@@ -351,8 +379,67 @@ public final class Vm {
         return hooks;
     }
 
+    /**
+     * Ends the VM: caches are inactive, followers of the dirty log closed, the memory map is empty, and what {@link
+     * #ram} has made or brought in is given back. Nothing of a shared host knows of the VM any more; a host of the VM's
+     * own is closed. To be called when the vCPUs and devices have ended, though it is safe before.
+     *
+     * <p><b>Afterwards</b> everything answers, and nothing hangs: accesses and {@code activate} INACTIVE, {@code
+     * guestMemory} 0 bytes, {@link Vcpu#run} INTERRUPTED; a run that is under way goes on to its end. {@link
+     * GuestRam#add}, {@link #followDirtyLog} and a follower's {@code deliver} throw IllegalStateException.
+     * {@linkplain GuestRam#snapshot Snapshots} are left alone: they can be read, and hold their memory, until they are
+     * closed themselves.
+     *
+     * <p>A second call does nothing, or what the first could not do.
+     *
+     * @throws IllegalStateException if something is still in use after as long as {@link Builder#retry} and {@link
+     *     Builder#slotChangeTimeout} allow, or is used by this very thread, as inside a page-fault handler: it is
+     *     named, and everything else is done. Call it again when that has ended
+     */
+    @Override
+    public void close() {
+        closed = true; // first: nothing new begins
+        followers.forEach(DirtyLogFollower::close);
+        List<Object> left = new ArrayList<>(caches.close());
+        left.addAll(ram.close());
+        if (!left.isEmpty()) {
+            throw new IllegalStateException("the VM is closed, but this is still in use: " + left);
+        }
+        if (ownsHost) {
+            host.close();
+        }
+    }
+
+    /**
+     * Whether the VM was closed.
+     *
+     * @return true from the begin of {@link #close} on
+     */
+    public boolean isClosed() {
+        return closed;
+    }
+
+    /**
+     * What a caller has begun and not ended: active caches, followers of the dirty log, snapshots. After {@link #close}
+     * that is snapshots, and what {@code close} has named.
+     *
+     * @return a snapshot of the list, each named as by its {@code toString}
+     */
+    public List<String> stillOpen() {
+        return Stream.of(caches.activeCaches(), followers, ram.snapshots())
+                .flatMap(Collection::stream)
+                .map(Object::toString)
+                .toList();
+    }
+
+    void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the VM is closed");
+        }
+    }
+
     @Override
     public String toString() {
-        return "Vm[" + vcpus.size() + " vcpus, " + memslots + "]";
+        return "Vm[" + vcpus.size() + " vcpus, " + memslots + (closed ? ", closed]" : "]");
     }
 }

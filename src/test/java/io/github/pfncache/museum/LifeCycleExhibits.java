@@ -35,7 +35,7 @@ final class LifeCycleExhibits {
                         .foundBy("refreshAfterDeactivation", SingleThread::refreshAfterDeactivation,
                                 "CacheRule.I2_ACTIVE_IFF_LISTED"),
                 Exhibit.of("B07", "active before it is listed")
-                        .edit(REFRESHING, "domain.index.add(entry);", "")
+                        .edit(REFRESHING, "if (!domain.index.add(entry)) {", "if (false) {")
                         .edit(REFRESHING, "mapping.activate();", "mapping.activate(); domain.index.add(entry);")
                         .foundBy("activationAgainstLookingAtTheList",
                                 RefreshScenarios::activationAgainstLookingAtTheList,

@@ -227,8 +227,7 @@ public final class Adversary implements AutoCloseable {
                     slot -> memory.add(HvaRange.ofPages(slot.hva(), slot.npages())));
             HostAdversary host = new HostAdversary(vm.host(), hostActions, memory, worthless, seed);
             SlotAdversary slots = new SlotAdversary(vm.memslots(), slotActions, seed);
-            List<DirtyFollower> followers =
-                    followed.stream().map(id -> new DirtyFollower(vm, id, seed)).toList();
+            List<DirtyFollower> followers = follow();
             Crew crew = new Crew();
             if (!hostActions.isEmpty() && !memory.isEmpty()) {
                 crew.add("host adversary", host, restNanos);
@@ -238,6 +237,17 @@ public final class Adversary implements AutoCloseable {
             }
             followers.forEach(follower -> crew.add("dirty harvester", follower, restNanos));
             return new Adversary(host, slots, followers, crew);
+        }
+
+        private List<DirtyFollower> follow() {
+            List<DirtyFollower> followers = new ArrayList<>();
+            try {
+                followed.forEach(id -> followers.add(new DirtyFollower(vm, id, seed)));
+            } catch (IllegalArgumentException e) {
+                followers.forEach(DirtyFollower::close);
+                throw e;
+            }
+            return followers;
         }
     }
 
@@ -280,14 +290,18 @@ public final class Adversary implements AutoCloseable {
      */
     @Override
     public void close() {
-        crew.close();
-        host.end();
-        slots.end();
-        for (DirtyFollower follower : followers) { // bounded by the description
-            long missing = follower.missing();
-            if (missing > 0) {
-                throw new AssertionError(missing + " pages were written and are in no dirty log");
+        try {
+            crew.close();
+            host.end();
+            for (DirtyFollower follower : followers) { // bounded by the description
+                long missing = follower.missing();
+                if (missing > 0) {
+                    throw new AssertionError(missing + " pages were written and are in no dirty log");
+                }
             }
+        } finally {
+            followers.forEach(DirtyFollower::close);
+            slots.end();
         }
     }
 }

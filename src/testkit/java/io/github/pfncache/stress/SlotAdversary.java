@@ -55,10 +55,10 @@ final class SlotAdversary implements Crew.Work {
     @Override
     public boolean turn() {
         Target target = next();
-        if (perform(target) == Memslots.Change.DONE) {
-            done.get(target.action()).increment();
-        } else {
-            busy.increment();
+        switch (perform(target)) {
+            case DONE -> done.get(target.action()).increment();
+            case BUSY -> busy.increment();
+            case UNCHANGED -> { } // a reader of the log has turned it on meanwhile
         }
         return true;
     }

@@ -1,0 +1,70 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.Pages;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What a run of mapped pages is of. Two runs of the same memory that overlap there show the same bytes, at whatever
+ * addresses they are mapped: see {@link HostMemory#runs}.
+ *
+ * @param memory what it is of, compared by identity: an address space, a file, a caller's array or buffer
+ * @param offset first byte of the run in it, not negative; of an array any, of the others page aligned
+ * @param hva address of the first page
+ * @param npages number of pages, at least 1
+ */
+public record MemoryRun(Object memory, long offset, long hva, long npages) {
+
+    /** Runs of pages {@code [from, to)}, ascending by address. Family lock held. */
+    static List<MemoryRun> within(HostMemory memory, long from, long to) {
+        List<MemoryRun> runs = new ArrayList<>();
+        for (Vma part : memory.vmas().within(from, to)) { // bounded by the number of mappings
+            long hva = HostMemory.pageToHva(part.start());
+            long npages = part.end() - part.start();
+            if (!part.shared()) {
+                runs.add(new MemoryRun(memory, hva, hva, npages));
+            }
+            if (part.file() != null && part.file().userMemory) {
+                addBlocks(runs, part);
+            } else if (part.file() != null) { // of a private mapping, too: it shows the file until it is written
+                runs.add(new MemoryRun(part.file(), HostMemory.pageToHva(part.filePage()), hva, npages));
+            }
+        }
+        return runs;
+    }
+
+    /** An array that was brought in twice, or cut in pieces, is one memory; of other buffers that is not known. */
+    private static void addBlocks(List<MemoryRun> runs, Vma part) {
+        FilePages file = part.file();
+        MemoryRun last = null;
+        for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped
+            long entry = file.entry(part.toFilePage(page));
+            if (!Pte.isPresent(entry)) {
+                continue; // behind the end of the blocks: nothing is there
+            }
+            ByteBuffer block = file.family.frames.buffer(Pte.index(entry));
+            boolean known = block.hasArray();
+            Object of = known ? block.array() : file;
+            long offset = known
+                    ? block.arrayOffset() + (long) file.family.frames.base(Pte.index(entry))
+                    : HostMemory.pageToHva(part.toFilePage(page));
+            if (last != null && last.isContinuedAt(of, offset)) {
+                last = new MemoryRun(of, last.offset, last.hva, last.npages + 1);
+                runs.set(runs.size() - 1, last);
+            } else {
+                last = new MemoryRun(of, offset, HostMemory.pageToHva(page), 1);
+                runs.add(last);
+            }
+        }
+    }
+
+    private boolean isContinuedAt(Object of, long at) {
+        return memory == of && offset + (npages << Pages.PAGE_SHIFT) == at;
+    }
+
+    @Override
+    public String toString() {
+        return npages + " pages at hva=" + Pages.hex(hva) + " offset=" + Pages.hex(offset);
+    }
+}

@@ -1,0 +1,26 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.HvaRange;
+
+/**
+ * What {@link HostMemory#rewind} puts where.
+ *
+ * @param from first address in the snapshot
+ * @param hva first address here
+ * @param npages number of pages, at least 1
+ */
+public record RewindRange(long from, long hva, long npages) {
+
+    /**
+     * Checks that both are ranges of user pages.
+     *
+     * @param from first address in the snapshot
+     * @param hva first address here
+     * @param npages number of pages, at least 1
+     * @throws IllegalArgumentException if one of them is not
+     */
+    public RewindRange {
+        HvaRange.ofPages(from, npages);
+        HvaRange.ofPages(hva, npages);
+    }
+}

@@ -1,0 +1,166 @@
+package io.github.pfncache.memslot;
+
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
+
+/**
+ * One reader of the dirty logs of all slots, besides {@link Memslots#harvestDirty} and all other readers: each gets
+ * every page. Bitmaps and rings alike.
+ *
+ * <pre>{@code
+ * try (DirtyReader reader = memslots.newDirtyReader()) {
+ *     memslots.table().forEach(reader::follow);               // what is written from here on is read
+ *     ...
+ *     reader.harvest((slot, pages) -> copy(slot, pages));     // page numbers relative to the slot
+ * }
+ * }</pre>
+ *
+ * <p>Slots that are made while there is a reader log from their first moment, and are read by it; of a slot that goes,
+ * the last marks are still handed out. Logs that are on for the readers alone are turned off after the last of them.
+ *
+ * <p>One thread harvests and closes at a time; any thread may change the slots. Kernel counterpart: none, a VMM hands
+ * what {@code KVM_GET_DIRTY_LOG} takes out on to its clients itself.
+ */
+public final class DirtyReader implements AutoCloseable {
+
+    /** So many slots that have gone are remembered between two harvests, if they have marks. */
+    private static final int MAX_GONE = 1024;
+
+    private final Memslots memslots;
+
+    /** What is read. Thread-safe by itself; entries come and go under SLOTS, or by the thread that reads. */
+    private final Map<DirtyBitmap, Log> logs = new ConcurrentHashMap<>();
+
+    private volatile boolean closed;
+
+    /** Whether marks of a slot that has gone were forgotten. Set under SLOTS, cleared by a harvest. */
+    private volatile boolean overflown;
+
+    /** One log, and what of it is kept for this reader. */
+    private static final class Log {
+        private final DirtyBitmap kept;
+
+        // Written under SLOTS, or by the thread that follows.
+        private volatile Memslot slot;
+        private volatile boolean gone;
+
+        Log(DirtyBitmap kept) {
+            this.kept = kept;
+        }
+    }
+
+    DirtyReader(Memslots memslots) {
+        this.memslots = memslots;
+    }
+
+    /**
+     * Reads the log of a slot from now on, and turns it on if it is off.
+     *
+     * @param slot a slot of the current table
+     * @return the slot as it is now, every write to which is read here from now on; null if the memory map could not be
+     *     changed now, or has another slot by now
+     */
+    public Memslot follow(Memslot slot) {
+        Memslot now = slot.logsDirtyPages() ? slot : memslots.turnOnLog(slot.id());
+        if (now == null || now.log() == null) {
+            return null;
+        }
+        begins(now);
+        // A change that turned the log off for want of readers, before this one could be seen, has been published: no.
+        return memslots.table().byId(now.id()) == now ? now : null;
+    }
+
+    /**
+     * Hands out the pages that were marked since the last harvest, and those of slots that have gone since.
+     *
+     * @param reader told of each slot with marks, as it is or was, and its pages: relative to it, ascending, each once;
+     *     if it throws, the next harvest has the slot again
+     * @return false if a slot that went between two harvests had marks that were forgotten, because there were more
+     *     than 1024 of that kind
+     */
+    public boolean harvest(BiConsumer<Memslot, long[]> reader) {
+        // Those that have gone already: nobody marks them any more, in a ring neither. First, before anything is read.
+        Set<DirtyBitmap> last = new HashSet<>();
+        logs.forEach((bitmap, log) -> {
+            if (log.gone) {
+                last.add(bitmap);
+            }
+        });
+        memslots.spillDirtyRings();
+        boolean all = !overflown;
+        overflown = false;
+        logs.forEach((bitmap, log) -> { // bounded by the slots
+            DirtyBitmap.Harvest harvest = memslots.harvest(log.slot, () -> bitmap.harvestFor(log.kept));
+            boolean read = false;
+            try {
+                if (harvest.count() > 0) {
+                    reader.accept(log.slot, harvest.pages());
+                }
+                read = true;
+            } finally {
+                if (!read) {
+                    harvest.putBack();
+                }
+            }
+            if (last.contains(bitmap)) {
+                forget(bitmap);
+            }
+        });
+        return all;
+    }
+
+    private void forget(DirtyBitmap bitmap) {
+        Log log = logs.remove(bitmap);
+        if (log != null) {
+            bitmap.removeReader(log.kept);
+        }
+    }
+
+    /** A slot with a log is there, or is about to be. */
+    void begins(Memslot slot) {
+        Log log = logs.computeIfAbsent(slot.log(), bitmap -> new Log(bitmap.addReader()));
+        log.slot = slot;
+        log.gone = false;
+        if (closed) {
+            forget(slot.log());
+        }
+    }
+
+    /** A log is of no slot any more, and nobody marks it. Under SLOTS. */
+    void ends(DirtyBitmap bitmap) {
+        Log log = logs.get(bitmap);
+        if (log != null) {
+            log.gone = true;
+            if (logs.values().stream().filter(one -> one.gone).count() > MAX_GONE) { // bounded by the slots
+                forget(bitmap);
+                overflown = true;
+            }
+        }
+    }
+
+    /** A ring had a mark: it may be of a slot that has gone. */
+    void markGone(int slotId, long page) {
+        logs.values().forEach(log -> {
+            if (log.gone && log.slot.id() == slotId && page < log.kept.npages()) {
+                log.kept.mark(page);
+            }
+        });
+    }
+
+    /** Ends it. Logs that nobody has asked for and nobody else reads are off, if the memory map can be changed now. */
+    @Override
+    public void close() {
+        closed = true;
+        memslots.readerEnds(this);
+        logs.keySet().forEach(this::forget);
+        memslots.turnOffIdleLogs();
+    }
+
+    @Override
+    public String toString() {
+        return "reader of " + logs.size() + " dirty logs";
+    }
+}

@@ -1,0 +1,341 @@
+package io.github.pfncache.vm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.cache.CacheStats;
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.GuestMode;
+import io.github.pfncache.cache.GuestTlb;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostPage;
+import io.github.pfncache.host.PageFaultHandler;
+import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots.Change;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+
+/** The end of a VM: what is given back, what answers afterwards, what is named because it is still in use. */
+class VmCloseTest {
+
+    private static final int PAGE = 4096;
+    private static final long GPA = 0x100000;
+    private static final long HVA = 0x7f00_0000_0000L;
+
+    private final HostMemory host = HostMemory.builder().checked(true).build();
+
+    private Vm vm() {
+        RetryPolicy retry = new RetryPolicy(8, Duration.ofMillis(20));
+        Vm vm = Vm.builder().host(host).retry(retry).slotChangeTimeout(Duration.ofMillis(20)).vcpus(2).build();
+        vm.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, GPA, 4);
+        return vm;
+    }
+
+    private void assertNothingIsLeft() {
+        assertThat(host.framesInUse()).isZero();
+        assertThat(host.liveMappings()).isZero();
+        assertThat(host.mappingOwners()).isZero();
+        host.audit();
+    }
+
+    @Test
+    void everythingIsGivenBackAndEverythingAnswers() {
+        Vm vm = vm();
+        vm.host().mapAnonymous(HVA, 1, Protection.READ_WRITE);
+        vm.memslots().set(1, 0, 2 * GPA, PAGE, HVA); // the caller's own
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(GPA);
+        GfnPfnCache byHva = vm.newCache(8);
+        byHva.activateHva(HVA);
+        GuestArea area = vm.newArea();
+        area.activate(GPA + PAGE - 4, 8);
+        List<Outcome> why = new ArrayList<>();
+        GuestTlb tlb = vm.newTlb(new GuestTlb.Unbacked() {
+            @Override
+            public long load(long gpa, int width, Outcome reason) {
+                why.add(reason);
+                return 5;
+            }
+
+            @Override
+            public void store(long gpa, int width, long value, Outcome reason) {
+                why.add(reason);
+            }
+        });
+        tlb.storeLong(GPA + 2 * PAGE, 1);
+        assertThat(vm.stillOpen()).hasSizeGreaterThanOrEqualTo(4);
+
+        vm.close();
+        vm.close();
+        assertThat(vm.isClosed()).isTrue();
+        assertThat(vm.stillOpen()).isEmpty();
+        assertThat(vm.memslots().table()).isEmpty();
+        assertThat(cache.loadLong(0, -1)).isEqualTo(-1);
+        assertThat(cache.storeLong(0, 1)).isEqualTo(Outcome.INACTIVE);
+        assertThat(cache.refresh()).isEqualTo(Outcome.INACTIVE);
+        assertThat(cache.activate(GPA)).isEqualTo(Outcome.INACTIVE);
+        assertThat(vm.newCache(8).activateHva(HVA)).isEqualTo(Outcome.INACTIVE);
+        assertThat(byHva.storeLong(0, 1)).isEqualTo(Outcome.INACTIVE);
+        assertThat(area.access().outcome()).isEqualTo(Outcome.INACTIVE);
+        assertThat(area.activate(GPA, 8)).isEqualTo(Outcome.INACTIVE);
+        assertThat(tlb.loadLong(GPA + 2 * PAGE)).isEqualTo(5);
+        tlb.storeLong(GPA + 2 * PAGE, 1);
+        assertThat(why).hasSize(2).doesNotContain(Outcome.OK);
+        assertThat(vm.guestMemory().read(GPA, new byte[1])).isZero();
+        assertThat(vm.guestMemory().write(2 * GPA, new byte[1])).isZero();
+        assertThat(vm.vcpu(0).run(() -> {
+            throw new AssertionError("entered");
+        })).isEqualTo(Vcpu.Exit.INTERRUPTED);
+        assertThatIllegalStateException().isThrownBy(() -> vm.ram().add(0, 0, GPA, 1)).withMessageContaining("closed");
+        assertThatIllegalStateException().isThrownBy(vm::followDirtyLog).withMessageContaining("closed");
+        assertThat(vm.ram().remove(0)).isEqualTo(Change.UNCHANGED);
+        cache.deactivate();
+        area.deactivate();
+        tlb.deactivate();
+        VmAudit.atRest(vm);
+        host.unmap(HVA, 1);
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void aHostOfItsOwnIsClosedAndASharedOneIsNot() {
+        Vm own = Vm.builder().build();
+        own.close();
+        assertThatIllegalStateException().isThrownBy(() -> own.host().mapAnonymous(HVA, 1, Protection.READ));
+        vm().close();
+        host.mapAnonymous(HVA, 1, Protection.READ);
+        host.unmap(HVA, 1);
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void aHostHearsNothingOfTenThousandVmsThatWereClosed() {
+        Vm left = vm();
+        CacheStats before = left.caches().stats();
+        for (int i = 0; i < 10_000; i++) {
+            Vm.builder().host(host).build().close();
+        }
+        assertThat(host.mappingOwners()).isEqualTo(1);
+        Vm closed = vm();
+        closed.close();
+        long told = closed.caches().stats().invalidations();
+        host.discard(left.memslots().table().byId(0).hva(), 1);
+        assertThat(closed.caches().stats().invalidations()).isEqualTo(told);
+        assertThat(left.caches().stats().invalidations()).isGreaterThan(before.invalidations());
+        left.close();
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void aFollowerIsClosedAndASnapshotIsLeftAlone() {
+        Vm vm = vm();
+        vm.guestMemory().write(GPA, new byte[] {7});
+        DirtyLogFollower log = vm.followDirtyLog();
+        log.deliver(gfn -> true);
+        RamSnapshot snapshot = vm.ram().snapshot();
+        assertThat(vm.stillOpen()).hasSize(2);
+        vm.close();
+        assertThatIllegalStateException().isThrownBy(() -> log.deliver(gfn -> true)).withMessageContaining("closed");
+        log.close();
+        assertThat(vm.stillOpen()).singleElement().asString().contains("snapshot of [slot 0");
+        byte[] past = new byte[1];
+        assertThat(snapshot.read(GPA, past)).isEqualTo(1);
+        assertThat(past[0]).isEqualTo((byte) 7);
+        assertThatIllegalStateException().isThrownBy(() -> vm.ram().rewind(snapshot));
+        snapshot.close();
+        assertThat(vm.stillOpen()).isEmpty();
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void whatIsStillInUseIsNamedAndASecondCallFindsItEnded() throws InterruptedException, ExecutionException {
+        Vm vm = vm();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(GPA);
+        CountDownLatch open = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        ExecutorService pool = Executors.newSingleThreadExecutor();
+        try {
+            Future<?> reader = pool.submit(() -> {
+                int token = vm.memslots().enterRead();
+                try {
+                    open.countDown();
+                    end.await();
+                } finally {
+                    vm.memslots().exitRead(token);
+                }
+                return null;
+            });
+            open.await();
+            assertThatIllegalStateException().isThrownBy(vm::close).withMessageContaining("slot 0");
+            assertThat(cache.storeLong(0, 1)).as("the rest is done").isEqualTo(Outcome.INACTIVE);
+            end.countDown();
+            reader.get();
+            vm.close();
+            assertNothingIsLeft();
+        } finally {
+            end.countDown();
+            pool.shutdown();
+        }
+    }
+
+    @Test
+    void insideAFaultHandlerItDoesWhatItCan() {
+        Vm vm = vm();
+        GfnPfnCache other = vm.newCache(8);
+        other.activate(GPA + PAGE);
+        List<Throwable> seen = new ArrayList<>();
+        PageFaultHandler handler = fault -> {
+            try {
+                vm.close();
+            } catch (IllegalStateException e) {
+                seen.add(e);
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        };
+        host.registerFaultHandler(HvaRange.ofPages(vm.memslots().table().byId(0).hva(), 1), handler, true, false);
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(GPA);
+        assertThat(seen).singleElement().asString().contains("still in use");
+        assertThat(other.storeLong(0, 1)).isEqualTo(Outcome.INACTIVE);
+        host.unregisterFaultHandler(handler);
+        vm.close();
+        assertThat(cache.storeLong(0, 1)).isEqualTo(Outcome.INACTIVE);
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void aPageThatAVcpuHoldsIsGivenBackAndCannotBeHeldAgain() throws InterruptedException, ExecutionException {
+        Vm vm = vm();
+        GuestMode mode = vm.newGuestMode(gpa -> {});
+        mode.enter();
+        assertThat(mode.hold(GPA, true).outcome()).isEqualTo(Outcome.OK);
+        ExecutorService pool = Executors.newSingleThreadExecutor();
+        try {
+            Throwable refused = pool.submit(() -> catchThrowable(vm::close)).get();
+            assertThat(refused).as("it does not poll").hasMessageContaining("GuestMode");
+            mode.poll();
+            assertThat(mode.drops()).isEqualTo(1);
+            pool.submit(vm::close).get();
+        } finally {
+            pool.shutdown();
+        }
+        assertThat(mode.hold(GPA, true).outcome()).isEqualTo(Outcome.FAULT);
+        mode.leave();
+        vm.memslots().set(0, 0, GPA, PAGE, HVA); // nobody should; but nobody would be told to give it back
+        host.mapAnonymous(HVA, 1, Protection.READ_WRITE);
+        mode.enter();
+        assertThat(mode.hold(GPA, true).outcome()).isEqualTo(Outcome.FAULT);
+        mode.leave();
+        mode.close();
+        host.unmap(HVA, 1);
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void vcpusThatRunMeetItAndGoHome() throws InterruptedException, ExecutionException {
+        Vm vm = vm();
+        ExecutorService pool = Executors.newFixedThreadPool(2);
+        CountDownLatch running = new CountDownLatch(2);
+        try {
+            List<Future<Long>> vcpus = new ArrayList<>();
+            for (Vcpu vcpu : vm.vcpus()) {
+                vcpus.add(pool.submit(() -> {
+                    GfnPfnCache cache = vm.newCache(8);
+                    cache.activate(GPA + (long) vcpu.id() * PAGE);
+                    long stores = 0;
+                    while (vcpu.run(() -> cache.storeLong(0, 1)) == Vcpu.Exit.GUEST) { // until the VM is closed
+                        if (stores++ == 100) {
+                            running.countDown();
+                        }
+                        try (GuestAccess access = cache.access()) {
+                            assertThat(access.outcome()).isIn(Outcome.OK, Outcome.BUSY, Outcome.INACTIVE);
+                        }
+                    }
+                    return stores;
+                }));
+            }
+            running.await();
+            while (!isClosed(vm)) { // bounded by the vCPUs' runs
+                Thread.onSpinWait();
+            }
+            for (Future<Long> vcpu : vcpus) {
+                assertThat(vcpu.get()).isGreaterThan(100);
+            }
+            vm.close();
+            assertNothingIsLeft();
+        } finally {
+            pool.shutdown();
+        }
+    }
+
+    private static boolean isClosed(Vm vm) {
+        try {
+            vm.close();
+            return true;
+        } catch (IllegalStateException e) {
+            assertThat(e).hasMessageContaining("still in use");
+            return false;
+        }
+    }
+
+    @Test
+    void oneVmsSnapshotAndAuditAreOfItsOwnMemory() {
+        HostMemory small = HostMemory.builder().chunkBytes(PAGE, PAGE).maxBytes(8 * PAGE).build();
+        Vm one = Vm.builder().host(small).build();
+        Vm other = Vm.builder().host(small).build();
+        one.ram().add(0, 0, GPA, 2);
+        byte[] full = new byte[64 * PAGE];
+        java.util.Arrays.fill(full, (byte) 1);
+        other.ram().add(0, 0, GPA, full);
+        GfnPfnCache cache = one.newCache(8);
+        GfnPfnCache theirs = other.newCache(8);
+        cache.activate(GPA);
+        theirs.activate(GPA);
+        cache.storeLong(0, 1);
+        long told = other.caches().stats().invalidated();
+        HostPage busy = small.hvaToPage(other.memslots().table().byId(0).hva()); // the other VM need not be at rest
+        try (RamSnapshot snapshot = one.ram().snapshot()) {
+            assertThat(small.framesInUse()).as("64 pages of the other's would not fit").isEqualTo(1);
+            cache.storeLong(0, 2);
+            one.ram().rewind(snapshot);
+            assertThat(cache.loadLong(0, -1)).isEqualTo(1);
+            assertThat(other.caches().stats().invalidated()).as("nobody stood still for it").isEqualTo(told);
+            VmAudit.atRest(one);
+        }
+        small.release(busy);
+        one.close();
+        VmAudit.atRest(other);
+        small.audit();
+        other.close();
+        assertThat(small.framesInUse()).isZero();
+    }
+
+    @Test
+    void aMappingThatNobodyOwnsIsFoundInItsOwnVmAlone() {
+        Vm one = vm();
+        Vm other = Vm.builder().host(host).build();
+        GfnPfnCache cache = one.newCache(8);
+        cache.activate(GPA);
+        VmAudit.atRest(other);
+        VmAudit.atRest(one);
+        other.close();
+        host.map(host.hvaToPage(one.memslots().table().byId(0).hva())); // alone now: the host's balance is its own
+        assertThatThrownBy(() -> VmAudit.atRest(one)).hasMessageContaining("I5_BALANCE");
+    }
+}
