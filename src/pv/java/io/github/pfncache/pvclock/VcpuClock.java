@@ -2,12 +2,7 @@ package io.github.pfncache.pvclock;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheTarget;
-import io.github.pfncache.cache.GfnPfnCache;
-import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.cache.RetryPolicy;
-import io.github.pfncache.rules.LockClass;
-import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.vm.Vcpu;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -15,7 +10,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One vCPU's kvmclock: what it registered, what was requested of it, and the cache of its structure.
+ * One vCPU's kvmclock: what it registered, what was requested of it, and where its structure is.
  *
  * <p>Kernel counterpart: {@code vcpu->arch.pv_time}, {@code vcpu->arch.time} and the vCPU's request bits.
  */
@@ -43,24 +38,12 @@ final class VcpuClock {
     /** Atomic; any thread, in any context, raises a request. Only the vCPU's entry takes one away. */
     private final AtomicInteger requests = new AtomicInteger(Request.FIRST_ENTRY.bit());
 
-    /** Pointed and refreshed without the lock; written with it. */
-    private final GfnPfnCache cache;
+    private final Registration place;
 
-    /** No code of others runs under it. */
-    private final TrackedLock lock = new TrackedLock(LockClass.VCPU_USER);
+    // Guarded by the place's lock.
 
-    // Guarded by lock.
-
-    private long register;
-    /** The reference and the value of the last update; null before the first. */
-    private Kvmclock.Reference lastReference;
-    private PvclockTimeInfo lastTime;
-
-    /**
-     * Where the clock is, by the register; null if it is off. The cache may be elsewhere for a while: a page-fault
-     * handler wrote the register, or threw. Written with lock held; read anywhere, as a snapshot.
-     */
-    private volatile CacheTarget target;
+    /** That of the last update; null before the first. */
+    private Moment last;
 
     /** The listeners that have not heard of the last update. Confined to the thread that runs the vCPU. */
     private final Deque<ClockUpdateListener> untold = new ArrayDeque<>();
@@ -68,11 +51,11 @@ final class VcpuClock {
     VcpuClock(Kvmclock clock, Vcpu vcpu) {
         this.clock = clock;
         this.vcpu = vcpu;
-        this.cache = vcpu.vm().newCache(PvclockField.ALONE.windowLength());
+        this.place = new Registration(vcpu.vm(), PvclockField.ALONE.windowLength());
     }
 
     boolean isActive() {
-        return target != null;
+        return place.target() != null;
     }
 
     void request(Request request) {
@@ -85,37 +68,18 @@ final class VcpuClock {
     }
 
     long register() {
-        lock.lock();
-        try {
-            return register;
-        } finally {
-            lock.unlock();
-        }
+        return place.register();
     }
 
     /**
-     * The register is written: any value is taken, whether or not there is memory at its address. Whatever a page-fault
-     * handler does meanwhile, the value counts; a cache that could not follow does so at the next update.
+     * The register is written: any value is taken, whether or not there is memory at its address. An address whose
+     * structure would cross a page changes nothing: the clock stays where it was, or off.
      */
     void register(long value) {
         boolean on = (value & Kvmclock.ENABLE) != 0;
-        CacheTarget next = on ? new CacheTarget.ByGpa(value & ~Kvmclock.ENABLE) : null;
-        lock.lock();
         try {
-            register = value;
-            if (next == null || next.isCacheable(cache.length())) {
-                target = next; // without memory too: the cache heals when there is some
-            } // an address whose structure would cross a page changes nothing: the clock stays where it was, or off
-        } finally {
-            lock.unlock();
-        }
-        try {
-            if (next == null) {
-                Outcome outcome = cache.deactivate();
-                PvclockRule.DISABLED_MEANS_INACTIVE.check(
-                        outcome == Outcome.BUSY || target != null || !cache.state().active(), outcome);
-            } else if (next == target) {
-                cache.activate(next);
+            if (place.point(value, on ? new CacheTarget.ByGpa(value & ~Kvmclock.ENABLE) : null) == Outcome.OK) {
+                place.bringIn(); // without memory too: the cache heals when there is some
             }
         } finally {
             request(Request.REGISTRATION);
@@ -147,18 +111,21 @@ final class VcpuClock {
     }
 
     private void write() {
-        CacheTarget where = target;
-        if (where == null) {
+        if (!isActive()) {
             return;
         }
         // Taken before the access: lost together with a write that finds no memory, but kept while the clock is off.
         boolean stopped = take(Request.GUEST_STOPPED);
         Outcome outcome = Outcome.BUSY; // also when code of others throws
         try {
-            outcome = write(where, stopped);
+            outcome = place.update(this::now, (access, now) -> {
+                checkMonotonic(now);
+                PvclockField.ALONE.write(
+                        access, stopped ? now.time.withFlags(PvclockTimeInfo.FLAG_GUEST_STOPPED) : now.time);
+            });
         } finally {
-            if (outcome == Outcome.BUSY) {
-                // Not lost but put off: the memory is there, and the next entry tries again.
+            if (outcome == Outcome.BUSY || outcome == Outcome.INACTIVE) {
+                // Not lost but put off: the memory is there, or the clock is off now. The next entry tries again.
                 request(Request.UPDATE);
                 if (stopped) {
                     request(Request.GUEST_STOPPED);
@@ -167,41 +134,21 @@ final class VcpuClock {
         }
     }
 
-    private Outcome write(CacheTarget where, boolean stopped) {
-        for (int attempt = 0; attempt < RetryPolicy.DEFAULT.attempts(); attempt++) { // bounded by that number
-            boolean there = where.equals(cache.state().target());
-            // When the memory is at hand, which may have taken long, but before it is accessed: the TSC is code of
-            // others.
-            Kvmclock.Reference reference = clock.reference();
-            PvclockTimeInfo time = clock.timeBy(reference);
-            lock.lock();
-            try (GuestAccess access = cache.tryAccess()) {
-                if (where != target) {
-                    return Outcome.BUSY; // the register was written meanwhile
-                }
-                if (there && access.isUsable()) {
-                    checkMonotonic(reference, time);
-                    PvclockField.ALONE.write(
-                            access, stopped ? time.withFlags(PvclockTimeInfo.FLAG_GUEST_STOPPED) : time);
-                    return Outcome.OK;
-                }
-            } finally {
-                lock.unlock();
-            }
-            Outcome outcome = there ? cache.refresh() : cache.activate(where); // page-fault handlers run here
-            if (outcome != Outcome.OK) {
-                return outcome;
-            }
-        }
-        return Outcome.BUSY;
+    /** A value, and the reference that it counts from. */
+    private record Moment(Kvmclock.Reference reference, PvclockTimeInfo time) {}
+
+    private Moment now() {
+        Kvmclock.Reference reference = clock.reference();
+        return new Moment(reference, clock.timeBy(reference));
     }
 
-    private void checkMonotonic(Kvmclock.Reference reference, PvclockTimeInfo time) {
+    private void checkMonotonic(Moment now) {
         PvclockRule.I12_TIME_IS_MONOTONIC.check(
-                reference != lastReference || time.systemTime() - lastTime.timeAt(time.tscTimestamp()) >= 0,
-                lastTime);
-        lastReference = reference;
-        lastTime = time;
+                last == null
+                        || now.reference != last.reference
+                        || now.time.systemTime() - last.time.timeAt(now.time.tscTimestamp()) >= 0,
+                last);
+        last = now;
     }
 
     @Override

@@ -1,13 +1,11 @@
 package io.github.pfncache.pvclock;
 
-import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GfnToHvaCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.cache.RetryPolicy;
-import io.github.pfncache.rules.LockClass;
-import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.vm.Vcpu;
+import io.github.pfncache.vm.Vm;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -31,30 +29,12 @@ final class VcpuStealTime {
     /** What was stolen and the guest has not been told. Atomic; any thread adds. */
     private final AtomicLong untold = new AtomicLong();
 
-    /**
-     * One run at a time. Held while page-fault handlers run, so it is taken for a bounded time; a handler that comes
-     * back here tells nothing.
-     */
-    private final TrackedLock turn = new TrackedLock(LockClass.REFRESH);
-
-    /** Used in a turn, at the address of {@link #pointed}. */
-    private final GfnToHvaCache structure;
-
-    /** The register's value that {@link #structure} was pointed for. Used in a turn. */
-    private long pointed;
-
-    /** Any thread writes it. */
-    private volatile long register;
-
-    /** The mapping. Pointed somewhere in a turn; accessed at any time, if {@link #mapped} is the register. */
-    private final GfnPfnCache mapping;
-
-    /** The register's value that {@link #mapping} was pointed for. Written in a turn. */
-    private volatile long mapped;
+    private final Vm vm;
+    private final Registration place;
 
     VcpuStealTime(Vcpu vcpu) {
-        structure = vcpu.vm().caches().newGfnToHvaCache(StealTime.SIZE);
-        mapping = vcpu.vm().newCache(StealTime.SIZE);
+        vm = vcpu.vm();
+        place = new Registration(vm, StealTime.SIZE);
     }
 
     void addSteal(long nanos) {
@@ -62,58 +42,32 @@ final class VcpuStealTime {
     }
 
     long register() {
-        return register;
+        return place.register();
     }
 
-    /** The register is written; its reserved bits are known to be zero. */
+    /** The register is written; its reserved bits are known to be zero. Before the next run nothing is accessed. */
     void register(long value) {
-        register = value;
-        // Not before the next run is anything accessed, at the new address or, from here on, at the old one.
-        Outcome outcome = mapping.deactivate();
-        PvclockRule.DISABLED_MEANS_INACTIVE.check(
-                outcome == Outcome.BUSY || (register & StealTime.ENABLE) != 0 || !mapping.state().active(), outcome);
+        boolean on = (value & StealTime.ENABLE) != 0;
+        place.point(value, on ? new CacheTarget.ByGpa(value & ~StealTime.ENABLE) : null);
     }
 
     /** A run begins: tells the guest. Without memory nothing happens, and the next run tries again. */
     void beforeRun() {
-        long value = register;
-        if ((value & StealTime.ENABLE) == 0
-                || !turn.tryLock(System.nanoTime() + RetryPolicy.DEFAULT.patience().toNanos())) {
-            return;
-        }
-        try {
-            long told = untold.get();
-            if (tell(value, told)) {
-                untold.addAndGet(-told); // not set to 0: more may have been stolen meanwhile
-            }
-        } finally {
-            turn.unlock();
+        if (place.target() != null) {
+            Registration.retrying(
+                    () -> place.exclusively(() -> place.tryUpdate(access -> write(access, untold.getAndSet(0)))),
+                    this::faultIn);
         }
     }
 
-    private boolean tell(long value, long nanos) {
-        long gpa = value & ~StealTime.ENABLE;
-        for (int attempt = 0; attempt < RetryPolicy.DEFAULT.attempts(); attempt++) { // bounded by that number
-            try (GuestAccess access = mapping.tryAccess()) {
-                if (access.isUsable() && mapped == value && register == value) {
-                    write(access, nanos);
-                    return true;
-                }
-            }
-            if (pointed != value) {
-                structure.activate(gpa);
-                pointed = value;
-            }
-            // Page-fault handlers run here, before the version is touched.
-            if (structure.update(window -> window.put(PREEMPTED, Byte.BYTES, 0)) != Outcome.OK) {
-                return false;
-            }
-            if (register != value || mapping.activate(gpa) != Outcome.OK) {
-                return false;
-            }
-            mapped = value;
+    private Outcome faultIn() {
+        GfnToHvaCache structure = vm.caches().newGfnToHvaCache(StealTime.SIZE);
+        if (place.target() instanceof CacheTarget.ByGpa where) {
+            structure.activate(where.gpa());
         }
-        return false;
+        // Page-fault handlers run here, before the version is touched.
+        Outcome outcome = structure.update(window -> window.put(PREEMPTED, Byte.BYTES, 0));
+        return outcome == Outcome.OK ? place.bringIn() : outcome;
     }
 
     private static void write(GuestAccess access, long nanos) {
@@ -128,16 +82,10 @@ final class VcpuStealTime {
         PvclockRule.I12_STEAL_VERSION_EVEN.check(odd + 1 - before == 2 + (before & 1), before);
     }
 
-    /** Marks the vCPU preempted. Takes no lock that it would have to wait for. */
+    /** Marks the vCPU preempted, if a run has begun since the register was written. Takes no lock. */
     Outcome preempted() {
-        try (GuestAccess access = mapping.tryAccess()) {
-            if (access.isUsable() && mapped != register) {
-                return Outcome.INACTIVE; // the register was written, and no run has begun since
-            }
-            if (access.isUsable()) {
-                access.putByte(PREEMPTED, IS_PREEMPTED);
-            }
-            return access.outcome();
-        }
+        return place.isPlaced()
+                ? place.tryUpdate(access -> access.putByte(PREEMPTED, IS_PREEMPTED))
+                : Outcome.INACTIVE;
     }
 }

@@ -4,7 +4,6 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.vm.Vm;
@@ -73,25 +72,23 @@ final class WallClock {
                 .putInt((int) Math.floorDiv(bootRealtime, NANOS_PER_SECOND))
                 .putInt((int) Math.floorMod(bootRealtime, NANOS_PER_SECOND))
                 .array();
+        byte[] part = Arrays.copyOf(body, length - BODY);
         GuestArea area = vm.newArea();
         try {
-            Outcome outcome = area.activate(gpa, length); // page-fault handlers run here, with no lock held
-            int attempts = RetryPolicy.DEFAULT.attempts();
-            for (int i = 0; i < attempts && outcome == Outcome.OK; i++) { // bounded by the attempts
-                if (write(area, Arrays.copyOf(body, length - BODY))) {
-                    return true;
-                }
-                try (AreaAccess access = area.access()) { // and here
-                    outcome = access.outcome();
-                }
-            }
-            return false;
+            return area.activate(gpa, length) == Outcome.OK // page-fault handlers run here, with no lock held
+                    && Registration.retrying(() -> write(area, part), () -> bringIn(area)) == Outcome.OK;
         } finally {
             area.deactivate();
         }
     }
 
-    private boolean write(GuestArea area, byte[] body) {
+    private static Outcome bringIn(GuestArea area) {
+        try (AreaAccess access = area.access()) { // and here
+            return access.outcome();
+        }
+    }
+
+    private Outcome write(GuestArea area, byte[] body) {
         lock.lock();
         try (AreaAccess access = area.tryAccess()) {
             if (access.isUsable()) {
@@ -102,7 +99,7 @@ final class WallClock {
                 VarHandle.storeStoreFence(); // and the whole body before the even version
                 access.putInt(VERSION, odd + 1);
             }
-            return access.isUsable();
+            return access.outcome();
         } finally {
             lock.unlock();
         }

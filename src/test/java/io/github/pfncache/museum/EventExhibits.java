@@ -85,7 +85,7 @@ final class EventExhibits {
                         .foundBy("clearWithMemoryAtFrame0", EventScenarios::clearWithMemoryAtFrame0,
                                 "XenRule.CLEARED_MEANS_INACTIVE"),
                 Exhibit.of("B74b", "turning a clock off points it at frame 0")
-                        .edit("pvclock/VcpuClock.java", "cache.deactivate()", "cache.activate(0)")
+                        .edit("pvclock/Registration.java", "cache.deactivate()", "cache.activate(0)")
                         .foundBy("clearWithMemoryAtFrame0", EventScenarios::clearWithMemoryAtFrame0,
                                 "PvclockRule.DISABLED_MEANS_INACTIVE"),
                 Exhibit.of("E07", "deferred events are taken from the list, and then delivering one throws")

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
@@ -13,9 +14,15 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.memslot.DirtyBitmap;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.pvclock.Registration;
+import io.github.pfncache.pvclock.TscSource;
 import io.github.pfncache.stress.Adversary;
 import io.github.pfncache.vm.DirtyLogFollower;
+import io.github.pfncache.vm.EntryHook;
+import io.github.pfncache.vm.HostClock;
+import io.github.pfncache.vm.MsrHandler;
 import io.github.pfncache.vm.RamSnapshot;
+import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.io.IOException;
@@ -24,6 +31,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongPredicate;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
@@ -288,6 +296,55 @@ final class GuideTest {
         byte[] bytes = new byte[16];
         vm.guestMemory().read(0x1ff8, bytes);
         assertThat(bytes).containsExactly(1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    @Test
+    void writeYourOwnInterface() {
+        plugSomeRam();
+        TscSource tsc = TscSource.of(new HostClock.Manual(0), 1_000_000_000);
+        // snippet: own-interface
+        Registration page = new Registration(vm, 24);             // the structure's length
+        AtomicBoolean due = new AtomicBoolean();
+        vm.handleMsr(0x4000_0021, new MsrHandler() {
+            @Override
+            public long read(Vcpu vcpu, int index) {
+                return page.register();
+            }
+
+            @Override
+            public boolean write(Vcpu vcpu, int index, long value) {
+                boolean on = (value & 1) != 0;
+                page.point(value, on ? new CacheTarget.ByGpa(value & -4096) : null);
+                due.set(true);                                    // after the place: what takes it finds that
+                return true;                                      // false: the guest takes a fault
+            }
+        });
+        vm.addEntryHook(new EntryHook() {
+            @Override
+            public void beforeEntry(Vcpu vcpu) {
+                if (due.getAndSet(false)) {                       // before the write: a later request stays
+                    Outcome outcome = Outcome.BUSY;               // also if your code throws
+                    try {
+                        outcome = page.update(tsc::read, (access, now) -> access.putLong(16, now));
+                    } finally {
+                        if (outcome == Outcome.BUSY) {
+                            due.set(true);                        // put off, not lost
+                        }
+                    }
+                }
+            }
+        });
+        // end
+        Vcpu vcpu = vm.vcpu(1);
+        vm.guestMemory().write(0x3010, new byte[] {1});
+        assertThat(vcpu.run(() -> vcpu.guestWriteMsr(0x4000_0021, 0x3001))).isEqualTo(Vcpu.Exit.GUEST);
+        assertThat(page.isPlaced()).isTrue();
+        assertThat(vcpu.readMsr(0x4000_0021)).isEqualTo(0x3001);
+        byte[] written = new byte[1];
+        vm.guestMemory().read(0x3010, written);
+        assertThat(written).containsExactly(0);
+        vcpu.run(() -> vcpu.guestWriteMsr(0x4000_0021, 0));
+        assertThat(page.target()).isNull();
     }
 
     @Test
