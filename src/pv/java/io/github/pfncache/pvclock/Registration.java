@@ -6,6 +6,7 @@ import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.Patience;
 import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.vm.Vm;
 import java.util.function.BiConsumer;
@@ -130,7 +131,7 @@ public final class Registration {
     }
 
     private Outcome inTurn(Supplier<Outcome> step) {
-        if (!turn.tryLock(() -> System.nanoTime() + RetryPolicy.DEFAULT.patience().toNanos())) {
+        if (!turn.tryLock(() -> Patience.deadlineAfter(RetryPolicy.DEFAULT.patience()))) {
             return Outcome.BUSY;
         }
         try {
