@@ -26,10 +26,8 @@ final class Backing {
 
     // Guarded by the family lock.
 
-    /** Pages whose content in memory may differ from the file's. */
-    final PageRanges changed = new PageRanges();
-    /** Pages that read as zeros, whatever the file holds there. */
-    private final PageRanges zeroed = new PageRanges();
+    /** What is known of the pages. */
+    final PageMarks marks = new PageMarks();
     /** Bytes of the file that count; behind are zeros. */
     private long sourceEnd;
     /** Smallest size since the last write-back, in bytes; {@link Long#MAX_VALUE} if it was not made smaller. */
@@ -48,7 +46,7 @@ final class Backing {
 
     /** Whether a page that is not in memory has its content in the file. */
     boolean holds(long page) {
-        return page << Pages.PAGE_SHIFT < sourceEnd && !zeroed.contains(page);
+        return page << Pages.PAGE_SHIFT < sourceEnd && !marks.has(PageMarks.ZEROED, page);
     }
 
     /** How many bytes of a page that the file holds count. */
@@ -56,31 +54,24 @@ final class Backing {
         return (int) Math.min(Pages.PAGE_SIZE, sourceEnd - (page << Pages.PAGE_SHIFT));
     }
 
-    /** Pages became zeros. */
-    void punched(long from, long to) {
-        zeroed.add(from, to);
-        changed.add(from, to);
-    }
-
     /** The file became smaller, to whole pages; what is behind its end is forgotten, for good. */
     void shrunk(long npages) {
+        marks.change(npages, PageTable.PAGES_END, WriteBack.UNSAVED | PageMarks.ZEROED, 0);
         long size = npages << Pages.PAGE_SHIFT;
         sourceEnd = Math.min(sourceEnd, size);
         shrunkTo = Math.min(shrunkTo, size);
-        changed.remove(npages, PageTable.PAGES_END);
-        zeroed.remove(npages, PageTable.PAGES_END);
     }
 
-    /** The size that the file has to be cut down to before anything is written; asking takes it over. */
-    long takeShrunkTo() {
-        long size = shrunkTo;
-        shrunkTo = Long.MAX_VALUE;
-        return size;
+    /** The size that the file has to be cut down to before anything is written. */
+    long shrunkTo() {
+        return shrunkTo;
     }
 
-    /** The file could not be cut down. */
-    void putBackShrunkTo(long size) {
-        shrunkTo = Math.min(shrunkTo, size);
+    /** It has been: behind there is nothing to be cut until the file becomes smaller still. */
+    void cut(long size) {
+        if (shrunkTo == size) {
+            shrunkTo = Long.MAX_VALUE;
+        }
     }
 
     // ---- no lock of the family held: these sleep

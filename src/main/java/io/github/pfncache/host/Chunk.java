@@ -49,6 +49,11 @@ final class Chunk {
         this.owners = new int[frames];
     }
 
+    /** Number of frames. */
+    int frames() {
+        return owners.length;
+    }
+
     /** Index in the buffer of a frame's first byte. */
     int base(int index) {
         return base + (index << Pages.PAGE_SHIFT);
@@ -109,8 +114,14 @@ final class Chunk {
         return page(index).equals(ZEROS);
     }
 
+    /** Allocates nothing: the frame is counted nowhere at that moment. */
     boolean isPoisoned(int index) {
-        return page(index).equals(POISON);
+        for (int at = 0; at < Pages.PAGE_SIZE; at += Long.BYTES) {
+            if (buffer.getLong(base(index) + at) != POISON.getLong(at)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static ByteBuffer pattern(byte value) {

@@ -24,6 +24,8 @@ final class FaultPath {
         WRITE,
         /** The frame may be shared and stays as protected as it is. */
         READ,
+        /** The content is enough: what has no frame gets none by being looked at. */
+        LOOK,
         /** A debugger's write: protections do not matter, handlers are not asked. */
         DEBUG_WRITE
     }
@@ -45,11 +47,14 @@ final class FaultPath {
     interface FrameUse {
         void use(int pfn);
 
-        /** For reads only, and instead: of a private page that shows the file, which needs no frame for that. */
-        default void useFileContent(byte[] content) {
+        /** For reads only, and instead: of a page that has no frame, and needs none to be read. */
+        default void useContent(byte[] content) {
             throw new IllegalStateException("a write needs a frame");
         }
     }
+
+    /** What a page holds that nobody has touched. Never written. */
+    private static final byte[] ZEROS = new byte[Pages.PAGE_SIZE];
 
     /** Looks at one page before a fault gives up: each turn means that the page changed under a handler. */
     static final int MAX_ATTEMPTS = 16;
@@ -76,6 +81,7 @@ final class FaultPath {
     private PageFaultHandler handler;
     private Answer answer;
     private boolean copyNeeded;
+    private boolean frameNeeded;
     private Outcome copied;
 
     /** The fault whose handler caused this one, while this one asks its own. */
@@ -93,15 +99,15 @@ final class FaultPath {
     Outcome run() {
         for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
             Outcome outcome = look();
-            if (outcome != null) {
-                return outcome;
-            }
-            if (copyNeeded) {
+            if (outcome == null && copyNeeded) {
                 outcome = copyOnWrite();
-            } else if (question != null) {
+            } else if (outcome == null && question != null) {
                 outcome = ask();
-            } else if (fetched.isWaiting() && !fetched.fetch()) {
+            } else if (outcome == null && fetched.isWaiting() && !fetched.fetch()) {
                 outcome = Outcome.UNREADABLE;
+            }
+            if (outcome == null && frameNeeded && !family.frames.grow()) {
+                outcome = Outcome.NO_MEMORY;
             }
             if (outcome != null) {
                 return outcome;
@@ -115,8 +121,11 @@ final class FaultPath {
         try {
             question = null;
             copyNeeded = false;
+            frameNeeded = false;
             Outcome outcome = lookLocked();
-            answer = null;
+            if (!frameNeeded) { // else it is used when there is a frame
+                answer = null;
+            }
             return outcome;
         } finally {
             family.lock.unlock();
@@ -184,12 +193,12 @@ final class FaultPath {
         long pte = memory.table().get(page);
         if (!Pte.isPresent(pte)) {
             Outcome over = bringIn(vma, pte);
-            if (over != null || question != null || fetched.isWaiting()) {
+            if (over != null || question != null || fetched.isWaiting() || frameNeeded) {
                 return over;
             }
             pte = memory.table().get(page);
         }
-        if (access == Access.READ) {
+        if (isReading()) {
             use.use(Pte.index(pte));
             return Outcome.DONE;
         }
@@ -214,7 +223,7 @@ final class FaultPath {
         boolean allowed =
                 switch (access) {
                     case WRITE -> vma.isWritable();
-                    case READ -> vma.protection() != Protection.NONE;
+                    case READ, LOOK -> vma.protection() != Protection.NONE;
                     case DEBUG_WRITE -> vma.mayWrite();
                 };
         return allowed ? null : Outcome.FORBIDDEN;
@@ -222,7 +231,7 @@ final class FaultPath {
 
     /**
      * Gets a frame for a page that has none. The outcome if that ends the fault; null with the question set, or with
-     * the page wanted from its file, or with the entry in place.
+     * the page wanted from its file, or a frame needed, or with the entry in place.
      */
     private Outcome bringIn(Vma vma, long pte) {
         FilePages file = vma.file();
@@ -250,10 +259,17 @@ final class FaultPath {
             if (mustAsk(reason, vma, entry)) {
                 return null;
             }
-            pfn = answer != null ? file.install(filePage, answer.content) : file.load(filePage, fetched);
-            if (pfn == FrameStore.NONE) {
-                return Outcome.NO_MEMORY;
+            if (access == Access.LOOK && answer == null && file.isHole(filePage)) {
+                use.useContent(ZEROS);
+                return Outcome.DONE;
             }
+            if (lacksFrame()) {
+                return null;
+            }
+        }
+        memory.table().reserve(page); // before there is anything that could be lost
+        if (!Pte.isPresent(entry)) {
+            pfn = answer != null ? file.install(filePage, answer.content) : file.load(filePage, fetched);
         }
         family.frames.addOwner(pfn);
         memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
@@ -266,24 +282,31 @@ final class FaultPath {
         if (mustAsk(reason, vma, pte)) {
             return null;
         }
-        if (access == Access.READ && answer == null && vma.file() != null && !Pte.isSwapped(pte)) {
-            use.useFileContent(content(vma, pte)); // without a copy, which would end following the file
+        boolean swapped = Pte.isSwapped(pte);
+        boolean followsFile = vma.file() != null; // which a copy of the page would end
+        if (isReading() && answer == null && !swapped && (followsFile || access == Access.LOOK)) {
+            use.useContent(followsFile ? content(vma, pte) : ZEROS);
             return Outcome.DONE;
         }
-        int pfn;
-        if (answer != null) {
-            pfn = family.frames.allocateWith(answer.content);
-        } else if (Pte.isSwapped(pte) || vma.file() != null) {
-            pfn = family.frames.allocateWith(content(vma, pte));
-        } else {
-            pfn = family.frames.allocateZeroed();
+        if (lacksFrame()) {
+            return null;
         }
-        if (pfn == FrameStore.NONE) {
-            return Outcome.NO_MEMORY;
-        }
+        byte[] content = answer != null ? answer.content : swapped || followsFile ? content(vma, pte) : ZEROS;
+        memory.table().reserve(page); // before there is anything that could be lost
+        int pfn = family.frames.allocateWith(content);
         memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
         family.dropEntry(pte);
         return null;
+    }
+
+    private boolean isReading() {
+        return access == Access.READ || access == Access.LOOK;
+    }
+
+    /** Whether the lock has to be left for a frame. */
+    private boolean lacksFrame() {
+        frameNeeded = !family.frames.hasFree();
+        return frameNeeded;
     }
 
     /** Whether a handler has to be asked first. If it has answered for this very state, the answer stays to be used. */
@@ -331,22 +354,19 @@ final class FaultPath {
         if (family.frames.owners(shared) == 1) {
             return finish(vma, pte, shared); // the other owner has gone: nothing to copy, and nothing to come back for
         }
-        int own = family.frames.allocateCopy(shared);
-        if (own == FrameStore.NONE) {
-            return Outcome.NO_MEMORY;
-        }
-        Outcome outcome = finish(vma, pte, own);
-        family.frames.dropOwner(shared);
-        return outcome;
+        return lacksFrame() ? null : finish(vma, pte, family.frames.allocateCopy(shared));
     }
 
+    /** Makes a frame the page's own, instead of the one in its entry if it is another; the entry is there. */
     private Outcome finish(Vma vma, long pte, int pfn) {
         if (vma.shared()) {
-            long filePage = vma.toFilePage(page);
-            vma.file().markChanged(filePage, filePage + 1); // before the first byte can change
+            vma.file().markChanged(vma.toFilePage(page)); // before the first byte can change
         }
         boolean writable = vma.isWritable() && !Pte.isArmed(pte);
         memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, writable), pte));
+        if (pfn != Pte.index(pte)) {
+            family.frames.dropOwner(Pte.index(pte));
+        }
         use.use(pfn);
         return Outcome.DONE;
     }

@@ -22,6 +22,9 @@ final class FilePages {
     /** In bytes. */
     private long size;
 
+    /** Made once: to let go must not need memory. */
+    private final PageTable.Visitor dropOne = this::dropLocked;
+
     FilePages(HostFamily family, long size, boolean userMemory, Backing backing) {
         this.family = family;
         this.size = size;
@@ -61,16 +64,16 @@ final class FilePages {
         return entry(page) == 0 && !isUnread(page);
     }
 
-    /** Pages are, or can be from now on, written without anybody being told. */
-    void markChanged(long from, long to) {
+    /** A page will be, or can be from now on, written without anybody being told. Before it is: this may fail. */
+    void markChanged(long page) {
         if (backing != null) {
-            backing.changed.add(from, Math.min(to, npages()));
+            backing.marks.change(page, page + 1, 0, PageMarks.CHANGED);
         }
     }
 
     /** Whether a page that can be written without anybody being told will be written back. */
     boolean isChanged(long page) {
-        return backing == null || backing.changed.contains(page);
+        return backing == null || backing.marks.has(PageMarks.CHANGED, page);
     }
 
     /** The entry of a page, zero for a hole and for what is behind the end. */
@@ -78,21 +81,23 @@ final class FilePages {
         return page < npages() ? entries.get(page) : 0;
     }
 
-    /** Makes a hole of the pages in {@code [from, to)}; no page-table entry names them any more. */
+    /** Makes a hole of the pages in {@code [from, to)}; no page-table entry will name them any more. */
     void punch(long from, long to) {
-        drop(from, to);
         if (backing != null) {
-            backing.punched(from, Math.min(to, npages()));
+            backing.marks.change(from, Math.min(to, npages()), 0, PageMarks.ZEROED | PageMarks.CHANGED);
         }
+        drop(from, to);
     }
 
-    /** Frees the pages in {@code [from, to)}; no page-table entry names them any more. */
+    /** Frees the pages in {@code [from, to)}; no page-table entry names them any more. Allocates nothing. */
     void drop(long from, long to) {
-        entries.forEach(from, to, (page, entry) -> {
-            entries.set(page, 0);
-            family.dropEntry(entry);
-        });
+        entries.forEach(from, to, dropOne);
         entries.prune(from, to);
+    }
+
+    private void dropLocked(long page, long entry) {
+        entries.set(page, 0);
+        family.dropEntry(entry);
     }
 
     /**
@@ -116,6 +121,7 @@ final class FilePages {
      * Gives a page that is not present a frame with a content, zeros if null; {@link FrameStore#NONE} without memory.
      */
     int install(long page, byte[] content) {
+        entries.reserve(page); // before there is a frame that could be lost
         int pfn = content == null ? family.frames.allocateZeroed() : family.frames.allocateWith(content);
         if (pfn != FrameStore.NONE) {
             family.dropEntry(entries.get(page));

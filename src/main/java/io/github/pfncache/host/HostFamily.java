@@ -32,7 +32,7 @@ final class HostFamily {
 
     // Guarded by lock.
     final List<HostMemory> members = new ArrayList<>();
-    final List<FilePages> files = new ArrayList<>();
+    final ArrayList<FilePages> files = new ArrayList<>();
     /** Counts changes of mappings, of members and of notifiers. */
     private long layoutVersion;
     /** Counts changes of members and of notifiers only. */
@@ -151,35 +151,34 @@ final class HostFamily {
     }
 
     private List<Invalidation.Target> targetsOf(FilePages file, long from, long to, boolean alsoPrivate) {
-        List<Invalidation.Target> targets = new ArrayList<>();
-        forEachMapping(file, from, to, (memory, part) -> {
-            if (part.shared() || alsoPrivate) {
-                targets.add(new Invalidation.Target(
-                        memory, HvaRange.ofPages(HostMemory.pageToHva(part.start()), part.end() - part.start())));
-            }
-        });
-        return targets;
+        return placesOf(file, from, to, alsoPrivate).stream()
+                .map(place -> new Invalidation.Target(
+                        place.memory(), HostMemory.pagesToHvaRange(place.part().start(), place.part().end())))
+                .toList();
     }
 
     /** A part of a mapping that shows certain pages of a file. */
-    interface MappingVisitor {
-        void visit(HostMemory memory, Vma part);
-    }
+    record Place(HostMemory memory, Vma part) {}
 
-    /** Visits every place of every address space that shows one of the file's pages {@code [from, to)}. */
-    void forEachMapping(FilePages file, long from, long to, MappingVisitor visitor) {
+    /**
+     * Every place of every address space that shows one of the file's pages {@code [from, to)}: shared mappings, and
+     * with {@code alsoPrivate} private ones too. Lock held.
+     */
+    List<Place> placesOf(FilePages file, long from, long to, boolean alsoPrivate) {
+        List<Place> places = new ArrayList<>();
         for (HostMemory memory : members) { // bounded by the address spaces of the family
             for (Vma vma : memory.vmas().all()) { // bounded by its mappings
-                if (vma.file() == file) {
+                if (vma.file() == file && (vma.shared() || alsoPrivate)) {
                     long first = Math.max(from, vma.filePage());
                     long end = Math.min(to, vma.toFilePage(vma.end()));
                     if (first < end) {
                         long shift = vma.start() - vma.filePage();
-                        visitor.visit(memory, vma.slice(first + shift, end + shift));
+                        places.add(new Place(memory, vma.slice(first + shift, end + shift)));
                     }
                 }
             }
         }
+        return places;
     }
 
     /** Runs under the lock. */
@@ -203,30 +202,44 @@ final class HostFamily {
     }
 
     /** A file of holes, or with a real file behind it. */
-    FilePages newFile(long size, Backing backing) {
+    HostFile newFile(long size, Backing backing, boolean writable) {
         FilePages file = new FilePages(this, size, false, backing);
+        HostFile handle = new HostFile(file, writable);
         locked(() -> files.add(file));
-        return file;
+        return handle;
     }
 
     /** A file whose pages are a caller's blocks; null if frames cannot be numbered any more. */
     HostFile adopt(List<ByteBuffer> blocks) {
         List<ByteBuffer> memory = UserBlocks.checked(blocks);
-        int[] pfns = frames.adopt(memory);
-        if (pfns == null) {
-            return null;
+        int npages = memory.stream().mapToInt(block -> block.capacity() >>> Pages.PAGE_SHIFT).sum();
+        FilePages file = new FilePages(this, (long) npages << Pages.PAGE_SHIFT, true, null);
+        HostFile handle = new HostFile(file, true);
+        for (int i = 0; i < npages; i++) { // bounded by the blocks' pages
+            file.entries.reserve(i); // nobody else knows the file yet
         }
-        FilePages file = new FilePages(this, (long) pfns.length << Pages.PAGE_SHIFT, true, null);
-        locked(() -> {
-            for (int i = 0; i < pfns.length; i++) { // bounded by the blocks' pages
+        lock.lock();
+        try {
+            files.ensureCapacity(files.size() + 1);
+            int[] pfns = frames.adopt(memory);
+            if (pfns == null) {
+                return null;
+            }
+            // From here on nothing is allocated.
+            for (int i = 0; i < npages; i++) {
                 file.entries.set(i, Pte.ofFrame(pfns[i], true));
             }
             files.add(file);
-        });
-        return new HostFile(file, true);
+            return handle;
+        } finally {
+            lock.unlock();
+        }
     }
 
-    /** Lets go of a caller's memory once it is mapped nowhere: nobody else can map it again. Lock held. */
+    /**
+     * Lets go of a caller's memory once it is mapped nowhere: nobody else can map it again. Allocates nothing. Lock
+     * held.
+     */
     void forgetUnmapped(FilePages file) {
         if (file.userMemory && file.mappedPages == 0 && files.remove(file)) {
             file.drop(0, PageTable.PAGES_END);
@@ -244,7 +257,7 @@ final class HostFamily {
         listenersVersion++;
     }
 
-    /** Lets go of what an entry owns. Lock held. */
+    /** Lets go of what an entry owns. Allocates nothing. Lock held. */
     void dropEntry(long entry) {
         if (Pte.isPresent(entry)) {
             frames.dropOwner(Pte.index(entry));

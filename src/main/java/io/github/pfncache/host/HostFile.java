@@ -2,6 +2,7 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
 import java.io.IOException;
+import java.util.List;
 
 /**
  * A file in memory ({@link HostMemory#createFile}) or a real one ({@link HostMemory#openFile}), to be mapped by {@link
@@ -81,8 +82,9 @@ public final class HostFile {
         }
         HostFamily family = file.family;
         return family.change(family.ofFile(file, from, to, false), true, () -> {
-            unmapLocked(file, from, to, false);
-            file.punch(from, to);
+            List<HostFamily.Place> places = family.placesOf(file, from, to, false);
+            file.punch(from, to); // what can fail first: the entries that go after it are not looked at in between
+            unmapLocked(places);
             return HostResult.OK;
         });
     }
@@ -105,20 +107,20 @@ public final class HostFile {
             return HostResult.EINVAL;
         }
         return family.change(family.ofFile(pages, npages, PageTable.PAGES_END, true), true, () -> {
-            // The size first: a page that faults from now on is already behind the end.
+            List<HostFamily.Place> places = family.placesOf(pages, npages, PageTable.PAGES_END, true);
             pages.resize(npages);
-            unmapLocked(pages, npages, PageTable.PAGES_END, true);
+            unmapLocked(places);
             pages.drop(npages, PageTable.PAGES_END);
             return HostResult.OK;
         });
     }
 
-    private static void unmapLocked(FilePages file, long from, long to, boolean alsoPrivate) {
-        file.family.forEachMapping(file, from, to, (memory, part) -> {
-            if (part.shared() || alsoPrivate) {
-                memory.ranges().dropPagesLocked(part.start(), part.end());
-            }
-        });
+    /** Allocates nothing. */
+    private static void unmapLocked(List<HostFamily.Place> places) {
+        for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the family
+            HostFamily.Place place = places.get(i);
+            place.memory().ranges().dropPagesLocked(place.part().start(), place.part().end());
+        }
     }
 
     /**
@@ -172,16 +174,19 @@ public final class HostFile {
             return HostResult.EACCES;
         }
         FetchedPages fetched = new FetchedPages();
-        HostResult result = family.getLocked(() -> writeLocked(offset, from, fetched));
-        while (fetched.isWaiting()) { // bounded as in read
-            if (!fetched.fetch()) {
-                return HostResult.EIO;
-            }
+        HostResult result = null;
+        while (result == null) { // bounded as in read, and by the frames that the pages need
             result = family.getLocked(() -> writeLocked(offset, from, fetched));
+            if (fetched.isWaiting()) {
+                result = fetched.fetch() ? null : HostResult.EIO;
+            } else if (result == null && !family.frames.grow()) {
+                result = HostResult.ENOMEM;
+            }
         }
         return result;
     }
 
+    /** Null if the lock has to be left for more frames: what was written until then is written again. */
     private HostResult writeLocked(long offset, byte[] from, FetchedPages fetched) {
         if (pages.userMemory && offset + from.length > pages.size() && from.length > 0) {
             return HostResult.EINVAL;
@@ -194,6 +199,10 @@ public final class HostFile {
             long page = (offset + at) >>> Pages.PAGE_SHIFT;
             int within = Pages.offsetInPage(offset + at);
             int length = Math.min(from.length - at, Pages.PAGE_SIZE - within);
+            if (!Pte.isPresent(pages.entry(page)) && !family.frames.hasFree()) {
+                return null;
+            }
+            pages.markChanged(page);
             int pfn = length == Pages.PAGE_SIZE && pages.isUnread(page)
                     ? pages.install(page, null)
                     : pages.load(page, fetched);
@@ -203,7 +212,6 @@ public final class HostFile {
             family.frames.write(pfn, within, from, at, length);
             at += length;
             pages.growTo(offset + at);
-            pages.markChanged(page, page + 1);
         }
         return HostResult.OK;
     }
@@ -239,7 +247,7 @@ public final class HostFile {
      * @return pages; 0 of a file in memory
      */
     public long changedPages() {
-        return pages.backing == null ? 0 : family.getLocked(() -> pages.backing.changed.size());
+        return pages.backing == null ? 0 : family.getLocked(() -> pages.backing.marks.size(WriteBack.UNSAVED));
     }
 
     /**

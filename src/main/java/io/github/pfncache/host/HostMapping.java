@@ -54,34 +54,6 @@ public final class HostMapping extends PageBytes {
     // ---- ordered and atomic
 
     /**
-     * Reads 4 bytes in one access: really done each time, not ordered.
-     *
-     * @param offset byte in the page, 4-byte aligned
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public int getIntOpaque(int offset) {
-        int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getOpaque(buffer, index) : LockAtomics.getInt(buffer, index);
-    }
-
-    /**
-     * Writes 4 bytes in one access: really done each time, not ordered.
-     *
-     * @param offset byte in the page, 4-byte aligned
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public void putIntOpaque(int offset, int value) {
-        int index = aligned(offset, Integer.BYTES);
-        if (nativeAtomics) {
-            INT.setOpaque(buffer, index, value);
-        } else {
-            LockAtomics.putInt(buffer, index, value);
-        }
-    }
-
-    /**
      * Reads 4 bytes in one access: later accesses stay behind it.
      *
      * @param offset byte in the page, 4-byte aligned
@@ -211,34 +183,6 @@ public final class HostMapping extends PageBytes {
         return nativeAtomics
                 ? (int) INT.getAndBitwiseAnd(buffer, index, value)
                 : LockAtomics.updateInt(buffer, index, now -> now & value);
-    }
-
-    /**
-     * Reads 8 bytes in one access: really done each time, not ordered.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public long getLongOpaque(int offset) {
-        int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getOpaque(buffer, index) : LockAtomics.getLong(buffer, index);
-    }
-
-    /**
-     * Writes 8 bytes in one access: really done each time, not ordered.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public void putLongOpaque(int offset, long value) {
-        int index = aligned(offset, Long.BYTES);
-        if (nativeAtomics) {
-            LONG.setOpaque(buffer, index, value);
-        } else {
-            LockAtomics.putLong(buffer, index, value);
-        }
     }
 
     /**

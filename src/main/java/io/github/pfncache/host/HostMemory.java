@@ -5,7 +5,6 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
 import java.util.List;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 
 /**
@@ -38,8 +37,8 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     private final PageTable table = new PageTable();
     private final RangeOps ranges;
     private final Residency residency;
-    private final LongAdder pageReferences = new LongAdder();
-    private final LongAdder liveMappings = new LongAdder();
+    private final StripedCount pageReferences = new StripedCount();
+    private final StripedCount liveMappings = new StripedCount();
 
     // Written under the family lock; immutable lists, replaced.
     private volatile List<MmuNotifier> notifiers = List.of();
@@ -120,7 +119,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
             }
 
             @Override
-            public void useFileContent(byte[] content) {
+            public void useContent(byte[] content) {
                 found[0] = null; // no frame to refer to
             }
         };
@@ -129,10 +128,18 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
         return found[0];
     }
 
+    /** Hands a frame's reference out, or gives it back: there may be no memory for a page. */
     private HostPage referenced(int pfn) {
-        HostPage page = new HostPage(this, pfn);
-        pageReferences.increment(); // last: there may be no memory for a page
-        return page;
+        HostPage page = null;
+        try {
+            page = new HostPage(this, pfn);
+            pageReferences.add(1);
+            return page;
+        } finally {
+            if (page == null) {
+                family.frames.put(pfn);
+            }
+        }
     }
 
     /**
@@ -147,7 +154,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
         if (!held) {
             throw new IllegalStateException(page + " is not held from this memory");
         }
-        pageReferences.decrement();
+        pageReferences.add(-1);
         family.frames.put(page.frame());
     }
 
@@ -180,7 +187,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
             return former;
         }
         HostMapping khva = new HostMapping(this, family.frames, page.frame());
-        liveMappings.increment(); // last, as above
+        liveMappings.add(1); // last: there may be no memory for a mapping
         return khva;
     }
 
@@ -198,7 +205,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
         if (!live) {
             throw new IllegalStateException(mapping + " is not mapped by this memory");
         }
-        liveMappings.decrement();
+        liveMappings.add(-1);
     }
 
     // ---- where contents live
@@ -383,6 +390,11 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     @Override
     Residency residency() {
         return residency;
+    }
+
+    @Override
+    DebuggerCopy debuggerCopy() {
+        return new DebuggerCopy(this);
     }
 
     List<MmuNotifier> notifiers() {

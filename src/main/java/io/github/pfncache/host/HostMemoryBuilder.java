@@ -88,14 +88,14 @@ public final class HostMemoryBuilder {
      * @return a new memory, the first of its family
      */
     public HostMemory build() {
-        FrameStore frames = new FrameStore(
+        FrameSupply supply = new FrameSupply(
                 checked,
                 firstChunk >>> Pages.PAGE_SHIFT,
                 largestChunk >>> Pages.PAGE_SHIFT,
                 maxBytes >>> Pages.PAGE_SHIFT,
-                FrameStore.MAX_CHUNKS,
+                FrameSupply.MAX_CHUNKS,
                 ByteBuffer::allocateDirect);
-        return build(frames, maxMappings);
+        return build(new FrameStore(supply, checked), maxMappings);
     }
 
     static HostMemory build(FrameStore frames, int maxMappings) {

@@ -24,13 +24,16 @@ final class Invalidation implements AutoCloseable {
         this.family = family;
         family.invalidationsInProgress.incrementAndGet();
         boolean all = false;
+        Throwable failure = null;
         try {
             all = startAll(targets, mayBlock);
-        } catch (RuntimeException | Error failure) {
-            endAfter(failure);
-            throw failure;
+        } catch (Throwable e) { // whatever a notifier throws
+            failure = e;
         }
         accepted = all;
+        if (failure != null) {
+            endAll(failure);
+        }
     }
 
     /** Starts the invalidation of every target; {@link #isAccepted} tells whether every notifier agreed. */
@@ -47,10 +50,19 @@ final class Invalidation implements AutoCloseable {
     private boolean startAll(List<Target> targets, boolean mayBlock) {
         for (Target target : targets) { // bounded by the mappings of the family
             for (MmuNotifier notifier : target.memory().notifiers()) { // bounded by the registrations
-                if (!notifier.invalidateRangeStart(target.range(), mayBlock)) {
+                // Noted before it is accepted: afterwards there may be no memory to note it.
+                started.add(new Started(notifier, target.range()));
+                boolean yes = false;
+                try {
+                    yes = notifier.invalidateRangeStart(target.range(), mayBlock);
+                } finally {
+                    if (!yes) {
+                        started.remove(started.size() - 1);
+                    }
+                }
+                if (!yes) {
                     return false;
                 }
-                started.add(new Started(notifier, target.range()));
             }
         }
         return true;
@@ -60,34 +72,39 @@ final class Invalidation implements AutoCloseable {
     @Override
     public void close() {
         family.checkUnlocked("invalidateRangeEnd");
-        Throwable failure = endAll(null);
-        if (failure instanceof RuntimeException e) {
-            throw e;
-        }
-        if (failure instanceof Error e) {
-            throw e;
-        }
+        endAll(null);
     }
 
-    private void endAfter(Throwable failure) {
-        endAll(failure);
-    }
-
-    private Throwable endAll(Throwable former) {
+    /** Tells every notifier, and throws the first failure after that. Allocates nothing by itself. */
+    private void endAll(Throwable former) {
         Throwable failure = former;
         for (int i = started.size() - 1; i >= 0; i--) { // bounded by the starts
-            Started one = started.get(i);
             try {
-                one.notifier().invalidateRangeEnd(one.range());
-            } catch (RuntimeException | Error e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
+                started.get(i).notifier().invalidateRangeEnd(started.get(i).range());
+            } catch (Throwable e) { // whatever it throws
+                failure = failure == null ? e : joined(failure, e);
             }
         }
         family.invalidationsInProgress.decrementAndGet();
-        return failure;
+        if (failure != null) {
+            Invalidation.<RuntimeException>rethrow(failure);
+        }
+    }
+
+    private static Throwable joined(Throwable first, Throwable second) {
+        if (first != second) {
+            try {
+                first.addSuppressed(second);
+            } catch (OutOfMemoryError e) {
+                return first; // no memory to keep the second
+            }
+        }
+        return first;
+    }
+
+    /** Throws anything, as a notifier of another language may have. */
+    @SuppressWarnings("unchecked")
+    private static <T extends Throwable> void rethrow(Throwable failure) throws T {
+        throw (T) failure;
     }
 }

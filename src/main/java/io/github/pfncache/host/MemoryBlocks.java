@@ -87,8 +87,13 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
         }
         try {
             return mapShared(hva, file.npages(), file, 0, protection);
-        } finally {
-            family().locked(() -> family().forgetUnmapped(file.pages())); // if it could not be mapped
+        } finally { // if it could not be mapped; with nothing to allocate, or that could fail too
+            family().lock.lock();
+            try {
+                family().forgetUnmapped(file.pages());
+            } finally {
+                family().lock.unlock();
+            }
         }
     }
 

@@ -23,6 +23,8 @@ abstract sealed class MemoryMap permits MemoryBlocks {
 
     abstract Residency residency();
 
+    abstract DebuggerCopy debuggerCopy();
+
     abstract void checkOpen();
 
     /**
@@ -95,7 +97,7 @@ abstract sealed class MemoryMap permits MemoryBlocks {
      */
     public HostFile createFile(long npages) {
         HostFile.checkRange(npages, 0);
-        return new HostFile(family().newFile(npages << Pages.PAGE_SHIFT, null), true);
+        return family().newFile(npages << Pages.PAGE_SHIFT, null, true);
     }
 
     /**
@@ -128,7 +130,7 @@ abstract sealed class MemoryMap permits MemoryBlocks {
         } catch (NonWritableChannelException e) {
             writable = false;
         }
-        return new HostFile(family().newFile(size, new Backing(channel, size, writable)), writable);
+        return family().newFile(size, new Backing(channel, size, writable), writable);
     }
 
     /**
@@ -296,7 +298,7 @@ abstract sealed class MemoryMap permits MemoryBlocks {
      */
     public HostResult peek(long hva, byte[] into) {
         HvaRange range = HvaRange.roundedOut(hva, into.length);
-        return ranges().peek(first(range), end(range), hva, into);
+        return debuggerCopy().peek(first(range), end(range), hva, into);
     }
 
     /**
@@ -309,7 +311,7 @@ abstract sealed class MemoryMap permits MemoryBlocks {
      */
     public HostResult poke(long hva, byte[] from) {
         HvaRange.roundedOut(hva, from.length); // throws unless all bytes are user addresses
-        return ranges().poke(hva, from);
+        return debuggerCopy().poke(hva, from);
     }
 
     static long first(HvaRange range) {

@@ -1,7 +1,7 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.HvaRange;
-import io.github.pfncache.address.Pages;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -16,6 +16,10 @@ final class RangeOps {
     private final HostFamily family;
     private final VmaSet vmas;
     private final PageTable table;
+
+    // Made once: what runs when a change has begun must not need memory.
+    private final PageTable.Visitor dropOne = this::dropLocked;
+    private final PageTable.Visitor makeReadOnly = this::makeReadOnly;
 
     // Guarded by the family lock.
     /** Counts the armings. */
@@ -42,8 +46,7 @@ final class RangeOps {
             if (lacksRoom(2)) {
                 return HostResult.ENOMEM;
             }
-            removeLocked(vma.start(), vma.end());
-            vmas.insert(vma);
+            replaceLocked(vma.start(), vma.end(), List.of(vma));
             return HostResult.OK;
         });
     }
@@ -86,39 +89,36 @@ final class RangeOps {
             if (lacksRoom(2)) {
                 return HostResult.ENOMEM;
             }
+            List<Vma> raised = new ArrayList<>();
+            HostResult result = HostResult.OK;
             long at = from;
             for (Vma part : vmas.within(from, to)) { // bounded by the number of mappings
                 if (part.start() != at) {
-                    return HostResult.ENOMEM;
+                    break;
                 }
                 if (protection == Protection.READ_WRITE && !part.mayWrite()) {
-                    return HostResult.EACCES;
+                    result = HostResult.EACCES;
+                    break;
                 }
-                protectLocked(part, protection);
+                raised.add(part.withProtection(protection));
                 at = part.end();
             }
-            return at == to ? HostResult.OK : HostResult.ENOMEM;
+            vmas.replace(from, at, raised);
+            family.layoutChanged();
+            // Raised to read-write, the entries stay: the next write faults, and finds out about copy on write there.
+            if (protection != Protection.READ_WRITE) {
+                makeReadOnlyLocked(from, at);
+            }
+            return result == HostResult.OK && at != to ? HostResult.ENOMEM : result;
         });
-    }
-
-    private void protectLocked(Vma part, Protection protection) {
-        if (part.protection() == protection) {
-            return;
-        }
-        vmas.carve(part.start(), part.end());
-        vmas.insert(part.withProtection(protection));
-        family.layoutChanged();
-        // A raised protection leaves the entries alone: the next write faults, and finds out about copy on write there.
-        if (protection != Protection.READ_WRITE) {
-            table.forEach(part.start(), part.end(), (page, pte) -> table.set(page, Pte.readOnly(pte)));
-        }
     }
 
     /** Forgets private pages and unmaps shared ones; a hole answers ENOMEM, the rest is done. */
     HostResult discard(long from, long to) {
         return change(from, to, () -> {
+            HostResult covered = coverageLocked(from, to);
             dropPagesLocked(from, to);
-            return coverageLocked(from, to);
+            return covered;
         });
     }
 
@@ -161,30 +161,48 @@ final class RangeOps {
             if (lacksRoom(parts.size() + 2)) {
                 return HostResult.ENOMEM;
             }
-            for (Vma part : parts) { // bounded by the number of mappings
-                moveLocked(part, target + (part.start() - from));
-            }
+            moveLocked(parts, from, target, npages);
             return HostResult.OK;
         });
     }
 
-    private void moveLocked(Vma part, long target) {
-        removeLocked(target, target + (part.end() - part.start()));
-        long shift = target - part.start();
-        table.forEach(part.start(), part.end(), (page, pte) -> {
+    private void moveLocked(List<Vma> parts, long from, long target, long npages) {
+        long shift = target - from;
+        long start = Math.min(from, target);
+        long end = Math.max(from, target) + npages;
+        VmaSet draft = vmas.draft(start, end);
+        draft.replace(from, from + npages, List.of());
+        List<Vma> gone = new ArrayList<>();
+        for (Vma part : parts) { // bounded by the number of mappings
+            gone.addAll(vmas.within(part.start() + shift, part.end() + shift));
+            draft.replace(part.start() + shift, part.end() + shift, List.of(part.movedTo(part.start() + shift)));
+        }
+        table.forEach(from, from + npages, (page, pte) -> table.reserve(page + shift));
+        PageTable.Visitor moveOne = (page, pte) -> {
             table.set(page, 0);
             table.set(page + shift, pte);
-        });
-        vmas.carve(part.start(), part.end());
-        vmas.insert(part.movedTo(target));
+        };
+        vmas.replace(start, end, draft.all());
+        // From here on nothing is allocated.
+        family.layoutChanged();
+        for (int i = 0; i < gone.size(); i++) {
+            dropPagesLocked(gone.get(i).start(), gone.get(i).end());
+        }
+        table.forEach(from, from + npages, moveOne);
+        table.prune(from, from + npages);
+        forgetLocked(gone);
     }
 
     /** Arms or disarms the write-protect faults of the pages that are there. */
     HostResult arm(long from, long to, boolean armed) {
         return change(from, to, () -> {
-            int round = ++armings;
-            table.forEach(from, to, (page, pte) -> table.set(page, armed ? Pte.armed(pte, round) : Pte.disarmed(pte)));
-            return coverageLocked(from, to);
+            HostResult covered = coverageLocked(from, to);
+            int round = armings + 1;
+            PageTable.Visitor one =
+                    (page, pte) -> table.set(page, armed ? Pte.armed(pte, round) : Pte.disarmed(pte));
+            armings = round;
+            table.forEach(from, to, one);
+            return covered;
         });
     }
 
@@ -214,70 +232,6 @@ final class RangeOps {
         } finally {
             family.lock.unlock();
         }
-    }
-
-    /** A debugger's read of the bytes from {@code hva} on, which lie in pages {@code [from, to)}. */
-    HostResult peek(long from, long to, long hva, byte[] into) {
-        FetchedPages fetched = new FetchedPages();
-        byte[] bytes = new byte[into.length];
-        for (int attempt = 0; attempt < FaultPath.MAX_ATTEMPTS; attempt++) { // more than two: mappings changed
-            HostResult covered = family.getLocked(() -> peekLocked(from, to, hva, bytes, fetched));
-            if (!fetched.isWaiting()) {
-                if (covered == HostResult.OK) {
-                    System.arraycopy(bytes, 0, into, 0, bytes.length);
-                }
-                return covered;
-            }
-            if (!fetched.fetch()) {
-                return HostResult.EIO;
-            }
-        }
-        return HostResult.BUSY;
-    }
-
-    private HostResult peekLocked(long from, long to, long hva, byte[] into, FetchedPages fetched) {
-        if (coverageLocked(from, to) != HostResult.OK) {
-            return HostResult.EFAULT;
-        }
-        for (int at = 0; at < into.length; ) { // bounded by the pages of the array
-            int within = Pages.offsetInPage(hva + at);
-            int length = Math.min(into.length - at, Pages.PAGE_SIZE - within);
-            long page = (hva + at) >>> Pages.PAGE_SHIFT;
-            Vma vma = vmas.find(page);
-            long pte = table.get(page);
-            if (Pte.isPresent(pte) || Pte.isSwapped(pte) || vma.file() == null) {
-                family.readEntry(pte, within, into, at, length);
-            } else {
-                vma.file().read(vma.toFilePage(page), within, into, at, length, fetched);
-            }
-            at += length;
-        }
-        return HostResult.OK;
-    }
-
-    /** A debugger's write of the bytes from {@code hva} on. */
-    HostResult poke(long hva, byte[] from) {
-        for (int done = 0; done < from.length; ) { // bounded by the pages of the array
-            int at = done;
-            int within = Pages.offsetInPage(hva + at);
-            int length = Math.min(from.length - at, Pages.PAGE_SIZE - within);
-            long page = (hva + at) >>> Pages.PAGE_SHIFT;
-            FaultPath.FrameUse write = pfn -> family.frames.write(pfn, within, from, at, length);
-            HostResult result =
-                    switch (new FaultPath(memory, page, FaultPath.Access.DEBUG_WRITE, write).run()) {
-                        case DONE -> HostResult.OK;
-                        case UNMAPPED, BEYOND_END, REFUSED -> HostResult.EFAULT;
-                        case FORBIDDEN -> HostResult.EACCES;
-                        case NO_MEMORY -> HostResult.ENOMEM;
-                        case UNREADABLE -> HostResult.EIO;
-                        case BUSY -> HostResult.BUSY;
-                    };
-            if (result != HostResult.OK) {
-                return result;
-            }
-            done += length;
-        }
-        return HostResult.OK;
     }
 
     /** The end of the process: everything is unmapped. */
@@ -337,24 +291,48 @@ final class RangeOps {
     }
 
     void removeLocked(long from, long to) {
-        List<Vma> parts = vmas.within(from, to);
-        vmas.carve(from, to);
+        replaceLocked(from, to, List.of());
+    }
+
+    /** Puts mappings without pages in place of what was there; without memory for that, nothing has changed. */
+    private void replaceLocked(long from, long to, List<Vma> parts) {
+        List<Vma> gone = vmas.within(from, to);
+        vmas.replace(from, to, parts);
+        // From here on nothing is allocated.
         dropPagesLocked(from, to);
         table.prune(from, to);
         family.layoutChanged();
-        for (Vma part : parts) { // bounded by the number of mappings
-            if (part.file() != null) {
-                family.forgetUnmapped(part.file());
+        forgetLocked(gone);
+    }
+
+    private void forgetLocked(List<Vma> gone) {
+        for (int i = 0; i < gone.size(); i++) { // bounded by the number of mappings
+            if (gone.get(i).file() != null) {
+                family.forgetUnmapped(gone.get(i).file());
             }
         }
     }
 
-    /** Clears the entries of a range. The entry goes first: from then on no reader can take a new reference. */
+    /**
+     * Clears the entries of a range. The entry goes first: from then on no reader can take a new reference. Allocates
+     * nothing.
+     */
     void dropPagesLocked(long from, long to) {
-        table.forEach(from, to, (page, pte) -> {
-            table.set(page, 0);
-            family.dropEntry(pte);
-        });
+        table.forEach(from, to, dropOne);
+    }
+
+    private void dropLocked(long page, long pte) {
+        table.set(page, 0);
+        family.dropEntry(pte);
+    }
+
+    private void makeReadOnly(long page, long pte) {
+        table.set(page, Pte.readOnly(pte));
+    }
+
+    /** Takes the right to write from the entries of a range. Allocates nothing. */
+    void makeReadOnlyLocked(long from, long to) {
+        table.forEach(from, to, makeReadOnly);
     }
 
     private boolean lacksRoom(int more) {

@@ -1,5 +1,6 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -10,13 +11,16 @@ import java.util.List;
  * <p>A page that somebody holds a reference to stays where it is: that somebody is about to use the frame. An entry is
  * cleared before the references are looked at, and a resolver takes its reference before it looks at the entry again;
  * so either it sees the entry gone, or its reference is seen here.
+ *
+ * <p>The new place is allocated before an entry is cleared, and from there on nothing is: a page that has been taken
+ * out of a table is put back or put elsewhere, whatever fails.
  */
 final class Residency {
 
-    /** An entry taken out of a page table, to be put back or replaced. */
+    /** An entry of a page table, to be cleared, and put back or replaced. */
     private record Taken(HostMemory memory, long page, long pte) {
-        void restore() {
-            memory.table().set(page, pte);
+        void put(long entry) {
+            memory.table().set(page, entry);
         }
     }
 
@@ -28,58 +32,66 @@ final class Residency {
         this.family = memory.family();
     }
 
-    /** Gives a page another frame with the same content; OK iff it was moved. */
+    /** Gives a page another frame with the same content: see {@link HostMemory#migrate}. */
     HostResult migrate(long page) {
-        List<Vma> parts = memory.ranges().partsWithin(page, page + 1);
-        if (parts.isEmpty()) {
+        Vma[] found = new Vma[1];
+        HostResult here = family.getLocked(() -> {
+            found[0] = memory.vmas().find(page);
+            return found[0] == null ? HostResult.ENOMEM : isResidentLocked(found[0], page);
+        });
+        if (here != HostResult.OK) {
+            return here; // nobody has to be told of what is not there
+        }
+        if (!family.frames.hasFree() && !family.frames.grow()) {
             return HostResult.ENOMEM;
         }
-        Vma part = parts.get(0);
+        Vma part = found[0].slice(page, page + 1);
         if (part.shared()) {
-            FilePages file = part.file();
-            HostFamily.Scope scope = family.ofFile(file, part.filePage(), part.filePage() + 1, false);
-            return family.change(scope, true, () -> migrateSharedLocked(file, part.filePage()));
+            HostFamily.Scope scope = family.ofFile(part.file(), part.filePage(), part.filePage() + 1, false);
+            return family.change(scope, true, () -> migrateLocked(part.file(), part.filePage(), page));
         }
-        return family.change(fixed(part), true, () -> migratePrivateLocked(page));
+        return family.change(fixed(page, page + 1), true, () -> {
+            Vma now = memory.vmas().find(page);
+            return now == null || now.shared() ? HostResult.EINVAL : migrateLocked(null, 0, page);
+        });
     }
 
-    private HostResult migratePrivateLocked(long page) {
-        Vma vma = memory.vmas().find(page);
-        long pte = memory.table().get(page);
-        if (vma == null || vma.shared() || !Pte.isPresent(pte)) {
-            return HostResult.EINVAL;
-        }
-        Taken taken = takeLocked(memory, page);
-        int former = Pte.index(pte);
-        int frame = family.frames.isPinned(former) ? FrameStore.NONE : family.frames.allocateCopy(former);
-        if (frame == FrameStore.NONE) {
-            taken.restore();
-            return HostResult.BUSY;
-        }
-        memory.table().set(page, Pte.withFrame(pte, frame));
-        family.frames.dropOwner(former);
-        return HostResult.OK;
+    /** EINVAL unless a frame of ours backs a page. */
+    private HostResult isResidentLocked(Vma vma, long page) {
+        boolean resident = vma.shared()
+                ? !vma.file().userMemory && Pte.isPresent(vma.file().entry(vma.toFilePage(page)))
+                : Pte.isPresent(memory.table().get(page));
+        return resident ? HostResult.OK : HostResult.EINVAL;
     }
 
-    private HostResult migrateSharedLocked(FilePages file, long filePage) {
-        long entry = file.entry(filePage);
-        if (file.userMemory || !Pte.isPresent(entry)) {
+    /** Of a file's page, or of a private one without a file. */
+    private HostResult migrateLocked(FilePages file, long filePage, long page) {
+        long entry = file == null ? memory.table().get(page) : file.entry(filePage);
+        if (!Pte.isPresent(entry)) {
             return HostResult.EINVAL;
         }
         int former = Pte.index(entry);
-        List<Taken> taken = takeAllLocked(file, filePage);
-        int frame = family.frames.isPinned(former) ? FrameStore.NONE : family.frames.allocateCopy(former);
+        List<Taken> places = file == null ? List.of(new Taken(memory, page, entry)) : placesOf(file, filePage);
+        int frame = family.frames.allocate();
         if (frame == FrameStore.NONE) {
-            taken.forEach(Taken::restore);
+            return HostResult.ENOMEM;
+        }
+        if (!takeAllLocked(places, former)) {
+            family.frames.dropOwner(frame);
             return HostResult.BUSY;
         }
-        file.entries.set(filePage, Pte.withFrame(entry, frame));
-        for (Taken one : taken) { // bounded by the mappings of the page
-            family.frames.addOwner(frame);
-            one.memory().table().set(one.page(), Pte.withFrame(one.pte(), frame));
+        family.frames.copyTo(former, frame);
+        if (file != null) {
+            file.entries.set(filePage, Pte.withFrame(entry, frame));
             family.frames.dropOwner(former);
         }
-        family.frames.dropOwner(former);
+        for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the page
+            if (file != null) {
+                family.frames.addOwner(frame); // the file has the first
+            }
+            places.get(i).put(Pte.withFrame(places.get(i).pte(), frame));
+            family.frames.dropOwner(former);
+        }
         return HostResult.OK;
     }
 
@@ -100,7 +112,7 @@ final class Residency {
             if (part.start() != at && result == HostResult.OK) {
                 result = HostResult.ENOMEM;
             }
-            HostResult one = part.shared() ? evictShared(part, mayBlock) : evictPrivate(part, mayBlock);
+            HostResult one = evict(part, mayBlock);
             if (one != HostResult.OK) {
                 result = one;
             }
@@ -109,80 +121,98 @@ final class Residency {
         return result == HostResult.OK && at != to ? HostResult.ENOMEM : result;
     }
 
-    private HostResult evictPrivate(Vma part, boolean mayBlock) {
-        return family.change(fixed(part), mayBlock, () -> {
-            boolean[] pinned = {false};
-            memory.table().forEach(part.start(), part.end(), (page, pte) -> {
-                if (Pte.isPresent(pte) && !memory.vmas().find(page).shared()) {
-                    pinned[0] |= !evictPrivateLocked(page, pte);
-                }
-            });
-            return pinned[0] ? HostResult.BUSY : HostResult.OK;
-        });
-    }
-
-    private boolean evictPrivateLocked(long page, long pte) {
-        Taken taken = takeLocked(memory, page);
-        int pfn = Pte.index(pte);
-        if (family.frames.isPinned(pfn)) {
-            taken.restore();
-            return false;
-        }
-        memory.table().set(page, Pte.keepArmed(Pte.ofSwap(family.swap.store(family.frames, pfn)), pte));
-        family.frames.dropOwner(pfn);
-        return true;
-    }
-
-    private HostResult evictShared(Vma part, boolean mayBlock) {
-        FilePages file = part.file();
-        if (file.userMemory) {
+    /** Run by run of the pages that are there: nobody has to be told of the others. */
+    private HostResult evict(Vma part, boolean mayBlock) {
+        if (part.shared() && part.file().userMemory) {
             return HostResult.OK;
         }
-        long from = part.filePage();
-        long to = part.toFilePage(part.end());
-        return family.change(family.ofFile(file, from, to, false), mayBlock, () -> {
-            boolean[] pinned = {false};
-            file.entries.forEach(from, to, (filePage, entry) -> {
-                if (Pte.isPresent(entry)) {
-                    pinned[0] |= !evictSharedLocked(file, filePage, Pte.index(entry));
-                }
-            });
-            return pinned[0] ? HostResult.BUSY : HostResult.OK;
-        });
+        FilePages file = part.shared() ? part.file() : null;
+        PageTable table = file == null ? memory.table() : file.entries;
+        long end = file == null ? part.end() : part.toFilePage(part.end());
+        HostResult result = HostResult.OK;
+        long[] run = {0, file == null ? part.start() : part.filePage()};
+        while (family.getLocked(() -> findResident(table, run, end))) { // ascending: bounded by the pages of the part
+            HostFamily.Scope scope = file == null ? fixed(run[0], run[1]) : family.ofFile(file, run[0], run[1], false);
+            HostResult one = family.change(scope, mayBlock, () -> evictLocked(file, table, run[0], run[1]));
+            result = one == HostResult.OK ? result : one;
+        }
+        return result;
     }
 
-    private boolean evictSharedLocked(FilePages file, long filePage, int pfn) {
-        List<Taken> taken = takeAllLocked(file, filePage);
-        if (family.frames.isPinned(pfn)) {
-            taken.forEach(Taken::restore);
-            return false;
+    /** Finds the next run of resident pages behind a run; false if there is none before {@code end}. */
+    private static boolean findResident(PageTable table, long[] run, long end) {
+        long page = table.next(run[1], end);
+        while (page >= 0 && !Pte.isPresent(table.get(page))) { // bounded by the entries
+            page = table.next(page + 1, end);
         }
-        file.entries.set(filePage, Pte.ofSwap(family.swap.store(family.frames, pfn)));
-        for (Taken one : taken) { // bounded by the mappings of the page
-            one.memory().table().set(one.page(), Pte.withoutFrame(one.pte()));
+        run[0] = page;
+        while (page >= 0 && page < end && Pte.isPresent(table.get(page))) { // bounded by the entries
+            page++;
+        }
+        run[1] = page;
+        return page >= 0;
+    }
+
+    /** Evicts what is resident of pages {@code [from, to)}: of a file, or private ones without a file. */
+    private HostResult evictLocked(FilePages file, PageTable table, long from, long to) {
+        HostResult result = HostResult.OK;
+        for (long page = from; page < to; page++) { // bounded by the run
+            long entry = table.get(page);
+            if (Pte.isPresent(entry) && (file != null || !memory.vmas().find(page).shared())) {
+                List<Taken> places = file == null ? List.of(new Taken(memory, page, entry)) : placesOf(file, page);
+                int slot = family.swap.allocate();
+                if (takeAllLocked(places, Pte.index(entry))) {
+                    evictPageLocked(file, page, places, Pte.index(entry), slot);
+                } else {
+                    family.swap.drop(slot);
+                    result = HostResult.BUSY;
+                }
+            }
+        }
+        return result;
+    }
+
+    private void evictPageLocked(FilePages file, long page, List<Taken> places, int pfn, int slot) {
+        family.frames.read(pfn, 0, family.swap.content(slot), 0, Pages.PAGE_SIZE);
+        if (file != null) {
+            file.entries.set(page, Pte.ofSwap(slot));
             family.frames.dropOwner(pfn);
         }
-        family.frames.dropOwner(pfn);
-        return true;
+        for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the page
+            long pte = places.get(i).pte();
+            places.get(i).put(file == null ? Pte.keepArmed(Pte.ofSwap(slot), pte) : Pte.withoutFrame(pte));
+            family.frames.dropOwner(pfn);
+        }
     }
 
-    private static Taken takeLocked(HostMemory owner, long page) {
-        Taken taken = new Taken(owner, page, owner.table().get(page));
-        owner.table().set(page, 0);
-        return taken;
+    /** Clears the entries of a page; if somebody holds its frame puts them back, and answers false. */
+    private boolean takeAllLocked(List<Taken> places, int pfn) {
+        for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the page
+            places.get(i).put(0);
+        }
+        if (!family.frames.isPinned(pfn)) {
+            return true;
+        }
+        for (int i = 0; i < places.size(); i++) {
+            places.get(i).put(places.get(i).pte());
+        }
+        return false;
     }
 
-    private List<Taken> takeAllLocked(FilePages file, long filePage) {
+    /** The entries that name a file's page. Lock held. */
+    private List<Taken> placesOf(FilePages file, long filePage) {
         List<Taken> all = new ArrayList<>();
-        family.forEachMapping(file, filePage, filePage + 1, (owner, part) -> {
-            if (part.shared() && Pte.isPresent(owner.table().get(part.start()))) {
-                all.add(takeLocked(owner, part.start()));
+        for (HostFamily.Place place : family.placesOf(file, filePage, filePage + 1, false)) { // bounded by the mappings
+            long page = place.part().start();
+            long pte = place.memory().table().get(page);
+            if (Pte.isPresent(pte)) {
+                all.add(new Taken(place.memory(), page, pte));
             }
-        });
+        }
         return all;
     }
 
-    private HostFamily.Scope fixed(Vma part) {
-        return HostFamily.fixed(memory, HostMemory.pagesToHvaRange(part.start(), part.end()));
+    private HostFamily.Scope fixed(long from, long to) {
+        return HostFamily.fixed(memory, HostMemory.pagesToHvaRange(from, to));
     }
 }

@@ -303,7 +303,7 @@ final class Rewind {
         if (part.shared()) {
             long filePage = part.toFilePage(page);
             part.file().entries.reserve(filePage);
-            part.file().markChanged(filePage, filePage + 1); // before the first byte can change
+            part.file().markChanged(filePage); // before the first byte can change
         } else {
             memory.table().reserve(page);
         }
@@ -328,7 +328,8 @@ final class Rewind {
             return HostResult.OK;
         } else if (part.shared()) {
             wantedLocked(page);
-            family.frames.copy(wanted, Pte.index(part.file().entry(part.toFilePage(page))));
+            int pfn = Pte.index(part.file().entry(part.toFilePage(page)));
+            family.frames.write(pfn, 0, wanted, 0, Pages.PAGE_SIZE);
         } else {
             takeOverLocked(part, page);
         }

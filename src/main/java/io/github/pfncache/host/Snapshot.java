@@ -144,7 +144,7 @@ final class Snapshot {
             public void use(int pfn) {}
 
             @Override
-            public void useFileContent(byte[] content) {}
+            public void useContent(byte[] content) {}
         };
         FaultPath.Outcome outcome = new FaultPath(parent, page, FaultPath.Access.READ, nothing).run();
         boolean unreadable =

@@ -1,10 +1,7 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
-import java.util.List;
+import java.util.Arrays;
 
 /**
  * Contents of evicted pages. A slot is shared by the entries that fork copied; it goes when the last of them goes.
@@ -17,44 +14,46 @@ final class SwapStore {
         int owners = 1;
     }
 
-    // Guarded by the family lock.
-    private final List<Slot> slots = new ArrayList<>();
-    private final Deque<Integer> free = new ArrayDeque<>();
+    // Guarded by the family lock. The free ones are as many as all slots: giving one back allocates nothing.
+    private Slot[] slots = new Slot[16];
+    private int[] free = new int[16];
+    private int used;
+    private int freeCount;
 
-    /** Keeps a copy of a frame's content for one owner. */
-    int store(FrameStore frames, int pfn) {
+    /** A slot with one owner, for a content that is still to be put there. All that can fail about an eviction. */
+    int allocate() {
         Slot slot = new Slot();
-        frames.read(pfn, 0, slot.content, 0, Pages.PAGE_SIZE);
-        Integer index = free.poll();
-        if (index == null) {
-            slots.add(slot);
-            return slots.size() - 1;
+        if (freeCount == 0 && used == slots.length) {
+            int[] more = new int[2 * used];
+            slots = Arrays.copyOf(slots, 2 * used);
+            free = more; // it held nothing
         }
-        slots.set(index, slot);
+        int index = freeCount > 0 ? free[--freeCount] : used++;
+        slots[index] = slot;
         return index;
     }
 
     byte[] content(int slot) {
-        return slots.get(slot).content;
+        return slots[slot].content;
     }
 
     void share(int slot) {
-        slots.get(slot).owners++;
+        slots[slot].owners++;
     }
 
     void drop(int slot) {
-        if (--slots.get(slot).owners == 0) {
-            slots.set(slot, null);
-            free.push(slot);
+        if (--slots[slot].owners == 0) {
+            slots[slot] = null;
+            free[freeCount++] = slot;
         }
     }
 
     int owners(int slot) {
-        return slots.get(slot).owners;
+        return slots[slot].owners;
     }
 
     /** Number of contents kept. */
     int size() {
-        return slots.size() - free.size();
+        return used - freeCount;
     }
 }

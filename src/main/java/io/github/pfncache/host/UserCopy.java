@@ -38,11 +38,11 @@ final class UserCopy {
             }
 
             @Override
-            public void useFileContent(byte[] content) {
+            public void useContent(byte[] content) {
                 System.arraycopy(content, within, into, at, length);
             }
         };
-        FaultPath fault = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.READ, read);
+        FaultPath fault = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.LOOK, read);
         return fault.run() == FaultPath.Outcome.DONE;
     }
 

@@ -39,6 +39,11 @@ record Vma(
         return moved(first, Math.min(end, to), file == null ? 0 : toFilePage(first));
     }
 
+    /** This and what continues it. */
+    Vma upTo(long newEnd) {
+        return moved(start, newEnd, filePage);
+    }
+
     /** The same pages at another place. */
     Vma movedTo(long newStart) {
         return moved(newStart, newStart + (end - start), filePage);

@@ -1,9 +1,8 @@
 package io.github.pfncache.host;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 
 /**
  * The mappings of one address space: disjoint, neighbours that continue each other merged. All methods run under the
@@ -11,22 +10,55 @@ import java.util.TreeMap;
  */
 final class VmaSet {
 
-    // Guarded by the family lock. Keyed by first page.
-    private final TreeMap<Long, Vma> byStart = new TreeMap<>();
+    /** Whether the files of the mappings count them: not in a draft. */
+    private final boolean counted;
+
+    // Guarded by the family lock. The first so many are the mappings, ascending.
+    private Vma[] vmas = new Vma[4];
+    private int size;
+
+    /** An empty set. */
+    VmaSet() {
+        this(true);
+    }
+
+    private VmaSet(boolean counted) {
+        this.counted = counted;
+    }
+
+    /** What is in {@code [start, end)}, to try changes on that are to happen all at once. */
+    VmaSet draft(long start, long end) {
+        VmaSet draft = new VmaSet(false);
+        draft.replace(start, end, within(start, end));
+        return draft;
+    }
 
     /** The mapping of a page, or null. */
     Vma find(long page) {
-        Map.Entry<Long, Vma> entry = byStart.floorEntry(page);
-        return entry != null && entry.getValue().end() > page ? entry.getValue() : null;
+        int i = firstBehind(page);
+        return i < size && vmas[i].start() <= page ? vmas[i] : null;
+    }
+
+    /** Index of the first mapping that does not end before or at a page. */
+    private int firstBehind(long page) {
+        int low = 0;
+        int high = size;
+        while (low < high) { // halves each turn
+            int middle = (low + high) >>> 1;
+            if (vmas[middle].end() > page) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return low;
     }
 
     /** The parts of mappings inside {@code [start, end)}, ascending. */
     List<Vma> within(long start, long end) {
         List<Vma> parts = new ArrayList<>();
-        Vma first = find(start);
-        long from = first == null ? start : first.start();
-        for (Vma vma : byStart.subMap(from, end).values()) { // bounded by the number of mappings
-            parts.add(vma.slice(start, end));
+        for (int i = firstBehind(start); i < size && vmas[i].start() < end; i++) { // bounded by the number of mappings
+            parts.add(vmas[i].slice(start, end));
         }
         return parts;
     }
@@ -36,77 +68,78 @@ final class VmaSet {
      * is none.
      */
     long gap(long from, long npages, long end) {
-        Vma at = find(from);
-        long start = at == null ? from : at.end();
-        for (Vma next : byStart.tailMap(start).values()) { // bounded by the number of mappings
-            if (next.start() - start >= npages) {
-                break;
-            }
-            start = next.end();
+        long start = from;
+        for (int i = firstBehind(from); i < size && vmas[i].start() - start < npages; i++) { // by the mappings
+            start = vmas[i].end();
         }
         return end - start >= npages ? start : -1;
     }
 
     /** Every mapping, ascending. */
-    Iterable<Vma> all() {
-        return byStart.values();
+    List<Vma> all() {
+        return Arrays.asList(vmas).subList(0, size);
     }
 
     int size() {
-        return byStart.size();
+        return size;
     }
 
-    /** Unmaps {@code [start, end)}, splitting what reaches over its ends. */
-    void carve(long start, long end) {
-        List<Vma> parts = within(start, end);
-        for (Vma part : parts) { // bounded by the number of mappings
-            count(part, -1);
-            Vma whole = find(part.start());
-            byStart.remove(whole.start());
-            if (whole.start() < part.start()) {
-                put(whole.slice(whole.start(), part.start()));
-            }
-            if (whole.end() > part.end()) {
-                put(whole.slice(part.end(), whole.end()));
-            }
-        }
-    }
-
-    /** Adds a mapping where there is none, merging it with the neighbours that it continues. */
+    /** Adds a mapping where there is none. */
     void insert(Vma vma) {
-        count(vma, 1);
-        Vma merged = vma;
-        Vma before = merged.start() == 0 ? null : find(merged.start() - 1);
-        if (before != null && before.isContinuedBy(merged)) {
-            byStart.remove(before.start());
-            merged = join(before, merged);
-        }
-        Vma after = find(merged.end());
-        if (after != null && merged.isContinuedBy(after)) {
-            byStart.remove(after.start());
-            merged = join(merged, after);
-        }
-        put(merged);
+        replace(vma.start(), vma.end(), List.of(vma));
     }
 
-    private static void count(Vma vma, int sign) {
-        if (vma.file() != null) {
+    /**
+     * Puts mappings in place of what is in {@code [start, end)}, splitting what reaches over its ends, and merging what
+     * continues its neighbour. Without memory for that, nothing has changed.
+     *
+     * @param parts ascending, disjoint and inside the range
+     */
+    void replace(long start, long end, List<Vma> parts) {
+        int first = firstBehind(start - 1); // a neighbour too: it may be continued
+        List<Vma> merged = new ArrayList<>(parts.size() + 2);
+        if (first < size && vmas[first].start() < start) {
+            merged.add(vmas[first].slice(0, start));
+        }
+        for (Vma part : parts) { // the caller's
+            append(merged, part);
+        }
+        int behind = first;
+        for (; behind < size && vmas[behind].start() <= end; behind++) { // bounded by the mappings
+            if (vmas[behind].end() > end) {
+                append(merged, vmas[behind].slice(end, PageTable.PAGES_END));
+            }
+        }
+        int newSize = size - (behind - first) + merged.size();
+        Vma[] room = newSize <= vmas.length ? vmas : Arrays.copyOf(vmas, 2 * newSize);
+        // From here on nothing is allocated.
+        for (int i = first; i < behind; i++) {
+            count(vmas[i], -1);
+        }
+        System.arraycopy(vmas, behind, room, first + merged.size(), size - behind);
+        for (int i = 0; i < merged.size(); i++) {
+            count(merged.get(i), 1);
+            room[first + i] = merged.get(i);
+        }
+        for (int i = newSize; i < size; i++) {
+            room[i] = null;
+        }
+        vmas = room;
+        size = newSize;
+    }
+
+    private static void append(List<Vma> merged, Vma next) {
+        int last = merged.size() - 1;
+        if (last >= 0 && merged.get(last).isContinuedBy(next)) {
+            merged.set(last, merged.get(last).upTo(next.end()));
+        } else {
+            merged.add(next);
+        }
+    }
+
+    private void count(Vma vma, int sign) {
+        if (counted && vma.file() != null) {
             vma.file().mappedPages += sign * (vma.end() - vma.start());
         }
-    }
-
-    private static Vma join(Vma first, Vma second) {
-        return new Vma(
-                first.start(),
-                second.end(),
-                first.file(),
-                first.filePage(),
-                first.shared(),
-                first.mayWrite(),
-                first.protection());
-    }
-
-    private void put(Vma vma) {
-        byStart.put(vma.start(), vma);
     }
 }

@@ -13,6 +13,9 @@ import java.nio.ByteBuffer;
  */
 final class WriteBack {
 
+    /** Marks of pages that have to be written: a page whose writing failed is one of them. */
+    static final int UNSAVED = PageMarks.CHANGED | PageMarks.WRITING;
+
     /** Pages copied and written at a time. */
     private static final int RUN = 64;
 
@@ -20,7 +23,7 @@ final class WriteBack {
     private final HostFamily family;
     private final Backing backing;
 
-    /** The run being written; null before the first page of it has stopped counting as changed. */
+    /** The run being written; null until it has been copied. */
     private ByteBuffer content;
 
     WriteBack(FilePages file) {
@@ -53,61 +56,52 @@ final class WriteBack {
 
     private Run nextRun(long page) {
         return family.getLocked(() -> {
-            long from = backing.changed.next(page);
-            return from < 0 ? null : new Run(from, Math.min(from + RUN, backing.changed.runEnd(from)));
+            long from = backing.marks.next(UNSAVED, page);
+            while (from >= 0 && file.isUnread(from)) { // marked, and then it could not be changed; bounded by the marks
+                from = backing.marks.next(UNSAVED, from + 1);
+            }
+            long end = from + 1;
+            while (end < from + RUN && backing.marks.has(UNSAVED, end) && !file.isUnread(end)) { // at most RUN pages
+                end++;
+            }
+            return from < 0 ? null : new Run(from, end);
         });
     }
 
     /** Cuts what a smaller size took away, before it can come back by growing or be written over. */
     private void cut() throws IOException {
-        long size = family.getLocked(backing::takeShrunkTo);
-        boolean done = false;
-        try {
-            backing.cutTo(size);
-            done = true;
-        } finally {
-            if (!done) {
-                family.locked(() -> backing.putBackShrunkTo(size));
-            }
-        }
+        long size = family.getLocked(backing::shrunkTo);
+        backing.cutTo(size);
+        family.locked(() -> backing.cut(size));
     }
 
     private HostResult write(Run run) throws IOException {
         content = null;
-        boolean done = false;
-        try {
-            HostFamily.Scope scope = family.ofFile(file, run.from(), run.end(), false);
-            HostResult result = family.change(scope, true, () -> copyLocked(run));
-            if (content != null) {
-                backing.write(content, run.from() << Pages.PAGE_SHIFT);
-            }
-            done = true;
-            return result;
-        } finally {
-            if (!done && content != null) {
-                family.locked(() -> file.markChanged(run.from(), run.end()));
-            }
+        HostFamily.Scope scope = family.ofFile(file, run.from(), run.end(), false);
+        HostResult result = family.change(scope, true, () -> copyLocked(run));
+        if (content != null) {
+            backing.write(content, run.from() << Pages.PAGE_SHIFT);
+            family.locked(() -> backing.marks.change(run.from(), run.end(), PageMarks.WRITING, 0));
         }
+        return result;
     }
 
     private HostResult copyLocked(Run run) {
-        family.forEachMapping(file, run.from(), run.end(), (memory, part) -> {
-            if (part.shared()) {
-                PageTable table = memory.table();
-                table.forEach(part.start(), part.end(), (page, pte) -> table.set(page, Pte.readOnly(pte)));
-            }
-        });
+        for (HostFamily.Place place : family.placesOf(file, run.from(), run.end(), false)) { // bounded by the mappings
+            place.memory().ranges().makeReadOnlyLocked(place.part().start(), place.part().end());
+        }
         byte[] bytes = new byte[(int) (run.end() - run.from()) << Pages.PAGE_SHIFT];
-        long inFile = file.size() - (run.from() << Pages.PAGE_SHIFT); // what is behind the end stays in memory
-        content = ByteBuffer.wrap(bytes, 0, (int) Math.max(0, Math.min(bytes.length, inFile)));
         for (long page = run.from(); page < run.end(); page++) { // at most RUN pages
             long entry = file.entry(page);
             if (!Pte.isPresent(entry) || !family.frames.isPinned(Pte.index(entry))) {
-                backing.changed.remove(page, page + 1);
+                int given = backing.marks.has(PageMarks.CHANGED, page) ? PageMarks.WRITING : 0;
+                backing.marks.change(page, page + 1, PageMarks.CHANGED, given);
             }
             int at = (int) (page - run.from()) << Pages.PAGE_SHIFT;
             family.readEntry(entry, 0, bytes, at, Pages.PAGE_SIZE);
         }
+        long inFile = file.size() - (run.from() << Pages.PAGE_SHIFT); // what is behind the end stays in memory
+        content = ByteBuffer.wrap(bytes, 0, (int) Math.max(0, Math.min(bytes.length, inFile)));
         return HostResult.OK;
     }
 }

@@ -25,12 +25,12 @@ class HostLimitsTest {
     void withoutMemoryOfTheVirtualMachineAFaultFailsLikeAnyOther() {
         AtomicInteger left = new AtomicInteger(1);
         HostMemory host = HostMemoryBuilder.build(
-                new FrameStore(true, 1, 1, 1 << 20, FrameStore.MAX_CHUNKS, bytes -> {
+                new FrameStore(new FrameSupply(true, 1, 1, 1 << 20, FrameSupply.MAX_CHUNKS, bytes -> {
                     if (left.decrementAndGet() < 0) {
                         throw new OutOfMemoryError("Cannot reserve direct memory");
                     }
                     return ByteBuffer.allocateDirect(bytes);
-                }),
+                }), true),
                 100);
         host.mapAnonymous(A, 2, READ_WRITE);
         assertThat(HostWorld.store(host, A, 1)).isTrue();
@@ -46,8 +46,9 @@ class HostLimitsTest {
 
     @Test
     void frameNumbersEndBeforeTheyWouldMeanAnotherFrame() {
-        assertThat((long) FrameStore.MAX_CHUNKS << 10).as("a pfn is an int").isEqualTo(1L << 31);
-        FrameStore frames = new FrameStore(false, 1, 1, 1 << 20, 3, ByteBuffer::allocateDirect);
+        assertThat((long) FrameSupply.MAX_CHUNKS << 10).as("a pfn is an int").isEqualTo(1L << 31);
+        FrameStore frames = new FrameStore(
+                new FrameSupply(false, 1, 1, 1 << 20, 3, ByteBuffer::allocateDirect), false);
         assertThat(frames.allocate()).isZero();
         assertThat(frames.adopt(List.of(ByteBuffer.allocate(Pages.PAGE_SIZE)))).containsExactly(1024);
         assertThat(frames.adopt(List.of(ByteBuffer.allocate(1025 * Pages.PAGE_SIZE)))).isNull();

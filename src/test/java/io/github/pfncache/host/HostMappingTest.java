@@ -71,8 +71,6 @@ class HostMappingTest {
         withPage(skewed, khva -> {
             khva.putIntRelease(4, 1);
             assertThat(khva.getIntAcquire(4)).isEqualTo(1);
-            khva.putIntOpaque(4, 2);
-            assertThat(khva.getIntOpaque(4)).isEqualTo(2);
             khva.putIntVolatile(4, 3);
             assertThat(khva.getIntVolatile(4)).isEqualTo(3);
             assertThat(khva.compareAndSetInt(4, 2, 9)).isFalse();
@@ -92,8 +90,6 @@ class HostMappingTest {
             long high = 1L << 40;
             khva.putLongRelease(8, high);
             assertThat(khva.getLongAcquire(8)).isEqualTo(high);
-            khva.putLongOpaque(8, high + 1);
-            assertThat(khva.getLongOpaque(8)).isEqualTo(high + 1);
             khva.putLongVolatile(8, high + 2);
             assertThat(khva.getLongVolatile(8)).isEqualTo(high + 2);
             assertThat(khva.compareAndSetLong(8, high, 9)).isFalse();

@@ -49,10 +49,14 @@ class HostNotifierTest {
                         new Case("move", () -> host.move(A, 2, B), a, HvaRange.ofPages(B, 2)),
                         new Case("move back", () -> host.move(B, 2, A), HvaRange.ofPages(B, 2), a),
                         new Case("write-protect", () -> host.writeProtect(A, 2, true), a),
-                        new Case("evict", () -> host.evict(A, 2), a),
+                        new Case("evict what is not there", () -> host.evict(A, 2)),
+                        new Case("evict", () -> evict(A), a),
+                        new Case("migrate what is not there", () -> host.migrate(A)),
                         new Case("migrate", () -> migrate(A), HvaRange.ofPages(A, 1)),
                         new Case("migrate shared", () -> migrate(M), HvaRange.ofPages(M, 1)),
-                        new Case("evict shared", () -> host.evict(M, 2), m),
+                        new Case("evict shared", () -> evict(M), m),
+                        new Case("evict shared again", () -> host.evict(M, 2)),
+                        new Case("migrate what is evicted", () -> host.migrate(M)),
                         new Case("remove", () -> host.remove(M, 2), m),
                         new Case("punch", () -> world.file.punchHole(0, 2), m),
                         new Case("truncate", () -> world.file.truncate(14), HvaRange.ofPages(page(M, 14), 2)),
@@ -71,8 +75,15 @@ class HostNotifierTest {
                 }));
     }
 
+    private void evict(long hva) {
+        host.populateWrite(hva, 2);
+        world.told.clear();
+        assertThat(host.evict(hva, 2)).isEqualTo(OK);
+    }
+
     private void migrate(long hva) {
         world.store(hva, 1);
+        world.told.clear();
         assertThat(host.migrate(hva)).isTrue();
     }
 

@@ -21,7 +21,8 @@ class UserMemoryRaceTest {
 
     @Test
     void aResolvedPageIsOneThatIsMappedWhileNumbersAreUsedAgain() throws InterruptedException, ExecutionException {
-        FrameStore frames = new FrameStore(true, 4, 4, 1 << 20, 4, ByteBuffer::allocateDirect);
+        FrameStore frames = new FrameStore(
+                new FrameSupply(true, 4, 4, 1 << 20, 4, ByteBuffer::allocateDirect), true);
         HostMemory host = HostMemoryBuilder.build(frames, 100);
         // The two take turns, so that each gets the numbers that the other gave up.
         byte[] two = new byte[2 * 4096];

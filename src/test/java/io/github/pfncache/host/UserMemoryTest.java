@@ -294,7 +294,8 @@ class UserMemoryTest {
 
     @Test
     void memoryThatIsMappedNowhereAnyMoreIsLetGo() {
-        FrameStore frames = new FrameStore(true, 4, 4, 1 << 20, 3, ByteBuffer::allocateDirect);
+        FrameStore frames = new FrameStore(
+                new FrameSupply(true, 4, 4, 1 << 20, 3, ByteBuffer::allocateDirect), true);
         HostMemory small = HostMemoryBuilder.build(frames, 100);
         small.mapAnonymous(B, 1, READ_WRITE);
         HostWorld.store(small, B, 7);
@@ -315,7 +316,8 @@ class UserMemoryTest {
 
     @Test
     void aStaleNumberNamesNothingOrAnotherBlocksPage() {
-        FrameStore frames = new FrameStore(true, 4, 4, 1 << 20, 1, ByteBuffer::allocateDirect);
+        FrameStore frames = new FrameStore(
+                new FrameSupply(true, 4, 4, 1 << 20, 1, ByteBuffer::allocateDirect), true);
         int[] two = frames.adopt(List.of(ByteBuffer.allocate(2 * PAGE)));
         IntStream.of(two).forEach(frames::dropOwner);
         assertThat(frames.tryGet(two[0])).as("nothing has the number").isFalse();
@@ -330,7 +332,8 @@ class UserMemoryTest {
 
     @Test
     void aPageInUseKeepsItsMemoryUntilItIsReleased() {
-        FrameStore frames = new FrameStore(true, 4, 4, 1 << 20, 1, ByteBuffer::allocateDirect);
+        FrameStore frames = new FrameStore(
+                new FrameSupply(true, 4, 4, 1 << 20, 1, ByteBuffer::allocateDirect), true);
         HostMemory small = HostMemoryBuilder.build(frames, 100);
         small.mapBuffer(A, new byte[PAGE], READ_WRITE);
         HostPage page = small.hvaToPage(A);

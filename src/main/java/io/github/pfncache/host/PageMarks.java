@@ -1,0 +1,77 @@
+package io.github.pfncache.host;
+
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Marks of a file's pages, kept as runs: cheap for few long ones. All methods run under the family lock. */
+final class PageMarks {
+
+    /** The content in memory may differ from the real file's. */
+    static final int CHANGED = 1;
+    /** It did, and is being written; stays if that fails. */
+    static final int WRITING = 2;
+    /** The page reads as zeros, whatever the real file holds there. */
+    static final int ZEROED = 4;
+
+    // Guarded by the family lock. The marks of each run by its first page; a run ends where the next begins.
+    private final TreeMap<Long, Integer> runs = new TreeMap<>();
+
+    /** The marks of a page. */
+    int at(long page) {
+        Map.Entry<Long, Integer> run = runs.floorEntry(page);
+        return run == null ? 0 : run.getValue();
+    }
+
+    /** Whether a page has one of the marks. */
+    boolean has(int marks, long page) {
+        return (at(page) & marks) != 0;
+    }
+
+    /** Takes marks from all pages in {@code [from, to)} and gives them others; without memory for that, from none. */
+    void change(long from, long to, int taken, int given) {
+        if (from >= to || to - from == 1 && (at(from) & ~taken | given) == at(from)) {
+            return;
+        }
+        runs.put(from, at(from)); // cuts a run in two, which says the same
+        runs.put(to, at(to));
+        Long[] starts = runs.subMap(from, true, to, true).keySet().toArray(new Long[0]);
+        int former = from == 0 ? 0 : at(from - 1);
+        // From here on nothing is allocated: such small numbers have their objects.
+        for (int i = 0; i < starts.length; i++) { // bounded by the runs of the range
+            int marks = runs.get(starts[i]);
+            int now = i == starts.length - 1 ? marks : marks & ~taken | given;
+            if (now == former) {
+                runs.remove(starts[i]);
+            } else {
+                runs.put(starts[i], now);
+            }
+            former = now;
+        }
+    }
+
+    /** First page at or behind {@code page} with one of the marks, or -1. */
+    long next(int marks, long page) {
+        if (has(marks, page)) {
+            return page;
+        }
+        for (Map.Entry<Long, Integer> run : runs.tailMap(page).entrySet()) { // bounded by the runs
+            if ((run.getValue() & marks) != 0) {
+                return run.getKey();
+            }
+        }
+        return -1;
+    }
+
+    /** Number of pages with one of the marks. */
+    long size(int marks) {
+        long pages = 0;
+        Map.Entry<Long, Integer> former = null;
+        for (Map.Entry<Long, Integer> run : runs.entrySet()) { // bounded by the runs; the last one has no marks
+            if (former != null && (former.getValue() & marks) != 0) {
+                pages += run.getKey() - former.getKey();
+            }
+            former = run;
+        }
+        return pages;
+    }
+}

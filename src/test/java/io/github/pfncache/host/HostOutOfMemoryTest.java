@@ -1,0 +1,62 @@
+package io.github.pfncache.host;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The heap ends in the middle of a call, here and there or nearly everywhere: in a JVM of its own. */
+class HostOutOfMemoryTest {
+
+    private static final long PATIENCE_SECONDS = 900;
+
+    @Test
+    @Timeout(value = PATIENCE_SECONDS, unit = TimeUnit.SECONDS)
+    void whateverCallRunsOutOfHeapTheMemoryIsAsBeforeItOrAsAfterIt() throws Exception {
+        sweep(1);
+    }
+
+    @Test
+    @Tag("deep")
+    @Timeout(value = PATIENCE_SECONDS, unit = TimeUnit.SECONDS)
+    void soItIsAtNearlyEveryAllocation() throws Exception {
+        sweep(150);
+    }
+
+    private static void sweep(int points) throws IOException, InterruptedException, URISyntaxException {
+        Path output = Files.createTempFile("pfncache", ".txt");
+        Path file = Files.createTempFile("pfncache", ".ram");
+        try {
+            Process program = new ProcessBuilder(
+                            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                            "-Xmx6m", "-XX:MaxDirectMemorySize=1g",
+                            "-XX:+UseSerialGC", "-XX:-UseTLAB", "-XX:TieredStopAtLevel=1", "-cp",
+                            place(HostMemory.class) + File.pathSeparator + place(HostOutOfMemory.class),
+                            HostOutOfMemory.class.getName(), "" + points, file.toString())
+                    .redirectErrorStream(true)
+                    .redirectOutput(output.toFile())
+                    .start();
+            try {
+                assertThat(program.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).as("ended").isTrue();
+            } finally {
+                program.destroyForcibly();
+            }
+            String text = Files.readString(output);
+            assertThat(text).as(text).contains("all calls seen, 0 failures");
+        } finally {
+            Files.deleteIfExists(output);
+            Files.deleteIfExists(file);
+        }
+    }
+
+    private static Path place(Class<?> type) throws URISyntaxException {
+        return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI());
+    }
+}

@@ -1,0 +1,63 @@
+package io.github.pfncache.host;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.EdgeCasesMode;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+
+/** Runs of marked pages against marks of each page. */
+class PageMarksPropertyTest {
+
+    private static final int PAGES = 24;
+    private static final int ALL = PageMarks.CHANGED | PageMarks.WRITING | PageMarks.ZEROED;
+
+    /** Takes marks from {@code [from, to)}, which may be empty, and gives others. */
+    record Step(int taken, int given, int from, int to) {}
+
+    @Provide
+    Arbitrary<List<Step>> steps() {
+        Arbitrary<Integer> pages = Arbitraries.integers().between(0, PAGES);
+        Arbitrary<Integer> marks = Arbitraries.integers().between(0, ALL);
+        return Combinators.combine(marks, marks, pages, pages)
+                .as(Step::new)
+                .list()
+                .ofMaxSize(20);
+    }
+
+    @Property(tries = 300, edgeCases = EdgeCasesMode.NONE)
+    void runsSayWhatEachPageSays(@ForAll("steps") List<Step> steps) {
+        PageMarks marks = new PageMarks();
+        int[] pages = new int[PAGES + 1];
+        for (Step step : steps) {
+            marks.change(step.from, step.to, step.taken, step.given);
+            for (int page = step.from; page < step.to; page++) {
+                pages[page] = pages[page] & ~step.taken | step.given;
+            }
+            for (int page = 0; page <= PAGES; page++) {
+                assertThat(marks.at(page)).as("page %d after %s", page, step).isEqualTo(pages[page]);
+            }
+            for (int mark = 1; mark <= ALL; mark++) {
+                check(marks, pages, mark);
+            }
+        }
+    }
+
+    private static void check(PageMarks marks, int[] pages, int mark) {
+        long next = -1;
+        int count = 0;
+        for (int page = PAGES; page >= 0; page--) {
+            boolean marked = (pages[page] & mark) != 0;
+            next = marked ? page : next;
+            count += marked ? 1 : 0;
+            assertThat(marks.has(mark, page)).as("page %d", page).isEqualTo(marked);
+            assertThat(marks.next(mark, page)).as("next of %d", page).isEqualTo(next);
+        }
+        assertThat(marks.size(mark)).isEqualTo(count);
+    }
+}
