@@ -84,6 +84,15 @@ abstract sealed class GuestEntry permits GuestMode {
         return (boolean) INSIDE.getVolatile(this);
     }
 
+    /**
+     * Whether the current thread is this vCPU's, and in the guest.
+     *
+     * @return true if it must not wait
+     */
+    public final boolean isCurrentThreadInside() {
+        return isInside() && owner == Thread.currentThread();
+    }
+
     // ------------------------------------------------------------------ the vCPU's side
 
     /** Whether pages are wanted: one opaque look. */
@@ -209,10 +218,6 @@ abstract sealed class GuestEntry permits GuestMode {
         } finally {
             lock.unlock();
         }
-    }
-
-    final boolean isOwnedBy(Thread thread) {
-        return owner == thread;
     }
 
     /** Whether it is inside, and its thread lives: if that was seen to have ended, all that it did is seen as well. */

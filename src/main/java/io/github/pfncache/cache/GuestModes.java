@@ -39,7 +39,7 @@ final class GuestModes {
     /** Whether the current thread is a vCPU's, and in the guest: then it must not wait. */
     boolean isCurrentThreadInside() {
         for (GuestMode mode : all) { // bounded by the vCPUs
-            if (mode.isInside() && mode.isOwnedBy(Thread.currentThread())) {
+            if (mode.isCurrentThreadInside()) {
                 return true;
             }
         }

@@ -35,6 +35,8 @@ public final class HeldPage {
     private ByteBuffer bytes;
     /** Whether the index of the guest mode has it: from before its page is resolved until it is given back. */
     boolean indexed;
+    /** The hold of the same page that it takes the place of; null if there is none. */
+    HeldPage former;
     /** Whether it was resolved for writing: all that it takes to be writable is the mark. */
     boolean prepared;
     /** Whether it was handed out. */

@@ -42,6 +42,7 @@ final class HeldPages {
         }
         HeldPage wanted = new HeldPage(gpa, slot);
         HeldPage there = find(wanted);
+        wanted.former = there;
         return there != null && (there.prepared || !forWriting) ? there : wanted;
     }
 
@@ -51,7 +52,7 @@ final class HeldPages {
         long page = wanted.uhva >>> Pages.PAGE_SHIFT;
         index.walk(page, page, each -> {
             boolean same = each.slot == wanted.slot && each.gpa() == wanted.gpa();
-            found[0] = same && each.granted && each != wanted ? each : null;
+            found[0] = same && each.granted ? each : null;
             return found[0] == null;
         });
         return found[0];
@@ -115,9 +116,9 @@ final class HeldPages {
     void grant(HeldPage page) {
         CacheRule.I1_MAPPING_IS_CURRENT.check(
                 !Rules.ENABLED || !page.prepared || domain.host.presentPfn(page.uhva) == page.mapping().pfn(), page);
-        HeldPage former = find(page);
-        if (former != null) {
-            forget(former); // of the same frame, or it would have been taken away
+        if (page.former != null) {
+            forget(page.former); // of the same frame, or it would have been taken away
+            page.former = null;
         }
         page.granted = true;
     }

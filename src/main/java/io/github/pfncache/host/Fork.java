@@ -49,7 +49,8 @@ final class Fork {
             }
         }
         if (result != HostResult.OK) {
-            throw new IllegalStateException("host memory cannot be forked while its notifiers change");
+            throw new IllegalStateException(
+                    "host memory cannot be forked while its notifiers change, or a vCPU keeps its pages");
         }
         return child;
     }

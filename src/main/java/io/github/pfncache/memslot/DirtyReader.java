@@ -47,8 +47,10 @@ public final class DirtyReader implements AutoCloseable {
         private volatile Memslot slot;
         private volatile boolean gone;
 
-        Log(DirtyBitmap kept) {
+        /** With its slot from the beginning: a harvest may find it at once. */
+        Log(DirtyBitmap kept, Memslot slot) {
             this.kept = kept;
+            this.slot = slot;
         }
     }
 
@@ -121,7 +123,7 @@ public final class DirtyReader implements AutoCloseable {
 
     /** A slot with a log is there, or is about to be. */
     void begins(Memslot slot) {
-        Log log = logs.computeIfAbsent(slot.log(), bitmap -> new Log(bitmap.addReader()));
+        Log log = logs.computeIfAbsent(slot.log(), bitmap -> new Log(bitmap.addReader(), slot));
         log.slot = slot;
         log.gone = false;
         if (closed) {

@@ -146,7 +146,7 @@ public final class Vcpu {
      */
     public <T> T outsideGuest(Supplier<T> body) {
         GuestMode mode = guestMode;
-        if (mode == null || !mode.isInside()) {
+        if (mode == null || !mode.isCurrentThreadInside()) {
             return body.get();
         }
         mode.leave();

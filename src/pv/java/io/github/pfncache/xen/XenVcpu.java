@@ -308,8 +308,10 @@ public final class XenVcpu {
      * @return OK; FAULT if the argument cannot be read; INACTIVE if the timer has no port
      */
     public Outcome setSingleShotTimerFrom(long argumentGpa) {
-        Long expires = xen.mode().hypercall().readSingleShot(xen.vm().guestMemory(), argumentGpa);
-        return expires == null ? Outcome.FAULT : setSingleShotTimer(expires);
+        return vcpu.outsideGuest(() -> {
+            Long expires = xen.mode().hypercall().readSingleShot(xen.vm().guestMemory(), argumentGpa);
+            return expires == null ? Outcome.FAULT : setSingleShotTimer(expires);
+        });
     }
 
     /**
@@ -322,7 +324,10 @@ public final class XenVcpu {
         if (!timer.arm(expiresNanos)) {
             return Outcome.INACTIVE;
         }
-        timerChanged();
+        vcpu.outsideGuest(() -> {
+            timerChanged();
+            return null;
+        });
         return Outcome.OK;
     }
 
@@ -382,7 +387,7 @@ public final class XenVcpu {
      * @return how it ended; whatever it is, the vCPU polls no more
      */
     public PollOutcome poll(long argumentGpa, boolean interruptible, Duration patience) {
-        return poller.poll(argumentGpa, interruptible, patience);
+        return vcpu.outsideGuest(() -> poller.poll(argumentGpa, interruptible, patience));
     }
 
     /** Ends a poll that is under way: something else than an event wants the vCPU. Never waits. */

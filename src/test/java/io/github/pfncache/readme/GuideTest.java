@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.AtomicOp;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestTlb;
+import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.memslot.DirtyBitmap;
@@ -26,6 +29,7 @@ import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -199,6 +203,8 @@ final class GuideTest {
         plugSomeRam();
         Bus bus = new Bus();
         long stackPointer = 0x8004;
+        long pc = 0x8000;
+        long counter = 0x8010;
         // snippet: tlb
         GuestTlb tlb = vm.newTlb(new GuestTlb.Unbacked() {            // one TLB for each vCPU's thread
             @Override
@@ -211,13 +217,50 @@ final class GuideTest {
                 bus.write(gpa, width, value);
             }
         });
+        tlb.enter();                                                  // from here on, hits are raw
         tlb.storeLong(stackPointer - 8, 0x1122334455667788L);         // may cross into another page, even another slot
         int low = tlb.loadInt(stackPointer - 8);                      // 0x55667788; no flush, whatever the host does
+        int instruction = tlb.fetchInt(pc);                           // the fastest, while it stays in its page
+        int before = tlb.atomicInt(AtomicOp.ADD, counter, 1);         // against other vCPUs and devices
+        tlb.poll();                                                   // each thousand instructions or so
+        tlb.leave();                                                  // before HLT, before a device that waits
         // end
         assertThat(low).isEqualTo(0x55667788);
+        assertThat(instruction).isEqualTo(tlb.loadInt(pc));
+        assertThat(before + 1).isEqualTo(tlb.loadInt(counter));
         tlb.storeByte(0xfee0_0000L, (byte) 7);
         assertThat(bus.stored).isEqualTo(7);
         assertThat(tlb.deactivate()).isEqualTo(Outcome.OK);
+    }
+
+    @Test
+    void holdPagesInATlbOfYourOwn() {
+        plugSomeRam();
+        long pc = 0x8123;
+        // snippet: guest-mode
+        Map<Long, ByteBuffer> mine = new HashMap<>();                 // your TLB: what you look up at each access
+        GuestMode mode = vm.newGuestMode(mine::remove);               // told of each page that has to go
+        mode.enter();
+        ByteBuffer code = mine.get(pc & -4096);
+        if (code == null) {                                           // a miss of yours
+            HeldPage page = mode.hold(pc, false);                     // may drop other pages
+            if (page.isHeld()) {                                      // else page.outcome(): FAULT, BUSY
+                code = page.bytes();                                  // raw: no check per access from here on
+                mine.put(page.gpa(), code);
+            }
+        }
+        long drops = mode.drops();
+        if (mode.poll() || mode.drops() != drops) {                   // code may be gone: look it up again
+            code = mine.get(pc & -4096);
+        }
+        mode.leave();
+        // end
+        assertThat(code).isNotNull();
+        vm.host().evict(vm.memslots().table().find(8).gfnToHva(8), 1);
+        mode.enter();
+        assertThat(mine).isEmpty();
+        mode.leave();
+        mode.close();
     }
 
     @Test

@@ -38,7 +38,7 @@ final class AdversaryTest {
     private static List<HostAdversary.Step> hostPlan(HostMemory host, long seed) {
         List<HostAdversary.Action> all = List.of(HostAdversary.Action.values());
         List<HvaRange> memory = List.of(HvaRange.ofPages(HVA, 2 * NPAGES));
-        HostAdversary adversary = new HostAdversary(host, all, memory, memory, seed);
+        HostAdversary adversary = new HostAdversary(host, all, memory, memory, seed, null);
         return IntStream.range(0, 200).mapToObj(i -> {
             HostAdversary.Step step = adversary.next();
             if (i % 3 == 0) {
@@ -118,7 +118,7 @@ final class AdversaryTest {
         host.mapAnonymous(HVA, 1, Protection.READ_WRITE);
         HvaRange page = HvaRange.ofPages(HVA, 1);
         List<HostAdversary.Action> fork = List.of(HostAdversary.Action.FORK);
-        HostAdversary adversary = new HostAdversary(host, fork, List.of(page), List.of(), 1);
+        HostAdversary adversary = new HostAdversary(host, fork, List.of(page), List.of(), 1, null);
         adversary.turn();
         host.poke(HVA, new byte[] {1}); // the parent's copy
         adversary.turn();

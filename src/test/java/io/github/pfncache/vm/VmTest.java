@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.cache.GuestMode;
+import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostRule;
 import io.github.pfncache.host.MmuNotifier;
@@ -42,6 +44,50 @@ class VmTest {
         assertThatThrownBy(() -> vcpu.run(() -> {})).hasMessage("no");
         fails[0] = false;
         assertThat(vcpu.run(() -> {})).isEqualTo(Vcpu.Exit.GUEST);
+        VmAudit.atRest(vm);
+    }
+
+    @Test
+    void aRunIsInGuestModeAndARegisterWriteIsNot() {
+        Vm vm = Vm.builder().build();
+        vm.host().mapAnonymous(0x7f00_0000_0000L, 2, Protection.READ_WRITE);
+        vm.memslots().set(0, 0, 0x1000, 0x2000, 0x7f00_0000_0000L);
+        Vcpu vcpu = vm.vcpu(0);
+        GuestMode mode = vm.newGuestMode(gpa -> {});
+        vcpu.setGuestMode(mode);
+        List<Boolean> inside = new ArrayList<>();
+        vm.addEntryHook(new EntryHook() {
+            @Override
+            public void beforeEntry(Vcpu entering) {
+                inside.add(mode.isInside());
+            }
+        });
+        vm.handleMsr(7, new MsrHandler() {
+            @Override
+            public boolean write(Vcpu writer, int index, long value) {
+                inside.add(mode.isInside());
+                assertThat(vm.host().migrate(0x7f00_0000_0000L)).isTrue();
+                return true;
+            }
+
+            @Override
+            public long read(Vcpu reader, int index) {
+                return 0;
+            }
+        });
+        vcpu.run(() -> {
+            HeldPage page = mode.hold(0x1000, true);
+            assertThat(vcpu.guestWriteMsr(7, 1)).isTrue();
+            assertThat(page.isHeld()).as("moved meanwhile").isFalse();
+            inside.add(mode.isInside());
+        });
+        assertThat(inside).containsExactly(false, false, false, true);
+        assertThat(mode.isInside()).isFalse();
+        assertThatThrownBy(() -> vcpu.run(() -> {
+            throw new IllegalStateException("trap");
+        })).hasMessage("trap");
+        assertThat(mode.isInside()).isFalse();
+        mode.close();
         VmAudit.atRest(vm);
     }
 

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongSupplier;
 
 /**
  * A host, and an owner of the memory map, that do to a VM whatever they are allowed to while its guest and devices run:
@@ -64,6 +65,7 @@ public final class Adversary implements AutoCloseable {
         private final List<Integer> followed = new ArrayList<>();
         private long seed = 1;
         private long restNanos = 50_000;
+        private LongSupplier hot;
 
         private Builder(Vm vm) {
             this.vm = vm;
@@ -88,6 +90,31 @@ public final class Adversary implements AutoCloseable {
          */
         public Builder resting(Duration rest) {
             restNanos = Patience.nanosOf(rest);
+            return this;
+        }
+
+        /**
+         * How many actions each thread takes in a second, at most.
+         *
+         * @param actions at least 1
+         * @return this builder
+         * @throws IllegalArgumentException if there are none
+         */
+        public Builder perSecond(int actions) {
+            if (actions < 1) {
+                throw new IllegalArgumentException("actions=" + actions);
+            }
+            return resting(Duration.ofSeconds(1).dividedBy(actions));
+        }
+
+        /**
+         * The host prefers a page, such as the one that the guest has used last: half of its actions are done to it.
+         *
+         * @param hva answers an address of the page, on the host's thread; one that is no slot's memory is passed over
+         * @return this builder
+         */
+        public Builder preferring(LongSupplier hva) {
+            hot = hva;
             return this;
         }
 
@@ -225,7 +252,7 @@ public final class Adversary implements AutoCloseable {
             List<HvaRange> memory = new ArrayList<>();
             vm.memslots().table().forEach(
                     slot -> memory.add(HvaRange.ofPages(slot.hva(), slot.npages())));
-            HostAdversary host = new HostAdversary(vm.host(), hostActions, memory, worthless, seed);
+            HostAdversary host = new HostAdversary(vm.host(), hostActions, memory, worthless, seed, hot);
             SlotAdversary slots = new SlotAdversary(vm.memslots(), slotActions, seed);
             List<DirtyFollower> followers = follow();
             Crew crew = new Crew();

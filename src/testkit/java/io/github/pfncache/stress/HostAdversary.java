@@ -9,6 +9,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongSupplier;
 
 /**
  * What a host does to a guest's memory without asking: every page may move or go at any time, and come back when it is
@@ -42,6 +43,10 @@ final class HostAdversary implements Crew.Work {
     private final List<HvaRange> memory;
     private final List<HvaRange> worthless;
     private final Plan plan;
+
+    /** Answers an address of the page that is preferred; null if none is. */
+    private final LongSupplier hot;
+
     private final Map<Action, LongAdder> done = new EnumMap<>(Action.class);
 
     // Of the thread that takes the turns.
@@ -50,7 +55,10 @@ final class HostAdversary implements Crew.Work {
     private long watched;
     private byte[] snapshot;
 
-    HostAdversary(HostMemory host, List<Action> actions, List<HvaRange> memory, List<HvaRange> worthless, long seed) {
+    HostAdversary(
+            HostMemory host, List<Action> actions, List<HvaRange> memory, List<HvaRange> worthless, long seed,
+            LongSupplier hot) {
+        this.hot = hot;
         this.host = host;
         this.actions = actions;
         this.memory = memory;
@@ -73,11 +81,19 @@ final class HostAdversary implements Crew.Work {
     @Override
     public boolean turn() {
         Step step = next();
-        HvaRange range = range(pages(step.action()), step);
+        HvaRange range = preferred(pages(step.action()), range(pages(step.action()), step));
         if (perform(step.action(), range.start(), range.npages())) {
             done.get(step.action()).increment();
         }
         return true;
+    }
+
+    private HvaRange preferred(List<HvaRange> pages, HvaRange range) {
+        if (hot == null || plan.choose(2) == 0) {
+            return range;
+        }
+        long hva = Pages.pageStart(hot.getAsLong());
+        return pages.stream().anyMatch(each -> each.contains(hva)) ? HvaRange.ofPages(hva, 1) : range;
     }
 
     private static HvaRange range(List<HvaRange> memory, Step step) {
