@@ -34,13 +34,14 @@ public final class AreaAccess implements AutoCloseable {
     /**
      * Locks and checks every page in the order of the caches; lets all go again if one is not usable.
      *
-     * @param waits whether to wait for locks; if not, an outcome says so
+     * @param waits whether it is part of an access that may wait for locks; if not, an outcome says so
+     * @param latest until when to wait for locks; null not to wait now
      */
-    AreaAccess(GuestArea.Segments segments, boolean waits) {
+    AreaAccess(GuestArea.Segments segments, boolean waits, Deadline latest) {
         int pages = segments.caches().size();
         this.segments = segments;
         this.moreHolds = pages > 2 ? new int[pages - 2] : null;
-        long holds = lock(segments, waits, moreHolds);
+        long holds = lock(segments, waits, latest, moreHolds);
         this.firstHold = (int) holds;
         this.secondHold = (int) (holds >> Integer.SIZE);
         this.owner = GuestAccess.isHold(firstHold) ? Thread.currentThread() : null;
@@ -48,7 +49,7 @@ public final class AreaAccess implements AutoCloseable {
     }
 
     /** Locks every page or none; the first hold and above it the second, or a refusal of {@link GuestAccess}. */
-    private static long lock(GuestArea.Segments segments, boolean waits, int[] more) {
+    private static long lock(GuestArea.Segments segments, boolean waits, Deadline latest, int[] more) {
         int pages = segments.caches().size();
         int hold = GuestAccess.refusal(Outcome.INACTIVE);
         int first = hold;
@@ -57,7 +58,11 @@ public final class AreaAccess implements AutoCloseable {
         try {
             while (opened < pages) { // bounded by the pages of the area
                 GuardedMapping mapping = mapping(segments, opened);
-                hold = waits ? mapping.lockUsable() : mapping.tryLockUsable();
+                if (waits) {
+                    hold = latest == null ? mapping.lockUsable() : mapping.lockUsable(latest);
+                } else {
+                    hold = mapping.tryLockUsable();
+                }
                 if (!GuestAccess.isHold(hold)) {
                     return waits ? GuestAccess.refusal(Outcome.BUSY) : hold;
                 }

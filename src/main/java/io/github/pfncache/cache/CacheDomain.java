@@ -196,6 +196,7 @@ public final class CacheDomain {
             CacheState state = cache.state();
             CacheRule.I2_ACTIVE_IFF_LISTED.check(state.active() || !atRest, state);
             cache.check();
+            CacheRule.I14_VALID_IS_FOUND.check(!atRest || !state.valid() || isFound(cache, state.uhva()), state);
             CacheRule.I8_GENERATION_IS_CURRENT.check(!atRest || cache.isTranslatedAsNow(), state);
             owned += state.pfn() == -1 ? 0 : 1;
         }
@@ -213,6 +214,10 @@ public final class CacheDomain {
         }
     }
 
+    private boolean isFound(GfnPfnCache cache, long uhva) {
+        return !index.walk(HvaRange.ofPages(Pages.pageStart(uhva), 1), each -> each != cache);
+    }
+
     /** The page behind an address, with a reference; null if there is none. May fault, and may block. */
     HostPage resolve(long uhva, boolean forWriting) {
         HostPage page = host.hvaToPage(uhva, forWriting);
@@ -224,9 +229,14 @@ public final class CacheDomain {
 
     /** Maps a page, or keeps the former mapping if that is of the same frame. May sleep: no cache lock is held. */
     HostMapping map(HostPage page, HostMapping former) {
-        HostMapping khva = host.map(page, former);
-        if (khva != former) {
-            mappings.increment();
+        mappings.increment(); // to count may take memory: before there is something to count
+        HostMapping khva = former;
+        try {
+            khva = host.map(page, former);
+        } finally {
+            if (khva == former) {
+                mappings.decrement();
+            }
         }
         return khva;
     }
@@ -265,13 +275,14 @@ public final class CacheDomain {
             invalidations.start(range); // before the walk: no refresh may slip in between [rule L6]
             boolean accepted = false;
             try {
-                accepted = index.walk(range, cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)));
-                accepted = accepted && guestModes.takeBack(range, page -> true, waits, memslots::deadlineFromNow);
+                boolean told = index.walk(range, cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)))
+                        && guestModes.takeBack(range, page -> true, waits, memslots::deadlineFromNow);
+                CacheEvents.invalidationEnds(event, told);
+                accepted = told; // nothing that can fail comes after this
             } finally {
                 if (!accepted) { // refused, or failed half way: the host leaves the pages alone and calls no end
                     invalidations.end(range);
                 }
-                CacheEvents.invalidationEnds(event, accepted);
             }
             return accepted;
         }

@@ -100,6 +100,16 @@ final class CacheEvents {
         }
     }
 
+    /** A wait for an access to end has lasted a second, and has no deadline. */
+    static void heldUp(String holder, Translation where) {
+        System.getLogger("io.github.pfncache").log(System.Logger.Level.WARNING,
+                "An invalidation or a slot change has waited a second for the end of an access to {0}, and waits on."
+                        + " Held by {1}", where.target(), holder);
+        if (POSSIBLE && HeldUp.ASKED.isEnabled()) {
+            HeldUp.happened(holder, where);
+        }
+    }
+
     private static long gpa(Translation where) {
         return where.target() instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : Translation.NO_HVA;
     }
@@ -150,7 +160,7 @@ final class CacheEvents {
         }
 
         private static String reason(GuardedMapping mapping, CacheTarget target, long generation) {
-            if (!target.equals(mapping.where().target())) {
+            if (!target.equals(mapping.where().target()) || mapping.where().isPending()) {
                 return "activation";
             }
             if (mapping.khva() == null) {
@@ -263,6 +273,39 @@ final class CacheEvents {
         }
     }
 
+    /** A wait that is long, and goes on. */
+    @Name("io.github.pfncache.HeldUp")
+    @Label("Held Up")
+    @Category("pfncache")
+    @Description("An invalidation has waited a second for an access to end, and waits on; the stack trace says which")
+    static final class HeldUp extends Event {
+
+        /** As in {@link Refresh}. */
+        static final HeldUp ASKED = new HeldUp();
+
+        @Label("Holder")
+        @Description("The thread that has the access open, or one of them")
+        String holder;
+
+        @Label("Guest Physical Address")
+        @MemoryAddress
+        long gpa;
+
+        @Label("Host User Address")
+        @MemoryAddress
+        long uhva;
+
+        static void happened(String holder, Translation where) {
+            HeldUp event = new HeldUp();
+            if (event.shouldCommit()) {
+                event.holder = holder;
+                event.gpa = gpa(where);
+                event.uhva = where.uhva();
+                event.commit();
+            }
+        }
+    }
+
     /** A call that answers BUSY. */
     @Name("io.github.pfncache.Busy")
     @Label("Busy")
@@ -274,7 +317,8 @@ final class CacheEvents {
         static final Busy ASKED = new Busy();
 
         @Label("Awaited")
-        @Description("What it waited for: another call on the cache; the end of an invalidation; a quiet moment")
+        @Description("What it waited for: another call on the cache; the end of an invalidation; the end of an access;"
+                + " a quiet moment")
         String awaited;
 
         @Label("Guest Physical Address")

@@ -6,9 +6,8 @@ import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.lang.invoke.VarHandle;
-import java.util.LinkedHashSet;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Predicate;
 
 /**
@@ -42,8 +41,8 @@ final class CacheIndex {
 
     private final TrackedLock lock = new TrackedLock(LockClass.CACHE_LIST);
 
-    /** Active caches, in the order in which they became active. Guarded by {@link #lock}. */
-    private final Set<GfnPfnCache> listed = new LinkedHashSet<>();
+    /** The ring of the entries of active caches, in no order, closed by one of no cache. Guarded by {@link #lock}. */
+    private final Entry listed = new Entry(null);
 
     /** Whether no cache becomes active any more. Written under {@link #lock}. */
     private volatile boolean closed;
@@ -52,18 +51,29 @@ final class CacheIndex {
     private final CachesByPage<GfnPfnCache> placed = new CachesByPage<>();
 
     /**
-     * A cache's place in the index, made once with the cache. Written with the cache's refresh lock and the index's
-     * lock held; read with either.
+     * A cache's place in the index, made once with the cache: to list the cache takes no memory. Written with the
+     * cache's refresh lock and the index's lock held; read with either.
      */
     static final class Entry {
 
         private static final long NO_PAGE = -1;
 
         private final GfnPfnCache cache;
+
+        /** Where an invalidation finds the cache; NO_PAGE also while it is on its way from one page to another. */
         private long page = NO_PAGE;
+
+        // Neighbours in the ring of those that are listed, itself if it is not. Guarded by the index's lock.
+
+        private Entry before = this;
+        private Entry behind = this;
 
         Entry(GfnPfnCache cache) {
             this.cache = cache;
+        }
+
+        private boolean isListed() {
+            return behind != this;
         }
 
         private static long pageOf(Translation where) {
@@ -78,7 +88,11 @@ final class CacheIndex {
             if (closed) {
                 return false;
             }
-            CacheRule.I2_ACTIVE_IFF_LISTED.check(listed.add(entry.cache), entry.cache);
+            CacheRule.I2_ACTIVE_IFF_LISTED.check(!entry.isListed(), entry.cache);
+            entry.before = listed.before;
+            entry.behind = listed;
+            listed.before.behind = entry;
+            listed.before = entry;
             return true;
         } finally {
             lock.unlock();
@@ -109,7 +123,7 @@ final class CacheIndex {
         if (entry.page != page) {
             lock.lock();
             try {
-                CacheRule.I2_ACTIVE_IFF_LISTED.check(listed.contains(entry.cache), entry.cache);
+                CacheRule.I2_ACTIVE_IFF_LISTED.check(entry.isListed(), entry.cache);
                 place(entry, page);
             } finally {
                 lock.unlock();
@@ -118,25 +132,30 @@ final class CacheIndex {
         }
     }
 
-    /** Takes a listed cache out. */
+    /** Takes a cache out, if it is listed. Needs no memory. */
     void remove(Entry entry) {
         lock.lock();
         try {
             place(entry, Entry.NO_PAGE);
-            CacheRule.I2_ACTIVE_IFF_LISTED.check(listed.remove(entry.cache), entry.cache);
+            entry.before.behind = entry.behind;
+            entry.behind.before = entry.before;
+            entry.before = entry;
+            entry.behind = entry;
         } finally {
             lock.unlock();
         }
     }
 
-    /** The index is locked. */
+    /** The index is locked. Whatever throws: the entry never says that the cache is where a walk does not find it. */
     private void place(Entry entry, long page) {
-        if (entry.page != Entry.NO_PAGE) {
-            placed.remove(entry.page, entry.cache);
+        long former = entry.page;
+        entry.page = Entry.NO_PAGE;
+        if (former != Entry.NO_PAGE) {
+            placed.remove(former, entry.cache);
         }
-        entry.page = page;
         if (page != Entry.NO_PAGE) {
             placed.add(page, entry.cache);
+            entry.page = page;
         }
     }
 
@@ -157,7 +176,11 @@ final class CacheIndex {
     List<GfnPfnCache> all() {
         lock.lock();
         try {
-            return List.copyOf(listed);
+            List<GfnPfnCache> all = new ArrayList<>();
+            for (Entry each = listed.behind; each != listed; each = each.behind) { // bounded by the listed caches
+                all.add(each.cache);
+            }
+            return all;
         } finally {
             lock.unlock();
         }

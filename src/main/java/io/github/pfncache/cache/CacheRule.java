@@ -42,6 +42,10 @@ public enum CacheRule implements Rule {
     I11_NO_GUARD_ACROSS_REFRESH(
             "no thread refreshes a cache that it holds for access", "kvm_gpc_refresh(): might_sleep()"),
 
+    /** [I14] Looked at by the audit, at quiescence. */
+    I14_VALID_IS_FOUND(
+            "a valid cache is found by a walk over its host page", "gfn_to_pfn_cache_invalidate_start(): gpc_list"),
+
     /** Starts and ends of invalidations pair up. */
     NOTIFIER_PAIRS("every invalidation that ends has started", "kvm->mn_active_invalidate_count");
 

@@ -29,10 +29,10 @@ final class CachesByPage<T> {
 
     /** One of 64 parts is a node, or at the lowest level the caches of one page. */
     private static final class Node {
-        /** Accessed through CHILD: nodes, or immutable arrays of caches. */
+        /** Accessed through CHILD: nodes, or arrays of caches, null where there was one. */
         private final Object[] children = new Object[FAN_OUT];
 
-        /** One bit for each child that is not null; set after the child, cleared before it. */
+        /** One bit for each child that is not null; set before the child, cleared after it, whatever throws between. */
         private volatile long occupied;
 
         private Object child(int i) {
@@ -40,13 +40,13 @@ final class CachesByPage<T> {
         }
 
         private void put(int i, Object child) {
-            CHILD.setRelease(children, i, child);
             occupied |= 1L << i; // one writer at a time
+            CHILD.setRelease(children, i, child);
         }
 
         private boolean clear(int i) {
-            occupied &= ~(1L << i);
             CHILD.setRelease(children, i, null);
+            occupied &= ~(1L << i);
             return occupied == 0;
         }
     }
@@ -66,12 +66,20 @@ final class CachesByPage<T> {
         int i = part(page, 0);
         Object[] caches = (Object[]) node.child(i);
         int count = caches == null ? 0 : caches.length;
-        Object[] more = count == 0 ? new Object[1] : Arrays.copyOf(caches, count + 1);
-        more[count] = cache;
-        node.put(i, more);
+        int at = 0;
+        while (at < count && caches[at] != null) { // bounded by the caches that the page had at once
+            at++;
+        }
+        if (at < count) {
+            CHILD.setRelease(caches, at, cache);
+        } else {
+            Object[] more = count == 0 ? new Object[1] : Arrays.copyOf(caches, 2 * count);
+            more[count] = cache;
+            node.put(i, more);
+        }
     }
 
-    /** Takes a cache away from the page it was added to, and every node that leads to nothing any more. */
+    /** Takes a cache away from a page, if it is there, and every node that leads to nothing any more. No memory. */
     void remove(long page, T cache) {
         remove(root, TOP, page, cache);
     }
@@ -79,22 +87,22 @@ final class CachesByPage<T> {
     /** Whether the node is left empty. The recursion is as deep as the tree. */
     private static boolean remove(Node node, int shift, long page, Object cache) {
         int i = part(page, shift);
-        if (shift > 0) {
-            return remove((Node) node.child(i), shift - BITS, page, cache) && node.clear(i);
-        }
-        Object[] caches = (Object[]) node.child(i);
-        if (caches.length == 1) {
-            return node.clear(i);
-        }
-        Object[] less = new Object[caches.length - 1];
-        int kept = 0;
-        for (Object each : caches) { // bounded by the caches of one page
-            if (each != cache) {
-                less[kept++] = each;
+        Object child = node.child(i);
+        boolean left = child instanceof Node below ? remove(below, shift - BITS, page, cache)
+                : child == null || removeFrom((Object[]) child, cache);
+        return left && node.clear(i);
+    }
+
+    /** Whether no cache is left. */
+    private static boolean removeFrom(Object[] caches, Object cache) {
+        boolean none = true;
+        for (int i = 0; i < caches.length; i++) { // bounded by the caches that the page had at once
+            if (caches[i] == cache) {
+                CHILD.setRelease(caches, i, null);
             }
+            none &= caches[i] == null;
         }
-        node.put(i, less);
-        return false;
+        return none;
     }
 
     /**
@@ -128,8 +136,9 @@ final class CachesByPage<T> {
 
     @SuppressWarnings("unchecked") // what was added
     private static <T> boolean visitAll(Object[] caches, Predicate<? super T> visit) {
-        for (Object cache : caches) { // bounded by the caches of one page
-            if (!visit.test((T) cache)) {
+        for (int i = 0; i < caches.length; i++) { // bounded by the caches that the page had at once
+            Object cache = CHILD.getAcquire(caches, i);
+            if (cache != null && !visit.test((T) cache)) {
                 return false;
             }
         }

@@ -176,10 +176,11 @@ public final class GfnPfnCache extends OneShot {
      * Takes the read side of the lock, for those who need the parts: ask the guard to {@link GuestAccess#check}, and
      * use it if the answer is true; otherwise close it, {@link #refresh}, and start over.
      *
-     * @return a guard that holds the lock until it is closed
+     * @return a guard that holds the lock until it is closed; if the lock could not be had within the {@link
+     *     RetryPolicy}'s patience, one without it, whose check is false
      */
     public GuestAccess readLock() {
-        return GuestAccess.unchecked(mapping, length, mapping.readLock());
+        return GuestAccess.unchecked(mapping, length, mapping.readLock(Deadline.of(domain)));
     }
 
     /**

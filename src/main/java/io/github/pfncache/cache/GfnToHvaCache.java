@@ -83,6 +83,7 @@ public final class GfnToHvaCache {
             if (!where.isBacked()) {
                 return Outcome.FAULT;
             }
+            where.dirtyMark(null); // what to mark it takes is there before it is written
             return update(update, new Window(where));
         } finally {
             memslots.exitRead(readers);

@@ -32,6 +32,10 @@ import io.github.pfncache.rules.TrackedRwLock;
  */
 final class GuardedMapping extends TrackedRwLock {
 
+    /** See there. For {@link OneShot}, which is no lock itself. */
+    static final long[] BRIEF = BRIEF_HOLDS;
+
+    private final CacheDomain domain;
     private final OneShot front;
     private final Memslots memslots;
     private final HostMemory host;
@@ -62,6 +66,7 @@ final class GuardedMapping extends TrackedRwLock {
     /** For the cache that {@code front} is part of, which keeps what readers look at while the lock is open. */
     GuardedMapping(OneShot front, CacheDomain domain, int length) {
         super(LockClass.CACHE);
+        this.domain = domain;
         this.front = front;
         this.memslots = domain.memslots;
         this.host = domain.host;
@@ -91,32 +96,49 @@ final class GuardedMapping extends TrackedRwLock {
         return where;
     }
 
-    void activate() {
-        writeLock();
+    /** Makes an inactive cache active, at a place not looked up yet; false, and nothing changed, if not in time. */
+    boolean activate(Translation pending, Deadline latest) {
+        if (!lockBefore(latest)) {
+            return false;
+        }
         active = true;
+        where = pending;
         unlock();
+        return true;
+    }
+
+    /** What became of an attempt to change the mapping. */
+    enum Change {
+        /** The mapping is valid. */
+        VALID,
+        /** It is not, or not any more: the page is to be resolved. */
+        INVALID,
+        /** Nothing was changed: an access did not end in time. */
+        NONE
     }
 
     /**
      * Points the cache somewhere else, or at the same place by a newer translation.
      *
-     * @return true iff the mapping it has is still the right one, and only the offset may have moved
+     * @return VALID iff the mapping it has is still the right one, and only the offset may have moved
      */
-    boolean repoint(Translation fresh) {
+    Change repoint(Translation fresh, Deadline latest) {
         if (!valid) {
             if (fresh != where) { // of a young object the collector has to be told
                 where = fresh; // nobody uses the mapping, and only an install makes it valid again
             }
-            return false;
+            return Change.INVALID;
         }
-        writeLock();
+        if (!lockBefore(latest)) {
+            return Change.NONE;
+        }
         // Everything else is new from here on: with the old mapping still valid, a check that comes between this and
         // the install would pass with the wrong page [rule L4].
         valid = valid && fresh.isSamePageAs(where);
         where = fresh;
         boolean keep = valid;
         unlock();
-        return keep;
+        return keep ? Change.VALID : Change.INVALID;
     }
 
     /** How many invalidations have hit up to now; to be handed to {@link #install}. */
@@ -130,46 +152,73 @@ final class GuardedMapping extends TrackedRwLock {
      * @param fresh a mapping of the page that backed the uhva after the sample was taken
      * @param sampled the number of invalidations from before the page was resolved
      * @param inProgress the invalidations in progress
-     * @return whether it was installed; if not, it came too late, and the former one is kept, which may be the same
+     * @return VALID iff it was installed; if not, the former one is kept, which may be the same: INVALID if this one
+     *     came too late
      */
-    boolean install(HostMapping fresh, long sampled, Invalidations inProgress) {
-        writeLock();
+    Change install(HostMapping fresh, long sampled, Invalidations inProgress, Deadline latest) {
+        if (!lockBefore(latest)) {
+            return Change.NONE;
+        }
         try {
             // With the write side held [rule L5]: an invalidation that is not seen here has yet to walk over this
             // cache. First those in progress, then those that finished: one that ends in between shows in the second.
             if (inProgress.covers(where.uhva()) || invalidations != sampled) {
-                return false;
+                return Change.INVALID;
             }
             if (fresh != khva) {
                 khva = fresh;
             }
             valid = true;
-            return true;
+            return Change.VALID;
         } finally {
             unlock();
         }
     }
 
-    /** Gives up the mapping; the caller unmaps what is returned, null if none was owned. */
-    HostMapping drop() {
-        writeLock();
+    /**
+     * Gives up a mapping that is not valid; the caller unmaps what is returned. Null if none was owned, or if it stays
+     * owned, as after an invalidation: somebody who looked at the mapping did not leave in time.
+     */
+    HostMapping drop(Deadline latest) {
+        if (khva == null || !lockBefore(latest)) {
+            return null;
+        }
         HostMapping dropped = khva;
         khva = null;
-        valid = false;
         unlock();
         return dropped;
     }
 
-    /** Makes the cache inactive and gives up the mapping, at once; the caller unmaps what is returned. */
-    HostMapping deactivate() {
-        writeLock();
+    /** Makes the cache inactive; its mapping is the caller's to unmap then. False, and nothing, if not in time. */
+    boolean deactivate(Deadline latest) {
+        if (!lockBefore(latest)) {
+            return false;
+        }
         active = false;
         valid = false;
         where = Translation.NOWHERE;
-        HostMapping dropped = khva;
         khva = null;
         unlock();
-        return dropped;
+        return true;
+    }
+
+    /** Takes the write side; false if somebody keeps the lock, but for the current thread, which is told so. */
+    private boolean lockBefore(Deadline latest) {
+        boolean locked = tryWriteLock(latest);
+        if (!locked) {
+            requireNotHeld();
+            CacheEvents.busy("the end of an access", this);
+        }
+        return locked;
+    }
+
+    /** A call that waits for accesses to end was made by a thread that has one open: nothing has changed. */
+    void requireNotHeld() {
+        boolean held = isHeldByCurrentThread();
+        CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, this);
+        if (held) {
+            throw new IllegalStateException("this thread has an access open to " + state());
+        }
     }
 
     // ------------------------------------------------------------------ the other side: invalidation and slot changes
@@ -239,12 +288,28 @@ final class GuardedMapping extends TrackedRwLock {
 
     // ------------------------------------------------------------------ the access side
 
-    /** Takes the read side if the window is usable under it; the hold, or {@link TrackedRwLock#NOT_TAKEN}. */
+    /**
+     * Takes the read side if the window is usable under it.
+     *
+     * @return the hold; {@link TrackedRwLock#NOT_TAKEN} if it is not usable; a {@link GuestAccess#refusal} if the lock
+     *     cannot be had without waiting
+     */
     int lockUsable() {
-        return keepIfUsable(readLock());
+        int hold = readLockNow();
+        return hold == NOT_TAKEN ? GuestAccess.refusal(Outcome.BUSY) : keepIfUsable(hold);
     }
 
-    /** As {@link #lockUsable}, without waiting; a hold, or a refusal of {@link GuestAccess}. */
+    /** As {@link #lockUsable()}, waiting up to a deadline for the lock. */
+    int lockUsable(Deadline latest) {
+        int hold = readLock(latest);
+        if (hold == NOT_TAKEN) {
+            CacheEvents.busy("the end of an access", this);
+            return GuestAccess.refusal(Outcome.BUSY);
+        }
+        return keepIfUsable(hold);
+    }
+
+    /** As {@link #lockUsable()}, with an outcome: a hold, or a refusal of {@link GuestAccess}. */
     int tryLockUsable() {
         int hold = tryReadLock();
         if (hold == NOT_TAKEN) {
@@ -311,6 +376,11 @@ final class GuardedMapping extends TrackedRwLock {
         }
     }
 
+    @Override
+    protected void heldUpBy(String holder) {
+        CacheEvents.heldUp(holder, where);
+    }
+
     /** Marks the guest page dirty; the caller holds the read side, so it is the page it wrote ([rule L12]). */
     void markDirty() {
         CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || isHeldByCurrentThread(), this);
@@ -335,9 +405,9 @@ final class GuardedMapping extends TrackedRwLock {
         if (isHeldByCurrentThread()) {
             return stateLocked(); // whoever has an access open may look and log, too
         }
-        int hold = readLock();
+        int hold = readLock(Deadline.of(domain));
         try {
-            return stateLocked();
+            return stateLocked(); // also without the lock: of a machine that is stuck a report is wanted most
         } finally {
             readUnlock(hold);
         }
@@ -345,7 +415,7 @@ final class GuardedMapping extends TrackedRwLock {
 
     /** Whether the current memslots lead where this mapping is, if it is usable; for audits at rest. */
     boolean isTranslatedAsNow() {
-        int hold = readLock();
+        int hold = readLock(Deadline.of(domain));
         try {
             return !usable || Translation.of(where.target(), memslots.table()).leadsWhere(where);
         } finally {
@@ -354,8 +424,9 @@ final class GuardedMapping extends TrackedRwLock {
     }
 
     private CacheState stateLocked() {
-        Translation at = where; // once: it may be written meanwhile, unless the mapping is valid
-        return new CacheState(active, valid, at.target(), at.uhva(), khva == null ? -1 : khva.pfn(), at.generation());
+        Translation at = where; // once, and khva: they may be written meanwhile, unless the mapping is valid
+        HostMapping owned = khva;
+        return new CacheState(active, valid, at.target(), at.uhva(), owned == null ? -1 : owned.pfn(), at.generation());
     }
 
     /** Translates afresh and compares. The caller holds the read side, so the page cannot be taken away meanwhile. */
@@ -370,7 +441,10 @@ final class GuardedMapping extends TrackedRwLock {
 
     /** Looks at the invariants of the state. */
     void checkState(int length) {
-        int hold = readLock();
+        int hold = readLock(Deadline.of(domain));
+        if (hold == NOT_TAKEN) {
+            return; // somebody keeps the lock: looked at the next time
+        }
         CacheState state = stateLocked();
         boolean mapped = khva != null && where.isBacked() && where.offsetsAgree(length);
         readUnlock(hold);

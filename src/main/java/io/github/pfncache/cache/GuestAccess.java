@@ -60,7 +60,7 @@ public final class GuestAccess implements AutoCloseable {
         this.outcome = outcome;
     }
 
-    /** An access whose thread holds the read side, not yet checked. */
+    /** An access whose thread holds the read side, not yet checked; or that got no hold, and never is usable. */
     static GuestAccess unchecked(GuardedMapping mapping, int length, int hold) {
         return new GuestAccess(mapping, length, hold, Outcome.BUSY);
     }
@@ -83,12 +83,12 @@ public final class GuestAccess implements AutoCloseable {
     /**
      * Asks, with the lock held, whether the window may be used. The answer holds until {@link #close}.
      *
-     * @return true iff it may
+     * @return true iff it may; false also if the lock could not be had in time
      * @throws IllegalStateException if this access is closed, was refused, or belongs to another thread
      */
     public boolean check() {
         requireOwner();
-        if (window == null) {
+        if (window == null && isHold(hold)) {
             if (mapping.check()) {
                 window = mapping.window();
                 outcome = Outcome.OK;

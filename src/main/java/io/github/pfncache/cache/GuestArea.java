@@ -2,6 +2,7 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.util.ArrayList;
@@ -34,8 +35,8 @@ public final class GuestArea {
      */
     private volatile Segments segments = Segments.NONE;
 
-    /** Caches that were replaced while one of their calls did not end; still to be deactivated. Guarded by lock. */
-    private final List<GfnPfnCache> retired = new ArrayList<>();
+    /** What was replaced while a call on one of its caches did not end; still to be deactivated. Guarded by lock. */
+    private final ArrayList<Segments> retired = new ArrayList<>();
 
     /** One cache for each page, by ascending address. Immutable. */
     record Segments(CacheTarget target, int length, List<GfnPfnCache> caches) {
@@ -66,6 +67,15 @@ public final class GuestArea {
                 done += cache.length();
             }
             return outcome;
+        }
+
+        /** Deactivates each cache; whether none is in use. */
+        boolean deactivate() {
+            boolean all = true;
+            for (GfnPfnCache cache : caches) { // bounded by the pages of the range
+                all &= cache.deactivate() == Outcome.OK;
+            }
+            return all;
         }
 
         private static long at(CacheTarget target, int done) {
@@ -117,6 +127,7 @@ public final class GuestArea {
             return Outcome.BUSY;
         }
         try {
+            retired.ensureCapacity(retired.size() + 1); // before anything has changed: memory may run out
             return activateLocked(Segments.of(domain, target, length), deadline);
         } finally {
             lock.unlock();
@@ -148,6 +159,7 @@ public final class GuestArea {
             return Outcome.BUSY;
         }
         try {
+            retired.ensureCapacity(retired.size() + 1);
             replace(Segments.NONE);
             return retired.isEmpty() ? Outcome.OK : Outcome.BUSY;
         } finally {
@@ -168,9 +180,16 @@ public final class GuestArea {
         retire(former);
     }
 
+    /** There is room for one more. Those that cannot be deactivated now, whatever the reason, stay retired. */
     private void retire(Segments former) {
-        retired.addAll(former.caches());
-        retired.removeIf(cache -> cache.deactivate() == Outcome.OK);
+        if (former != Segments.NONE) {
+            retired.add(former);
+        }
+        for (int i = retired.size() - 1; i >= 0; i--) { // bounded by the calls that did not end
+            if (retired.get(i).deactivate()) {
+                retired.remove(i);
+            }
+        }
     }
 
     /**
@@ -179,7 +198,8 @@ public final class GuestArea {
      * @return an access; usable, or with the outcome that says why not. Always close it
      */
     public AreaAccess access() {
-        AreaAccess access = new AreaAccess(segments, true);
+        HeldLocks.mayHaveToSleep("access to an area"); // always looked at, and not only when it has to wait
+        AreaAccess access = new AreaAccess(segments, true, null);
         return access.isUsable() ? access : refreshAndAccess(Deadline.of(domain));
     }
 
@@ -190,7 +210,8 @@ public final class GuestArea {
      * @return as for {@link #access()}
      */
     public AreaAccess access(long deadlineNanos) {
-        AreaAccess access = new AreaAccess(segments, true);
+        HeldLocks.mayHaveToSleep("access to an area"); // always looked at, and not only when it has to wait
+        AreaAccess access = new AreaAccess(segments, true, null);
         return access.isUsable() ? access : refreshAndAccess(Deadline.at(domain, deadlineNanos));
     }
 
@@ -200,7 +221,7 @@ public final class GuestArea {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
                 Segments now = segments;
                 Outcome outcome = refresh(now, latest);
-                AreaAccess access = new AreaAccess(now, true);
+                AreaAccess access = new AreaAccess(now, true, latest);
                 if (access.isUsable() || now == Segments.NONE) {
                     return access;
                 }
@@ -208,7 +229,7 @@ public final class GuestArea {
                     return access.refusedBy(outcome);
                 }
             }
-            return new AreaAccess(Segments.NONE, true).refusedBy(Outcome.BUSY);
+            return new AreaAccess(Segments.NONE, true, null).refusedBy(Outcome.BUSY);
         } finally {
             domain.memslots.exitRead(readers);
         }
@@ -231,7 +252,7 @@ public final class GuestArea {
      */
     public AreaAccess tryAccess() {
         Segments now = segments;
-        AreaAccess access = new AreaAccess(now, false);
+        AreaAccess access = new AreaAccess(now, false, null);
         // Not active is what its caches are once they were replaced; the area is active elsewhere.
         boolean replaced = access.outcome() == Outcome.INACTIVE && now != Segments.NONE;
         return replaced && segments != Segments.NONE ? access.refusedBy(Outcome.BUSY) : access;

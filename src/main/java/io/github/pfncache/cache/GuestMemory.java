@@ -31,7 +31,11 @@ public final class GuestMemory {
      */
     public int write(long gpa, byte[] from) {
         return inParts(gpa, from.length, (slot, at, done, length) -> {
-            boolean written = !slot.readOnly() && host.copyToUser(Translation.gpaToUhva(slot, at), from, done, length);
+            if (slot.readOnly()) {
+                return false;
+            }
+            slot.dirtyMark(Pages.gpaToGfn(at), null); // what to mark it takes is there before it is written
+            boolean written = host.copyToUser(Translation.gpaToUhva(slot, at), from, done, length);
             if (written) {
                 slot.markDirty(Pages.gpaToGfn(at));
             }

@@ -29,9 +29,9 @@ final class Invalidations implements InvalidationGate {
     private final GuestModes guestModes;
 
     /**
-     * Starts and ends nest and come from several threads; one element for each, in an immutable list, null if none is
-     * in progress. Written under {@link #lock}, read without. A reader that holds a cache's write lock and does not
-     * find an invalidation is safe: whoever enters one afterwards has that cache still to walk.
+     * Starts and ends nest and come from several threads; one element for each, the latest first, null if none is in
+     * progress. Written under {@link #lock}, read without. A reader that holds a cache's write lock and does not find
+     * an invalidation is safe: whoever enters one afterwards has that cache still to walk.
      */
     private volatile InProgress inProgress;
 
@@ -46,7 +46,23 @@ final class Invalidations implements InvalidationGate {
         this.guestModes = guestModes;
     }
 
-    private record InProgress(HvaRange range, Thread thread, InProgress next) {}
+    /** To end one takes no memory: it says so itself, and is taken out of the list after that. */
+    private static final class InProgress {
+        private final HvaRange range;
+        private final Thread thread;
+
+        /** Those that started earlier. Written under the lock, read without: leads past others only that have ended. */
+        private volatile InProgress next;
+
+        /** Written by its thread, before it takes the lock to wake those who wait. */
+        private volatile boolean ended;
+
+        InProgress(HvaRange range, Thread thread, InProgress next) {
+            this.range = range;
+            this.thread = thread;
+            this.next = next;
+        }
+    }
 
     private record Waiter(long hva, Thread thread) {}
 
@@ -73,22 +89,34 @@ final class Invalidations implements InvalidationGate {
     }
 
     void end(HvaRange range) {
+        InProgress mine = notEnded(inProgress);
+        while (mine != null && !(mine.thread == Thread.currentThread() && mine.range.equals(range))) {
+            mine = notEnded(mine.next); // bounded by those in progress
+        }
+        if (mine != null) {
+            mine.ended = true; // even if what follows fails, those who wait find it when they look again
+        }
         lock.lock();
         try {
-            boolean started = false;
-            InProgress others = null;
-            for (InProgress each = inProgress; each != null; each = each.next) { // bounded by those in progress
-                if (!started && each.thread == Thread.currentThread() && each.range.equals(range)) {
-                    started = true;
-                } else {
-                    others = new InProgress(each.range, each.thread, others);
-                }
-            }
-            inProgress = others;
+            dropEnded();
             lock.signalAll();
-            CacheRule.NOTIFIER_PAIRS.check(started, range);
         } finally {
             lock.unlock();
+        }
+        CacheRule.NOTIFIER_PAIRS.check(mine != null, range);
+    }
+
+    /** The lock is held. */
+    private void dropEnded() {
+        InProgress before = null;
+        for (InProgress each = inProgress; each != null; each = each.next) { // bounded by those in progress
+            if (!each.ended) {
+                before = each;
+            } else if (before == null) {
+                inProgress = each.next;
+            } else {
+                before.next = each.next; // who looks at the one that has ended goes on from there
+            }
         }
     }
 
@@ -122,7 +150,11 @@ final class Invalidations implements InvalidationGate {
         if (waiting != 0) {
             lock.lock();
             try {
-                waiters.removeIf(waiter -> waiter.thread == Thread.currentThread());
+                for (int i = waiters.size() - 1; i >= 0; i--) { // bounded by the waits of the refreshes under way
+                    if (waiters.get(i).thread == Thread.currentThread()) {
+                        waiters.remove(i);
+                    }
+                }
                 waiting = waiters.size();
                 lock.signalAll();
             } finally {
@@ -139,7 +171,8 @@ final class Invalidations implements InvalidationGate {
     public Gate runWhenQuiet(Runnable publish, long deadlineNanos) {
         lock.lock();
         try {
-            boolean quiet = !isInside(Thread.currentThread()) && lock.await(() -> inProgress == null, deadlineNanos);
+            boolean quiet = !isInside(Thread.currentThread())
+                    && lock.await(() -> notEnded(inProgress) == null, deadlineNanos);
             if (quiet) {
                 publish.run();
             }
@@ -154,10 +187,19 @@ final class Invalidations implements InvalidationGate {
         return isInside(Thread.currentThread()) || guestModes.isCurrentThreadInside();
     }
 
+    /** The first of some that has not ended; null if all have. */
+    private static InProgress notEnded(InProgress first) {
+        InProgress each = first;
+        while (each != null && each.ended) { // bounded by those in progress
+            each = each.next;
+        }
+        return each;
+    }
+
     /** How many invalidations are in progress. */
     int inProgress() {
         int count = 0;
-        for (InProgress each = inProgress; each != null; each = each.next) { // bounded by those in progress
+        for (InProgress each = notEnded(inProgress); each != null; each = notEnded(each.next)) { // bounded
             count++;
         }
         return count;
@@ -165,7 +207,7 @@ final class Invalidations implements InvalidationGate {
 
     /** Whether one covers the address; with a thread given, one of that thread. Needs no lock. */
     private boolean coveredNow(long hva, Thread thread) {
-        for (InProgress each = inProgress; each != null; each = each.next) { // bounded by those in progress
+        for (InProgress each = notEnded(inProgress); each != null; each = notEnded(each.next)) { // bounded
             if (each.range.contains(hva) && (thread == null || each.thread == thread)) {
                 return true;
             }
@@ -184,7 +226,7 @@ final class Invalidations implements InvalidationGate {
     }
 
     private boolean isInside(Thread thread) {
-        for (InProgress each = inProgress; each != null; each = each.next) { // bounded by those in progress
+        for (InProgress each = notEnded(inProgress); each != null; each = notEnded(each.next)) { // bounded
             if (each.thread == thread) {
                 return true;
             }

@@ -2,6 +2,7 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.memslot.DirtyMark;
+import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedRwLock;
@@ -26,8 +27,12 @@ import java.nio.ByteBuffer;
  *
  * <p><b>A store cannot be taken back.</b> It gets the sequence and the bytes, announces a brief hold of the lock
  * (compare-and-set, which is the store-load fence), and looks at the sequence again: if it is the same, it holds the
- * read side, as {@link TrackedRwLock} argues. It writes, marks the page dirty, and leaves (release). That the
+ * read side, as {@link TrackedRwLock} argues. It marks the page dirty, writes, and leaves (release). That the
  * bytes are got before the announcement is for speed: what hangs on them need not wait for the locked instruction.
+ *
+ * <p><b>A store that is cut short</b>, by a StackOverflowError anywhere in it, is made and logged, or is not made, and
+ * holds nothing. It is marked before it is made, which a harvest of the log does not mind: it waits for brief holds.
+ * And the hold ends without a call, if one to end it fails.
  *
  * <p>Whoever finds the lock shut takes it as everybody else does.
  *
@@ -48,6 +53,9 @@ abstract sealed class OneShot permits GfnPfnCache {
             throw new ExceptionInInitializerError(e);
         }
     }
+
+    /** Always 0, as a word that is free where holds are announced; orders what comes before it. */
+    private static volatile long free;
 
     /** The mapping and the read-write lock that guards it. */
     final GuardedMapping mapping;
@@ -115,6 +123,7 @@ abstract sealed class OneShot permits GfnPfnCache {
 
     /** Loads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
     final long load(int offset, int width, long otherwise) {
+        HeldLocks.mayHaveToSleep("load"); // it does if it has to refresh
         long seen = sequence();
         ByteBuffer at = bytesAt(seen);
         if (at != null) {
@@ -153,6 +162,7 @@ abstract sealed class OneShot permits GfnPfnCache {
 
     /** Stores the low 1, 2, 4 or 8 bytes of a number. */
     final Outcome store(int offset, int width, long value) {
+        HeldLocks.mayHaveToSleep("store");
         return storeIfOpen(offset, width, value) ? Outcome.OK : storeLocked(offset, width, value);
     }
 
@@ -165,24 +175,30 @@ abstract sealed class OneShot permits GfnPfnCache {
 
     /** Stores into the {@link #bytesAt} a sequence, if the lock is open since; else, or without room, false. */
     private boolean storeAnnounced(ByteBuffer at, long seen, int offset, int width, long value) {
+        if (offset < 0 || offset > at.limit() - width) { // before it is marked
+            throw mapping.exceeds(offset, width);
+        }
         int hold = TrackedRwLock.enterBriefly(mapping, briefName);
         if (hold == TrackedRwLock.NOT_TAKEN) {
             return false;
         }
+        boolean open;
         try {
-            if (sequenceInOrder() != seen) {
-                return false;
+            open = sequenceInOrder() == seen;
+            if (open) {
+                mapping.checkInUse();
+                markDirty(); // before the data: nothing that throws in between loses the mark, see the class comment
+                Interleaving.reached("about to store");
+                HostWindow.put(at, offset, width, value);
             }
-            mapping.checkInUse();
-            Interleaving.reached("about to store");
-            HostWindow.put(at, offset, width, value);
-            markDirty(); // before the hold ends: afterwards the cache may point elsewhere [rule L12]
-            return true;
-        } catch (IndexOutOfBoundsException e) { // before anything was written
-            throw mapping.exceeds(offset, width);
-        } finally {
             TrackedRwLock.leaveBriefly(mapping, hold);
+        } catch (RuntimeException | Error failure) {
+            free = 0; // the stack may have ended, and leaves no room for a call: see TrackedRwLock.BRIEF_HOLDS
+            GuardedMapping.BRIEF[hold] = free;
+            TrackedRwLock.leftBriefly(mapping);
+            throw failure;
         }
+        return open;
     }
 
     private void markDirty() {

@@ -36,10 +36,11 @@ final class RefreshCounts {
 
     /** The refresh under way has ended. */
     void refreshed() {
-        add(REFRESHES, 1);
-        add(RESOLUTIONS, resolutions);
-        ofAll.refreshed(resolutions);
+        int resolved = resolutions;
         resolutions = 0;
+        add(REFRESHES, 1);
+        add(RESOLUTIONS, resolved);
+        ofAll.refreshed(resolved);
     }
 
     /** Something that seldom happens. */

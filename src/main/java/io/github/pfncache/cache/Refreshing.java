@@ -8,6 +8,7 @@ import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedLock;
+import io.github.pfncache.rules.TrackedRwLock;
 
 /**
  * What changes where a cache points: activate, refresh and deactivate, one at a time under the refresh lock ([rule
@@ -45,31 +46,47 @@ final class Refreshing {
             return Outcome.BUSY;
         }
         try {
-            if (!mapping.isActive()) {
-                // Before it is active: "active but unlisted" would miss invalidations [rule L7].
-                if (!domain.index.add(entry)) {
-                    return Outcome.INACTIVE; // the domain is closed: it would not hear of invalidations
-                }
-                mapping.activate();
-            }
-            return checked(walk(target, latest));
+            Outcome enlisted = mapping.isActive() ? Outcome.OK : enlist(target, latest);
+            return checked(enlisted == Outcome.OK ? walk(target, latest) : enlisted);
         } finally {
             end();
         }
     }
 
+    /** Lists an inactive cache and makes it active at a target: both, or neither, whatever throws. */
+    private Outcome enlist(CacheTarget target, Deadline latest) {
+        Translation pending = Translation.pending(target); // before anything has changed: memory may run out
+        try {
+            // Before it is active: "active but unlisted" would miss invalidations [rule L7].
+            if (!domain.index.add(entry)) {
+                return Outcome.INACTIVE; // the domain is closed: it would not hear of invalidations
+            }
+            return mapping.activate(pending, latest) ? Outcome.OK : Outcome.BUSY;
+        } finally {
+            if (!mapping.isActive()) {
+                domain.index.remove(entry);
+            }
+        }
+    }
+
     /** See {@link GfnPfnCache#deactivate}. */
     Outcome deactivate() {
-        if (!begin(Deadline.of(domain))) {
+        Deadline latest = Deadline.of(domain);
+        if (!begin(latest)) {
             return Outcome.BUSY;
         }
         try {
-            boolean wasActive = mapping.isActive();
-            HostMapping dropped = mapping.deactivate();
-            if (wasActive) {
+            HostMapping owned = mapping.khva();
+            try {
+                if (mapping.isActive() && !mapping.deactivate(latest)) {
+                    return Outcome.BUSY;
+                }
                 domain.index.remove(entry); // after it is inactive, the reverse of activate [rule L7]
+            } finally {
+                if (mapping.khva() != owned) {
+                    domain.unmap(owned);
+                }
             }
-            domain.unmap(dropped);
             return checked(Outcome.OK);
         } finally {
             end();
@@ -90,17 +107,23 @@ final class Refreshing {
 
     /** The combined access: a hold of the read side with a window, after as many refreshes as needed; or a refusal. */
     int lock() {
+        HeldLocks.mayHaveToSleep("access"); // always looked at, and not only when it has to wait
         int hold = mapping.lockUsable();
-        return GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.of(domain));
+        return GuestAccess.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(domain));
     }
 
     /** As {@link #lock()}, with a deadline of the caller's. */
     int lock(long deadlineNanos) {
+        HeldLocks.mayHaveToSleep("access");
         int hold = mapping.lockUsable();
-        return GuestAccess.isHold(hold) ? hold : refreshAndLock(Deadline.at(domain, deadlineNanos));
+        return GuestAccess.isHold(hold) ? hold : refreshAndLock(hold, Deadline.at(domain, deadlineNanos));
     }
 
-    private int refreshAndLock(Deadline latest) {
+    private int refreshAndLock(int tried, Deadline latest) {
+        int first = tried == TrackedRwLock.NOT_TAKEN ? tried : mapping.lockUsable(latest); // a writer was in the way
+        if (first != TrackedRwLock.NOT_TAKEN) {
+            return first;
+        }
         // A change of the memslots waits for whoever reads them: until this call has its access there can be one more
         // generation, and no stream of them to chase.
         int readers = domain.memslots.enterRead();
@@ -111,8 +134,8 @@ final class Refreshing {
                 if (outcome != Outcome.OK) {
                     return GuestAccess.refusal(outcome);
                 }
-                int hold = mapping.lockUsable();
-                if (GuestAccess.isHold(hold)) {
+                int hold = mapping.lockUsable(latest);
+                if (hold != TrackedRwLock.NOT_TAKEN) {
                     return hold;
                 }
             }
@@ -130,11 +153,7 @@ final class Refreshing {
 
     /** Takes the refresh lock; false if another call on this cache does not end. */
     private boolean begin(Deadline latest) {
-        boolean held = mapping.isHeldByCurrentThread();
-        CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, mapping);
-        if (held) { // before anything has changed
-            throw new IllegalStateException("this thread has an access open to " + mapping.state());
-        }
+        mapping.requireNotHeld();
         HeldLocks.mightSleep("refresh");
         if (domain.guestModes.isCurrentThreadInside()) { // somebody may be waiting for this thread
             CacheEvents.busy("the thread to leave guest mode", mapping);
@@ -164,17 +183,31 @@ final class Refreshing {
     private Outcome walk(CacheTarget target, Deadline latest) {
         CacheEvents.Refresh event = CacheEvents.refreshBegins(mapping, target, domain.memslots.generation());
         Outcome outcome = null;
+        try {
+            outcome = walkInSection(target, latest);
+            return outcome;
+        } finally {
+            try {
+                domain.invalidations.doneWaiting();
+            } finally {
+                counts.refreshed();
+                CacheEvents.refreshEnds(event, outcome, mapping);
+            }
+        }
+    }
+
+    private Outcome walkInSection(CacheTarget target, Deadline latest) {
         // The table stays usable until the page is resolved, and a change of it waits for us [rule L11].
         int readers = domain.memslots.enterRead();
         try {
             Translation fresh = mapping.where().renewed(target, domain.memslots.table()); // one snapshot
-            outcome = mapping.repoint(fresh) ? Outcome.OK : resolve(fresh, latest);
-            return outcome;
+            return switch (mapping.repoint(fresh, latest)) {
+                case VALID -> Outcome.OK;
+                case INVALID -> resolve(fresh, latest);
+                case NONE -> Outcome.BUSY; // as it was, an access being open to it
+            };
         } finally {
-            domain.invalidations.doneWaiting();
             domain.memslots.exitRead(readers);
-            counts.refreshed();
-            CacheEvents.refreshEnds(event, outcome, mapping);
         }
     }
 
@@ -184,7 +217,7 @@ final class Refreshing {
         // there, or walks the index later, and finds us.
         domain.index.move(entry, where);
         if (!where.isBacked()) {
-            return fail(Outcome.FAULT);
+            return fail(Outcome.FAULT, latest);
         }
         int attempt = 0;
         while (attempt < domain.retry.attempts()) { // bounded by the retry policy: every turn is an attempt
@@ -195,35 +228,39 @@ final class Refreshing {
                 counts.count(Event.WAIT);
                 if (!domain.invalidations.awaitUncovered(where.uhva(), latest.getAsLong())) {
                     CacheEvents.busy("the end of an invalidation", mapping);
-                    return fail(Outcome.BUSY);
+                    return fail(Outcome.BUSY, latest);
                 }
                 continue; // the next one may have started already: sample again
             }
             counts.resolves();
             HostPage page = domain.resolve(where.uhva(), true); // may fault, may block: no cache lock held
             if (page == null) {
-                return fail(Outcome.FAULT);
+                return fail(Outcome.FAULT, latest);
             }
-            if (mapAndInstall(page, sampled)) {
+            GuardedMapping.Change change = mapAndInstall(page, sampled, latest);
+            if (change == GuardedMapping.Change.VALID) {
                 CacheRule.I6_BOUNDED_ATTEMPTS.check(attempt <= domain.retry.attempts(), attempt);
                 return Outcome.OK;
+            }
+            if (change == GuardedMapping.Change.NONE) {
+                return fail(Outcome.BUSY, latest);
             }
             counts.count(Event.RETRY);
         }
         CacheEvents.busy("a quiet moment", mapping);
-        return fail(Outcome.BUSY);
+        return fail(Outcome.BUSY, latest);
     }
 
     /**
      * Maps a page and installs it, unless it was invalidated since the sample. Gives the page's reference back: from
      * the install on, the notifier protects the mapping; a cache never pins its page.
      */
-    private boolean mapAndInstall(HostPage page, long sampled) {
+    private GuardedMapping.Change mapAndInstall(HostPage page, long sampled, Deadline latest) {
         try {
             HostMapping former = mapping.khva();
             HostMapping khva = domain.map(page, former); // may sleep: no cache lock held
             try {
-                return mapping.install(khva, sampled, domain.invalidations);
+                return mapping.install(khva, sampled, domain.invalidations, latest);
             } finally {
                 if (khva != former) { // the frame has changed: one of the two is not owned, or not any more
                     domain.unmap(mapping.khva() == khva ? former : khva);
@@ -234,8 +271,8 @@ final class Refreshing {
         }
     }
 
-    private Outcome fail(Outcome outcome) {
-        domain.unmap(mapping.drop());
+    private Outcome fail(Outcome outcome, Deadline latest) {
+        domain.unmap(mapping.drop(latest));
         counts.count(Event.FAILURE);
         return outcome;
     }

@@ -34,6 +34,11 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
         return new Translation(target, null, -1, 0, NO_HVA);
     }
 
+    /** Whether it has not been looked up yet. */
+    boolean isPending() {
+        return generation == -1;
+    }
+
     /** Translates a target by one snapshot of the memslots. */
     static Translation of(CacheTarget target, MemslotTable slots) {
         if (target instanceof CacheTarget.ByHva byHva) {

@@ -29,11 +29,14 @@ import java.util.stream.Stream;
  * harvest clears the bit in between, its caller reads the old data, and the page written is lost to the log. If the
  * mark sees the bit clear, it sets it, and the next harvest reports the page: at worst once more than needed.
  *
- * <p>A writer that announced itself for a brief hold has fenced once already, before its data, and need not again: a
- * harvest, having cleared the bits, waits until the brief holds that were announced by then have ended. If the
- * announcement came before the harvest looked for it, the harvest waits, and the data is there when it returns. If it
- * came after, so did the look at the bit, which was clear by then. Those that do not end in time may have skipped any
- * of the marks, so all are set again.
+ * <p>A writer that announced itself for a brief hold marks before it writes the data, so that nothing can come in
+ * between that loses the mark; and it has fenced already. A harvest, having cleared the bits, waits until the brief
+ * holds that were announced by then have ended. If the announcement came before the harvest looked for it, the harvest
+ * waits, and the data is there when it returns. If it came after, so did the look at the bit, which was clear by then,
+ * and the next harvest has the page, and waits. That look is opaque: it stays behind the announcement because the
+ * writer reads the sequence of its lock in between, which is volatile. Whoever moves the look before that read breaks
+ * this, on processors that let a load overtake the store of a compare-and-set. Holds that do not end in time may have
+ * skipped any of the marks, so all are set again.
  *
  * <p>Kernel counterpart: {@code memslot->dirty_bitmap} and {@code KVM_GET_DIRTY_LOG}.
  */
@@ -93,7 +96,7 @@ public final class DirtyBitmap {
     }
 
     /**
-     * As {@link #mark}, for a writer that announced a brief hold before it wrote the data, and still has it.
+     * As {@link #mark}, for a writer that has announced a brief hold, and is about to write the data under it.
      *
      * @param page page of the slot, 0 to npages - 1
      */
@@ -153,7 +156,7 @@ public final class DirtyBitmap {
             // After the bits were cleared, see the class comment; also if another harvest has cleared them.
             VarHandle.fullFence();
             Harvest harvest = new Harvest(this, reader, parts);
-            whole = TrackedRwLock.awaitBriefReaders(System.nanoTime() + BRIEF_NANOS);
+            whole = awaitBriefHolds();
             return harvest;
         } finally {
             if (!whole) {
@@ -254,6 +257,11 @@ public final class DirtyBitmap {
                 putBack(parts);
             }
         }
+    }
+
+    /** Whether the holds have ended that were announced by now; what was written under them can be seen then. */
+    static boolean awaitBriefHolds() {
+        return TrackedRwLock.awaitBriefReaders(System.nanoTime() + BRIEF_NANOS);
     }
 
     private static void takeInto(List<Part> parts, int chunk, long[] words) {

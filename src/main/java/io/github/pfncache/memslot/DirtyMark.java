@@ -12,14 +12,18 @@ public final class DirtyMark {
     private final DirtyBitmap bitmap;
     private final long page;
 
-    /** The words of the bitmap that have the page's bit; null with rings, which each thread has its own of. */
+    /** The words of the bitmap that have the page's bit: made here, so that to mark takes no memory. */
     private final long[] words;
+
+    /** Whether marks go to rings first, which each thread has its own of. */
+    private final boolean rings;
 
     DirtyMark(Memslot slot, DirtyBitmap bitmap, long page, boolean rings) {
         this.slot = slot;
         this.bitmap = bitmap;
         this.page = page;
-        this.words = rings ? null : bitmap.wordsOf(page);
+        this.words = bitmap.wordsOf(page);
+        this.rings = rings;
     }
 
     boolean isOf(Memslot itsSlot, DirtyBitmap itsBitmap, long itsPage) {
@@ -27,11 +31,11 @@ public final class DirtyMark {
     }
 
     /**
-     * Logs that the page was written. For a caller with a brief hold of a lock, announced before the data was written,
-     * which has not ended yet: so it needs no fence, because a harvest waits for such holds.
+     * Logs that the page is written. For a caller that has announced a brief hold of a lock, and writes the data under
+     * it, afterwards: whoever reads the log waits for such holds. So an exception between the two cannot lose the mark.
      */
     public void setUnderBriefHold() {
-        if (words == null ? isForBitmap() : !DirtyBitmap.isMarked(words, page)) {
+        if (rings ? isForBitmap() : !DirtyBitmap.isMarked(words, page)) {
             bitmap.markUnderBriefHold(page);
         }
     }

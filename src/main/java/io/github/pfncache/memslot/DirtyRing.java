@@ -29,9 +29,10 @@ import java.util.concurrent.atomic.AtomicReference;
  * entries are taken up the vCPU has to stop running ({@link #exitNeeded}); the rest of the ring is for what it still
  * writes on its way out. A mark that finds no room at all goes to the slot's bitmap.
  *
- * <p><b>Thread safety.</b> Only the bound thread marks, so an entry is published by one release store of the count, and
- * the data written before it is visible to whoever got the entry. {@link #entries} and {@link #reset} may be called
- * from any thread.
+ * <p><b>Thread safety.</b> Only the bound thread marks, so an entry is published by one volatile store of the count,
+ * and the data written before it is visible to whoever got the entry; so is the announcement of the hold under which
+ * data may be written behind it, and {@link #entries} waits for that to end, as a harvest of a bitmap does. {@link
+ * #entries} and {@link #reset} may be called from any thread.
  *
  * <p>Kernel counterpart: {@code struct kvm_dirty_ring}, {@code KVM_RESET_DIRTY_RINGS} (of one ring) and
  * {@code KVM_EXIT_DIRTY_RING_FULL}.
@@ -119,7 +120,8 @@ public final class DirtyRing {
     /**
      * Hands out the marks that were not handed out before.
      *
-     * @return the entries, in the order of the marks
+     * @return the entries, in the order of the marks; again those of the last call, if a store that made one of them
+     *     had not ended within 100 milliseconds
      */
     public List<Entry> entries() {
         reading.lock();
@@ -131,7 +133,11 @@ public final class DirtyRing {
                 owner.leaves(entry, false);
                 entries.add(entry);
             }
-            collected = end;
+            // A store of a cache marks before it writes, under a brief hold. Entries of one that has not ended in time
+            // are handed out once more the next time.
+            if (end == collected || DirtyBitmap.awaitBriefHolds()) {
+                collected = end;
+            }
             return entries;
         } finally {
             reading.unlock();

@@ -79,7 +79,15 @@ final class DirtyRings {
      * @return false if there is no such ring, or no room in it
      */
     boolean push(int slotId, long page) {
-        DirtyRing ring = running.get();
+        DirtyRing ring = running();
         return ring != null && ring.push(slotId, page);
+    }
+
+    private DirtyRing running() {
+        try {
+            return running.get();
+        } catch (OutOfMemoryError noEntry) { // for a thread that asks for the first time: it has bound none
+            return null;
+        }
     }
 }

@@ -29,8 +29,9 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * the zero, or the reader sees the announcement and signals under the lock under which the writer looked. Readers take
  * no lock while no writer waits.
  *
- * <p>Sections nest: only the outermost is counted. Kernel counterpart: {@code srcu_read_lock()},
- * {@code synchronize_srcu()}.
+ * <p>Sections nest: only the outermost is counted. The counter changes before the depth: whatever throws in between, a
+ * thread never takes itself for inside that is not counted. A thread whose counting out was cut short stays counted:
+ * changes are BUSY then. Kernel counterpart: {@code srcu_read_lock()}, {@code synchronize_srcu()}.
  */
 final class ReadSections {
 
@@ -77,12 +78,13 @@ final class ReadSections {
      */
     int enter() {
         Mine thread = mine.get();
-        if (thread.depth++ == 0) {
+        if (thread.depth == 0) {
             int counter = 2 * thread.stripe + phase;
             Interleaving.reached("table phase read");
             thread.counter = counter;
-            inside.getAndIncrement((counter + 1) * SPACING);
+            inside.getAndIncrement((counter + 1) * SPACING); // may throw at the end of the stack: before the depth
         }
+        thread.depth++;
         return thread.counter;
     }
 
@@ -97,7 +99,10 @@ final class ReadSections {
         if (thread.depth == 0 || thread.counter != token) {
             throw new IllegalStateException("token=" + token + " is not of a section this thread is in");
         }
-        if (--thread.depth == 0 && inside.decrementAndGet((token + 1) * SPACING) == 0 && writerWaits) {
+        boolean outermost = thread.depth == 1;
+        boolean last = outermost && inside.decrementAndGet((token + 1) * SPACING) == 0; // as in enter
+        thread.depth--;
+        if (last && writerWaits) {
             wakeWriter();
         }
     }

@@ -5,17 +5,21 @@ import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Where threads announce what they hold for reading: a table of words, each free or naming a lock and who holds it.
- * One table for the process, so that a lock costs no memory for its readers, and the compiler knows where it is.
+ * Where threads announce what they hold for reading: a table of words, each free or naming a lock. One table for the
+ * process, so that a lock costs no memory for its readers, and the compiler knows where it is.
  *
  * <p>Rows belong to threads, columns to locks: a thread announces itself in a row of its own, as far as there are
  * enough, so that two readers of one lock share no cache line; a writer of one lock looks at one word of each row. Both
- * are hashes: a word that is taken sends the reader to the next row, and in the end to the lock itself. A brief hold,
- * which names no thread, is announced in the first of these rows or not at all.
+ * are hashes: a word that is taken sends the reader to the next row, and in the end to the lock itself. A brief hold
+ * is announced in the first of these rows or not at all.
  *
- * <p>Locks and threads are named by the low bits of their numbers, so no reader is ever overlooked. Two locks with one
- * name, after four billion more were made, wait for each other's readers. Two threads with one name, after half a
- * billion more, are taken for the same: a wait that would never end for the one is refused to the other, too.
+ * <p>A word has the whole number of its lock. Beside it, in a table of the same shape, stands the whole number of the
+ * thread, so that a thread knows its own holds again; a brief hold names no thread, for it cannot wait for itself. A
+ * thread writes its number behind its word, and clears it before it frees the word: a number of its own that it finds
+ * is never left over from an earlier hold.
+ *
+ * <p><b>A brief hold can end without a call.</b> To free a word takes a store, and no frame of the stack: it can be
+ * done where a call would end in a StackOverflowError.
  *
  * <p>A reader that leaves signals nothing: that would cost it a second fence. So whoever waits for one looks again and
  * again, first at once, then politely.
@@ -26,16 +30,13 @@ final class Announcements {
     static final int NOWHERE = -1;
 
     /** In a word: the hold ends by itself within a few instructions. */
-    private static final long BRIEF = 1L << 30;
+    private static final long BRIEF = 1L << 62;
 
     private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
 
-    /** A word that is taken has this bit, whatever the low bits of the names are. */
-    private static final long TAKEN = 1L << 31;
-    /** Somebody waits for this very hold to end: the next one at the same place has a word without it. */
-    private static final long SEEN = 1L << 29;
-    private static final long THREAD_MASK = SEEN - 1;
-    private static final int LOCK_SHIFT = 32;
+    /** In a word: somebody waits for this very hold to end: the next one at the same place has a word without it. */
+    private static final long SEEN = 1L << 63;
+    private static final long LOCK_MASK = BRIEF - 1;
 
     /** Two rows for each processor: a writer looks at all of them. A power of two. */
     private static final int ROWS = Integer.highestOneBit(
@@ -47,82 +48,106 @@ final class Announcements {
     /** How many rows a reader tries. */
     private static final int PROBES = 4;
 
+    /** From this look on, a wait sleeps between two of them. */
+    private static final int POLITE = 400;
+
     /** Unused words around the table: it shares no cache line with others. */
     private static final int MARGIN = 16;
 
     private static final int END = MARGIN + ROWS * COLUMNS;
 
     /** Each word goes from free (0) to taken by compare-and-set, and back by a release. */
-    private static final long[] TABLE = new long[END + MARGIN];
+    static final long[] TABLE = new long[END + MARGIN];
+
+    /** Number of the thread that took the word at the same place other than briefly; 0 if none. Written by that one. */
+    private static final long[] THREADS = new long[END + MARGIN];
 
     private Announcements() {}
 
-    /** What a lock goes by in the table, from its number. */
-    static long nameOf(long lock) {
-        return lock << LOCK_SHIFT | TAKEN;
-    }
-
-    /** What a lock goes by for brief holds, from its number: with its column where others have the thread. */
+    /** What a lock goes by in the table for brief holds, from its number, which is what it goes by otherwise. */
     static long briefNameOf(long lock) {
-        return nameOf(lock) | BRIEF | lock & COLUMNS - 1;
+        return lock | BRIEF;
     }
 
     /**
      * Announces the current thread as a reader, with the effect of a full fence: what is read afterwards is read after
      * the announcement can be seen.
      *
-     * @param name {@link #nameOf} the lock
+     * @param lock number of the lock, 1 to 2<sup>62</sup> - 1
      * @return the place, to be left by {@link #leave}; or NOWHERE
      */
-    static int enter(long name) {
-        long thread = Thread.currentThread().getId();
-        int home = place(thread, name);
-        return WORDS.compareAndSet(TABLE, home, 0L, name | thread & THREAD_MASK) ? home : enterBeside(name, thread);
+    static int enter(long lock) {
+        long thread = ThreadNumber.current();
+        int place = place(thread, lock);
+        if (!WORDS.compareAndSet(TABLE, place, 0L, lock)) {
+            place = enterBeside(lock, thread);
+            if (place == NOWHERE) {
+                return NOWHERE;
+            }
+        }
+        THREADS[place] = thread;
+        return place;
     }
 
-    /**
-     * As {@link #enter}, for a hold that ends within a few instructions: tries one place only, and does not say who it
-     * is, for it cannot wait for itself.
-     *
-     * @param briefName {@link #briefNameOf} the lock
-     */
-    static int enterBriefly(long briefName) {
-        int inRow = (int) briefName & COLUMNS - 1;
-        int place = MARGIN + ((int) Thread.currentThread().getId() * COLUMNS & (ROWS - 1) * COLUMNS | inRow);
-        return (long) WORDS.compareAndExchange(TABLE, place, 0L, briefName) == 0 ? place : NOWHERE;
-    }
-
-    private static int enterBeside(long name, long thread) {
+    private static int enterBeside(long lock, long thread) {
         for (int probe = 1; probe < PROBES; probe++) { // bounded by PROBES
-            int place = place(thread + probe, name);
-            if (WORDS.compareAndSet(TABLE, place, 0L, name | thread & THREAD_MASK)) {
+            int place = place(thread + probe, lock);
+            if (WORDS.compareAndSet(TABLE, place, 0L, lock)) {
                 return place;
             }
         }
         return NOWHERE;
     }
 
+    /**
+     * As {@link #enter}, for a hold that ends within a few instructions: tries one place only, and does not say who it
+     * is.
+     *
+     * @param briefName {@link #briefNameOf} the lock
+     */
+    static int enterBriefly(long briefName) {
+        int place = place(Thread.currentThread().getId(), briefName); // any row will do
+        return (long) WORDS.compareAndExchange(TABLE, place, 0L, briefName) == 0 ? place : NOWHERE;
+    }
+
     /** Withdraws an announcement: whoever sees that it has gone sees what was done under it. */
     static void leave(int place) {
+        THREADS[place] = 0;
+        leaveBriefly(place);
+    }
+
+    /** As {@link #leave}, of a brief one. */
+    static void leaveBriefly(int place) {
         WORDS.setRelease(TABLE, place, 0L);
     }
 
     /** Whether anybody is announced as a reader of a lock, of those whose announcement came before this look. */
-    static boolean isRead(long name) {
+    static boolean isRead(long lock) {
+        return firstReader(lock) != NOWHERE;
+    }
+
+    private static int firstReader(long lock) {
         for (int row = 0; row < ROWS; row++) { // bounded by ROWS
-            if (isOf((long) WORDS.getVolatile(TABLE, place(row, name)), name)) {
-                return true;
+            int place = place(row, lock);
+            if (isOf((long) WORDS.getVolatile(TABLE, place), lock)) {
+                return place;
             }
         }
-        return false;
+        return NOWHERE;
+    }
+
+    /** The number of a thread that is announced as a reader of a lock; 0 if there is none that says who it is. */
+    static long readerOf(long lock) {
+        int place = firstReader(lock);
+        return place == NOWHERE ? 0 : (long) WORDS.getOpaque(THREADS, place);
     }
 
     /** Whether the current thread is announced as a reader of a lock, other than briefly. */
-    static boolean isReadByCurrentThread(long name) {
-        long thread = Thread.currentThread().getId();
+    static boolean isReadByCurrentThread(long lock) {
+        long thread = ThreadNumber.current();
         for (int probe = 0; probe < PROBES; probe++) { // bounded by PROBES
-            long word = (long) WORDS.getOpaque(TABLE, place(thread + probe, name));
-            if (isOf(word, name) && (word & (BRIEF | THREAD_MASK)) == (thread & THREAD_MASK)) {
+            int place = place(thread + probe, lock);
+            if ((long) WORDS.getOpaque(TABLE, place) == lock && (long) WORDS.getOpaque(THREADS, place) == thread) {
                 return true;
             }
         }
@@ -132,14 +157,19 @@ final class Announcements {
     /**
      * Waits until nobody is announced as a reader of a lock.
      *
-     * @param waiter whom a schedule explorer is told of
+     * @param waiter whom a schedule explorer is told of, and who is told when an untimed wait has lasted long
      * @return false iff the wait is timed and its deadline has passed
      */
-    static boolean awaitUnread(long name, Object waiter, boolean timed, long deadlineNanos) {
-        int turn = 0;
-        while (isRead(name)) { // bounded by the readers' accesses, or by the deadline
-            if (!pause(turn++, waiter, timed, deadlineNanos)) {
+    static boolean awaitUnread(long lock, TrackedRwLock waiter, boolean timed, long deadlineNanos) {
+        long overdue = System.nanoTime() + TrackedRwLock.OVERDUE_NANOS;
+        boolean told = timed;
+        for (int turn = 0; isRead(lock); turn++) { // bounded by the readers' accesses, or by the deadline
+            if (!pause(turn, waiter, timed, deadlineNanos)) {
                 return false;
+            }
+            if (!told && turn >= POLITE && Deadlines.hasPassed(overdue)) {
+                told = true;
+                waiter.tellWhoHolds();
             }
         }
         return true;
@@ -162,9 +192,8 @@ final class Announcements {
         if (found != word && found != seen) { // found seen: by another who waits, too
             return true;
         }
-        int turn = 0;
-        while ((long) WORDS.getVolatile(TABLE, place) == seen) { // bounded by the deadline
-            if (!pause(turn++, Announcements.class, true, deadlineNanos)) {
+        for (int turn = 0; (long) WORDS.getVolatile(TABLE, place) == seen; turn++) { // bounded by the deadline
+            if (!pause(turn, Announcements.class, true, deadlineNanos)) {
                 return false;
             }
         }
@@ -176,12 +205,12 @@ final class Announcements {
         if (explorer != null) {
             return explorer.blocked(waiter, timed);
         }
-        if (timed && (Thread.currentThread().isInterrupted() || System.nanoTime() - deadlineNanos >= 0)) {
+        if (timed && (Thread.currentThread().isInterrupted() || Deadlines.hasPassed(deadlineNanos))) {
             return false;
         }
-        if (turn < 200) { // a reader that runs leaves within the first few
+        if (turn < POLITE / 2) { // a reader that runs leaves within the first few
             Thread.onSpinWait();
-        } else if (turn < 400) { // one that was preempted needs a processor
+        } else if (turn < POLITE) { // one that was preempted needs a processor
             Thread.yield();
         } else { // one that keeps its access open for long
             LockSupport.parkNanos(50_000);
@@ -189,11 +218,11 @@ final class Announcements {
         return true;
     }
 
-    private static boolean isOf(long word, long name) {
-        return word != 0 && (int) (word >>> LOCK_SHIFT) == (int) (name >>> LOCK_SHIFT);
+    private static boolean isOf(long word, long lock) {
+        return (word & LOCK_MASK) == lock;
     }
 
     private static int place(long row, long name) {
-        return MARGIN + ((int) row & ROWS - 1) * COLUMNS + ((int) (name >>> LOCK_SHIFT) & COLUMNS - 1);
+        return MARGIN + ((int) row & ROWS - 1) * COLUMNS + ((int) name & COLUMNS - 1);
     }
 }

@@ -75,13 +75,40 @@ public final class HeldLocks {
      */
     public static void mightSleep(String what) {
         if (Rules.ENABLED) {
+            LockRule.NO_WAIT_IN_GUEST_MODE.check(!OF_THREAD.get().inGuestMode, what);
+            mayHaveToSleep(what);
+        }
+    }
+
+    /**
+     * States that the caller is about to do something that seldom has to sleep, and in guest mode does without: looked
+     * at each time, so that whether a rule is broken is no matter of timing.
+     *
+     * @param what what is about to happen, for the message
+     * @throws RuleViolation under a short lock or in atomic context
+     */
+    public static void mayHaveToSleep(String what) {
+        if (Rules.ENABLED) {
             HeldLocks mine = OF_THREAD.get();
             LockRule.NO_WAIT_IN_ATOMIC_CONTEXT.check(mine.atomicDepth == 0, what);
-            LockRule.NO_WAIT_IN_GUEST_MODE.check(!mine.inGuestMode, what);
-            for (Held h : mine.held) { // bounded by the number of lock classes, plus the caches of one area
-                LockRule.NO_SLEEP_UNDER_SHORT_LOCK.check(h.lockClass.maySleepUnder(), what + " while holding " + mine);
+            for (int i = 0; i < mine.held.size(); i++) { // bounded by the lock classes, plus the caches of one area
+                boolean may = mine.held.get(i).lockClass.maySleepUnder();
+                LockRule.NO_SLEEP_UNDER_SHORT_LOCK.check(may, may ? what : what + " while holding " + mine);
             }
         }
+    }
+
+    /**
+     * With rules on, a brief hold costs many calls, and it could not be given back where the stack ends among them: so
+     * makes sure, before it is taken, that there is room. Ends in a StackOverflowError if there is none.
+     */
+    static void requireStack() {
+        deeper(128);
+    }
+
+    /** Bounded by the depth it is called with. */
+    private static int deeper(int frames) {
+        return frames == 0 ? 0 : 1 + deeper(frames - 1);
     }
 
     /** How the caller goes about taking a lock. */

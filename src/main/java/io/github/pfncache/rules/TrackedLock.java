@@ -45,13 +45,24 @@ public final class TrackedLock {
         refuseRecursion();
         Interleaving.Explorer explorer = Interleaving.explorer();
         if (explorer == null) {
-            lock.lock();
+            acquire();
         } else {
             while (!lock.tryLock()) { // bounded by the explorer, which reports a deadlock
                 explorer.blocked(this, false);
             }
         }
         after();
+    }
+
+    /** Takes the lock also when there is no memory for a place in its queue: who ends something has to take locks. */
+    private void acquire() {
+        try {
+            lock.lock();
+        } catch (OutOfMemoryError noPlace) {
+            while (!lock.tryLock()) { // bounded by those who hold it, as the wait in the queue is
+                Thread.yield();
+            }
+        }
     }
 
     /**
@@ -108,7 +119,7 @@ public final class TrackedLock {
             return true;
         }
         try {
-            return lock.tryLock(deadlineNanos.getAsLong() - System.nanoTime(), TimeUnit.NANOSECONDS);
+            return lock.tryLock(Deadlines.left(deadlineNanos.getAsLong()), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
@@ -155,7 +166,7 @@ public final class TrackedLock {
     }
 
     private boolean awaitSignal(long deadlineNanos) {
-        long left = deadlineNanos - System.nanoTime();
+        long left = Deadlines.left(deadlineNanos);
         if (left <= 0) {
             return false;
         }

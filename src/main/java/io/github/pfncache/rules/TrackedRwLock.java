@@ -4,6 +4,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.LongSupplier;
 
 /**
  * A read-write lock with a place in the {@linkplain LockClass lock order}. Readers exclude writers, not each other. Not
@@ -42,14 +43,26 @@ public class TrackedRwLock {
     /** The hold of a reader that took the lock proper. Those of announced readers are 0 or greater. */
     private static final int PROPER = -1;
 
+    /** How long a wait without a deadline lasts before {@link #heldUpBy} is told: one second. */
+    static final long OVERDUE_NANOS = 1_000_000_000;
+
+    /**
+     * Where brief holds are announced. To store 0 at the index that {@link #enterBriefly} returned ends the hold, as
+     * {@link #leaveBriefly} does, and needs no frame of the stack: for those who cannot call it, because the stack ends
+     * here. Before that store comes a write to a volatile variable, then a read of it, so that what was done under the
+     * hold is ordered before its end.
+     */
+    protected static final long[] BRIEF_HOLDS = Announcements.TABLE;
+
     private static final AtomicLong CREATIONS = new AtomicLong();
     private final LockClass lockClass;
     private final long creation = CREATIONS.incrementAndGet();
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
 
-    /** What goes before the thread in an announcement. */
-    private final long name = Announcements.nameOf(creation);
     private final long briefName = Announcements.briefNameOf(creation);
+
+    /** Number of the thread that was the last to take the read side of the lock proper. For messages: any may win. */
+    private long lastProperReader;
 
     /**
      * A free lock. Locks of a class that nests are taken in creation order.
@@ -91,13 +104,41 @@ public class TrackedRwLock {
      * @throws IllegalStateException if a writer waits for this very thread to give its hold back
      */
     public final int readLock() {
+        return readLock(null);
+    }
+
+    /**
+     * Waits up to a deadline until no writer holds the lock, and takes it for reading.
+     *
+     * @param deadlineNanos asked, if there is something to wait for, for a value of {@link System#nanoTime()} after
+     *     which to give up; null to wait as long as it takes
+     * @return the hold, for {@link #readUnlock}; {@link #NOT_TAKEN} if the deadline passed, or the thread was
+     *     interrupted (which stays set)
+     * @throws IllegalStateException if a writer waits for this very thread to give its hold back
+     */
+    public final int readLock(LongSupplier deadlineNanos) {
         before(HeldLocks.Manner.WAITS);
         int hold = announce();
         if (hold == Announcements.NOWHERE) {
-            awaitProper(lock.readLock());
+            refuseRecursion(isHeldByCurrentThread());
+            if (!tryProperForReading() && !awaitProper(lock.readLock(), deadlineNanos)) {
+                return NOT_TAKEN;
+            }
+        }
+        return taken(hold);
+    }
+
+    private int taken(int hold) {
+        if (hold == PROPER) {
+            lastProperReader = ThreadNumber.current();
         }
         after();
         return hold;
+    }
+
+    /** Takes the read side of the lock proper at once, but not before a writer that waits for it. */
+    private boolean tryProperForReading() {
+        return !lock.hasQueuedThreads() && lock.readLock().tryLock();
     }
 
     /** Announces the thread, unless the lock is shut; the place, which is the hold, or NOWHERE, which is PROPER. */
@@ -106,7 +147,7 @@ public class TrackedRwLock {
             return Announcements.NOWHERE; // as it would find out: spares the locked instruction
         }
         Interleaving.reached("open");
-        int place = Announcements.enter(name);
+        int place = Announcements.enter(creation);
         Interleaving.reached("announced");
         if (place != Announcements.NOWHERE && !isOpen()) {
             Announcements.leave(place); // a writer came between, and may have seen us or not
@@ -115,47 +156,111 @@ public class TrackedRwLock {
         return place;
     }
 
-    /** Waits until a side of the lock proper can be had, and takes it. */
-    private void awaitProper(Lock side) {
-        if (isHeldByCurrentThread()) {
-            throw wouldWaitForItself();
-        }
+    /** Waits until a side of the lock proper can be had, and takes it; false iff a deadline was given and passed. */
+    private boolean awaitProper(Lock side, LongSupplier deadlineNanos) {
         Interleaving.Explorer explorer = Interleaving.explorer();
-        if (explorer == null) {
-            side.lock();
-        } else {
-            while (!side.tryLock()) { // bounded by the explorer, which reports a deadlock
-                explorer.blocked(this, false);
+        if (explorer != null) {
+            boolean timed = deadlineNanos != null;
+            while (!side.tryLock()) { // bounded by the explorer, which lets a timed wait expire or reports a deadlock
+                if (!explorer.blocked(this, timed) && timed) {
+                    return false;
+                }
+            }
+            return true;
+        }
+        if (deadlineNanos != null) {
+            return awaitBefore(side, deadlineNanos.getAsLong());
+        }
+        awaitForLong(side);
+        return true;
+    }
+
+    private static boolean awaitBefore(Lock side, long deadlineNanos) {
+        try {
+            return side.tryLock(Deadlines.left(deadlineNanos), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    private void awaitForLong(Lock side) {
+        long overdue = System.nanoTime() + OVERDUE_NANOS;
+        boolean interrupted = Thread.interrupted(); // who is interrupted waits all the same
+        try {
+            boolean taken = awaitBefore(side, overdue);
+            while (!taken && !Deadlines.hasPassed(overdue)) { // bounded by the deadline
+                interrupted |= Thread.interrupted();
+                taken = awaitBefore(side, overdue);
+            }
+            if (!taken) {
+                tellWhoHolds();
+                side.lock();
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
             }
         }
     }
 
+    /** A wait without a deadline has lasted long. */
+    final void tellWhoHolds() {
+        long announced = Announcements.readerOf(creation);
+        long reader = announced != 0 || lock.getReadLockCount() == 0 ? announced : lastProperReader;
+        heldUpBy(reader != 0 ? ThreadNumber.describe(reader) : "a thread that is about to leave, or waits itself");
+    }
+
     /**
-     * Takes the lock for reading if no writer holds it now.
+     * A wait for the write side that has no deadline has lasted a second. Called once in such a wait, which then goes
+     * on; may be called with the lock proper held. Does nothing here.
+     *
+     * @param holder the thread that is waited for, or one of them, for a message
+     */
+    protected void heldUpBy(String holder) {}
+
+    /**
+     * Takes the lock for reading if no writer holds it now or waits for it.
      *
      * @return the hold, for {@link #readUnlock}, or {@link #NOT_TAKEN}
      */
     public final int tryReadLock() {
         before(HeldLocks.Manner.TRIES);
+        return readLockAtOnce();
+    }
+
+    /**
+     * As {@link #tryReadLock}, for a caller that goes on to wait if it has to: by the rules for that.
+     *
+     * @return as for {@link #tryReadLock}
+     */
+    public final int readLockNow() {
+        before(HeldLocks.Manner.WAITS);
+        return readLockAtOnce();
+    }
+
+    private int readLockAtOnce() {
         int hold = announce();
-        if (hold == Announcements.NOWHERE && (isHeldByCurrentThread() || !lock.readLock().tryLock())) {
+        if (hold == Announcements.NOWHERE && (isHeldByCurrentThread() || !tryProperForReading())) {
             return NOT_TAKEN;
         }
-        after();
-        return hold;
+        return taken(hold);
     }
 
     /**
      * Gives the read side back.
      *
-     * @param hold what taking it returned
+     * @param hold what taking it returned; nothing happens if that is {@link #NOT_TAKEN}
      */
     public final void readUnlock(int hold) {
-        released();
-        if (hold == PROPER) {
+        if (hold >= 0) {
+            released();
+            Announcements.leave(hold);
+        } else if (hold == PROPER) {
+            released();
             lock.readLock().unlock();
         } else {
-            Announcements.leave(hold);
+            return;
         }
         afterUnlock("read-unlock ");
     }
@@ -182,6 +287,7 @@ public class TrackedRwLock {
      */
     public static int enterBriefly(TrackedRwLock lock, long briefName) {
         if (Rules.ENABLED) {
+            HeldLocks.requireStack();
             lock.before(HeldLocks.Manner.WAITS); // as it would if the lock turned out to be shut
         }
         int place = Announcements.enterBriefly(briefName);
@@ -205,9 +311,20 @@ public class TrackedRwLock {
         if (Rules.ENABLED) {
             lock.released();
         }
-        Announcements.leave(hold);
+        Announcements.leaveBriefly(hold);
         if (Rules.ENABLED) {
             lock.afterUnlock("read-unlock ");
+        }
+    }
+
+    /**
+     * A brief hold was ended by a store to {@link #BRIEF_HOLDS}. Does nothing unless rules are checked.
+     *
+     * @param lock its lock
+     */
+    public static void leftBriefly(TrackedRwLock lock) {
+        if (Rules.ENABLED && HeldLocks.holds(lock)) {
+            lock.released();
         }
     }
 
@@ -232,16 +349,19 @@ public class TrackedRwLock {
     public final void writeLock() {
         before(HeldLocks.Manner.WAITS);
         if (!tryProper()) {
-            awaitProper(lock.writeLock());
+            refuseRecursion(isHeldByCurrentThread());
+            awaitProper(lock.writeLock(), null);
         }
-        if (isOpen() && !keepReadersAway()) {
-            if (Announcements.isReadByCurrentThread(name)) {
-                giveUp();
-                throw wouldWaitForItself();
+        boolean unread = false;
+        try {
+            if (isOpen() && !keepReadersAway()) {
+                refuseRecursion(Announcements.isReadByCurrentThread(creation));
+                Announcements.awaitUnread(creation, this, false, 0);
             }
-            Announcements.awaitUnread(name, this, false, 0);
+            unread = true;
+        } finally {
+            tookIf(unread);
         }
-        after();
         Interleaving.reached("unread");
     }
 
@@ -266,13 +386,29 @@ public class TrackedRwLock {
      *     interrupted (which stays set)
      */
     public final boolean tryWriteLock(long deadlineNanos) {
+        return tryWriteLock(() -> deadlineNanos);
+    }
+
+    /**
+     * Waits for the write side up to a deadline that is asked for only if it has to wait.
+     *
+     * @param deadlineNanos answers a value of {@link System#nanoTime()} after which to give up
+     * @return as for {@link #tryWriteLock(long)}
+     */
+    public final boolean tryWriteLock(LongSupplier deadlineNanos) {
         before(HeldLocks.Manner.BOUNDED);
-        if (!tryProper() && (isHeldByCurrentThread() || !awaitProper(deadlineNanos))) {
+        if (!tryProper() && (isHeldByCurrentThread() || !awaitProper(lock.writeLock(), deadlineNanos))) {
             return false;
         }
-        return tookIf(!isOpen() || keepReadersAway()
-                || !Announcements.isReadByCurrentThread(name)
-                        && Announcements.awaitUnread(name, this, true, deadlineNanos));
+        boolean unread = false;
+        try {
+            unread = !isOpen() || keepReadersAway()
+                    || !Announcements.isReadByCurrentThread(creation)
+                            && Announcements.awaitUnread(creation, this, true, deadlineNanos.getAsLong());
+        } finally {
+            tookIf(unread);
+        }
+        return unread;
     }
 
     /** Takes the lock proper for writing if nobody has it; never twice. */
@@ -280,37 +416,17 @@ public class TrackedRwLock {
         return !lock.isWriteLockedByCurrentThread() && lock.writeLock().tryLock();
     }
 
-    private boolean awaitProper(long deadlineNanos) {
-        Interleaving.Explorer explorer = Interleaving.explorer();
-        if (explorer == null) {
-            return awaitWrite(deadlineNanos);
+    private void refuseRecursion(boolean held) {
+        if (held) {
+            throw new IllegalStateException("this thread holds the " + lockClass + " lock it is about to wait for");
         }
-        while (!lock.writeLock().tryLock()) { // bounded by the explorer, which lets a timed wait expire
-            if (!explorer.blocked(this, true)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private boolean awaitWrite(long deadlineNanos) {
-        try {
-            return lock.writeLock().tryLock(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
-    }
-
-    private IllegalStateException wouldWaitForItself() {
-        return new IllegalStateException("this thread holds the " + lockClass + " lock it is about to wait for");
     }
 
     /** Shuts the lock, whose proper is held for writing; whether no reader is announced. */
     private boolean keepReadersAway() {
         shut(); // before the announcements are looked at, see the class comment
         Interleaving.reached("shut");
-        return !Announcements.isRead(name);
+        return !Announcements.isRead(creation);
     }
 
     /** The lock proper is held for writing and shut: the end of taking it, or of not taking it after all. */
@@ -324,15 +440,23 @@ public class TrackedRwLock {
     }
 
     private void giveUp() {
-        open();
-        lock.writeLock().unlock();
+        try {
+            if (!isOpen()) {
+                open();
+            }
+        } finally {
+            lock.writeLock().unlock();
+        }
     }
 
     /** Gives the write side back. */
     public final void writeUnlock() {
-        released();
-        open();
-        lock.writeLock().unlock();
+        try {
+            released();
+            open();
+        } finally {
+            lock.writeLock().unlock();
+        }
         afterUnlock("write-unlock ");
     }
 
@@ -351,7 +475,7 @@ public class TrackedRwLock {
     private boolean isAnnouncedByCurrentThread() {
         long seen = sequence();
         boolean shut = (seen & 1) != 0 && !lock.isWriteLocked() && sequence() == seen; // see the class comment
-        return !shut && Announcements.isReadByCurrentThread(name);
+        return !shut && Announcements.isReadByCurrentThread(creation);
     }
 
     /**
@@ -392,7 +516,7 @@ public class TrackedRwLock {
     @Override
     public final String toString() {
         String holders = lock.isWriteLocked() ? " (written)"
-                : lock.getReadLockCount() > 0 || Announcements.isRead(name) ? " (read)" : " (free)";
+                : lock.getReadLockCount() > 0 || Announcements.isRead(creation) ? " (read)" : " (free)";
         return lockClass + "#" + creation + holders;
     }
 }

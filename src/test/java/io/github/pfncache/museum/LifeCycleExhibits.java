@@ -23,8 +23,8 @@ final class LifeCycleExhibits {
                 Exhibit.of("B05", "the lock is made anew while it is held")
                         .edit(LOCK, "private final ReentrantReadWriteLock lock",
                                 "protected ReentrantReadWriteLock lock")
-                        .edit(MAPPING, "    void activate() {",
-                                "    void activate() {\n"
+                        .edit(MAPPING, "    boolean activate(Translation pending, Deadline latest) {",
+                                "    boolean activate(Translation pending, Deadline latest) {\n"
                                         + " lock = new java.util.concurrent.locks.ReentrantReadWriteLock();")
                         .foundBy("activationAgainstReader", RefreshScenarios::activationAgainstReader,
                                 "assert: the answer holds"),
@@ -36,35 +36,40 @@ final class LifeCycleExhibits {
                                 "CacheRule.I2_ACTIVE_IFF_LISTED"),
                 Exhibit.of("B07", "active before it is listed")
                         .edit(REFRESHING, "if (!domain.index.add(entry)) {", "if (false) {")
-                        .edit(REFRESHING, "mapping.activate();", "mapping.activate(); domain.index.add(entry);")
+                        .edit(REFRESHING, "return mapping.activate(pending, latest) ?",
+                                "boolean active = mapping.activate(pending, latest); domain.index.add(entry);"
+                                        + " return active ?")
                         .foundBy("activationAgainstLookingAtTheList",
                                 RefreshScenarios::activationAgainstLookingAtTheList,
                                 "assert: an active cache is listed"),
                 Exhibit.of("B07b", "listed under its page only after the page is installed")
                         .edit(REFRESHING, "        domain.index.move(entry, where);\n", "")
-                        .edit(REFRESHING, "if (mapAndInstall(page, sampled)) {",
-                                "if (mapAndInstall(page, sampled)) { domain.index.move(entry, where);")
+                        .edit(REFRESHING, "if (change == GuardedMapping.Change.VALID) {",
+                                "if (change == GuardedMapping.Change.VALID) { domain.index.move(entry, where);")
                         .foundBy("activationAgainstMigration", RefreshScenarios::activationAgainstMigration,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("B07c", "unlisted while it is still active")
-                        .edit(REFRESHING, "HostMapping dropped = mapping.deactivate();",
-                                "if (wasActive) { domain.index.remove(entry); }"
-                                        + " HostMapping dropped = mapping.deactivate(); wasActive = false;")
+                        .edit(REFRESHING, "                if (mapping.isActive() && !mapping.deactivate(latest)) {",
+                                "                domain.index.remove(entry);\n"
+                                        + "if (mapping.isActive() && !mapping.deactivate(latest)) {")
                         .foundBy("deactivationAgainstMigrationAndAccess",
                                 RefreshScenarios::deactivationAgainstMigrationAndAccess,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("B08", "activation clears the mapping and leaves it valid")
-                        .edit(REFRESHING, "                mapping.activate();\n            }",
-                                "            }\n mapping.activate();")
+                        .edit(REFRESHING, "mapping.isActive() ? Outcome.OK : enlist(",
+                                "mapping.isActive() && mapping.activate(mapping.where(), latest)"
+                                        + " ? Outcome.OK : enlist(")
                         .edit(MAPPING, "        active = true;", "active = true; khva = null;")
                         .foundBy("repointInsideThePage", SingleThread::repointInsideThePage,
                                 "CacheRule.I4_VALID_IMPLIES_MAPPED"),
                 Exhibit.of("B09", "deactivation does not wait for a refresh")
-                        .edit(REFRESHING, "if (!begin(Deadline.of(domain))) {", "if (domain == null) {")
+                        .edit(REFRESHING, "of(domain);\n        if (!begin(latest)) {",
+                                "of(domain);\n        if (domain == null) {")
                         .edit(REFRESHING, "return checked(Outcome.OK);\n        } finally {\n            end();",
                                 "return checked(Outcome.OK);\n        } finally {")
                         .foundBy("deactivationAgainstRefresh", RefreshScenarios::deactivationAgainstRefresh,
-                                "CacheRule.I2_ACTIVE_IFF_LISTED", "CacheRule.I3_VALID_IMPLIES_ACTIVE"),
+                                "CacheRule.I2_ACTIVE_IFF_LISTED", "CacheRule.I3_VALID_IMPLIES_ACTIVE",
+                                "HostRule.MAPPING_UNMAPPED_ONCE"),
                 Exhibit.of("B10", "an early return keeps the refresh lock")
                         .edit(REFRESHING, "        refreshLock.unlock();\n",
                                 "if (mapping.isActive()) { refreshLock.unlock(); }\n")
@@ -73,7 +78,8 @@ final class LifeCycleExhibits {
                 Exhibit.of("B20", "active before the address was checked")
                         .edit(FRONT, "            return Outcome.INVALID;",
                                 "if (!mapping.isActive()) { domain.index.add(new CacheIndex.Entry(this));"
-                                        + " mapping.activate(); }\n            return Outcome.INVALID;")
+                                        + " mapping.activate(Translation.pending(target), Deadline.of(domain)); }\n"
+                                        + "            return Outcome.INVALID;")
                         .foundBy("addressThatCannotBeCached", SingleThread::addressThatCannotBeCached,
                                 "assert: state after a refused activation"));
     }

@@ -19,7 +19,7 @@ final class ReaderBiasExhibits {
                         .foundBy("loadAgainstMigrations", OneShotScenarios::loadAgainstMigrations,
                                 "assert: value loaded"),
                 Exhibit.of("D07", "a writer does not wait for readers that announced themselves")
-                        .edit(LOCK, "            Announcements.awaitUnread(name, this, false, 0);\n", "")
+                        .edit(LOCK, "                Announcements.awaitUnread(creation, this, false, 0);\n", "")
                         .foundBy("heldAccessAgainstMigration", AccessScenarios::heldAccessAgainstMigration,
                                 "assert: value in use", "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"),
                 Exhibit.of("D08", "a reader does not look for a writer after it announced itself")
@@ -28,14 +28,12 @@ final class ReaderBiasExhibits {
                         .foundBy("readersAgainstWriter", OneShotScenarios::readersAgainstWriter,
                                 "assert: the other half", "assert: one half"),
                 Exhibit.of("D09", "an announcement is withdrawn before the data is written")
-                        .edit(ONE_SHOT, "            if (sequenceInOrder() != seen) {\n"
-                                        + "                return false;\n            }\n",
-                                "            boolean isOpen = sequenceInOrder() == seen;\n"
-                                        + "            TrackedRwLock.leaveBriefly(mapping, hold);\n"
-                                        + "            if (!isOpen) {\n                return false;\n            }\n")
-                        .edit(ONE_SHOT, "            markDirty(); // before", "            // before")
-                        .edit(ONE_SHOT, "        } finally {\n            TrackedRwLock.leaveBriefly(mapping, hold);\n",
-                                "        } finally {\n")
+                        .edit(ONE_SHOT, "                mapping.checkInUse();\n",
+                                "                mapping.checkInUse();\n"
+                                        + "                TrackedRwLock.leaveBriefly(mapping, hold);\n")
+                        .edit(ONE_SHOT, "                markDirty(); // before", "                // before")
+                        .edit(ONE_SHOT, "            }\n            TrackedRwLock.leaveBriefly(mapping, hold);\n",
+                                "            } else {\n TrackedRwLock.leaveBriefly(mapping, hold);\n }\n")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
                                 "HostRule.FREE_FRAME_UNTOUCHED"),
                 Exhibit.of("D10", "an invalidation that may not block does not look for announced readers")
@@ -44,7 +42,7 @@ final class ReaderBiasExhibits {
                         .foundBy("accessOutlastsNonBlockingEviction",
                                 AccessScenarios::accessOutlastsNonBlockingEviction, "assert: eviction"),
                 Exhibit.of("D11", "a store does not look for a writer after it announced itself")
-                        .edit(ONE_SHOT, "if (sequenceInOrder() != seen)", "if (at == null)")
+                        .edit(ONE_SHOT, "open = sequenceInOrder() == seen;", "open = at != null;")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"));
     }

@@ -24,8 +24,9 @@ final class RefreshExhibits {
                         .foundBy("migratedPage", SingleThread::migratedPage, STALE),
                 Exhibit.of("B01", "in progress only after the caches were walked")
                         .edit(DOMAIN, "            invalidations.start(range); // before", "            // before")
-                        .edit(DOMAIN, "cache.invalidate(mayBlock)));",
-                                "cache.invalidate(mayBlock))); invalidations.start(range);")
+                        .edit(DOMAIN, "                CacheEvents.invalidationEnds(event, told);\n",
+                                "                invalidations.start(range);\n"
+                                        + "                CacheEvents.invalidationEnds(event, told);\n")
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
                 Exhibit.of("B02", "valid before the mapping is known")
                         .edit(MAPPING, "        valid = valid && fresh.isSamePageAs(where);\n        where = fresh;\n",
@@ -62,9 +63,9 @@ final class RefreshExhibits {
                         .edit(REFRESHING, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
                         .foundBy("migratedPage", SingleThread::migratedPage, "LIVELOCK"),
                 Exhibit.of("B24", "caches are invalidated at the end of the range's change only")
-                        .edit(DOMAIN, "accepted = index.walk(range, "
-                                        + "cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)));",
-                                "accepted = true;")
+                        .edit(DOMAIN, "boolean told = index.walk(range, "
+                                        + "cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)))\n",
+                                "boolean told = true\n")
                         .edit(DOMAIN, "public void invalidateRangeEnd(HvaRange range) {",
                                 "public void invalidateRangeEnd(HvaRange range) {"
                                         + " index.walk(range, cache -> cache.invalidate(true));")
@@ -80,7 +81,7 @@ final class RefreshExhibits {
                                         + "        return found[0];")
                         .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere, STALE),
                 Exhibit.of("B29b", "the resolver's error is dropped")
-                        .edit(REFRESHING, "if (page == null) {\n                return fail(Outcome.FAULT);",
+                        .edit(REFRESHING, "if (page == null) {\n                return fail(Outcome.FAULT, latest);",
                                 "            if (page == null) {\n                return Outcome.OK;")
                         .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere,
                                 "assert: activation of what is not mapped"),

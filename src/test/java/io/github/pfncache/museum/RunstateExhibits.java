@@ -23,8 +23,9 @@ final class RunstateExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B42", "the runstate update at preemption blocks on the cache lock")
-                        .edit(AREA, "new AreaAccess(now, false)", "access()")
-                        .foundBy("preemption", RunstateScenarios::preemption, "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
+                        .edit(AREA, "new AreaAccess(now, false, null)", "access()")
+                        .foundBy("preemption", RunstateScenarios::preemption, "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT",
+                                "LockRule.NO_SLEEP_UNDER_SHORT_LOCK"),
                 Exhibit.of("B42b", "the runstate update at preemption waits for another writer")
                         .edit(RUNSTATE, "return write(CallContext.ATOMIC);", "return write(CallContext.MAY_SLEEP);")
                         .foundBy("preemption", RunstateScenarios::preemption, "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
@@ -55,8 +56,8 @@ final class RunstateExhibits {
                         .foundBy("compatAtTheEndOfAPage", RunstateScenarios::compatAtTheEndOfAPage,
                                 "assert: what the guest reads"),
                 Exhibit.of("B49", "after a refresh of the second page only the second is checked again")
-                        .edit(ACCESS, "hold = waits ? mapping.lockUsable()",
-                                "hold = waits ? opened == 1 ? mapping.lockUsable() : mapping.readLock()")
+                        .edit(ACCESS, "latest == null ? mapping.lockUsable() : mapping.lockUsable(latest)",
+                                "opened == 1 ? mapping.lockUsable() : mapping.readLock()")
                         .edit(ACCESS, "return mapping(segments, page).window();",
                                 "GuardedMapping it = mapping(segments, page);\n"
                                         + "return it.window() != null ? it.window() : it.khva().window("
