@@ -104,7 +104,7 @@ final class Invalidation implements AutoCloseable {
 
     /** Throws anything, as a notifier of another language may have. */
     @SuppressWarnings("unchecked")
-    private static <T extends Throwable> void rethrow(Throwable failure) throws T {
+    static <T extends Throwable> void rethrow(Throwable failure) throws T {
         throw (T) failure;
     }
 }

@@ -40,7 +40,10 @@ final class Rewind {
 
     private long[] changed = {};
     private int changes;
-    private int visited;
+
+    // Of the attempt: the pages that were looked at to prepare them, and the mappings that they are in.
+    private long visited;
+    private long mappings;
 
     /** Ranges of a memory become what they are in the snapshot. */
     Rewind(HostMemory memory, HostMemory snapshot, List<RewindRange> ranges) {
@@ -74,16 +77,16 @@ final class Rewind {
     }
 
     private void tell(LongConsumer told) {
-        RuntimeException failure = null;
+        Throwable failure = null;
         for (int i = 0; i < changes; i++) { // bounded by the range
             try {
                 told.accept(HostMemory.pageToHva(changed[i]));
-            } catch (RuntimeException e) {
+            } catch (Throwable e) { // whatever it throws
                 failure = failure == null ? e : failure;
             }
         }
         if (failure != null) {
-            throw failure;
+            Invalidation.<RuntimeException>rethrow(failure);
         }
     }
 
@@ -158,12 +161,12 @@ final class Rewind {
 
     private HostResult rewindLocked() {
         memory.checkOpen();
-        visited = 0;
+        visited = mappings = 0;
         try {
             HostResult result = eachRangeLocked(this::judgeLocked);
             result = result != HostResult.OK ? result : eachRangeLocked(all -> eachLocked(all, this::prepareLocked));
             if (result == HostResult.OK) {
-                changed = new long[visited];
+                changed = new long[mostChangesLocked()];
                 result = eachRangeLocked(all -> eachLocked(all, this::putLocked));
             }
             return result;
@@ -175,6 +178,12 @@ final class Rewind {
                 }
             });
         }
+    }
+
+    /** An entry that one mapping gets may be come upon by all others: once by each, and not beyond the ranges. */
+    private int mostChangesLocked() {
+        long all = ranges.stream().mapToLong(RewindRange::npages).sum();
+        return Math.toIntExact(Math.min(all, visited * (1 + mappings)));
     }
 
     private HostResult eachRangeLocked(Function<List<Vma>, HostResult> step) {
@@ -197,6 +206,7 @@ final class Rewind {
         if (memory.ranges().coverageLocked(to, to + npages) != HostResult.OK) {
             return HostResult.ENOMEM;
         }
+        mappings += parts.size();
         for (Vma part : parts) { // bounded by the number of mappings
             long behind = part.file() == null
                     ? part.end()

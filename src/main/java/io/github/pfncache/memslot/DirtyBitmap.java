@@ -17,7 +17,7 @@ import java.util.stream.Stream;
  * <p><b>Readers.</b> Whoever harvests takes the marks out for all readers, and then gets those that are kept for him:
  * one place where bits leave the bitmap, and nobody takes a page from another. The reader without a name, {@link
  * Memslots#harvestDirty}, is one of them; each {@link DirtyReader} is another. What a reader puts back is kept for that
- * reader alone.
+ * reader alone; what may still be written without a mark goes back for all, also for one that comes later.
  *
  * <p>Bits live in chunks of 32,768 pages that are made when the first of their pages is marked, or gets a {@link
  * DirtyMark}, so the log of a large slot costs memory for the parts in use only.
@@ -157,10 +157,13 @@ public final class DirtyBitmap {
             VarHandle.fullFence();
             Harvest harvest = new Harvest(this, reader, parts);
             whole = awaitBriefHolds();
+            if (!whole) {
+                harvest.unsettled = true;
+            }
             return harvest;
         } finally {
             if (!whole) {
-                putBackFor(reader, parts);
+                putBackForAll(parts);
             }
         }
     }
@@ -174,6 +177,19 @@ public final class DirtyBitmap {
         handing.lock();
         try {
             placeOf(reader).putBack(parts);
+        } finally {
+            handing.unlock();
+        }
+    }
+
+    /**
+     * What may still be written without a mark is marked again where a writer would: a reader that is made after this
+     * copies the page as it is now, and has to get it once more, like all who are there.
+     */
+    private void putBackForAll(List<Part> parts) {
+        handing.lock();
+        try {
+            putBack(parts);
         } finally {
             handing.unlock();
         }
@@ -233,6 +249,7 @@ public final class DirtyBitmap {
 
     /** Marks a page for all readers but the one without a name, who has been told by a ring. */
     void markForNamed(long page) {
+        wordsOf(page); // what is put back for all finds its words here
         named.forEach(reader -> reader.mark(page));
     }
 
@@ -303,6 +320,9 @@ public final class DirtyBitmap {
         private final List<Part> parts;
         private final AtomicBoolean putBack = new AtomicBoolean();
 
+        /** Written by the thread that harvests, before anybody else has the harvest. */
+        private boolean unsettled;
+
         private Harvest(DirtyBitmap origin, DirtyBitmap reader, List<Part> parts) {
             this.origin = origin;
             this.reader = reader;
@@ -349,9 +369,15 @@ public final class DirtyBitmap {
             return count;
         }
 
-        /** Marks the pages again, because somebody may go on writing them without a mark. */
+        /** Marks the pages again, for all readers, because somebody may go on writing them without a mark. */
         void markAgain() {
-            origin.putBackFor(reader, parts);
+            unsettled = true;
+            origin.putBackForAll(parts);
+        }
+
+        /** Whether somebody may have gone on writing pages without a mark; those that were taken are marked again. */
+        boolean isUnsettled() {
+            return unsettled;
         }
 
         /**

@@ -21,6 +21,12 @@ import java.util.function.BiConsumer;
  * <p>Slots that are made while there is a reader log from their first moment, and are read by it; of a slot that goes,
  * the last marks are still handed out. Logs that are on for the readers alone are turned off after the last of them.
  *
+ * <p><b>Limits.</b> A slot that is followed while it is being deleted may stay among the logs until the reader is
+ * closed: it costs the memory of its log, and has no marks. A log that was turned on for readers, for a slot made while
+ * the last of them closed, stays on until another reader closes. What is written through a slot whose making was {@link
+ * Memslots.Change#BUSY}, after the next harvest, by somebody who found the slot meanwhile and has not left it, is not
+ * read, though it may be memory that another slot shows as well.
+ *
  * <p>One thread harvests and closes at a time; any thread may change the slots. Kernel counterpart: none, a VMM hands
  * what {@code KVM_GET_DIRTY_LOG} takes out on to its clients itself.
  */
@@ -38,6 +44,9 @@ public final class DirtyReader implements AutoCloseable {
 
     /** Whether marks of a slot that has gone were forgotten. Set under SLOTS, cleared by a harvest. */
     private volatile boolean overflown;
+
+    /** Whether the last harvest had pages marked again. Written by the thread that reads. */
+    private volatile boolean unsettled;
 
     /** One log, and what of it is kept for this reader. */
     private static final class Log {
@@ -81,7 +90,7 @@ public final class DirtyReader implements AutoCloseable {
      * @param reader told of each slot with marks, as it is or was, and its pages: relative to it, ascending, each once;
      *     if it throws, the next harvest has the slot again
      * @return false if a slot that went between two harvests had marks that were forgotten, because there were more
-     *     than 1024 of that kind
+     *     than 1024 of that kind; if {@code reader} throws, the next harvest says so
      */
     public boolean harvest(BiConsumer<Memslot, long[]> reader) {
         // Those that have gone already: nobody marks them any more, in a ring neither. First, before anything is read.
@@ -92,10 +101,27 @@ public final class DirtyReader implements AutoCloseable {
             }
         });
         memslots.spillDirtyRings();
+        unsettled = false;
         boolean all = !overflown;
         overflown = false;
+        boolean done = false;
+        try {
+            harvestLogs(reader, last);
+            done = true;
+            return all;
+        } finally {
+            if (!done && !all) {
+                overflown = true; // nobody has been told
+            }
+        }
+    }
+
+    private void harvestLogs(BiConsumer<Memslot, long[]> reader, Set<DirtyBitmap> last) {
         logs.forEach((bitmap, log) -> { // bounded by the slots
             DirtyBitmap.Harvest harvest = memslots.harvest(log.slot, () -> bitmap.harvestFor(log.kept));
+            if (harvest.isUnsettled()) {
+                unsettled = true;
+            }
             boolean read = false;
             try {
                 if (harvest.count() > 0) {
@@ -111,7 +137,16 @@ public final class DirtyReader implements AutoCloseable {
                 forget(bitmap);
             }
         });
-        return all;
+    }
+
+    /**
+     * Whether, at the last harvest, somebody may have gone on writing pages that were handed out, without marking them:
+     * a vCPU in guest mode that did not give back in time what it holds for writing. The pages are marked again.
+     *
+     * @return false iff every write that had begun before the harvest, and marks that came later, are accounted for
+     */
+    public boolean isUnsettled() {
+        return unsettled;
     }
 
     private void forget(DirtyBitmap bitmap) {

@@ -320,8 +320,8 @@ public final class Memslots {
         Memslot former = step.former();
         Memslot successor = step.successor();
         boolean done = false;
-        follow(successor); // before anybody can mark it
         try {
+            follow(successor); // before anybody can mark it
             done = published.install(step, deadline);
         } finally {
             if (done) {
@@ -354,7 +354,7 @@ public final class Memslots {
     /**
      * Takes the dirty pages out of a slot's bitmap. Mirrors {@code KVM_GET_DIRTY_LOG}. A vCPU in guest mode that holds
      * pages of the slot for writing gives them back before this returns; if it does not do so in time, the pages are
-     * marked again, and the next harvest has them too.
+     * marked again, and the next harvest has them too, of whichever reader.
      *
      * @param id number of the slot, any value
      * @return the pages, to be put back if they cannot be delivered; or why there are none

@@ -64,6 +64,8 @@ public final class DirtyLogFollower implements AutoCloseable {
     private final Map<Integer, Followed> followed = new HashMap<>();
     /** What was marked and is not yet among them; of slots that have gone, too. Kept when something fails. */
     private final Map<Memslot, BitSet> marked = new IdentityHashMap<>();
+    /** Whether marks were forgotten, so that all is to be copied. Kept when something fails. */
+    private boolean allDue;
     private boolean delivering;
     private volatile boolean closed;
 
@@ -80,8 +82,9 @@ public final class DirtyLogFollower implements AutoCloseable {
      *
      * @param pages pages delivered
      * @param putBack pages refused; the next round has them again
-     * @param complete whether every slot that is there now has been followed all through the round; if not, the memory
-     *     map was being changed, and the next round has more
+     * @param complete whether every slot that is there now has been followed all through the round, and no vCPU went on
+     *     writing pages that it holds; if not, the memory map was being changed, or a vCPU in guest mode has neither
+     *     polled nor left in time, and the next round has more
      */
     public record Round(long pages, long putBack, boolean complete) {}
 
@@ -116,7 +119,7 @@ public final class DirtyLogFollower implements AutoCloseable {
                 pages += counts[0];
                 putBack += counts[1];
             }
-            return new Round(pages, putBack, !closed && isUpToDate());
+            return new Round(pages, putBack, !closed && isUpToDate() && !reader.isUnsettled());
         } finally {
             delivering = false;
         }
@@ -185,7 +188,8 @@ public final class DirtyLogFollower implements AutoCloseable {
                 marks.set((int) page);
             }
         });
-        if (!all) {
+        allDue |= !all;
+        if (allDue) {
             followed.values().forEach(one -> markWhole(one.slot));
         }
         List<Memslot> here = new ArrayList<>();
@@ -196,6 +200,7 @@ public final class DirtyLogFollower implements AutoCloseable {
             one.pages.or(marks(one.slot));
         }
         marked.clear(); // last: whatever fails before, the next round has them all
+        allDue = false;
     }
 
     /**

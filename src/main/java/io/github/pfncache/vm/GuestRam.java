@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongConsumer;
 import java.util.stream.LongStream;
 
 /**
@@ -155,7 +156,15 @@ public final class GuestRam {
             Memslots.Change change = memslots.set(id, flags, gpa, npages << Pages.PAGE_SHIFT, hva);
             added = change == Memslots.Change.DONE;
             if (added) {
-                giveUp(blocks.put(id, range));
+                added = false;
+                try {
+                    giveUp(blocks.put(id, range));
+                    added = true;
+                } finally {
+                    if (!added) { // no memory to remember it: taken out again, or it stays as the slot's
+                        added = deleteIfAt(id, range) == Memslots.Change.BUSY;
+                    }
+                }
                 if (vm.isClosed()) { // meanwhile: either close() finds the block, or this finds that it has begun
                     remove(id);
                     vm.requireOpen();
@@ -183,10 +192,7 @@ public final class GuestRam {
         }
         Memslots.Change change = Memslots.Change.BUSY;
         try {
-            Memslot slot = memslots.table().byId(id);
-            // It may have been deleted by other means, and the number given to something else.
-            boolean there = slot != null && slot.hva() == range.start();
-            change = there ? memslots.delete(id) : Memslots.Change.DONE;
+            change = deleteIfAt(id, range);
             return change;
         } finally {
             if (change == Memslots.Change.DONE) {
@@ -195,6 +201,13 @@ public final class GuestRam {
                 blocks.putIfAbsent(id, range);
             }
         }
+    }
+
+    /** Deletes a slot; it may have been deleted by other means, and the number given to something else. */
+    private Memslots.Change deleteIfAt(int id, HvaRange range) {
+        Memslot slot = memslots.table().byId(id);
+        boolean there = slot != null && slot.hva() == range.start();
+        return there ? memslots.delete(id) : Memslots.Change.DONE;
     }
 
     /** Empties the memory map, and gives back what was added here; the slots that are still in use. */
@@ -251,9 +264,17 @@ public final class GuestRam {
             List<HvaRange> memory = slots.stream()
                     .map(slot -> HvaRange.ofPages(slot.hva(), slot.npages()))
                     .toList(); // of this VM alone: the host may have others
-            RamSnapshot snapshot = new RamSnapshot(slots, host.snapshot(memory), snapshots::remove);
-            snapshots.add(snapshot);
-            return snapshot;
+            HostMemory kept = host.snapshot(memory);
+            boolean done = false;
+            try {
+                RamSnapshot snapshot = new RamSnapshot(slots, kept, snapshots::remove);
+                done = snapshots.add(snapshot);
+                return snapshot;
+            } finally {
+                if (!done) {
+                    kept.close();
+                }
+            }
         } finally {
             memslots.exitRead(readers);
         }
@@ -284,16 +305,53 @@ public final class GuestRam {
             for (int i = 0; i < slots.size(); i++) { // bounded by the slots
                 ranges.add(new RewindRange(formers.get(i).hva(), slots.get(i).hva(), slots.get(i).npages()));
             }
-            LongStream.Builder changed = LongStream.builder();
+            Changed changed = new Changed();
             try {
-                return host.rewind(snapshot.memory(), ranges, changed::add);
+                return host.rewind(snapshot.memory(), ranges, changed);
             } finally {
-                // After the bytes: whoever follows the log copies the page again [rule L12]; at all its addresses.
-                shared.pagesAt(changed.build()).forEach((slot, pages) ->
-                        pages.stream().forEach(page -> slot.markDirty(slot.baseGfn() + page)));
+                changed.mark(now, shared);
             }
         } finally {
             memslots.exitRead(readers);
+        }
+    }
+
+    /** The pages that a rewind has changed. Confined to one thread. */
+    private static final class Changed implements LongConsumer {
+        private final LongStream.Builder hvas = LongStream.builder();
+        private boolean lost;
+
+        @Override
+        public void accept(long hva) {
+            boolean kept = false;
+            try {
+                hvas.add(hva);
+                kept = true;
+            } finally {
+                lost |= !kept;
+            }
+        }
+
+        /** After the bytes: whoever follows the log copies the page again [rule L12]; at all its addresses. */
+        void mark(MemslotTable now, SharedMemory shared) {
+            boolean marked = false;
+            try {
+                if (!lost) {
+                    shared.pagesAt(hvas.build()).forEach((slot, pages) ->
+                            pages.stream().forEach(page -> slot.markDirty(slot.baseGfn() + page)));
+                    marked = true;
+                }
+            } finally {
+                if (!marked) { // no memory to find out which: all
+                    now.forEach(Changed::markWhole);
+                }
+            }
+        }
+
+        private static void markWhole(Memslot slot) {
+            for (long gfn = slot.baseGfn(); slot.hasLog() && gfn < slot.endGfn(); gfn++) { // bounded by the slot
+                slot.markDirty(gfn);
+            }
         }
     }
 

@@ -47,9 +47,20 @@ final class SharedMemory {
         Map<Memslot, List<MemoryRun>> now = new IdentityHashMap<>();
         slots.forEach(slot -> now.put(slot, runsOf(slot)));
         for (Memslot slot : alsoGone) { // bounded by the slots that have gone since the last look
-            now.computeIfAbsent(slot, gone -> known.containsKey(gone) ? known.get(gone) : runsOf(gone));
+            now.computeIfAbsent(slot, this::runsOfGone);
         }
         known = now;
+    }
+
+    /** One that came and went since the last look may have been another one moved or re-flagged: of the same memory. */
+    private List<MemoryRun> runsOfGone(Memslot gone) {
+        List<MemoryRun> runs = new ArrayList<>(known.containsKey(gone) ? List.of() : runsOf(gone));
+        known.forEach((slot, itsRuns) -> {
+            if (slot == gone || slot.sharesLogWith(gone)) {
+                runs.addAll(itsRuns);
+            }
+        });
+        return runs;
     }
 
     private List<MemoryRun> runsOf(Memslot slot) {

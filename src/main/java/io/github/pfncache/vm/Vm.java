@@ -238,9 +238,13 @@ public final class Vm implements AutoCloseable {
     public DirtyLogFollower followDirtyLog() {
         requireOpen();
         DirtyLogFollower follower = new DirtyLogFollower(this);
-        followers.add(follower);
-        if (closed) {
-            follower.close();
+        boolean known = false;
+        try {
+            known = followers.add(follower);
+        } finally {
+            if (!known || closed) {
+                follower.close();
+            }
         }
         return follower;
     }
