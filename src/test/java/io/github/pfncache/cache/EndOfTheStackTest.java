@@ -44,7 +44,7 @@ class EndOfTheStackTest {
         static final long HVA = 0x7f00_0000_0000L;
         private static final int STACK_BYTES = 256 << 10;
         private static final int WARM_UP = 30_000;
-        private static final int TURNS = 1_000;
+        private static final int TURNS = 512;
 
         final HostMemory host = HostMemory.builder().checked(true).build();
         final Memslots memslots = new Memslots(Memslots.DirtyMode.BITMAP, Duration.ofMillis(1));
@@ -62,10 +62,11 @@ class EndOfTheStackTest {
         /** Does something at every depth near the end of the stack, in frames of several sizes; looks after each. */
         final void atEveryDepth(LongConsumer operation, LongConsumer look) {
             onSmallStack(() -> {
-                for (long i = 0; i < WARM_UP; i++) { // bounded by its count
-                    operation.accept(i);
-                }
-                for (long turn = WARM_UP; turn < WARM_UP + TURNS; turn++) { // bounded by its count
+                operation.accept(0);
+                for (long turn = 1; turn <= 2 * TURNS; turn++) { // bounded by its count
+                    if (turn == TURNS) { // interpreted up to here
+                        warmUp(operation);
+                    }
                     Dive dive = new Dive(operation, turn, (int) (turn % 128));
                     dive.down(0, (int) (turn / 128 % 4));
                     cutShort += dive.isCutShort() ? 1 : 0;
@@ -73,6 +74,12 @@ class EndOfTheStackTest {
                 }
             });
             assertThat(cutShort).as("operations cut short").isPositive();
+        }
+
+        private static void warmUp(LongConsumer operation) {
+            for (long i = 0; i < WARM_UP; i++) { // bounded by its count
+                operation.accept(-1 - i);
+            }
         }
 
         /** Goes down to where the stack ends, and does something so many frames above that. */
