@@ -89,7 +89,7 @@ public final class EventChannels {
      * a worker may call this at any time. May wait.
      */
     public void deliverDeferred() {
-        xen.vcpus().forEach(XenVcpu::deliverDeferred);
+        xen.vcpus().forEach(vcpu -> vcpu.deliverFromOutside(vcpu::deliverDeferred));
     }
 
     // ------------------------------------------------------------------ from the guest

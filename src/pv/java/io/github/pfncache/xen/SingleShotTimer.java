@@ -132,11 +132,14 @@ final class SingleShotTimer {
         } finally {
             lock.lock();
             firing = false;
-            deferred = done == Delivery.DEFERRED ? new Attempt(due, System.nanoTime()) : null;
             if (done != Delivery.DEFERRED && armed == due) {
                 armed = null; // unless it was armed anew meanwhile
             }
-            lock.unlock();
+            try {
+                deferred = done == Delivery.DEFERRED ? new Attempt(due, System.nanoTime()) : null;
+            } finally {
+                lock.unlock(); // also if there is no memory to know of the attempt
+            }
         }
         delivery.announce(done, vcpu, target, CallContext.MAY_SLEEP); // not before the timer is off: it fired
     }

@@ -108,9 +108,13 @@ final class UpcallLine {
         }
     }
 
-    /** The vCPU enters its guest: what could not be looked at before may be visible now, and a kick is served by it. */
-    void entered() {
+    /** The vCPU is about to look what there is to do: that serves every kick until now, and none that comes later. */
+    void entering() {
         kickAgain = false;
+    }
+
+    /** The vCPU enters its guest: what could not be looked at before may be visible now. */
+    void entered() {
         if (lookAgain) {
             resend();
         }

@@ -74,7 +74,7 @@ public final class XenVcpu {
         } finally {
             xen.clock().requestUpdate(vcpu); // it is there from now on, also if a page-fault handler threw
         }
-        deliverPending();
+        deliverFromOutside(this::deliverPending);
         return outcome;
     }
 
@@ -218,7 +218,7 @@ public final class XenVcpu {
         try {
             deferred.attempt(port, taken -> {
                 done[0] = xen.delivery().mark(this, taken, CallContext.MAY_SLEEP);
-                return done[0] != Delivery.DEFERRED; // no kick: whoever tried now tries again at the next occasion
+                return done[0] != Delivery.DEFERRED; // no kick: an entry tries at the next one again
             });
         } finally {
             if (done[0] == Delivery.DEFERRED) {
@@ -247,8 +247,22 @@ public final class XenVcpu {
 
     /** The shared page or the mode is another one: what that makes possible or necessary. May wait. */
     void catchUp() {
-        deliverPending();
+        deliverFromOutside(this::deliverPending);
         runstate.writeIfBehind();
+    }
+
+    /**
+     * As anybody delivers but the vCPU itself. An event is out of the set while it is tried, so an entry meanwhile has
+     * used up its kick and found nothing: what is kept after this is said again.
+     */
+    void deliverFromOutside(Runnable delivery) {
+        try {
+            delivery.run();
+        } finally {
+            if (!deferred.isSurelyEmpty()) {
+                workWaits();
+            }
+        }
     }
 
     void beforeRun() {
@@ -256,6 +270,7 @@ public final class XenVcpu {
     }
 
     void beforeEntry() {
+        upcall.entering();
         deliverPending();
         upcall.entered();
         clockInVcpuInfo.updateIfDue();

@@ -295,12 +295,10 @@ public final class XenVm {
         } finally {
             turn.unlock();
         }
-        if (outcome != Outcome.BUSY) {
-            if (changes) {
-                wakeAllPollers(); // the ports that they poll may be others now
-            }
-            catchUp();
+        if (changes && outcome != Outcome.BUSY) {
+            wakeAllPollers(); // the ports that they poll may be others now
         }
+        catchUp(); // also with nothing changed: an entry while the page was away found no place for its events
         return outcome;
     }
 

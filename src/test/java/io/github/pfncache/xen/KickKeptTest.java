@@ -1,0 +1,93 @@
+package io.github.pfncache.xen;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.cache.CacheTarget;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.PageFaultHandler;
+import io.github.pfncache.pvclock.Kvmclock;
+import io.github.pfncache.vm.Vcpu;
+import io.github.pfncache.vm.Vm;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+
+/** An event that waits has a kick that no entry has used up: an entry that could not find the event has used none. */
+class KickKeptTest {
+
+    private final Vm vm = Vm.builder().build();
+    private final AtomicInteger kicks = new AtomicInteger();
+    private volatile boolean refuses;
+    private final XenVm xen;
+    private final XenVcpu cpu;
+    private int asked;
+
+    KickKeptTest() {
+        vm.ram().add(0, 0, 0x10000, 2);
+        xen = XenVm.attach(vm, Kvmclock.attach(vm), new UpcallListener() {
+            @Override
+            public void kick(Vcpu vcpu) {
+                if (refuses) {
+                    throw new IllegalStateException("no kick now");
+                }
+                kicks.incrementAndGet();
+            }
+
+            @Override
+            public void interrupt(Vcpu vcpu, int vector) {
+                kicks.incrementAndGet();
+            }
+        });
+        cpu = xen.vcpu(0);
+        assertThat(xen.setSharedInfo(new CacheTarget.ByGpa(0x10000))).isEqualTo(Outcome.OK);
+        assertThat(cpu.setVcpuInfo(new CacheTarget.ByGpa(0x11000))).isEqualTo(Outcome.OK);
+        vm.vcpu(0).run(() -> {});
+    }
+
+    /** The shared page goes; who needs it first does something on another thread before it is answered. */
+    private void evictAndAsk(Supplier<PageFaultHandler.Decision> first) {
+        long hva = vm.memslots().table().byId(0).hva();
+        vm.host()
+                .registerFaultHandler(
+                        HvaRange.ofPages(hva, 1),
+                        fault -> asked++ == 0
+                                ? CompletableFuture.supplyAsync(first).join()
+                                : PageFaultHandler.Decision.RESOLVE,
+                        true,
+                        false);
+        assertThat(vm.host().evict(hva, 1)).isEqualTo(HostResult.OK);
+        assertThat(xen.events().deliver(cpu, 66, CallContext.ATOMIC)).isEqualTo(Delivery.DEFERRED);
+    }
+
+    @Test
+    void anEventThatAWorkerHadAndCouldNotDeliverIsKickedForAgain() {
+        evictAndAsk(() -> {
+            vm.vcpu(0).run(() -> {});
+            kicks.set(0); // used up by that entry, which found the event taken
+            return PageFaultHandler.Decision.REFUSE;
+        });
+        xen.events().deliverDeferred();
+
+        assertThat(cpu.hasInterrupt(CallContext.ATOMIC)).isTrue();
+        assertThat(kicks).hasPositiveValue();
+    }
+
+    @Test
+    void anEntryServesNoKickThatWasRefusedAfterItHadLooked() {
+        evictAndAsk(() -> {
+            refuses = true;
+            assertThatThrownBy(() -> xen.events().deliver(cpu, 5, CallContext.ATOMIC)).hasMessage("no kick now");
+            refuses = false;
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        vm.vcpu(0).run(() -> {});
+        kicks.set(0);
+
+        assertThat(xen.events().deliver(cpu, 66, CallContext.MAY_SLEEP)).isEqualTo(Delivery.COALESCED);
+        assertThat(kicks).hasPositiveValue();
+    }
+}
