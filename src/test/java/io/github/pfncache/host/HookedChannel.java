@@ -13,24 +13,24 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** A real file whose reads and writes a test can watch, break, and do something in the middle of. */
-final class HookedChannel extends FileChannel {
+public final class HookedChannel extends FileChannel {
 
     /** Runs before a transfer. */
-    interface Hook {
+    public interface Hook {
         void at(long offset, int length) throws IOException;
     }
 
-    static final Hook NOTHING = (offset, length) -> {};
+    public static final Hook NOTHING = (offset, length) -> {};
 
     final List<Long> readAt = new ArrayList<>();
-    Hook beforeRead = NOTHING;
-    Hook beforeWrite = NOTHING;
+    public Hook beforeRead = NOTHING;
+    public Hook beforeWrite = NOTHING;
     /** Most bytes that one call transfers: real channels may transfer fewer than asked. */
     int most = Integer.MAX_VALUE;
 
     private final FileChannel real;
 
-    HookedChannel(Path path) throws IOException {
+    public HookedChannel(Path path) throws IOException {
         real = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
     }
 

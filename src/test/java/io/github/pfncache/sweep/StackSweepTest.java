@@ -1,0 +1,87 @@
+package io.github.pfncache.sweep;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * Where the stack ends inside a load or a store of one step: no page stays held, what was written is in the log, and no
+ * reader of the memory map is forgotten. Run as a program it sweeps once and says what it found: for a JVM that only
+ * interprets.
+ */
+final class StackSweepTest {
+
+    private static final int WARM = 15_000;
+    private static final int MANY_MINUTES = 600;
+
+    private static final Map<String, StackSweep.Attempt> ATTEMPTS = new LinkedHashMap<>(Map.of(
+            "cache.storeByte", (sweep, page) -> sweep.cache(page).storeByte(0, (byte) 1),
+            "cache.storeShort", (sweep, page) -> sweep.cache(page).storeShort(0, (short) 1),
+            "cache.storeInt", (sweep, page) -> sweep.cache(page).storeInt(0, 1),
+            "cache.storeLong", (sweep, page) -> sweep.cache(page).storeLong(0, 1),
+            "cache.loadInt", (sweep, page) -> sweep.cache(page).loadInt(0, 1),
+            "cache.loadLong", (sweep, page) -> sweep.cache(page).loadLong(0, 1),
+            "tlb.storeByte", (sweep, page) -> sweep.tlb().storeByte(StackSweep.gpa(page), (byte) 1),
+            "tlb.storeLong", (sweep, page) -> sweep.tlb().storeLong(StackSweep.gpa(page), 1),
+            "tlb.loadLong", (sweep, page) -> sweep.tlb().loadLong(StackSweep.gpa(page))));
+
+    @Test
+    void someDepths() {
+        assertThat(sweep(1, WARM)).isEmpty();
+        assertThat(sweep(1, 0)).isEmpty();
+    }
+
+    @Test
+    @Tag("deep")
+    @Timeout(MANY_MINUTES)
+    void everyDepth() {
+        assertThat(sweep(40, WARM)).isEmpty();
+        assertThat(sweep(10, 0)).isEmpty();
+    }
+
+    @Test
+    @Tag("deep")
+    @Timeout(MANY_MINUTES)
+    void everyDepthInterpreted() throws IOException, InterruptedException {
+        Process jvm = new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-ea", "-Xint",
+                "-cp", System.getProperty("java.class.path"), StackSweepTest.class.getName())
+                .redirectErrorStream(true)
+                .start();
+        String said = new String(jvm.getInputStream().readAllBytes());
+        assertThat(jvm.waitFor(MANY_MINUTES, TimeUnit.SECONDS)).as("it has ended").isTrue();
+        assertThat(said.strip()).isEqualTo("[]");
+    }
+
+    /** Where no stack is short, the sweep would see nothing. */
+    @Test
+    void theStackEnds() {
+        StackSweep sweep = new StackSweep(ATTEMPTS.get("cache.storeLong"), 0);
+        assertThat(sweep.run(0)).isEmpty();
+        assertThat(sweep.overflows()).isPositive();
+    }
+
+    private static List<String> sweep(int paddings, int warmUp) {
+        List<String> faults = new ArrayList<>();
+        ATTEMPTS.forEach((name, attempt) -> {
+            for (int padding = 0; padding < paddings; padding++) { // bounded by the caller
+                new StackSweep(attempt, warmUp).run(padding).forEach(fault -> faults.add(name + ": " + fault));
+            }
+        });
+        return faults;
+    }
+
+    /** Says what was found. */
+    public static void main(String[] args) {
+        System.out.println(sweep(10, 100));
+    }
+}
