@@ -182,7 +182,7 @@ public final class Vcpu {
     public boolean guestWriteMsr(int index, long value) {
         return outsideGuest(() -> {
             boolean accepted = handler(index).guestWrite(this, index, value);
-            vm.hooks().forEach(hook -> hook.beforeEntry(this));
+            enterAgain();
             return accepted;
         });
     }
@@ -196,6 +196,18 @@ public final class Vcpu {
      */
     public long readMsr(int index) {
         return handler(index).read(this, index);
+    }
+
+    /**
+     * The guest left for something that was done without its host, like a hypercall, and enters again: what waits for
+     * an
+     * entry is done before the guest goes on. On the vCPU's thread inside {@link #run}.
+     */
+    public void enterAgain() {
+        outsideGuest(() -> {
+            vm.hooks().forEach(hook -> hook.beforeEntry(this));
+            return null;
+        });
     }
 
     private MsrHandler handler(int index) {

@@ -161,12 +161,13 @@ public final class Kvmclock {
      * writes this value.
      *
      * @param vcpu the vCPU
-     * @return the value; {@link PvclockTimeInfo#FLAG_TSC_STABLE} unless vCPU 0's guest uses the old register
+     * @return the value; {@link PvclockTimeInfo#FLAG_TSC_STABLE} unless vCPU 0's guest uses the old register;
+     *     {@link PvclockTimeInfo#FLAG_GUEST_STOPPED} if the last update of its kvmclock told so
      * @throws IllegalArgumentException if the vCPU belongs to another VM
      */
     public PvclockTimeInfo timeFor(Vcpu vcpu) {
-        clockOf(vcpu);
-        return timeBy(reference);
+        PvclockTimeInfo time = timeBy(reference);
+        return clockOf(vcpu).hasToldStopped() ? time.withFlags(PvclockTimeInfo.FLAG_GUEST_STOPPED) : time;
     }
 
     Reference reference() {

@@ -88,4 +88,14 @@ public record PvclockTimeInfo(long tscTimestamp, long systemTime, PvclockScale s
     public PvclockTimeInfo withFlags(int more) {
         return new PvclockTimeInfo(tscTimestamp, systemTime, scale, flags | more);
     }
+
+    /**
+     * The same moment with flags taken away.
+     *
+     * @param fewer those that are not there any more
+     * @return this value without them
+     */
+    public PvclockTimeInfo withoutFlags(int fewer) {
+        return new PvclockTimeInfo(tscTimestamp, systemTime, scale, flags & ~fewer);
+    }
 }

@@ -45,6 +45,9 @@ final class VcpuClock {
     /** That of the last update; null before the first. */
     private Moment last;
 
+    /** The last update told the guest that it was stopped. Written by the vCPU's thread; read anywhere. */
+    private volatile boolean toldStopped;
+
     /** The listeners that have not heard of the last update. Confined to the thread that runs the vCPU. */
     private final Deque<ClockUpdateListener> untold = new ArrayDeque<>();
 
@@ -56,6 +59,11 @@ final class VcpuClock {
 
     boolean isActive() {
         return place.target() != null;
+    }
+
+    /** Whether the last update told the guest that it was stopped: then every clock of the vCPU says so. */
+    boolean hasToldStopped() {
+        return toldStopped;
     }
 
     void request(Request request) {
@@ -92,6 +100,7 @@ final class VcpuClock {
      */
     void enter(List<ClockUpdateListener> listeners) {
         if (take(Request.UPDATE)) {
+            toldStopped = false;
             write();
             untold.clear();
             untold.addAll(listeners);
@@ -122,6 +131,7 @@ final class VcpuClock {
                 checkMonotonic(now);
                 PvclockField.ALONE.write(
                         access, stopped ? now.time.withFlags(PvclockTimeInfo.FLAG_GUEST_STOPPED) : now.time);
+                toldStopped = stopped;
             });
         } finally {
             if (outcome == Outcome.BUSY || outcome == Outcome.INACTIVE) {

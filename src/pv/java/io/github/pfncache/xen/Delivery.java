@@ -1,5 +1,7 @@
 package io.github.pfncache.xen;
 
+import io.github.pfncache.cache.Outcome;
+
 /**
  * What became of an event. Whatever it is, nothing is lost that the ABI does not say is lost.
  *
@@ -25,6 +27,12 @@ public enum Delivery {
     /** The shared page cannot be written now. The event is kept, and delivered when it can. */
     DEFERRED,
 
+    /** There is no shared page. Nothing was done, and the sender keeps the event. */
+    INACTIVE,
+
+    /** There is no memory at the shared page. Nothing was done, and the sender keeps the event. */
+    FAULT,
+
     /** The port is not one of the guest's mode. */
     INVALID,
 
@@ -32,5 +40,19 @@ public enum Delivery {
     UNBOUND,
 
     /** Handed to what is bound to the port outside the guest. */
-    FORWARDED
+    FORWARDED;
+
+    /** What becomes of an event whose shared page could not be accessed. */
+    static Delivery without(Outcome outcome) {
+        return switch (outcome) {
+            case INACTIVE -> INACTIVE;
+            case FAULT, INVALID -> FAULT;
+            default -> DEFERRED;
+        };
+    }
+
+    /** Whether nothing was done, since the shared page could not be had. */
+    boolean foundNoPage() {
+        return this == DEFERRED || this == INACTIVE || this == FAULT;
+    }
 }

@@ -1,7 +1,9 @@
 package io.github.pfncache.xen;
 
 import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.rules.TrackedRwLock;
 
 /**
  * The two-level event ABI: mark the port pending; unless it is masked, say in which word; if that was news, raise the
@@ -15,6 +17,9 @@ import io.github.pfncache.rules.Interleaving;
  */
 final class EventDelivery {
 
+    /** How often the shared page is made usable for one event before the event is put off. */
+    private static final int TURNS = 16;
+
     private final XenVm xen;
 
     EventDelivery(XenVm xen) {
@@ -22,9 +27,9 @@ final class EventDelivery {
     }
 
     /**
-     * Delivers an event if the shared page can be had, and tells the vCPU.
+     * Delivers an event if the shared page can be had. Port 0 is a port here: only who may name one is asked before.
      *
-     * @return DEFERRED if it cannot; then nothing was done, and the caller has to keep the event
+     * @return INACTIVE, FAULT or DEFERRED if it cannot; then nothing was done, and the caller has to keep the event
      */
     Delivery attempt(XenVcpu target, int port, CallContext context) {
         return announce(mark(target, port, context), target, port, context);
@@ -34,42 +39,65 @@ final class EventDelivery {
      * The first half: the event is in guest memory or parked from here on, and must not be delivered again, whatever
      * becomes of the second.
      *
-     * @return DEFERRED if it cannot be; if a page-fault handler throws, nothing was done either
+     * @return INACTIVE, FAULT or DEFERRED if it cannot be; if a page-fault handler throws, nothing was done either
      */
     Delivery mark(XenVcpu target, int port, CallContext context) {
         XenRule.I11_NO_LOCK_AT_DELIVERY.check(target.holdsNoLock(), "port " + port);
-        SharedInfoPage page = xen.page(); // once: mode and mapping
-        if (page == null) {
+        Delivery done = tryMark(target, port, context);
+        for (int turn = 0; turn < TURNS && done.foundNoPage() && context == CallContext.MAY_SLEEP; turn++) {
+            Outcome outcome = xen.shared().refresh(); // bounded; page-fault handlers run here, with nothing held
+            if (outcome != Outcome.OK) {
+                return Delivery.without(outcome);
+            }
+            done = tryMark(target, port, context); // it may have gone again: bounded by the constant
+        }
+        return done;
+    }
+
+    /** The mode, and what is parked by it, stay until the event is said. Nothing is waited for but them. */
+    private Delivery tryMark(XenVcpu target, int port, CallContext context) {
+        int hold = xen.enterLayout(context);
+        if (hold == TrackedRwLock.NOT_TAKEN) {
             return Delivery.DEFERRED;
         }
-        if (port <= 0 || port >= page.layout().portLimit()) {
-            return Delivery.INVALID;
-        }
-        try (GuestAccess shared = context.access(page.cache())) {
-            return shared.isUsable() ? mark(page, shared, target, port) : Delivery.DEFERRED;
+        try {
+            return mark(xen.mode(), target, port);
+        } finally {
+            xen.leaveLayout(hold);
         }
     }
 
-    private static Delivery mark(SharedInfoPage page, GuestAccess shared, XenVcpu target, int port) {
-        SharedInfoLayout layout = page.layout();
-        if (layout.testAndSetPending(shared, port)) {
-            return Delivery.COALESCED;
+    private Delivery mark(GuestMode mode, XenVcpu target, int port) {
+        SharedInfoLayout layout = mode.sharedInfo();
+        if (port < 0 || port >= layout.portLimit()) {
+            return Delivery.INVALID;
         }
-        Interleaving.reached("port pending");
-        if (layout.isMasked(shared, port)) { // after pending: a guest that unmasks looks at pending after it
-            return Delivery.MASKED;
+        try (GuestAccess shared = xen.shared().tryAccess()) {
+            if (!shared.isUsable()) {
+                return Delivery.without(shared.outcome());
+            }
+            if (layout.testAndSetPending(shared, port)) {
+                return Delivery.COALESCED;
+            }
+            Interleaving.reached("port pending");
+            if (layout.isMasked(shared, port)) { // after pending: a guest that unmasks looks at pending after it
+                return Delivery.MASKED;
+            }
+            return target.info().raise(mode.vcpuInfo(), layout.wordOf(port));
         }
-        return target.info().raise(page.mode().vcpuInfo(), layout.wordOf(port));
     }
 
     /** The second half, with nothing held: tells the vCPU, and calls the emulator. */
     Delivery announce(Delivery done, XenVcpu target, int port, CallContext context) {
-        if (done == Delivery.DEFERRED || done == Delivery.INVALID) {
+        if (done.foundNoPage() || done == Delivery.INVALID) {
             return done;
         }
         if (done == Delivery.COALESCED) {
             target.tellAgain(context); // the call that marked the port may have ended before it had told the vCPU
             return done;
+        }
+        if (done == Delivery.MASKED) {
+            target.poller().maskedPending(port);
         }
         // Whatever the mask and the selector said: a port that is polled wakes its poller. Pairs with the poll, which
         // says what it polls before it tests pending.

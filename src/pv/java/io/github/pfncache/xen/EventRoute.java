@@ -15,6 +15,7 @@ public final class EventRoute implements AutoCloseable {
     /** Set once. */
     private volatile boolean closed;
 
+    /** A target that is null leads nowhere. */
     EventRoute(EventChannels events, XenVcpu target, int port) {
         this.events = events;
         this.target = target;
@@ -25,10 +26,11 @@ public final class EventRoute implements AutoCloseable {
      * Signals the port.
      *
      * @param context where the caller is; in atomic context nothing waits
-     * @return what became of it; UNBOUND once the route is closed
+     * @return what became of it; UNBOUND once the route is closed; INVALID, with nothing done, if it leads to no port
+     *     or no vCPU
      */
     public Delivery signal(CallContext context) {
-        return closed ? Delivery.UNBOUND : events.deliver(target, port, context);
+        return closed ? Delivery.UNBOUND : target == null ? Delivery.INVALID : events.kept(target, port, context);
     }
 
     /**

@@ -18,6 +18,6 @@ public enum PollOutcome {
     /** The argument or the array of ports cannot be read; {@code -EFAULT}. */
     FAULT,
 
-    /** Nothing of that within the caller's patience: poll again. */
+    /** Nothing of that within the caller's patience: the vCPU halts on. */
     BUSY
 }

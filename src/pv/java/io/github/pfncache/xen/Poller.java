@@ -1,7 +1,6 @@
 package io.github.pfncache.xen;
 
 import io.github.pfncache.cache.GuestAccess;
-import io.github.pfncache.cache.GuestMemory;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.Patience;
 import java.lang.invoke.VarHandle;
@@ -35,12 +34,12 @@ final class Poller {
 
     /**
      * How often a halted vCPU found a port pending of which nobody had told it: one that the guest or its emulator set
-     * in memory, a page that went, or a wake-up that was just coming. Written by the vCPU's thread.
+     * in memory, or a wake-up that was just coming. Written by the vCPU's thread.
      */
     private volatile int foundUntold;
 
-    /** What one poll waits for. */
-    private record Poll(long[] ports, boolean interruptible) {
+    /** What one poll waits for, and until when: nanoseconds of the host's monotonic clock, NEVER for no end. */
+    private record Poll(long[] ports, long endNanos, boolean interruptible) {
 
         boolean covers(int port) {
             for (long each : ports) { // bounded by MAX_PORTS
@@ -49,6 +48,14 @@ final class Poller {
                 }
             }
             return false;
+        }
+
+        long leftAt(long now) {
+            return endNanos == SingleShotTimer.NEVER ? endNanos : endNanos - now;
+        }
+
+        boolean isOverAt(long now) {
+            return endNanos != SingleShotTimer.NEVER && now - endNanos >= 0;
         }
     }
 
@@ -67,15 +74,22 @@ final class Poller {
         }
     }
 
-    /** An interrupt waits for the vCPU. */
-    void interruptPending() {
+    /** A masked port of the vCPU has become pending. It wakes a poll of several ports or of none, listed or not. */
+    void maskedPending(int port) {
         Poll poll = current;
-        if (poll != null && poll.interruptible) {
+        if (poll != null && (poll.ports.length != 1 || poll.covers(port))) {
             wakeUp.wake();
         }
     }
 
-    /** What a poll would test cannot be tested any more, or it should end for another reason. */
+    /** An event has reached the vCPU's vcpu_info, or waits for it: that wakes any poll, also with interrupts off. */
+    void interruptPending() {
+        if (current != null) {
+            wakeUp.wake();
+        }
+    }
+
+    /** The poll should end for another reason. */
     void wake() {
         wakeUp.wake();
     }
@@ -92,16 +106,35 @@ final class Poller {
     // ------------------------------------------------------------------ the poll
 
     PollOutcome poll(long argumentGpa, boolean interruptible, Duration patience) {
+        Poll outer = current; // of the same thread: code of others that this poll's halt has called
+        try {
+            PollOutcome started = start(argumentGpa, interruptible);
+            return started == PollOutcome.BUSY ? await(patience) : started;
+        } finally {
+            stop();
+            if (outer != null) {
+                begin(outer);
+                wakeUp.wake(); // a wake-up of the outer poll may have been taken for the inner one's
+            }
+        }
+    }
+
+    PollOutcome start(long argumentGpa, boolean interruptible) {
         GuestMode mode = xen.mode(); // once
-        GuestMemory memory = xen.vm().guestMemory();
-        HypercallLayout.SchedPoll argument = mode.hypercall().readSchedPoll(memory, argumentGpa);
+        return start(mode, mode.hypercall().readSchedPoll(xen.vm().guestMemory(), argumentGpa), interruptible);
+    }
+
+    /** @param argument what the guest passed; null if it cannot be read */
+    PollOutcome start(GuestMode mode, HypercallLayout.SchedPoll argument, boolean interruptible) {
+        stop();
         if (argument == null) {
             return PollOutcome.FAULT;
         }
         if (argument.portCount() > MAX_PORTS) {
             return PollOutcome.INVALID; // before anything is read or allocated by that count
         }
-        long[] ports = HypercallLayout.readPorts(memory, argument.portsGpa(), (int) argument.portCount());
+        long[] ports = HypercallLayout.readPorts(
+                xen.vm().guestMemory(), argument.portsGpa(), (int) argument.portCount());
         if (ports == null) {
             return PollOutcome.FAULT;
         }
@@ -110,22 +143,21 @@ final class Poller {
                 return PollOutcome.INVALID;
             }
         }
-        Poll outer = current; // of the same thread: code of others that this poll's halt has called
-        wakeUp.arm(); // before anybody can see the poll: a wake-up from then on is for it
+        Poll poll = new Poll(ports, SingleShotTimer.endOf(argument.timeoutNanos(), hostNanos()), interruptible);
+        PollOutcome outcome = PollOutcome.WOKEN; // whatever is thrown, the poll is over
         try {
-            begin(new Poll(ports, interruptible));
+            vcpu.deliverPending(); // its own timer, and what is kept for it
+            wakeUp.arm(); // before anybody can see the poll: a wake-up from then on is for it
+            begin(poll);
             VarHandle.fullFence(); // the poll bit before the test; pairs with testAndSetPending
             Interleaving.reached("poll bit set");
-            return halt(current, argument.timeoutNanos(), Patience.deadlineAfter(patience));
+            boolean pending = isAnyPending(poll, true);
+            Interleaving.reached("polled ports tested");
+            outcome = pending || vcpu.hasWork() ? PollOutcome.WOKEN : look(poll, 0);
         } finally {
-            xen.polling().clear(vcpu.vcpu().id());
-            current = null;
-            XenRule.I5_POLL_BIT_CLEARED.check(!xen.polling().isSet(vcpu.vcpu().id()), vcpu);
-            if (outer != null) {
-                begin(outer);
-                wakeUp.wake(); // a wake-up of the outer poll may have been taken for the inner one's
-            }
+            stopUnless(outcome == PollOutcome.BUSY);
         }
+        return outcome;
     }
 
     /** Anybody can see the poll from here on. */
@@ -134,62 +166,86 @@ final class Poller {
         xen.polling().set(vcpu.vcpu().id());
     }
 
-    private PollOutcome halt(Poll poll, long timeout, long deadline) {
-        for (int turn = 0; ; turn++) { // bounded by the deadline: every turn waits, but for the last
-            vcpu.deliverPending(); // its own timer, and what is kept for it
-            boolean pending = isAnyPending(poll);
-            if (pending && turn > 0) {
-                foundUntold = foundUntold + 1; // one writer
-            }
-            if (pending || poll.interruptible && vcpu.hasInterrupt(CallContext.MAY_SLEEP)) {
-                return PollOutcome.WOKEN;
-            }
-            long now = xen.guestNanos();
-            if (timeout != 0 && isReached(timeout, now)) {
-                return PollOutcome.TIMED_OUT;
-            }
-            long left = deadline - System.nanoTime();
-            if (left <= 0) {
-                return PollOutcome.BUSY;
-            }
-            // The timer counts only if it lies ahead: one that is due and cannot be delivered is tried at every turn.
-            long timer = isReached(vcpu.timerExpires(), now) ? -1 : vcpu.timerExpires();
-            long next = earlier(timeout == 0 ? -1 : timeout, timer);
-            long slice = Math.max(MIN_SLICE_NANOS, next < 0 ? MAX_SLICE_NANOS : Math.min(MAX_SLICE_NANOS, next - now));
-            if (wakeUp.await(System.nanoTime() + Math.min(left, slice))) {
-                return PollOutcome.WOKEN;
-            }
+    /** Goes on with the poll that was started. */
+    PollOutcome await(Duration patience) {
+        Poll poll = current;
+        if (poll == null) {
+            return PollOutcome.WOKEN;
+        }
+        PollOutcome outcome = PollOutcome.WOKEN;
+        try {
+            outcome = halt(poll, Patience.deadlineAfter(patience));
+        } finally {
+            stopUnless(outcome == PollOutcome.BUSY);
+        }
+        return outcome;
+    }
+
+    private void stopUnless(boolean halted) {
+        if (!halted) {
+            stop();
         }
     }
 
-    /** Unsigned times: -1 is the last of all. */
-    private static boolean isReached(long time, long now) {
-        return Long.compareUnsigned(time, now) <= 0;
+    void stop() {
+        xen.polling().clear(vcpu.vcpu().id());
+        current = null;
+        XenRule.I5_POLL_BIT_CLEARED.check(!xen.polling().isSet(vcpu.vcpu().id()), vcpu);
     }
 
-    private static long earlier(long time, long other) {
-        return Long.compareUnsigned(time, other) < 0 ? time : other;
+    private long hostNanos() {
+        return xen.vm().clock().monotonicNanos();
+    }
+
+    /** What is to be said of a poll now; BUSY if it has to wait. */
+    private PollOutcome look(Poll poll, int turn) {
+        boolean pending = turn > 0 && isAnyPending(poll, false);
+        if (pending) {
+            foundUntold = foundUntold + 1; // one writer
+        }
+        if (pending || poll.interruptible && vcpu.hasInterrupt(CallContext.MAY_SLEEP)) {
+            return PollOutcome.WOKEN;
+        }
+        return poll.isOverAt(hostNanos()) ? PollOutcome.TIMED_OUT : PollOutcome.BUSY;
+    }
+
+    private PollOutcome halt(Poll poll, long deadline) {
+        for (int turn = 0; ; turn++) { // bounded by the deadline: every turn waits, but for the last
+            if (wakeUp.isWoken()) {
+                return PollOutcome.WOKEN;
+            }
+            vcpu.deliverPending();
+            PollOutcome now = wakeUp.isWoken() ? PollOutcome.WOKEN : look(poll, turn);
+            long left = deadline - System.nanoTime();
+            if (now != PollOutcome.BUSY || left <= 0) {
+                return now;
+            }
+            // A timer that is due and cannot be delivered is tried at every turn; one that lies ahead ends the slice.
+            long timer = vcpu.timerDueInNanos(hostNanos());
+            long ahead = timer <= 0 ? MAX_SLICE_NANOS : Math.min(MAX_SLICE_NANOS, timer);
+            long slice = Math.max(MIN_SLICE_NANOS, Math.min(ahead, poll.leftAt(hostNanos())));
+            wakeUp.await(System.nanoTime() + Math.min(left, slice));
+        }
     }
 
     /**
-     * Whether a polled port is pending. A shared page that cannot be looked at answers yes: the guest will look itself.
+     * Whether a polled port is pending. At first a shared page that cannot be looked at answers yes: the guest will
+     * look
+     * itself. One that goes while the vCPU halts answers no: whatever ends the poll will.
      */
-    private boolean isAnyPending(Poll poll) {
+    private boolean isAnyPending(Poll poll, boolean atFirst) {
         XenRule.I10_POLL_BIT_BEFORE_TEST.check(xen.polling().isSet(vcpu.vcpu().id()), vcpu);
         if (poll.ports.length == 0) {
             return false;
         }
-        SharedInfoPage page = xen.page(); // once: mode and mapping
-        if (page == null) {
-            return true;
-        }
-        try (GuestAccess shared = page.cache().access()) {
+        SharedInfoLayout layout = xen.mode().sharedInfo(); // a port's bit is at the same place in both
+        try (GuestAccess shared = xen.shared().access()) {
             if (!shared.isUsable()) {
-                return true;
+                return atFirst;
             }
             for (long port : poll.ports) { // bounded by MAX_PORTS
                 // The mode may have changed since the ports were checked against its limit.
-                if (port < page.layout().portLimit() && page.layout().isPending(shared, (int) port)) {
+                if (port < layout.portLimit() && layout.isPending(shared, (int) port)) {
                     return true;
                 }
             }

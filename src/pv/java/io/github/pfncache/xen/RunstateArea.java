@@ -1,5 +1,6 @@
 package io.github.pfncache.xen;
 
+import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GuestArea;
@@ -55,14 +56,19 @@ public final class RunstateArea {
 
         Account entering(RunState next, long now) {
             long passed = times.passedAt(now);
+            RunState spent = times.entryNanos() == 0 ? RunState.OFFLINE : times.state(); // it was not there yet
             // Only from a vCPU that wanted to run can time be stolen, and never more than has passed.
-            long taken = times.state() == RunState.RUNNING ? Math.min(stolen, passed) : 0;
-            return new Account(times.entering(next, now, taken), stolen - taken);
+            long taken = spent == RunState.RUNNING ? Math.min(stolen, passed) : 0;
+            return new Account(times.entering(next, now, spent, taken), stolen - taken);
+        }
+
+        Account with(RunstateTimes other) {
+            return new Account(other, stolen);
         }
     }
 
     /**
-     * Makes it, running since the guest's clock read zero.
+     * Makes it; what passes before the first change of state is time offline.
      *
      * @param guestClock the guest's clock, nanoseconds
      * @param announced whether the guest asked for the UPDATE flag
@@ -81,8 +87,9 @@ public final class RunstateArea {
      * {@link #target} tells whether the area is registered; if it is, the next entry writes it.
      *
      * @param target its first byte, by gpa or by hva, any value
-     * @return OK; INVALID with nothing changed if there can be no area; FAULT or BUSY if it cannot be written now, but
-     *     will be when it can; BUSY with nothing changed if another registration does not end, or is this very thread's
+     * @return OK; INVALID with nothing changed if there can be no area; FAULT, and there is none from now on, if there
+     *     is no memory; BUSY if it cannot be written now, but will be when it can; BUSY with nothing changed if
+     *     another registration does not end, or is this very thread's
      */
     public Outcome register(CacheTarget target) {
         if (!turn.tryLock(deadline())) {
@@ -90,7 +97,10 @@ public final class RunstateArea {
         }
         Outcome outcome;
         try {
-            outcome = point(target);
+            outcome = wraps(target) ? Outcome.FAULT : point(target);
+            if (outcome == Outcome.FAULT) {
+                area.deactivate(); // a guest that is told so registers it again
+            }
         } finally {
             turn.unlock();
         }
@@ -102,10 +112,30 @@ public final class RunstateArea {
     }
 
     private Outcome point(CacheTarget target) {
-        if (target instanceof CacheTarget.ByGpa byGpa) {
-            return area.activate(byGpa.gpa(), layout.size());
+        int length = lengthAt(addressOf(target), layout);
+        if (target.equals(area.target()) && area.length() == length) {
+            return refresh(); // it is there already
         }
-        return area.activateHva(((CacheTarget.ByHva) target).hva(), layout.size());
+        return target instanceof CacheTarget.ByGpa byGpa
+                ? area.activate(byGpa.gpa(), length)
+                : area.activateHva(((CacheTarget.ByHva) target).hva(), length);
+    }
+
+    /** An area that begins at the last bytes of all is one without memory, not one that cannot be. */
+    private boolean wraps(CacheTarget target) {
+        return target instanceof CacheTarget.ByGpa byGpa
+                && byGpa.gpa() != Pages.INVALID_GPA
+                && Pages.wraps(byGpa.gpa(), layout.size());
+    }
+
+    /** The mode's length; where both fit into the page, the longer, so that a change of mode is none of the area. */
+    private static int lengthAt(long address, RunstateLayout layout) {
+        int longest = RunstateLayout.NATIVE.size();
+        return Pages.fitsInPage(address, longest) ? longest : layout.size();
+    }
+
+    private static long addressOf(CacheTarget target) {
+        return target instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : ((CacheTarget.ByHva) target).hva();
     }
 
     /**
@@ -136,12 +166,11 @@ public final class RunstateArea {
     }
 
     /**
-     * The guest's mode changes: the area gets another length, at the same address, before it is written again. Calls no
+     * The guest's mode changes: the area gets another length, at the same address, when it is written again. Calls no
      * code of others.
      */
     void switchMode(GuestMode mode) {
         layout = mode.runstate();
-        behind = true; // after the layout: the thread that takes the mark away finds it
     }
 
     /** Gives the area the length of the layout. */
@@ -151,7 +180,7 @@ public final class RunstateArea {
         }
         try {
             CacheTarget target = area.target();
-            if (target == null || area.length() == layout.size()) {
+            if (hasLengthOfLayout()) {
                 return Outcome.OK; // somebody else has seen to it
             }
             if (point(target) == Outcome.INVALID) {
@@ -214,19 +243,21 @@ public final class RunstateArea {
     }
 
     /**
-     * Sets all of it, as when a saved guest is restored. {@code KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_DATA}.
+     * Sets all of it, as when a saved guest is restored. The guest sees it with the next change of state or entry.
+     * {@code KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_DATA}.
      *
      * @param times the new value
-     * @return false with nothing changed if the times do not add up, one is negative, or the entry lies in the future
+     * @return false with nothing changed if the times do not add up, modulo 2<sup>64</sup>, or the entry lies in the
+     *     future
      */
     public boolean setTimes(RunstateTimes times) {
-        return change(now -> times);
+        return change(now -> times, null);
     }
 
     /**
-     * Adds to it. {@code KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADJUST}.
+     * Adds to it, and the guest sees it at once. {@code KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADJUST}.
      *
-     * @param state the new state; null to keep the present one
+     * @param state the state entered now; null to keep the present one, and the times as they are then
      * @param entryDelta added to the entry time, nanoseconds
      * @param deltas added to the times, in the order of {@link RunState}
      * @return false with nothing changed if the deltas do not add up, or the result would be refused by
@@ -237,20 +268,24 @@ public final class RunstateArea {
         if (deltas.length != RunState.values().length) {
             throw new IllegalArgumentException(deltas.length + " deltas, there are four times");
         }
-        return change(now -> now.adjusted(state, entryDelta, deltas));
-    }
-
-    private boolean change(UnaryOperator<RunstateTimes> step) {
         refresh(); // page-fault handlers run here, before anything has changed: the call can be repeated
-        boolean[] changed = new boolean[1];
-        account.updateAndGet(now -> {
-            RunstateTimes next = step.apply(now.times);
-            changed[0] = next.isPossibleAt(guestClock.getAsLong());
-            return changed[0] ? new Account(next, now.stolen) : now;
-        });
-        if (changed[0]) {
+        boolean changed = change(now -> now.plus(entryDelta, deltas), state);
+        if (changed) {
             write(CallContext.MAY_SLEEP);
         }
+        return changed;
+    }
+
+    /** @param next the state to be entered then; null for none */
+    private boolean change(UnaryOperator<RunstateTimes> step, RunState next) {
+        boolean[] changed = new boolean[1];
+        account.updateAndGet(now -> {
+            RunstateTimes times = step.apply(now.times);
+            long time = guestClock.getAsLong();
+            changed[0] = times.isPossibleAt(time);
+            Account with = changed[0] ? now.with(times) : now;
+            return changed[0] && next != null ? with.entering(next, time) : with;
+        });
         return changed[0];
     }
 
@@ -300,8 +335,11 @@ public final class RunstateArea {
         behind = false; // before the account is read
         try (AreaAccess access = area.tryAccess()) {
             RunstateLayout now = layout; // once
-            if (access.isUsable() && access.length() == now.size()) {
-                now.write(access, times(), announced.getAsBoolean());
+            CacheTarget target = area.target();
+            if (access.isUsable() && target != null && access.length() == lengthAt(addressOf(target), now)) {
+                XenRule.I7_RUNSTATE_LENGTH.check(access.length() == lengthAt(addressOf(target), now), target);
+                boolean inOnePage = Pages.fitsInPage(addressOf(target), now.size());
+                now.write(access, times(), announced.getAsBoolean(), inOnePage);
                 return Outcome.OK;
             }
             behind = access.outcome() != Outcome.INACTIVE;
@@ -310,7 +348,8 @@ public final class RunstateArea {
     }
 
     private boolean hasLengthOfLayout() {
-        return area.length() == layout.size();
+        CacheTarget target = area.target();
+        return target == null || area.length() == lengthAt(addressOf(target), layout);
     }
 
     private Outcome refresh() {

@@ -48,14 +48,13 @@ enum RunstateLayout {
      * @param access a usable access to an area of this layout's size
      * @param times what to write
      * @param announced whether the guest asked to be told, by the UPDATE flag, that a write is under way
+     * @param keepsPadding whether the padding stays as it is; else it is zeroed
      */
-    void write(AreaAccess access, RunstateTimes times, boolean announced) {
-        XenRule.I7_RUNSTATE_LENGTH.check(access.length() == size(), this);
+    void write(AreaAccess access, RunstateTimes times, boolean announced, boolean keepsPadding) {
         XenRule.I12_TIMES_ADD_UP.check(times.isConsistent(), times);
         // The body carries the flag as well, or it would clear it before the times are written.
         long entry = announced ? times.entryNanos() | UPDATE : times.entryNanos();
-        // A buffer of its own for every write: nothing of an earlier one can reach the guest, and the padding is not
-        // written.
+        // A buffer of its own for every write: nothing of an earlier one can reach the guest.
         ByteBuffer body = ByteBuffer.allocate(Long.BYTES + TIMES * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         body.putLong(entry);
         for (RunState state : RunState.values()) { // the four of them
@@ -69,6 +68,9 @@ enum RunstateLayout {
         }
         Interleaving.reached("runstate about to be written");
         access.putInt(STATE, times.state().ordinal());
+        if (!keepsPadding && entryTime > Integer.BYTES) {
+            access.putInt(Integer.BYTES, 0);
+        }
         Interleaving.reached("runstate half written");
         access.put(entryTime, body.array());
         Interleaving.reached("runstate written but for its flag");

@@ -6,7 +6,8 @@ import java.util.Objects;
 /**
  * How long a vCPU was in each state, up to when it entered the present one. Immutable.
  *
- * <p>The four times add up to the entry time, always: {@link #isConsistent}. ABI: {@code struct vcpu_runstate_info}.
+ * <p>The four times add up to the entry time, always, modulo 2<sup>64</sup>: {@link #isConsistent}. ABI: {@code struct
+ * vcpu_runstate_info}.
  *
  * @param state the present state
  * @param entryNanos when it was entered, by the guest's clock
@@ -33,7 +34,7 @@ public record RunstateTimes(
         Objects.requireNonNull(state, "state");
     }
 
-    /** Nothing has happened yet. */
+    /** Nothing has happened yet: what passes before the first change of state is time offline. */
     static final RunstateTimes INITIAL = new RunstateTimes(RunState.RUNNING, 0, 0, 0, 0, 0);
 
     /**
@@ -68,12 +69,13 @@ public record RunstateTimes(
      *
      * @param next the state entered now; the present one again brings the times up to date
      * @param now the guest's clock; a clock that was set back lets no time pass
+     * @param spent the state in which the time was that has passed
      * @param stolen of the time that has passed, how much something else ran; at most what has passed
      */
-    RunstateTimes entering(RunState next, long now, long stolen) {
+    RunstateTimes entering(RunState next, long now, RunState spent, long stolen) {
         long passed = passedAt(now);
         long[] times = times();
-        times[state.ordinal()] += passed - stolen;
+        times[spent.ordinal()] += passed - stolen;
         times[RunState.RUNNABLE.ordinal()] += stolen;
         return of(next, entryNanos + passed, times);
     }
@@ -83,22 +85,18 @@ public record RunstateTimes(
         return now <= entryNanos ? 0 : now - entryNanos;
     }
 
-    /** This plus the changes of another; null state: unchanged. */
-    RunstateTimes adjusted(RunState next, long entryDelta, long[] deltas) {
+    /** This plus the changes of another. */
+    RunstateTimes plus(long entryDelta, long[] deltas) {
         long[] times = times();
         Arrays.setAll(times, i -> times[i] + deltas[i]);
-        return of(next == null ? state : next, entryNanos + entryDelta, times);
+        return of(state, entryNanos + entryDelta, times);
     }
 
-    /** Whether this could be true at some time: it adds up, nothing is negative, nothing lies in the future. */
+    /**
+     * Whether this could be true at some time: it adds up, and was entered before. As the ABI has it, by unsigned
+     * times.
+     */
     boolean isPossibleAt(long now) {
-        long left = entryNanos;
-        for (long time : times()) { // the four of them; taken off one by one, no sum can wrap
-            if (time < 0 || time > left) {
-                return false;
-            }
-            left -= time;
-        }
-        return left == 0 && entryNanos <= now;
+        return isConsistent() && Long.compareUnsigned(entryNanos, now) <= 0;
     }
 }

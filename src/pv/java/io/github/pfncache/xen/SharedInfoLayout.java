@@ -45,7 +45,7 @@ enum SharedInfoLayout {
         this.size = size;
     }
 
-    /** Bytes of the structure: the length of a cache that holds it. */
+    /** Bytes of the structure. */
     int size() {
         return size;
     }
@@ -74,14 +74,14 @@ enum SharedInfoLayout {
     }
 
     private int inBounds(GuestAccess access, int port) {
-        XenRule.ABI_LAYOUT_FITS.check(access.length() == size, this);
+        XenRule.ABI_LAYOUT_FITS.check(access.length() >= size, this);
         XenRule.I7_PORT_IN_BOUNDS.check(port >= 0 && port < portLimit(), port);
         return port;
     }
 
     /** Writes when the guest's clock read zero, by the version protocol, going on from the version in guest memory. */
     void writeWallClock(GuestAccess access, long realtimeNanos) {
-        XenRule.ABI_LAYOUT_FITS.check(access.length() == size, this);
+        XenRule.ABI_LAYOUT_FITS.check(access.length() >= size, this);
         long seconds = Math.floorDiv(realtimeNanos, NANOS_PER_SECOND);
         int odd = access.getInt(wallClock) + 1 | 1; // the guest owns the memory and may have left it odd
         access.putInt(wallClock, odd);

@@ -2,11 +2,16 @@ package io.github.pfncache.xen;
 
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 
 /**
  * One vCPU's timer: fires its port once. It stays armed until its event has been delivered, so an event that cannot be
  * delivered now is neither lost nor missing from the saved state.
+ *
+ * <p>Its time is given by the guest's clock, and measured by the host's, which nobody sets: a guest's clock that is set
+ * forward does not fire it.
  *
  * <p>Kernel counterpart: {@code vcpu->arch.xen.timer}, {@code kvm_xen_inject_timer_irqs()}.
  */
@@ -15,9 +20,13 @@ final class SingleShotTimer {
     /** How long it is not worth trying again, in real time, after the event could not be delivered. */
     private static final long RETRY_NANOS = 1_000_000;
 
+    /** A moment that does not come, and how long it is till then. */
+    static final long NEVER = Long.MAX_VALUE;
+
     private final XenVcpu vcpu;
     private final EventDelivery delivery;
     private final LongSupplier guestClock;
+    private final LongSupplier hostClock;
 
     private final TrackedLock lock = new TrackedLock(LockClass.VCPU_USER);
 
@@ -25,22 +34,29 @@ final class SingleShotTimer {
 
     private int port;
     private int priority = EventChannels.PRIORITY_2LEVEL;
-    /** Somebody delivers the event now; nobody else does. */
-    private boolean firing;
 
-    /** When to fire; null if not armed. Written with lock held; read anywhere. Compared by identity. */
-    private volatile Armed armed;
+    /** What is to fire; null if nothing is. Set with lock held; taken away, in any context, by the firing thread. */
+    private final AtomicReference<Armed> armed = new AtomicReference<>();
 
-    /** The last attempt that delivered nothing; null if there was none. Written with lock held; read anywhere. */
+    /** Somebody delivers the event now; nobody else does. Set and taken in any context. */
+    private final AtomicBoolean firing = new AtomicBoolean();
+
+    /** The last attempt that delivered nothing; null if there was none. Written by the firing thread; read anywhere. */
     private volatile Attempt deferred;
 
     private record Attempt(Armed timer, long atNanos) {}
 
-    private record Armed(long expiresNanos) {
+    /**
+     * Compared by identity.
+     *
+     * @param port what it fires
+     * @param expiresNanos when, by the guest's clock when it was armed
+     * @param hostNanos the same moment by the host's monotonic clock
+     */
+    private record Armed(int port, long expiresNanos, long hostNanos) {
 
-        /** Unsigned, as the ABI has it: a time beyond 2^63 lies ahead. */
-        boolean isDueAt(long now) {
-            return Long.compareUnsigned(expiresNanos, now) <= 0;
+        long dueIn(long hostNow) {
+            return hostNanos == NEVER ? NEVER : hostNanos - hostNow;
         }
 
         /** A saved 0 means not armed; a timer that was armed for 0 and waits for memory is saved as one in the past. */
@@ -49,19 +65,42 @@ final class SingleShotTimer {
         }
     }
 
-    SingleShotTimer(XenVcpu vcpu, EventDelivery delivery, LongSupplier guestClock) {
+    SingleShotTimer(XenVcpu vcpu, EventDelivery delivery, LongSupplier guestClock, LongSupplier hostClock) {
         this.vcpu = vcpu;
         this.delivery = delivery;
         this.guestClock = guestClock;
+        this.hostClock = hostClock;
+    }
+
+    /** When a time that starts now is over; one that is not positive, or too long to be counted, never is. */
+    static long endOf(long nanos, long now) {
+        return nanos <= 0 || now + nanos < now ? NEVER : now + nanos;
+    }
+
+    /** The moment by the host's clock. The clocks are code of others: to be asked with no lock held. */
+    private long momentOf(long expiresNanos) {
+        long now = hostClock.getAsLong();
+        long left = expiresNanos - guestClock.getAsLong(); // a time that is half of all times away lies ahead
+        return left <= 0 ? now : endOf(left, now);
     }
 
     /** Arms the timer; false if it has no port to fire. */
     boolean arm(long expiresNanos) {
+        long moment = momentOf(expiresNanos);
         lock.lock();
         try {
             if (port != 0) {
-                armed = new Armed(expiresNanos);
+                armed.set(new Armed(port, expiresNanos, moment));
             }
+            return port != 0;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    boolean hasPort() {
+        lock.lock();
+        try {
             return port != 0;
         } finally {
             lock.unlock();
@@ -71,7 +110,7 @@ final class SingleShotTimer {
     void disarm() {
         lock.lock();
         try {
-            armed = null;
+            armed.set(null);
         } finally {
             lock.unlock();
         }
@@ -80,68 +119,68 @@ final class SingleShotTimer {
     TimerState state() {
         lock.lock();
         try {
-            return new TimerState(port, priority, armed == null ? 0 : armed.toSave());
+            Armed now = armed.get();
+            return new TimerState(port, priority, now == null ? 0 : now.toSave());
         } finally {
             lock.unlock();
         }
     }
 
     void restore(TimerState state) {
+        long moment = momentOf(state.expiresNanos());
         lock.lock();
         try {
             port = state.port();
             priority = state.priority();
-            armed = state.port() == 0 || state.expiresNanos() == 0 ? null : new Armed(state.expiresNanos());
+            if (state.port() == 0 || state.expiresNanos() == 0) {
+                armed.set(null);
+            } else {
+                armed.set(new Armed(port, state.expiresNanos(), moment));
+            }
         } finally {
             lock.unlock();
         }
     }
 
-    /** When it fires, by the guest's clock; -1, the last of unsigned times, if it is not armed. Takes no lock. */
-    long expires() {
-        Armed now = armed;
-        return now == null ? -1 : now.expiresNanos;
+    /** How long it is until it fires, by the host's clock; NEVER if it is not armed. Takes no lock. */
+    long dueInNanos(long hostNow) {
+        Armed now = armed.get();
+        return now == null ? NEVER : now.dueIn(hostNow);
     }
 
     /** Real time until it is worth trying to fire it again: 0 if it was not tried, or not lately. Takes no lock. */
     long retryInNanos() {
         Attempt last = deferred;
-        return last == null || last.timer != armed ? 0 : Math.max(0, RETRY_NANOS - (System.nanoTime() - last.atNanos));
+        return last == null || last.timer != armed.get()
+                ? 0
+                : Math.max(0, RETRY_NANOS - (System.nanoTime() - last.atNanos));
     }
 
-    /** Fires if it is time and the event can be delivered; otherwise stays as it is. May wait. */
-    void fireIfDue() {
-        Armed due = armed;
-        if (due == null || !due.isDueAt(guestClock.getAsLong())) {
+    /** Fires if it is time and the event can be delivered; otherwise stays as it is. Takes no lock. */
+    void fireIfDue(CallContext context) {
+        Armed due = armed.get();
+        if (due == null || due.dueIn(hostClock.getAsLong()) > 0) {
             return;
         }
-        int target;
-        lock.lock();
-        try {
-            if (firing || armed != due) {
-                return; // somebody else is at it, or the guest changed its mind
-            }
-            firing = true;
-            target = port;
-        } finally {
-            lock.unlock();
+        Attempt attempt = new Attempt(due, System.nanoTime()); // before anything is taken: memory may run out
+        if (!firing.compareAndSet(false, true)) {
+            return; // somebody else is at it
         }
         Delivery done = Delivery.DEFERRED;
         try {
-            done = delivery.mark(vcpu, target, CallContext.MAY_SLEEP); // with no lock held
+            if (armed.get() == due) { // or it has been fired, or the guest changed its mind
+                done = delivery.mark(vcpu, due.port, context);
+            }
         } finally {
-            lock.lock();
-            firing = false;
-            if (done != Delivery.DEFERRED && armed == due) {
-                armed = null; // unless it was armed anew meanwhile
+            if (done.foundNoPage()) {
+                deferred = attempt;
+            } else {
+                deferred = null;
+                armed.compareAndSet(due, null); // unless it was armed anew meanwhile
             }
-            try {
-                deferred = done == Delivery.DEFERRED ? new Attempt(due, System.nanoTime()) : null;
-            } finally {
-                lock.unlock(); // also if there is no memory to know of the attempt
-            }
+            firing.set(false);
         }
-        delivery.announce(done, vcpu, target, CallContext.MAY_SLEEP); // not before the timer is off: it fired
+        delivery.announce(done, vcpu, due.port, context); // not before the timer is off: it fired
     }
 
     boolean isHeldByCurrentThread() {

@@ -38,12 +38,20 @@ final class UpcallLine {
         this.listener = listener;
     }
 
-    void setVector(int newVector) {
-        if (newVector != 0 && (newVector < FIRST_VECTOR || newVector > LAST_VECTOR)) {
-            throw new IllegalArgumentException("vector=" + newVector + " is not 0 or 16..255");
+    static int requireVector(int vector) {
+        if (vector != 0 && (vector < FIRST_VECTOR || vector > LAST_VECTOR)) {
+            throw new IllegalArgumentException("vector=" + vector + " is not 0 or 16..255");
         }
-        vector = newVector;
-        resend();
+        return vector;
+    }
+
+    int vector() {
+        return vector;
+    }
+
+    /** An upcall that is pending already does not cause the new interrupt: only raising it does. */
+    void setVector(int newVector) {
+        vector = requireVector(newVector);
     }
 
     void setEnabled(boolean on) {

@@ -111,9 +111,11 @@ final class VcpuInfo {
 
     /** Looks whether an upcall waits for the guest, or will. */
     Look lookAtUpcall(CallContext context) {
-        if (hasParked()) {
-            return Look.PENDING;
-        }
+        return hasParked() ? Look.PENDING : lookAtMemory(context);
+    }
+
+    /** The same, and parked bits do not count. */
+    Look lookAtMemory(CallContext context) {
         if (context == CallContext.ATOMIC) {
             try (GuestAccess access = window.tryAccess()) {
                 return lookAt(access);

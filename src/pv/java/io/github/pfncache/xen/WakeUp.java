@@ -34,6 +34,16 @@ final class WakeUp {
         lock.unlock();
     }
 
+    /** Whether {@link #wake} was called since the last {@link #arm}. */
+    boolean isWoken() {
+        lock.lock();
+        try {
+            return woken;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Makes the thread that halts, or halts next, look at its own condition again: the clock has moved. */
     void look() {
         lock.lock();

@@ -9,11 +9,11 @@ public enum XenRule implements Rule {
     I7_PORT_IN_BOUNDS("a port's bit is looked up only if the guest's mode has the port", "max_evtchn_port()"),
 
     /** [I7] Looked at at every write of a runstate. */
-    I7_RUNSTATE_LENGTH("a runstate is written to an area of exactly its size", "kvm_xen_update_runstate_guest()"),
+    I7_RUNSTATE_LENGTH("a runstate is written to an area that holds it", "kvm_xen_update_runstate_guest()"),
 
     /** Looked at at every access to the shared page. */
     ABI_LAYOUT_FITS(
-            "the shared page is accessed by the layout of the mode that its cache was made for",
+            "the shared page is accessed by a layout that lies inside its cache",
             "struct shared_info, struct compat_shared_info"),
 
     /** Looked at when a structure is taken out of use. */

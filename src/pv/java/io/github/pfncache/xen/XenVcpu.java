@@ -3,6 +3,7 @@ package io.github.pfncache.xen;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.pvclock.PvclockField;
+import io.github.pfncache.pvclock.PvclockTimeInfo;
 import io.github.pfncache.vm.Vcpu;
 import java.time.Duration;
 
@@ -16,6 +17,7 @@ public final class XenVcpu {
 
     private static final long BAD_TIMEOUT_NANOS = 100_000_000;
     private static final long MAX_TIMEOUT_NANOS = 1L << 50;
+    private static final int MAX_VCPU_ID = 4095;
 
     private final XenVm xen;
     private final Vcpu vcpu;
@@ -31,6 +33,10 @@ public final class XenVcpu {
     private final ClockPlace clockAlone;
     private final Poller poller;
     private final UpcallLine upcall;
+    private final Hypercalls hypercalls;
+
+    /** The number by which the guest names the vCPU. Written by the emulator. */
+    private volatile int guestId;
 
     /** Events that found no shared page. Any thread adds, in any context. */
     private final DeferredEvents deferred = new DeferredEvents();
@@ -41,11 +47,12 @@ public final class XenVcpu {
         info = new VcpuInfo(xen.vm(), xen.mode());
         timeInfo = new GuestWindow(xen.vm(), PvclockField.ALONE.windowLength());
         runstate = new RunstateArea(xen.vm(), xen.mode(), xen::guestNanos, xen::runstateUpdateFlag);
-        timer = new SingleShotTimer(this, delivery, xen::guestNanos);
-        clockInVcpuInfo = new ClockPlace(info.window(), VcpuInfoLayout.TIME, () -> xen.clock().timeFor(vcpu));
-        clockAlone = new ClockPlace(timeInfo, PvclockField.ALONE, () -> xen.clock().timeFor(vcpu));
+        timer = new SingleShotTimer(this, delivery, xen::guestNanos, xen.vm().clock()::monotonicNanos);
+        clockInVcpuInfo = new ClockPlace(info.window(), VcpuInfoLayout.TIME, this::time);
+        clockAlone = new ClockPlace(timeInfo, PvclockField.ALONE, this::time);
         poller = new Poller(xen, this);
         upcall = new UpcallLine(vcpu, info, xen.listener());
+        hypercalls = new Hypercalls(xen, this);
     }
 
     /**
@@ -68,13 +75,20 @@ public final class XenVcpu {
      *     will be when it can
      */
     public Outcome setVcpuInfo(CacheTarget target) {
-        Outcome outcome;
-        try {
-            outcome = info.set(target);
-        } finally {
-            xen.clock().requestUpdate(vcpu); // it is there from now on, also if a page-fault handler threw
-        }
+        Outcome outcome = place(info.window(), target);
         deliverFromOutside(this::deliverPending);
+        return outcome;
+    }
+
+    private Outcome place(GuestWindow window, CacheTarget target) {
+        Outcome outcome = Outcome.BUSY; // also if a page-fault handler throws: it is there from then on
+        try {
+            outcome = window.set(target);
+        } finally {
+            if (outcome == Outcome.OK || outcome == Outcome.BUSY) {
+                xen.clock().requestUpdate(vcpu);
+            }
+        }
         return outcome;
     }
 
@@ -103,11 +117,7 @@ public final class XenVcpu {
      * @return as for {@link #setVcpuInfo}
      */
     public Outcome setTimeInfo(CacheTarget target) {
-        try {
-            return timeInfo.set(target);
-        } finally {
-            xen.clock().requestUpdate(vcpu); // it is there from now on, also if a page-fault handler threw
-        }
+        return place(timeInfo, target);
     }
 
     /**
@@ -137,12 +147,50 @@ public final class XenVcpu {
         return runstate;
     }
 
+    /**
+     * The number by which the guest names the vCPU in its hypercalls.
+     *
+     * @return 0 at first
+     */
+    public int guestId() {
+        return guestId;
+    }
+
+    /**
+     * Sets the number by which the guest names the vCPU in its hypercalls. {@code KVM_XEN_VCPU_ATTR_TYPE_VCPU_ID}.
+     *
+     * @param id 0 to 4095
+     * @throws IllegalArgumentException if out of range
+     */
+    public void setGuestId(int id) {
+        if (id < 0 || id > MAX_VCPU_ID) {
+            throw new IllegalArgumentException("id=" + Integer.toUnsignedString(id) + " is not in 0.." + MAX_VCPU_ID);
+        }
+        guestId = id;
+    }
+
+    private PvclockTimeInfo time() {
+        PvclockTimeInfo time = xen.clock().timeFor(vcpu);
+        return xen.config().has(XenConfig.TSC_UNSTABLE) ? time.withoutFlags(PvclockTimeInfo.FLAG_TSC_STABLE) : time;
+    }
+
     // ------------------------------------------------------------------ upcalls
 
     /**
-     * The guest chooses an interrupt for its events. {@code KVM_XEN_VCPU_ATTR_TYPE_UPCALL_VECTOR}.
+     * The interrupt by which the vCPU hears of its events, besides the VM's.
      *
-     * @param newVector 16 to 255; 0 for none: then a kick makes the emulator ask {@link #hasInterrupt}
+     * @return 16 to 255; 0 for none
+     */
+    public int upcallVector() {
+        return upcall.vector();
+    }
+
+    /**
+     * The guest chooses an interrupt of the vCPU's own for its events: it is raised once whenever the upcall is, by
+     * {@link UpcallListener#interrupt}; an upcall that is pending already raises none.
+     * {@code KVM_XEN_VCPU_ATTR_TYPE_UPCALL_VECTOR}.
+     *
+     * @param newVector 16 to 255; 0 for none: then a kick makes the emulator ask {@link #pendingVector}
      * @throws IllegalArgumentException if out of range
      */
     public void setUpcallVector(int newVector) {
@@ -157,6 +205,18 @@ public final class XenVcpu {
      */
     public void setInterruptControllerEnabled(boolean enabled) {
         upcall.setEnabled(enabled);
+    }
+
+    /**
+     * The interrupt that the guest takes now, if it takes interrupts: the VM's, as long as the vCPU's upcall is
+     * pending.
+     * To be asked at every entry. May wait.
+     *
+     * @return {@link XenVm#upcallVector}; 0 if there is none, or no upcall, or it cannot be looked at
+     */
+    public int pendingVector() {
+        int vector = xen.upcallVector();
+        return vector != 0 && info.lookAtMemory(CallContext.MAY_SLEEP) == VcpuInfo.Look.PENDING ? vector : 0;
     }
 
     /** The guest has news. Called with no lock held, in any context. */
@@ -185,7 +245,17 @@ public final class XenVcpu {
      * @return false only if it is known that none waits
      */
     public boolean hasInterrupt(CallContext context) {
-        return context.call(() -> !deferred.isSurelyEmpty() || info.lookAtUpcall(context) != VcpuInfo.Look.NOT_PENDING);
+        return context.call(() -> hasWork() || info.lookAtUpcall(context) != VcpuInfo.Look.NOT_PENDING);
+    }
+
+    /**
+     * Whether something is kept for the vCPU that its next entry delivers: a halted vCPU enters its guest for it. Never
+     * waits.
+     *
+     * @return whether an event was deferred or parked
+     */
+    public boolean hasWork() {
+        return !deferred.isSurelyEmpty() || info.hasParked();
     }
 
     // ------------------------------------------------------------------ events on their way
@@ -209,8 +279,10 @@ public final class XenVcpu {
         deferred.forgetAll();
     }
 
+    /** Delivers what was deferred, and hands over what is parked, as far as it can be. May wait. */
     void deliverDeferred() {
         deferred.forEach(this::deliverDeferred);
+        injectParked(CallContext.MAY_SLEEP);
     }
 
     private void deliverDeferred(int port) {
@@ -218,10 +290,10 @@ public final class XenVcpu {
         try {
             deferred.attempt(port, taken -> {
                 done[0] = xen.delivery().mark(this, taken, CallContext.MAY_SLEEP);
-                return done[0] != Delivery.DEFERRED; // no kick: an entry tries at the next one again
+                return !done[0].foundNoPage(); // no kick: an entry tries at the next one again
             });
         } finally {
-            if (done[0] == Delivery.DEFERRED) {
+            if (done[0].foundNoPage()) {
                 xen.wakePollersOf(port);
             }
         }
@@ -240,15 +312,13 @@ public final class XenVcpu {
 
     /** Everything that waits for an occasion: the timer if it is due, deferred events, parked ones. May wait. */
     void deliverPending() {
-        timer.fireIfDue();
+        timer.fireIfDue(CallContext.MAY_SLEEP);
         deliverDeferred();
-        injectParked(CallContext.MAY_SLEEP);
     }
 
     /** The shared page or the mode is another one: what that makes possible or necessary. May wait. */
     void catchUp() {
         deliverFromOutside(this::deliverPending);
-        runstate.writeIfBehind();
     }
 
     /**
@@ -266,7 +336,9 @@ public final class XenVcpu {
     }
 
     void beforeRun() {
-        runstate.set(RunState.RUNNING);
+        if (xen.config().isOn()) {
+            runstate.set(RunState.RUNNING);
+        }
     }
 
     void beforeEntry() {
@@ -294,23 +366,25 @@ public final class XenVcpu {
     // ------------------------------------------------------------------ timer
 
     /**
-     * The timer, to be saved.
+     * The timer, to be saved. One whose time has come fires first, if it can. May wait.
      *
      * @return its port, its priority, and when it fires
      */
     public TimerState timer() {
+        timer.fireIfDue(CallContext.MAY_SLEEP);
         return timer.state();
     }
 
     /**
-     * Sets the timer up, or restores it. One whose time has come fires at once. May wait.
+     * Sets the timer up, or restores it. One whose time has come fires at once; the event of a port that the guest's
+     * mode does not have then vanishes. May wait.
      *
      * @param state what {@link #timer} said, or a port with no time
-     * @throws IllegalArgumentException if its port is not in 0..4095
+     * @throws IllegalArgumentException if there is a port and its priority is not {@link EventChannels#PRIORITY_2LEVEL}
      */
     public void setTimer(TimerState state) {
         if (state.port() != 0) {
-            EventChannels.requirePort(state.port());
+            EventChannels.requirePriority(state.priority());
         }
         timer.restore(state);
         timerChanged();
@@ -332,7 +406,7 @@ public final class XenVcpu {
     /**
      * The guest arms its timer. A time in the past fires at once.
      *
-     * @param expiresNanos when it fires, by the guest's clock; unsigned
+     * @param expiresNanos when it fires, by the guest's clock; half of all 2<sup>64</sup> values lie in the past
      * @return OK; INACTIVE if the timer has no port
      */
     public Outcome setSingleShotTimer(long expiresNanos) {
@@ -370,19 +444,23 @@ public final class XenVcpu {
 
     private void timerChanged() {
         try {
-            timer.fireIfDue();
+            timer.fireIfDue(CallContext.MAY_SLEEP);
         } finally {
             xen.timersChanged(); // it is armed, whatever the firing ran into
         }
     }
 
-    void fireTimerIfDue() {
-        timer.fireIfDue();
+    void fireTimerIfDue(CallContext context) {
+        timer.fireIfDue(context);
     }
 
-    /** When the timer fires, unsigned; -1 if it does not. Takes no lock. */
-    long timerExpires() {
-        return timer.expires();
+    boolean hasTimerPort() {
+        return timer.hasPort();
+    }
+
+    /** How long it is until the timer fires, by the host's clock. Takes no lock. */
+    long timerDueInNanos(long hostNow) {
+        return timer.dueInNanos(hostNow);
     }
 
     /** Real time for which it is not worth firing the timer: its event could not be delivered just now. */
@@ -390,14 +468,71 @@ public final class XenVcpu {
         return timer.retryInNanos();
     }
 
-    // ------------------------------------------------------------------ poll
+    // ------------------------------------------------------------------ hypercalls
 
     /**
-     * The guest halts until one of some ports is pending or a time has come. {@code SCHEDOP_poll}. On the vCPU's
-     * thread.
+     * The guest makes a hypercall. On the vCPU's thread; what it makes pending is done by the next entry,
+     * {@link Vcpu#enterAgain}. May wait, but never halts: a poll that has to is {@link HypercallResult.Kind#HALTED},
+     * and
+     * goes on in {@link #awaitPoll}.
+     *
+     * @param call the call
+     * @return what the guest is told, or that the emulator has to answer
+     */
+    public HypercallResult hypercall(Hypercall call) {
+        return vcpu.outsideGuest(() -> hypercalls.handle(call));
+    }
+
+    /**
+     * The guest writes the register that asks for its hypercall page. The guest's mode becomes that of the writing
+     * code,
+     * also if the page cannot be written.
+     *
+     * @param writer the mode of the code that writes
+     * @param value address of the page, and its index in the lower 12 bits
+     * @param trap the instruction by which this guest makes a hypercall, 3 bytes
+     * @return false if the guest takes a general protection fault: no such page, or no memory there
+     * @throws IllegalArgumentException if the instruction has another length
+     */
+    public boolean writeHypercallPage(GuestMode writer, long value, byte[] trap) {
+        return vcpu.outsideGuest(() -> hypercalls.writePage(writer, value, trap));
+    }
+
+    /**
+     * The guest polls: it halts until one of some ports is pending or a time is over. {@code SCHEDOP_poll}. Also ended
+     * by
+     * a masked event of the vCPU if it polls several ports or none, and by every event that reaches the vCPU. On the
+     * vCPU's thread.
+     *
+     * @param argumentGpa guest physical address of the hypercall's argument; its timeout counts from now, and one that
+     *     is not positive is none
+     * @param interruptible whether the guest has interrupts on, so that an event that waits already ends the poll
+     * @return how it ended; BUSY if it has not: then {@link #awaitPoll} goes on
+     */
+    public PollOutcome startPoll(long argumentGpa, boolean interruptible) {
+        return vcpu.outsideGuest(() -> poller.start(argumentGpa, interruptible));
+    }
+
+    /**
+     * Goes on with a poll. On the vCPU's thread.
+     *
+     * @param patience how long this call waits at most, in real time; zero or negative: not at all
+     * @return how it ended, WOKEN if there is none; BUSY if it has not
+     */
+    public PollOutcome awaitPoll(Duration patience) {
+        return vcpu.outsideGuest(() -> poller.await(patience));
+    }
+
+    /** Ends the poll, as a signal does: the guest is told what it is told otherwise, and looks for itself. */
+    public void stopPoll() {
+        poller.stop();
+    }
+
+    /**
+     * The guest polls, as by {@link #startPoll}, {@link #awaitPoll} and {@link #stopPoll}.
      *
      * @param argumentGpa guest physical address of the hypercall's argument
-     * @param interruptible whether the guest has interrupts on, so that any event for it ends the poll
+     * @param interruptible whether the guest has interrupts on
      * @param patience how long this call waits at most, in real time; zero or negative: not at all
      * @return how it ended; whatever it is, the vCPU polls no more
      */

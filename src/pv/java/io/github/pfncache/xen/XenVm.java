@@ -2,17 +2,20 @@ package io.github.pfncache.xen;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheTarget;
+import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Patience;
 import io.github.pfncache.rules.TrackedLock;
+import io.github.pfncache.rules.TrackedRwLock;
 import io.github.pfncache.vm.EntryHook;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * The Xen interfaces of one VM: the shared page, the guest's mode, the timers' clock; and, by vCPU and by port, the
@@ -35,6 +38,11 @@ public final class XenVm {
 
     private static final long MIN_SLICE_NANOS = 1_000_000;
 
+    private static final long NO_FRAME = -1;
+
+    /** Numbers of guest frames whose address has 64 bits. */
+    private static final int FRAME_BITS = Long.SIZE - Pages.PAGE_SHIFT;
+
     private final Vm vm;
     private final Kvmclock clock;
     private final UpcallListener listener;
@@ -55,14 +63,21 @@ public final class XenVm {
      */
     private final TrackedLock turn = new TrackedLock(LockClass.REFRESH);
 
+    /**
+     * Held for reading by whoever uses the shared page by a mode's layout, without waiting for memory; for writing
+     * while
+     * the mode changes.
+     */
+    private final TrackedRwLock layout = new TrackedRwLock(LockClass.VM_USER);
+
+    /** The shared page; long enough for the layouts of both modes. Placed in a turn. */
+    private final GfnPfnCache shared;
+
     // Written in a turn; read anywhere, once in each operation.
 
-    /** The shared page and its mode; null before it is set for the first time, and while the mode changes. */
-    private volatile SharedInfoPage page;
-
-    /** Where the guest placed the shared page, also while the mode changes; null for nowhere. */
-    private volatile CacheTarget sharedInfo;
-
+    private volatile XenConfig config = XenConfig.ALL;
+    private volatile int version;
+    private volatile int upcallVector;
     private volatile GuestMode mode = GuestMode.NATIVE;
     private volatile boolean runstateUpdateFlag;
 
@@ -76,6 +91,7 @@ public final class XenVm {
         this.vm = vm;
         this.clock = clock;
         this.listener = listener;
+        this.shared = vm.newCache(GuestMode.NATIVE.sharedInfo().size());
         this.events = new EventChannels(this, delivery);
         this.polling = new AtomicBits(vm.vcpus().size());
         this.vcpus = vm.vcpus().stream().map(vcpu -> new XenVcpu(this, vcpu, delivery)).toList();
@@ -149,6 +165,11 @@ public final class XenVm {
         return delivery;
     }
 
+    /** One vCPU's interfaces, by any number; null if there is no such vCPU. */
+    XenVcpu vcpuOrNull(int id) {
+        return id < 0 || id >= vcpus.size() ? null : vcpus.get(id);
+    }
+
     AtomicBits polling() {
         return polling;
     }
@@ -168,11 +189,82 @@ public final class XenVm {
         return !wallClockLock.isHeldByCurrentThread() && events.holdsNoLock();
     }
 
+    // ------------------------------------------------------------------ configuration
+
+    /**
+     * What of the interfaces the guest has.
+     *
+     * @return everything at first
+     */
+    public XenConfig config() {
+        return config;
+    }
+
+    /**
+     * States what of the interfaces the guest has. {@code KVM_XEN_HVM_CONFIG}.
+     *
+     * @param wanted what it has from now on
+     */
+    public void configure(XenConfig wanted) {
+        config = Objects.requireNonNull(wanted, "wanted");
+    }
+
+    /**
+     * The version that the guest is told.
+     *
+     * @return major number in the upper half; 0 if the emulator answers
+     */
+    public int version() {
+        return version;
+    }
+
+    /**
+     * Sets the version that the guest is told. {@code KVM_XEN_ATTR_TYPE_XEN_VERSION}.
+     *
+     * @param told major number in the upper half; 0 to let the emulator answer
+     */
+    public void setVersion(int told) {
+        version = told;
+    }
+
+    /**
+     * The interrupt by which all vCPUs hear of events.
+     *
+     * @return 16 to 255; 0 for none
+     */
+    public int upcallVector() {
+        return upcallVector;
+    }
+
+    /**
+     * The guest chooses the interrupt by which all its vCPUs hear of events: each takes it at every entry while its
+     * upcall is pending, see {@link XenVcpu#pendingVector}. {@code KVM_XEN_ATTR_TYPE_UPCALL_VECTOR}.
+     *
+     * @param vector 16 to 255; 0 for none
+     * @throws IllegalArgumentException if out of range
+     */
+    public void setUpcallVector(int vector) {
+        upcallVector = UpcallLine.requireVector(vector);
+    }
+
     // ------------------------------------------------------------------ the shared page
 
-    /** The shared page and its mode, to be read once in each operation; null if there is none now. */
-    SharedInfoPage page() {
-        return page;
+    /** The shared page, to be used by the layout of {@link #mode}, inside {@link #enterLayout}. */
+    GfnPfnCache shared() {
+        return shared;
+    }
+
+    /**
+     * Keeps the mode as it is until {@link #leaveLayout}.
+     *
+     * @return what to leave with; {@link TrackedRwLock#NOT_TAKEN} in atomic context while the mode changes
+     */
+    int enterLayout(CallContext context) {
+        return context == CallContext.ATOMIC ? layout.tryReadLock() : layout.readLock();
+    }
+
+    void leaveLayout(int hold) {
+        layout.readUnlock(hold);
     }
 
     /**
@@ -181,9 +273,10 @@ public final class XenVm {
      * of any vCPU.
      *
      * @param target the page, by gpa or by hva; a multiple of 4096, any value otherwise
-     * @return OK; INVALID with nothing changed if it cannot be there; FAULT or BUSY if it cannot be written now, but
-     *     will be when it can; BUSY with nothing changed if another change of the page or the mode does not end, or is
-     *     this very thread's
+     * @return OK; INVALID with nothing changed if it cannot be there; FAULT if there is no memory: it is used when
+     *     there
+     *     is, and has no wall clock then; BUSY if it cannot be written now, but will be when it can; BUSY with nothing
+     *     changed if another change of the page or the mode does not end, or is this very thread's
      */
     public Outcome setSharedInfo(CacheTarget target) {
         if (!isPageAligned(target)) {
@@ -192,15 +285,12 @@ public final class XenVm {
         if (!turn.tryLock(deadline())) {
             return Outcome.BUSY;
         }
-        Outcome outcome = Outcome.FAULT; // also when a page-fault handler throws
-        SharedInfoPage placed = page == null ? SharedInfoPage.make(vm, mode) : page;
+        Outcome outcome = Outcome.BUSY; // also when a page-fault handler throws
         try {
-            outcome = placed.cache().activate(target);
+            outcome = shared.activate(target);
         } finally {
-            if (target.equals(placed.target())) { // not if it is refused, with nothing changed
-                page = placed;
-                sharedInfo = placed.target();
-                wallClockDue = true;
+            if (outcome != Outcome.INVALID) {
+                wallClockDue = outcome != Outcome.FAULT && target.equals(sharedInfo());
             }
             turn.unlock();
         }
@@ -220,13 +310,29 @@ public final class XenVm {
         return Patience.deadlineAfter(RetryPolicy.DEFAULT.patience());
     }
 
+    /**
+     * The guest places the shared page by its frame number. {@code KVM_XEN_ATTR_TYPE_SHARED_INFO}.
+     *
+     * @param gfn number of the guest frame, any value; -1 for no page
+     * @return as {@link #setSharedInfo}, or as {@link #clearSharedInfo}
+     */
+    public Outcome setSharedInfoFrame(long gfn) {
+        if (gfn == NO_FRAME) {
+            return clearSharedInfo();
+        }
+        // A number that has no address would wrap around to another frame.
+        return gfn >>> FRAME_BITS != 0 ? Outcome.INVALID : setSharedInfo(new CacheTarget.ByGpa(Pages.gfnToGpa(gfn)));
+    }
+
     private static boolean isPageAligned(CacheTarget target) {
         return Pages.isPageAligned(
                 target instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : ((CacheTarget.ByHva) target).hva());
     }
 
     /**
-     * The shared page is no longer used. Events wait until there is one again.
+     * The shared page is no longer used. Events wait until there is one again. A poll that halts goes on until
+     * something
+     * else ends it.
      *
      * @return OK; BUSY with nothing changed if a call on it does not end, or another change of the page or the mode
      */
@@ -235,20 +341,15 @@ public final class XenVm {
             return Outcome.BUSY;
         }
         try {
-            if (page != null) {
-                Outcome outcome = page.cache().deactivate();
-                if (outcome != Outcome.OK) {
-                    return outcome;
-                }
-                XenRule.CLEARED_MEANS_INACTIVE.check(page.target() == null, page);
+            Outcome outcome = shared.deactivate();
+            if (outcome == Outcome.OK) {
+                XenRule.CLEARED_MEANS_INACTIVE.check(sharedInfo() == null, shared);
+                wallClockDue = false;
             }
-            sharedInfo = null;
-            wallClockDue = false;
+            return outcome;
         } finally {
             turn.unlock();
         }
-        wakeAllPollers(); // what they poll cannot be looked at any more
-        return Outcome.OK;
     }
 
     /**
@@ -257,7 +358,7 @@ public final class XenVm {
      * @return by the kind of address that was given; null if nowhere
      */
     public CacheTarget sharedInfo() {
-        return sharedInfo;
+        return shared.state().target();
     }
 
     // ------------------------------------------------------------------ mode
@@ -272,60 +373,60 @@ public final class XenVm {
     }
 
     /**
-     * The guest changes its mode. What it has registered stays where it is and takes the other layout: the wall clock
-     * is written in its new place, the runstate with its new length, and events that waited keep their meaning. Polls
-     * under way end.
+     * The guest changes its mode, or states it again. What it has registered stays where it is and takes the mode's
+     * layout: the wall clock is written in its place, the runstate gets its length with its next change, and events
+     * that waited keep their meaning. Polls under way end if the mode is another one.
+     * {@code KVM_XEN_ATTR_TYPE_LONG_MODE}.
      *
-     * <p>If a page-fault handler throws, {@link #mode} tells: the former mode with nothing changed, or the new one, and
-     * what is left to write is written by the next entry, or by another call of this method.
+     * <p>If a page-fault handler throws, the mode has changed, and what is left to write is written by the next entry,
+     * or by another call of this method.
      *
-     * @param next the new mode
+     * @param next the mode
      * @return OK; FAULT if the shared page cannot be written now, with the mode changed; BUSY with nothing changed if a
-     *     call on the shared page, or another change of the page or the mode, does not end or is this very thread's
+     *     use of the shared page, or another change of the page or the mode, does not end or is this very thread's
      */
     public Outcome setMode(GuestMode next) {
-        if (!turn.tryLock(deadline())) {
+        boolean done = changeMode(next, true);
+        Outcome outcome = done ? writeWallClockIfDue() : Outcome.BUSY;
+        vcpus.forEach(XenVcpu::catchUp); // also with nothing changed: senders that came meanwhile kept their events
+        if (!done) {
             return Outcome.BUSY;
         }
-        Outcome outcome;
-        boolean changes;
+        return outcome == Outcome.OK || outcome == Outcome.INACTIVE ? Outcome.OK : Outcome.FAULT;
+    }
+
+    /** The guest's mode is found out: as {@link #setMode}, but the wall clock is not written. */
+    void latchMode(GuestMode found) {
+        changeMode(found, false);
+        vcpus.forEach(XenVcpu::catchUp);
+    }
+
+    /** False with nothing changed if it cannot be done in the time allowed. Calls no code of others. */
+    private boolean changeMode(GuestMode next, boolean writesClock) {
+        if (!turn.tryLock(deadline())) {
+            return false;
+        }
+        boolean changes = next != mode;
         try {
-            changes = next != mode;
-            outcome = changes ? changeMode(next, page) : Outcome.OK;
+            if (changes) {
+                if (!layout.tryWriteLock(deadline())) { // those who use the layout have ended after this
+                    return false;
+                }
+                try {
+                    mode = next;
+                    vcpus.forEach(vcpu -> vcpu.switchMode(next));
+                } finally {
+                    layout.writeUnlock();
+                }
+            }
+            wallClockDue |= writesClock && sharedInfo() != null; // after the mode, by which it is written
         } finally {
             turn.unlock();
         }
-        if (changes && outcome != Outcome.BUSY) {
+        if (changes) {
             wakeAllPollers(); // the ports that they poll may be others now
         }
-        catchUp(); // also with nothing changed: an entry while the page was away found no place for its events
-        return outcome;
-    }
-
-    /** All of it or nothing; in a turn. */
-    private Outcome changeMode(GuestMode next, SharedInfoPage former) {
-        CacheTarget target = former == null ? null : former.target();
-        SharedInfoPage fresh = target == null ? null : SharedInfoPage.make(vm, next); // another length: another cache
-        boolean changed = false;
-        try {
-            // Page-fault handlers run here, before anything has changed, and nowhere below.
-            boolean usable = fresh == null || fresh.cache().activate(target) == Outcome.OK;
-            page = null; // senders that come now keep their events
-            if (former != null && former.cache().deactivate() != Outcome.OK) { // senders at work have ended after this
-                return Outcome.BUSY;
-            }
-            mode = next;
-            vcpus.forEach(vcpu -> vcpu.switchMode(next));
-            changed = true;
-            return usable ? Outcome.OK : Outcome.FAULT;
-        } finally {
-            page = changed ? fresh : former;
-            if (changed && fresh != null) {
-                wallClockDue = true; // after the page, which whoever finds it due will write
-            } else if (fresh != null) {
-                fresh.cache().deactivate(); // nobody else knows it
-            }
-        }
+        return true;
     }
 
     /**
@@ -348,19 +449,27 @@ public final class XenVm {
 
     // ------------------------------------------------------------------ wall clock
 
-    /** A write that finds no memory stays due, and one that a page-fault handler or a clock ends by an exception. */
-    private void writeWallClockIfDue() {
-        SharedInfoPage where = page;
-        if (wallClockDue && where != null) {
-            GuestWindow.update(
-                    where.cache(),
-                    wallClockLock,
-                    () -> vm.clock().realtimeNanos() - guestNanos(),
-                    (access, realtimeNanos) -> {
-                        wallClockDue = false; // with the page in hand: who places another one waits for this access
-                        where.layout().writeWallClock(access, realtimeNanos);
-                    });
+    /**
+     * A write that a page-fault handler or a clock ends by an exception stays due; one that finds no memory is lost.
+     */
+    private Outcome writeWallClockIfDue() {
+        if (!wallClockDue) {
+            return Outcome.OK;
         }
+        Outcome outcome = GuestWindow.update(
+                shared,
+                wallClockLock,
+                () -> vm.clock().realtimeNanos() - guestNanos(),
+                (access, realtimeNanos) -> {
+                    wallClockDue = false; // with the page in hand: who places another one waits for this access
+                    mode.sharedInfo().writeWallClock(access, realtimeNanos);
+                });
+        if (outcome == Outcome.OK) {
+            clock.requestUpdateOfAll(); // the guest goes by all of its clocks from the same moment on
+        } else if (outcome != Outcome.BUSY) {
+            wallClockDue = false;
+        }
+        return outcome;
     }
 
     // ------------------------------------------------------------------ pollers and timers
@@ -383,11 +492,25 @@ public final class XenVm {
      * has moved. May wait for the memory that an event needs.
      */
     public void runTimers() {
-        try {
-            vcpus.forEach(XenVcpu::fireTimerIfDue);
-        } finally {
-            polling.forEach(id -> vcpus.get(id).poller().clockMoved());
-        }
+        runTimers(CallContext.MAY_SLEEP);
+    }
+
+    /**
+     * Fires the timers that are due, and lets polls whose time has come end.
+     *
+     * @param context where the caller is; in atomic context, as a timer's interrupt is, nothing waits, and a timer
+     *     whose
+     *     event would have to stays armed until its vCPU enters its guest or its timer is looked at
+     */
+    public void runTimers(CallContext context) {
+        context.call(() -> {
+            try {
+                vcpus.forEach(vcpu -> vcpu.fireTimerIfDue(context));
+            } finally {
+                polling.forEach(id -> vcpus.get(id).poller().clockMoved());
+            }
+            return null;
+        });
     }
 
     /**
@@ -401,14 +524,12 @@ public final class XenVm {
         long deadline = Patience.deadlineAfter(patience);
         while (true) { // bounded by the deadline: every turn waits, but for the last
             timers.arm(); // before the timers are looked at: one that is set after that wakes the wait
-            long now = guestNanos();
+            long now = vm.clock().monotonicNanos();
             long ahead = Long.MAX_VALUE;
             for (XenVcpu vcpu : vcpus) { // bounded by the number of vCPUs
-                long expires = vcpu.timerExpires();
-                long wait = vcpu.timerRetryInNanos();
-                if (Long.compareUnsigned(expires, now) > 0) {
-                    wait = expires < 0 ? Long.MAX_VALUE : Math.max(MIN_SLICE_NANOS, expires - now);
-                }
+                long left = vcpu.timerDueInNanos(now);
+                long wait = left <= 0 ? vcpu.timerRetryInNanos()
+                        : left == SingleShotTimer.NEVER ? left : Math.max(MIN_SLICE_NANOS, left);
                 ahead = Math.min(ahead, wait);
             }
             if (ahead == 0) {
@@ -424,6 +545,6 @@ public final class XenVm {
 
     @Override
     public String toString() {
-        return "XenVm[" + mode + " shared_info at " + (page == null ? null : page.target()) + "]";
+        return "XenVm[" + mode + " shared_info at " + sharedInfo() + "]";
     }
 }

@@ -82,6 +82,18 @@ final class Arenas {
         return byName(place.arena()).address(place.page()) + place.offset();
     }
 
+    /** How a host address is written: as a place if it is one of an arena, else as a number. */
+    String placeOf(long hva) {
+        for (Arena arena : all) { // three
+            long offset = hva - arena.base();
+            if (offset >= 0 && offset < (long) PAGES << Pages.PAGE_SHIFT) {
+                return arena.name() + Long.toString(offset >> Pages.PAGE_SHIFT) + "+"
+                        + Long.toHexString(offset & (Pages.PAGE_SIZE - 1));
+            }
+        }
+        return "0x" + Long.toHexString(hva);
+    }
+
     /** Where the guest's code lives. */
     long code() {
         return code;

@@ -8,6 +8,7 @@ import io.github.pfncache.host.Protection;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
 
@@ -18,6 +19,9 @@ final class MemoryOps implements AutoCloseable {
     private final Arenas arenas;
     private final Observer observer;
     private HostMemory child;
+
+    /** By address of a page: its protection, null if it is not mapped. What is not in here was never changed. */
+    private final Map<Long, Protection> protections = new HashMap<>();
 
     MemoryOps(HostMemory host, Arenas arenas, Observer observer) {
         this.host = host;
@@ -38,12 +42,15 @@ final class MemoryOps implements AutoCloseable {
         operations.put("peekmem", op -> read(op, op.count(2), HexFormat.of()::formatHex));
         operations.put("present", op -> host.isPresent(arenas.address(op.word(1))) ? "1" : "0");
 
-        operations.put("ro", op -> keeping(op, (hva, n) -> host.protect(hva, n, Protection.READ)));
-        operations.put("rw", op -> keeping(op, (hva, n) -> host.protect(hva, n, Protection.READ_WRITE)));
-        operations.put("none", op -> keeping(op, (hva, n) -> host.protect(hva, n, Protection.NONE)));
+        operations.put("ro", op -> keeping(op, (hva, n) -> protect(hva, n, Protection.READ)));
+        operations.put("rw", op -> keeping(op, (hva, n) -> protect(hva, n, Protection.READ_WRITE)));
+        operations.put("none", op -> keeping(op, (hva, n) -> protect(hva, n, Protection.NONE)));
         operations.put("free", op -> keeping(op, host::freeLazily));
         operations.put("willneed", op -> keeping(op, host::populateWrite));
-        operations.put("unmap", op -> keeping(op, host::unmap));
+        operations.put("unmap", op -> keeping(op, (hva, n) -> {
+            note(hva, n, null);
+            return host.unmap(hva, n);
+        }));
         operations.put("msync", op -> "0");
 
         operations.put("dn", op -> changing(op, host::discard));
@@ -51,7 +58,10 @@ final class MemoryOps implements AutoCloseable {
         operations.put("pageout", op -> changing(op, host::evict));
         operations.put("map", op -> map(op, Protection.READ_WRITE));
         operations.put("mapro", op -> map(op, Protection.READ));
-        operations.put("mapanon", op -> changing(op, (hva, n) -> host.mapAnonymous(hva, n, Protection.READ_WRITE)));
+        operations.put("mapanon", op -> changing(op, (hva, n) -> {
+            note(hva, n, Protection.READ_WRITE);
+            return host.mapAnonymous(hva, n, Protection.READ_WRITE);
+        }));
         operations.put("mapfile", this::mapFile);
         operations.put("mv", this::move);
 
@@ -113,20 +123,57 @@ final class MemoryOps implements AutoCloseable {
         return result;
     }
 
+    /** A page that has the protection already is not touched, and nobody is told of it, as on the recording machine. */
+    private HostResult protect(long hva, int npages, Protection protection) {
+        HostResult result = HostResult.OK;
+        for (int i = 0; i < npages && result == HostResult.OK; i++) { // the pages of the range
+            long page = hva + (long) i * Pages.PAGE_SIZE;
+            if (protectionOf(page) != protection) {
+                result = host.protect(page, 1, protection);
+                if (result == HostResult.OK) {
+                    note(page, 1, protection);
+                }
+            }
+        }
+        return result;
+    }
+
+    private Protection protectionOf(long page) {
+        return protections.containsKey(page) ? protections.get(page) : Protection.READ_WRITE;
+    }
+
+    private void note(long hva, int npages, Protection protection) {
+        for (int i = 0; i < npages; i++) { // the pages of the range
+            protections.put(hva + (long) i * Pages.PAGE_SIZE, protection);
+        }
+    }
+
     private String map(Script.Op op, Protection protection) {
         Script.Place place = op.place(1);
-        return changing(op, (hva, n) -> arenas.byName(place.arena()).map(host, place.page(), n, protection));
+        return changing(op, (hva, n) -> {
+            note(hva, n, protection);
+            return arenas.byName(place.arena()).map(host, place.page(), n, protection);
+        });
     }
 
     private String mapFile(Script.Op op) {
         Arenas.Arena arena = arenas.byName(op.place(1).arena());
-        return changing(op, (hva, n) -> host.mapShared(hva, n, fileOf(arena), op.number(3), Protection.READ_WRITE));
+        return changing(op, (hva, n) -> {
+            note(hva, n, Protection.READ_WRITE);
+            return host.mapShared(hva, n, fileOf(arena), op.number(3), Protection.READ_WRITE);
+        });
     }
 
     private String move(Script.Op op) {
         HostResult result = host.move(arenas.address(op.word(1)), op.pages(2), arenas.address(op.word(3)));
         if (result == HostResult.OK) {
             observer.moved(op.place(1), op.pages(2), op.place(3));
+            for (int i = 0; i < op.pages(2); i++) { // the pages that moved
+                long from = arenas.address(op.word(1)) + (long) i * Pages.PAGE_SIZE;
+                long to = arenas.address(op.word(3)) + (long) i * Pages.PAGE_SIZE;
+                note(to, 1, protectionOf(from));
+                note(from, 1, null);
+            }
         }
         return errno(result);
     }

@@ -6,9 +6,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 
 /**
  * Looks at every byte of every arena after each operation, and prints what changed since it last looked: structures at
@@ -18,28 +16,92 @@ final class Observer {
 
     private static final int MAX_WATCHED = 16;
 
+    /** Most places that are watched in a guest with Xen interfaces. */
+    private static final int MAX_XEN_WATCHED = 40;
+
+    private static final int MAX_XEN_RUNSTATES = 15;
+    private static final int RUNSTATE = 48;
+
+    /** More bytes than that are printed as a range. */
+    private static final int MAX_BYTES = 16;
+
+    /** The wall clock is that of about now if it is so many seconds off at most. */
+    private static final int SECONDS_OFF = 60;
+
     /** What may be found at a registered offset of any page. */
     private enum Kind {
-        CLOCK("W@", 32),
-        STEAL_TIME("S@", 64);
+        CLOCK("W@"),
+        STEAL_TIME("S@"),
+        WALL_CLOCK("C@"),
+        WALL_CLOCK_HIGH("H@"),
+        RUNSTATE("R@"),
+        RUNSTATE_REST("R@");
 
         private final String mark;
-        private final int length;
 
-        Kind(String mark, int length) {
+        Kind(String mark) {
             this.mark = mark;
-            this.length = length;
-        }
-
-        private String change(int at, ByteBuffer old, ByteBuffer now) {
-            int version = this == CLOCK ? at : at + 8;
-            String versions = Integer.toHexString(old.getInt(version)) + ">" + Integer.toHexString(now.getInt(version));
-            int last = Byte.toUnsignedInt(now.get(this == CLOCK ? at + 29 : at + 16));
-            return versions + (this == CLOCK ? "/f" : "/p") + Integer.toHexString(last);
         }
     }
 
-    private record Watched(Kind kind, int offset) {}
+    private record Watched(Kind kind, int offset, int length) {
+
+        String change(byte[] old, byte[] now) {
+            ByteBuffer before = littleEndian(old);
+            ByteBuffer after = littleEndian(now);
+            return switch (kind) {
+                case CLOCK -> ":" + versions(before, after, 0) + "/f" + hex(after.get(offset + 29));
+                case STEAL_TIME -> ":" + versions(before, after, 8) + "/p" + hex(after.get(offset + 16));
+                case WALL_CLOCK -> ":" + versions(before, after, 0) + "/" + seconds(after.getInt(offset + 4))
+                        + (length == 16 ? "/hi" + Integer.toHexString(after.getInt(offset + 12)) : "");
+                case WALL_CLOCK_HIGH -> ":" + Integer.toHexString(after.getInt(offset));
+                case RUNSTATE, RUNSTATE_REST -> runstate(old, now);
+            };
+        }
+
+        private String versions(ByteBuffer old, ByteBuffer now, int at) {
+            return Integer.toHexString(old.getInt(offset + at)) + ">" + Integer.toHexString(now.getInt(offset + at));
+        }
+
+        private static String hex(byte value) {
+            return Integer.toHexString(Byte.toUnsignedInt(value));
+        }
+
+        private static String seconds(int seconds) {
+            int off = seconds - (int) (Machine.REALTIME_NANOS / 1_000_000_000L);
+            return off > -SECONDS_OFF && off < SECONDS_OFF ? "epoch" : seconds == 0 ? "zero" : "other";
+        }
+
+        /** Over a uniform fill, which bytes of the structure have changed; else only that they have. */
+        private String runstate(byte[] old, byte[] now) {
+            boolean uniform = old[offset] != 0;
+            int first = -1;
+            int last = -1;
+            for (int k = 0; k < length; k++) { // the bytes of a runstate
+                uniform &= old[offset + k] == old[offset];
+                if (old[offset + k] != now[offset + k]) {
+                    first = first < 0 ? k : first;
+                    last = k;
+                }
+            }
+            if (!uniform) {
+                return ":~";
+            }
+            int base = kind == Kind.RUNSTATE_REST ? Observer.RUNSTATE - length : 0;
+            StringBuilder text = new StringBuilder(":" + (base + first) + "-" + (base + last));
+            for (int k = first; k <= last; ) { // the same bytes
+                int end = k;
+                while (end <= last && old[offset + end] == now[offset + end]) { // up to the last
+                    end++;
+                }
+                if (end - k >= 3) {
+                    text.append("!").append(base + k).append("-").append(base + end - 1);
+                }
+                k = Math.max(end, k + 1);
+            }
+            return text.toString();
+        }
+    }
 
     private final Arenas arenas;
     private final byte[] now = new byte[Pages.PAGE_SIZE];
@@ -48,7 +110,9 @@ final class Observer {
     private final byte[][] seen;
 
     /** In the order of first registration. */
-    private final Set<Watched> watched = new LinkedHashSet<>();
+    private final List<Watched> watched = new ArrayList<>();
+
+    private boolean xen;
 
     Observer(Arenas arenas) {
         this.arenas = arenas;
@@ -58,18 +122,52 @@ final class Observer {
         }
     }
 
+    /** The guest has Xen interfaces: more is watched, and single bytes are printed. */
+    void expectXen() {
+        xen = true;
+    }
+
     /** A clock was registered: bit 0 of the value is its enable bit. */
     void watchClock(long register) {
-        watch(new Watched(Kind.CLOCK, (int) register & 0xffe));
+        watch(new Watched(Kind.CLOCK, (int) register & 0xffe, 32));
     }
 
     /** Steal time was registered. */
     void watchStealTime(long register) {
-        watch(new Watched(Kind.STEAL_TIME, (int) register & 0xfc0));
+        watch(new Watched(Kind.STEAL_TIME, (int) register & 0xfc0, 64));
+    }
+
+    void watchVcpuInfo(long address) {
+        watch(new Watched(Kind.CLOCK, ((int) address & 0xfff) + 32, 32));
+    }
+
+    void watchTimeInfo(long address) {
+        watch(new Watched(Kind.CLOCK, (int) address & 0xfff, 32));
+    }
+
+    /** A shared page was registered: of either mode's layout. */
+    void watchWallClock() {
+        watch(new Watched(Kind.WALL_CLOCK, 0xc00, 16));
+        watch(new Watched(Kind.WALL_CLOCK, 0x900, 12));
+        watch(new Watched(Kind.WALL_CLOCK_HIGH, 0x924, 4));
+    }
+
+    void watchRunstate(long gpa) {
+        int offset = (int) gpa & 0xfff;
+        int here = Math.min(RUNSTATE, Pages.PAGE_SIZE - offset);
+        boolean known = watched.stream().anyMatch(each -> each.kind == Kind.RUNSTATE && each.offset == offset);
+        if (!known && watched.size() < MAX_XEN_RUNSTATES) {
+            watched.add(new Watched(Kind.RUNSTATE, offset, here));
+            if (here < RUNSTATE) {
+                watched.add(new Watched(Kind.RUNSTATE_REST, 0, RUNSTATE - here));
+            }
+        }
     }
 
     private void watch(Watched place) {
-        if (watched.size() < MAX_WATCHED && place.offset + place.kind.length <= Pages.PAGE_SIZE) {
+        boolean known = watched.stream().anyMatch(each -> each.kind == place.kind && each.offset == place.offset);
+        int most = xen ? MAX_XEN_WATCHED : MAX_WATCHED;
+        if (!known && watched.size() < most && place.offset + place.length <= Pages.PAGE_SIZE) {
             watched.add(place);
         }
     }
@@ -92,25 +190,25 @@ final class Observer {
 
     private void report(String where, byte[] old, List<String> items) {
         BitSet explained = new BitSet();
-        for (Watched place : watched) { // at most 16
-            int from = place.offset;
-            int to = from + place.kind.length;
-            if (!Arrays.equals(old, from, to, now, from, to)) {
-                String change = place.kind.change(from, littleEndian(old), littleEndian(now));
-                items.add(place.kind.mark + where + Integer.toHexString(from) + ":" + change);
+        for (Watched place : watched) { // at most 40
+            boolean changed = false;
+            for (int at = place.offset; at < place.offset + place.length; at++) { // the bytes of a structure
+                changed |= old[at] != now[at] && !(xen && explained.get(at));
             }
-            explained.set(from, to);
+            if (changed) {
+                items.add(place.kind.mark + where + Integer.toHexString(place.offset) + place.change(old, now));
+            }
+            explained.set(place.offset, place.offset + place.length);
         }
-        int first = -1;
-        int last = -1;
+        BitSet rest = new BitSet();
         for (int at = 0; at < now.length; at++) { // the bytes of a page
-            if (now[at] != old[at] && !explained.get(at)) {
-                first = first < 0 ? at : first;
-                last = at;
-            }
+            rest.set(at, now[at] != old[at] && !explained.get(at));
         }
-        if (first >= 0) {
-            items.add("STRAY@" + where + Integer.toHexString(first) + "-" + Integer.toHexString(last));
+        if (xen && rest.cardinality() <= MAX_BYTES) {
+            rest.stream().forEach(at -> items.add("b@%s%x:%02x>%02x".formatted(where, at, old[at], now[at])));
+        } else if (!rest.isEmpty()) {
+            items.add("STRAY@" + where + Integer.toHexString(rest.nextSetBit(0)) + "-"
+                    + Integer.toHexString(rest.length() - 1));
         }
     }
 

@@ -1,7 +1,11 @@
 package io.github.pfncache.conformance;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.assertj.core.api.Assertions;
 
@@ -12,6 +16,8 @@ final class Report {
     private final Consumer<String> out;
     private final List<String> differences = new ArrayList<>();
     private final List<String> notes = new ArrayList<>();
+    private final Map<Difference, Integer> purposes = new EnumMap<>(Difference.class);
+    private final Map<String, Integer> reasons = new TreeMap<>();
     private int agreed;
     private int outOfScope;
 
@@ -31,24 +37,39 @@ final class Report {
         return note;
     }
 
-    /** A row that was run. */
-    void compare(Vectors.Row row, String expected, String actual) {
-        compare(row, row.columns().size() > 1 ? row.get(1) : "", expected, actual);
+    /** A row that was run; whether it agrees. */
+    boolean compare(Vectors.Row row, String expected, String actual) {
+        return compare(row, row.columns().size() > 1 ? row.get(1) : "", expected, actual);
     }
 
     /** A row that was run, and what was done for it. */
-    void compare(Vectors.Row row, String input, String expected, String actual) {
-        if (expected.equals(actual)) {
+    boolean compare(Vectors.Row row, String input, String expected, String actual) {
+        boolean agrees = expected.equals(actual);
+        if (agrees) {
             agreed++;
         } else {
             differences.add("%s: %s differs%n  input    %s%n  expected %s%n  actual   %s"
                     .formatted(file, row, input, expected, actual));
+        }
+        return agrees;
+    }
+
+    /** A row that agrees with what is to be instead of what was recorded. */
+    void differently(Set<Difference> differences) {
+        for (Difference difference : differences) { // few
+            purposes.merge(difference, 1, Integer::sum);
         }
     }
 
     /** A row that is known not to count. */
     void outOfScope() {
         outOfScope++;
+    }
+
+    /** The same, and why. */
+    void outOfScope(String why) {
+        outOfScope++;
+        reasons.merge(why, 1, Integer::sum);
     }
 
     /** A row that is not known; it is named. */
@@ -73,6 +94,9 @@ final class Report {
     /** Prints what there is to say, and fails if a row differs. */
     void finish() {
         notes.forEach(out);
+        reasons.forEach((why, rows) -> out.accept(file + ": " + rows + " out of scope: " + why));
+        purposes.forEach((difference, rows) -> out.accept(
+                file + ": " + rows + " rows differ on purpose, " + difference.surprise() + " " + difference));
         differences.forEach(out);
         out.accept(summary());
         Assertions.assertThat(differences).as(summary()).isEmpty();

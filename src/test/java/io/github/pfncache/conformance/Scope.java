@@ -17,6 +17,25 @@ final class Scope {
             "steal_wall_apf_eoi.tsv",
             "misc.tsv");
 
+    /** Files of scripts for a guest with Xen interfaces. */
+    static final List<String> XEN_SCRIPTS = List.of(
+            "xen_config.tsv",
+            "xen_registration.tsv",
+            "xen_shared_info.tsv",
+            "xen_runstate.tsv",
+            "xen_runstate_values.tsv",
+            "xen_evtchn.tsv",
+            "xen_binding.tsv",
+            "xen_timer.tsv",
+            "xen_poll.tsv",
+            "xen_churn.tsv",
+            "xen_scenarios.tsv",
+            "xen_extra.tsv",
+            "xen_extra2.tsv",
+            "xen_extra3.tsv",
+            "xen_random_1.tsv",
+            "xen_random_2.tsv");
+
     static final String OFFSETS = "registration_offsets.tsv";
     static final String TRACES = "trace_replay.tsv";
     static final String CONCURRENCY = "concurrency.tsv";
@@ -41,6 +60,27 @@ final class Scope {
         OUT_OF_SCOPE,
         /** It is not in the format of these files. */
         UNKNOWN
+    }
+
+    static Verdict ofXenScript(Vectors.Table table, Vectors.Row row) {
+        if (!table.header().equals(SCRIPT_HEADER) || row.columns().size() != SCRIPT_HEADER.size()
+                || !STABILITIES.contains(row.get(STABILITY))) {
+            return Verdict.UNKNOWN;
+        }
+        return whyNotXenScript(row) == null ? Verdict.REQUIRED : Verdict.OUT_OF_SCOPE;
+    }
+
+    /** Why a script for a guest with Xen interfaces does not count; null if it does. */
+    static String whyNotXenScript(Vectors.Row row) {
+        if (!row.get(STABILITY).equals("stable")) {
+            return "the recordings of it vary";
+        }
+        String script = row.get(1);
+        if (script.contains("xcap")) {
+            return "a number of the recording kernel's capabilities";
+        }
+        boolean writesByHost = script.contains("vset 0 rs") && script.contains("ringget");
+        return writesByHost ? "what the host's calls write is logged in no vCPU's ring" : null;
     }
 
     static Verdict ofScript(Vectors.Table table, Vectors.Row row) {

@@ -17,8 +17,10 @@ final class EventExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B41", "a timer's event is delivered under the timer's lock")
-                        .edit(TIMER, "            target = port;\n",
-                                "target = port; delivery.attempt(vcpu, target, CallContext.MAY_SLEEP);\n")
+                        .edit(TIMER,
+                                "            }\n            return port != 0;",
+                                "delivery.attempt(vcpu, port, CallContext.MAY_SLEEP); }"
+                                        + " return port != 0;")
                         .foundBy("timerThatIsDue", EventScenarios::timerThatIsDue, "XenRule.I11_NO_LOCK_AT_DELIVERY"),
                 Exhibit.of("B41b", "what a port is bound to is called under the lock that its answer takes")
                         .edit(CHANNELS, "            external.sink.run();",
@@ -26,7 +28,7 @@ final class EventExhibits {
                         .foundBy("answerFromOutside", EventScenarios::answerFromOutside,
                                 "XenRule.I11_NO_LOCK_AT_DELIVERY"),
                 Exhibit.of("B44", "an event from atomic context refreshes the shared page")
-                        .edit(DELIVERY, "context.access(page.cache())", "page.cache().access()")
+                        .edit(DELIVERY, "xen.shared().tryAccess()", "xen.shared().access()")
                         .foundBy("sendFromAtomicContext", EventScenarios::sendFromAtomicContext,
                                 "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
                 Exhibit.of("B44b", "an event from atomic context waits for the vcpu_info's lock")
@@ -34,8 +36,8 @@ final class EventExhibits {
                         .foundBy("sendFromAtomicContext", EventScenarios::sendFromAtomicContext,
                                 "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
                 Exhibit.of("B53", "the shared page keeps its layout when the guest changes its mode")
-                        .edit("xen/XenVm.java", "SharedInfoPage.make(vm, next)",
-                                "SharedInfoPage.make(vm, former.mode())")
+                        .edit("xen/XenVm.java", "mode.sharedInfo().writeWallClock",
+                                "GuestMode.NATIVE.sharedInfo().writeWallClock")
                         .foundBy("wallClockAcrossModes", EventScenarios::wallClockAcrossModes,
                                 "assert: version of the clock at 0x900"),
                 Exhibit.of("B61", "in atomic context, whoever cannot look answers that there is no interrupt")
@@ -47,8 +49,8 @@ final class EventExhibits {
                         .foundBy("parkedEventsAcrossModes", EventScenarios::parkedEventsAcrossModes,
                                 "assert: ports that the guest handles"),
                 Exhibit.of("B63b", "the mode changes without waiting for the senders at work")
-                        .edit("xen/XenVm.java", "former != null && former.cache().deactivate() != Outcome.OK",
-                                "former != null && vm == null")
+                        .edit("xen/XenVm.java", "!layout.tryWriteLock(deadline())", "vm == null")
+                        .edit("xen/XenVm.java", "                    layout.writeUnlock();\n", "")
                         .foundBy("parkAgainstMode", EventScenarios::parkAgainstMode,
                                 "assert: ports that the guest handles"),
                 Exhibit.of("B65", "an upcall before the interrupt controller is on is never sent again")
@@ -57,21 +59,21 @@ final class EventExhibits {
                         .foundBy("eventBeforeTheInterruptController",
                                 EventScenarios::eventBeforeTheInterruptController, "assert: interrupts"),
                 Exhibit.of("B66", "a timer that finds no shared page is dropped")
-                        .edit(TIMER, "done != Delivery.DEFERRED && armed == due", "armed == due")
+                        .edit(TIMER, "if (done.foundNoPage()) {", "if (done.foundNoPage() && vcpu == null) {")
                         .foundBy("timerWithoutASharedPage", EventScenarios::timerWithoutASharedPage,
                                 "assert: ports that the guest handles"),
                 Exhibit.of("B71", "an event channel is used after the lock that kept it was dropped")
                         .edit(CHANNELS, "        Binding binding = bindings.get(port);\n",
                                 "lock.lock(); Binding binding = bindings.get(port); lock.unlock();\n")
-                        .edit(CHANNELS, "return deliver(loopback.target, loopback.port, CallContext.MAY_SLEEP);",
+                        .edit(CHANNELS, "return once(loopback.vcpu, loopback.port);",
                                 "Binding.Loopback now = (Binding.Loopback) bindings.get(port);"
-                                        + " return deliver(now.target, now.port, CallContext.MAY_SLEEP);")
+                                        + " return once(now.vcpu, now.port);")
                         .foundBy("sendAgainstUnbind", EventScenarios::sendAgainstUnbind,
                                 "assert: send while the port is unbound"),
                 Exhibit.of("B73", "the gpa is asked for of a structure that was placed by hva")
-                        .edit("xen/SharedInfoPage.java", "return cache.state().target();",
-                                "return cache.state().target() instanceof CacheTarget.ByHva at"
-                                        + " ? new CacheTarget.ByGpa(at.hva()) : cache.state().target();")
+                        .edit("xen/XenVm.java", "return shared.state().target();",
+                                "return shared.state().target() instanceof CacheTarget.ByHva at"
+                                        + " ? new CacheTarget.ByGpa(at.hva()) : shared.state().target();")
                         .foundBy("whereTheStructuresAre", EventScenarios::whereTheStructuresAre,
                                 "assert: where the shared page is"),
                 Exhibit.of("B73b", "the hva is asked for of a structure that was placed by gpa")
@@ -93,9 +95,8 @@ final class EventExhibits {
                         .foundBy("handlerThrowsInDelivery", EventScenarios::handlerThrowsInDelivery,
                                 "assert: ports that the guest handles"),
                 Exhibit.of("E08", "half of a mode switch is done when a page's source throws, and never the rest")
-                        .edit("xen/XenVm.java", "            boolean usable = fresh == null",
-                                "mode = next; page = null; boolean usable = fresh == null")
-                        .edit("xen/XenVm.java", "page = changed ? fresh : former;", "page = changed ? fresh : page;")
+                        .edit("xen/XenVm.java", "            if (changes) {\n                if (!layout",
+                                "            if (changes) {\n mode = next; shared.refresh(); if (!layout")
                         .foundBy("handlerThrowsInAModeSwitch", EventScenarios::handlerThrowsInAModeSwitch,
                                 "assert: ports that the guest handles"));
     }

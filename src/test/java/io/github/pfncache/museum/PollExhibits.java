@@ -12,7 +12,7 @@ final class PollExhibits {
     private static final String FIELD = "pvclock/PvclockField.java";
 
     private static final String SET_POLL_BIT = "xen.polling().set(vcpu.vcpu().id());";
-    private static final String TEST = "boolean pending = isAnyPending(poll);";
+    private static final String TEST = "boolean pending = isAnyPending(poll, true);";
 
     private PollExhibits() {}
 
@@ -20,7 +20,7 @@ final class PollExhibits {
         return List.of(
                 Exhibit.of("B55", "the ports of a poll are not bounded")
                         .edit(POLLER, "if (port >= mode.portLimit()) {", "if (false) {")
-                        .edit(POLLER, "port < page.layout().portLimit() && ", "")
+                        .edit(POLLER, "port < layout.portLimit() && ", "")
                         .foundBy("portsBeyondTheLimit", PollScenarios::portsBeyondTheLimit,
                                 "XenRule.I7_PORT_IN_BOUNDS"),
                 Exhibit.of("B56", "of an array of ports that crosses a page only the first part is read")
@@ -40,7 +40,7 @@ final class PollExhibits {
                                 SET_POLL_BIT + "\n for (long port : ports) { if (port >=")
                         .foundBy("everyWayToEnd", PollScenarios::everyWayToEnd, "assert: poll bit after a poll"),
                 Exhibit.of("B57b", "a poll that ends leaves the poll bit set")
-                        .edit(POLLER, "            xen.polling().clear(vcpu.vcpu().id());\n", "")
+                        .edit(POLLER, "        xen.polling().clear(vcpu.vcpu().id());\n", "")
                         .foundBy("everyWayToEnd", PollScenarios::everyWayToEnd, "XenRule.I5_POLL_BIT_CLEARED"),
                 Exhibit.of("B58", "a poll tests its ports before it sets its poll bit")
                         .edit(POLLER, "        " + SET_POLL_BIT + "\n", "")
@@ -48,8 +48,8 @@ final class PollExhibits {
                         .foundBy("pollAgainstSend", PollScenarios::pollAgainstSend,
                                 "XenRule.I10_POLL_BIT_BEFORE_TEST"),
                 Exhibit.of("B58b", "the same, and nothing states the order: the race itself is found")
-                        .edit(POLLER, "        " + SET_POLL_BIT + "\n", "")
-                        .edit(POLLER, TEST, TEST + SET_POLL_BIT)
+                        .edit(POLLER, "            begin(poll);\n            VarHandle", "            VarHandle")
+                        .edit(POLLER, TEST, TEST + " begin(poll);")
                         .edit(POLLER, "XenRule.I10_POLL_BIT_BEFORE_TEST.check(xen.polling().isSet(vcpu.vcpu().id()),",
                                 "XenRule.I10_POLL_BIT_BEFORE_TEST.check(true,")
                         .foundBy("pollAgainstSend", PollScenarios::pollAgainstSend,
@@ -60,7 +60,7 @@ final class PollExhibits {
                         .foundBy("pollAgainstSendIntoAPendingWord", PollScenarios::pollAgainstSendIntoAPendingWord,
                                 "assert: wake-ups that were lost"),
                 Exhibit.of("B60", "a shared page that cannot be read counts as nothing pending")
-                        .edit(POLLER, "if (!shared.isUsable()) {\n                return true;",
+                        .edit(POLLER, "if (!shared.isUsable()) {\n                return atFirst;",
                                 "if (!shared.isUsable()) { return false;")
                         .foundBy("sharedPageThatCannotBeRead", PollScenarios::sharedPageThatCannotBeRead,
                                 "assert: poll of an unreadable page"),

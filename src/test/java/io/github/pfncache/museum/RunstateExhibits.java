@@ -16,7 +16,7 @@ final class RunstateExhibits {
     private static final String TAKE_THE_FLAG_AWAY =
             "access.putByte(entryTime + UPDATE_BYTE, (byte) (times.entryNanos() >>> 56));";
 
-    private static final String LOOK_AT_THE_LENGTH = " && access.length() == now.size()";
+    private static final String LOOK_AT_THE_LENGTH = " && access.length() == lengthAt(addressOf(target), now)";
 
     private RunstateExhibits() {}
 
@@ -46,7 +46,7 @@ final class RunstateExhibits {
                         .foundBy("modeSwitchAtTheEndOfAPage", RunstateScenarios::modeSwitchAtTheEndOfAPage,
                                 "XenRule.I7_RUNSTATE_LENGTH"),
                 Exhibit.of("B47", "an area takes the native size in a compat guest")
-                        .edit(RUNSTATE, "area.activate(byGpa.gpa(), layout.size())",
+                        .edit(RUNSTATE, "area.activate(byGpa.gpa(), length)",
                                 "area.activate(byGpa.gpa(), RunstateLayout.NATIVE.size())")
                         .edit(RUNSTATE, LOOK_AT_THE_LENGTH, "")
                         .foundBy("compatAtTheEndOfAPage", RunstateScenarios::compatAtTheEndOfAPage,
@@ -54,7 +54,7 @@ final class RunstateExhibits {
                 Exhibit.of("B47b", "a compat guest is written to by the native layout")
                         .edit("xen/GuestMode.java", "RunstateLayout.COMPAT", "RunstateLayout.NATIVE")
                         .foundBy("compatAtTheEndOfAPage", RunstateScenarios::compatAtTheEndOfAPage,
-                                "assert: what the guest reads"),
+                                "assert: what the guest reads", "assert: bytes around the area"),
                 Exhibit.of("B49", "after a refresh of the second page only the second is checked again")
                         .edit(ACCESS, "latest == null ? mapping.lockUsable() : mapping.lockUsable(latest)",
                                 "opened == 1 ? mapping.lockUsable() : mapping.readLock()")
@@ -72,8 +72,7 @@ final class RunstateExhibits {
                                 "System.arraycopy(body.array(), 0, BUFFER, entryTime, 40);"
                                         + " BUFFER[STATE] = (byte) times.state().ordinal();"
                                         + " access.put(STATE, java.util.Arrays.copyOf(BUFFER, size()));")
-                        .foundBy("modeSwitchAtTheEndOfAPage", RunstateScenarios::modeSwitchAtTheEndOfAPage,
-                                "assert: padding"),
+                        .foundBy("insideAPage", RunstateScenarios::insideAPage, "assert: padding"),
                 Exhibit.of("B51", "the UPDATE flag is cleared before the body is written")
                         .edit(LAYOUT, "body.putLong(entry);", "body.putLong(times.entryNanos());")
                         .edit(LAYOUT, "        Interleaving.reached(\"runstate about to be written\");",

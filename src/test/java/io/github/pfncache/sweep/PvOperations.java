@@ -6,6 +6,7 @@ import static io.github.pfncache.sweep.SweepMachine.COPIES;
 import static io.github.pfncache.sweep.SweepMachine.SHARED_INFO;
 import static io.github.pfncache.sweep.SweepMachine.TIMER_PORT;
 
+import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.pvclock.Kvmclock;
@@ -18,12 +19,15 @@ import io.github.pfncache.xen.CallContext;
 import io.github.pfncache.xen.EventChannels;
 import io.github.pfncache.xen.EventRoute;
 import io.github.pfncache.xen.GuestMode;
+import io.github.pfncache.xen.Hypercall;
 import io.github.pfncache.xen.RunState;
 import io.github.pfncache.xen.RunstateTimes;
 import io.github.pfncache.xen.TimerState;
+import io.github.pfncache.xen.XenConfig;
 import io.github.pfncache.xen.XenVm;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /** What is done with the paravirtual interfaces. */
@@ -32,6 +36,16 @@ final class PvOperations {
     private static final long PAST = 1;
     private static final long STOLEN = 1000;
     private static final int PORT = 66;
+
+    private static final long SET_TIMER_OP = 15;
+    private static final long VCPU_OP = 24;
+    private static final long SET_SINGLE_SHOT = 8;
+    private static final long STOP_SINGLE_SHOT = 9;
+    private static final long SCHED_OP = 29;
+    private static final long POLL = 3;
+    private static final long EVENT_CHANNEL_OP = 32;
+    private static final long SEND = 4;
+
     private static final Duration SHORT = Duration.ofMillis(2);
 
     private PvOperations() {}
@@ -43,6 +57,8 @@ final class PvOperations {
         all.addAll(events());
         all.addAll(timers());
         all.addAll(runstates());
+        all.addAll(hypercalls());
+        all.addAll(settings());
         return all;
     }
 
@@ -160,6 +176,12 @@ final class PvOperations {
                 }),
                 new Operation("xen.awaitTimers", m -> m.xen.awaitTimers(SHORT)),
                 new Operation("cpu.poll", m -> m.cpu(0).poll(ARGUMENTS, true, SHORT)),
+                new Operation("cpu.startPoll", m -> {
+                    String poll = m.cpu(0).startPoll(ARGUMENTS, true) + " " + m.cpu(0).awaitPoll(SHORT);
+                    m.cpu(0).stopPoll();
+                    return poll;
+                }),
+                new Operation("xen.runTimers, atomic", m -> done(() -> m.xen.runTimers(CallContext.ATOMIC))),
                 new Operation("cpu.wake", m -> done(() -> m.cpu(0).wake())));
     }
 
@@ -176,5 +198,61 @@ final class PvOperations {
                 new Operation("runstate.setTimes", m -> m.cpu(0).runstate().setTimes(
                         new RunstateTimes(RunState.RUNNING, 10, 1, 2, 3, 4))),
                 new Operation("runstate.adjust", m -> m.cpu(0).runstate().adjust(RunState.RUNNING, 10, 1, 2, 3, 4)));
+    }
+
+    private static List<Operation> hypercalls() {
+        return List.of(
+                call("hypercall, event_channel_op send", EVENT_CHANNEL_OP, SEND, ARGUMENTS + 0x80),
+                call("hypercall, vcpu_op set_singleshot_timer", VCPU_OP, SET_SINGLE_SHOT, 0, ARGUMENTS + 0x40),
+                call("hypercall, vcpu_op stop_singleshot_timer", VCPU_OP, STOP_SINGLE_SHOT, 0),
+                call("hypercall, set_timer_op", SET_TIMER_OP, PAST),
+                call("hypercall, sched_op poll", SCHED_OP, POLL, ARGUMENTS),
+                call("hypercall, another", 1),
+                new Operation("cpu.writeHypercallPage", m ->
+                        m.cpu(0).writeHypercallPage(GuestMode.NATIVE, COPIES, new byte[] {15, 1, (byte) 0xd9})),
+                new Operation("vcpu.enterAgain", m -> m.vm.vcpu(0).run(() -> m.vm.vcpu(0).enterAgain())));
+    }
+
+    private static Operation call(String name, long number, long... first) {
+        List<Long> arguments = new ArrayList<>(Collections.nCopies(6, 0L));
+        for (int i = 0; i < first.length; i++) { // bounded by the call
+            arguments.set(i, first[i]);
+        }
+        Hypercall call = new Hypercall(GuestMode.NATIVE, true, number, arguments);
+        return new Operation(name, m -> {
+            String result = String.valueOf(m.cpu(0).hypercall(call));
+            m.cpu(0).stopPoll();
+            return result;
+        });
+    }
+
+    private static List<Operation> settings() {
+        return List.of(
+                new Operation("xen.configure", m -> {
+                    m.xen.configure(new XenConfig(XenConfig.INTERCEPT_HYPERCALLS | XenConfig.TSC_UNSTABLE,
+                            XenConfig.DEFAULT_MSR));
+                    m.xen.setVersion(0x4_0011);
+                    m.xen.setUpcallVector(SweepMachine.VECTOR);
+                    return m.xen.config() + " " + m.xen.version() + " " + m.xen.upcallVector();
+                }),
+                new Operation("xen.setSharedInfoFrame", m -> m.xen.setSharedInfoFrame(Pages.gpaToGfn(COPIES))),
+                new Operation("cpu.setGuestId", m -> {
+                    m.cpu(1).setGuestId(1);
+                    return m.cpu(1).guestId() + " " + m.cpu(1).upcallVector();
+                }),
+                new Operation("cpu.hasWork", m -> m.cpu(0).hasWork() + " " + m.cpu(0).pendingVector()),
+                new Operation("events.deliverOnce", m ->
+                        m.xen.events().deliverOnce(0, PORT, EventChannels.PRIORITY_2LEVEL)),
+                new Operation("events, by numbers", m -> {
+                    EventChannels events = m.xen.events();
+                    String bound = events.bindLoopback(8, 1, 9, EventChannels.PRIORITY_2LEVEL) + " "
+                            + events.bindIpi(10, 1, EventChannels.PRIORITY_2LEVEL) + " "
+                            + events.rebind(8, 0, 9, false);
+                    events.unbind(8);
+                    events.unbind(10);
+                    try (EventRoute route = events.route(1, PORT, EventChannels.PRIORITY_2LEVEL)) {
+                        return bound + " " + route.signal(CallContext.MAY_SLEEP);
+                    }
+                }));
     }
 }

@@ -180,11 +180,13 @@ final class SweepMachine implements AutoCloseable {
             vm.guestMemory().write(page(n), new byte[Pages.PAGE_SIZE]);
         }
         ByteBuffer arguments = ByteBuffer.allocate(STRUCTURE).order(ByteOrder.LITTLE_ENDIAN);
-        arguments.putLong(0, ARGUMENTS + STRUCTURE / 2).putInt(8, 1).putLong(16, 1); // a poll of a time that has passed
+        arguments.putLong(0, ARGUMENTS + STRUCTURE / 2).putInt(8, 1).putLong(16, 1); // a poll of a nanosecond
         arguments.putInt(STRUCTURE / 2, TIMER_PORT + 1);
         vm.guestMemory().write(ARGUMENTS, arguments.array());
         arguments.putLong(0, BOOTED_NANOS + 1);
         vm.guestMemory().write(ARGUMENTS + STRUCTURE, arguments.array());
+        arguments.putInt(0, LOOPBACK);
+        vm.guestMemory().write(ARGUMENTS + 2 * STRUCTURE, arguments.array());
     }
 
     private void register() {

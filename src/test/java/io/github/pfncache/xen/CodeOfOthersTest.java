@@ -317,6 +317,10 @@ final class CodeOfOthersTest {
         world.pass(AHEAD);
         assertThat(world.xen.awaitTimers(ChronoUnit.FOREVER.getDuration())).isTrue();
         poll(world, 1);
-        assertThat(world.cpu.poll(SCRATCH, false, ChronoUnit.FOREVER.getDuration())).isEqualTo(PollOutcome.TIMED_OUT);
+        Background<PollOutcome> polling =
+                new Background<>(() -> world.cpu.poll(SCRATCH, false, ChronoUnit.FOREVER.getDuration()));
+        XenWorld.until("the guest polls", () -> world.xen.polling().isSet(0) || polling.isDone());
+        world.pass(1);
+        assertThat(polling.join()).isEqualTo(PollOutcome.TIMED_OUT);
     }
 }

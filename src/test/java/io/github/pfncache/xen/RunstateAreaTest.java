@@ -83,6 +83,7 @@ final class RunstateAreaTest {
         RunstateTimes given = new RunstateTimes(RunState.OFFLINE, now, now - 111, 11, 40, 60);
         assertThat(world.cpu.runstate().setTimes(given)).isTrue();
         assertThat(world.cpu.runstate().times()).isEqualTo(given);
+        world.cpu.runstate().set(RunState.OFFLINE);
         assertThat(read(world)).isEqualTo(new GuestProgram.Runstate(3, now, now - 111, 11, 40, 60));
         world.audit();
     }
@@ -96,17 +97,49 @@ final class RunstateAreaTest {
         long future = world.clock.getClock() + 1;
         assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, 10, 1, 2, 3, 5))).as("sum is 11").isFalse();
         assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, future, future, 0, 0, 0))).isFalse();
-        assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, 0, -1, 1, 0, 0))).as("negative").isFalse();
-        long quarter = 1L << 62;
-        assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, 0, quarter, quarter, quarter, quarter)))
-                .as("a sum that wraps")
-                .isFalse();
+        assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, -1, -1, 0, 0, 0))).as("far future").isFalse();
         assertThat(runstate.adjust(null, 0, 1, 0, 0, 0)).as("sum is not 0").isFalse();
         assertThat(runstate.adjust(null, future, future, 0, 0, 0)).as("future").isFalse();
         assertThatThrownBy(() -> runstate.adjust(null, 0, 1, -1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> runstate.addStolen(-1)).isInstanceOf(IllegalArgumentException.class);
         assertThat(runstate.times()).isEqualTo(before);
         assertThat(world.bytes()).isEqualTo(bytes);
+    }
+
+    @Test
+    void timesAddUpModuloTwoToTheSixtyFour() { // X22
+        XenWorld world = XenWorld.registered(By.GPA);
+        long quarter = 1L << 62;
+        RunstateArea runstate = world.cpu.runstate();
+        assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, 0, -1, 1, 0, 0))).isTrue();
+        assertThat(runstate.setTimes(new RunstateTimes(RunState.RUNNING, 0, quarter, quarter, quarter, quarter)))
+                .isTrue();
+        assertThat(runstate.adjust(null, 0, -5, 5, 0, 0)).isTrue();
+        world.run();
+        assertThat(runstate.times().isConsistent()).isTrue();
+    }
+
+    @Test
+    void whatPassesBeforeTheFirstChangeIsTimeOffline() { // X21
+        XenWorld world = new XenWorld(By.GPA);
+        world.cpu.runstate().register(world.target(RUNSTATE));
+        assertThat(read(world)).isEqualTo(new GuestProgram.Runstate(0, 0, 0, 0, 0, 0));
+        long now = world.clock.getClock();
+        world.run();
+        assertThat(read(world)).isEqualTo(new GuestProgram.Runstate(0, now, 0, 0, 0, now));
+        world.audit();
+    }
+
+    @Test
+    void aRegistrationWithoutMemoryIsNone() { // X5
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.makeUnwritable(XenWorld.TIME_INFO);
+        assertThat(world.cpu.runstate().register(world.target(XenWorld.TIME_INFO + 64))).isEqualTo(Outcome.FAULT);
+        world.makeWritable(XenWorld.TIME_INFO);
+        assertThat(world.cpu.runstate().target()).isNull();
+        assertThat(world.cpu.runstate().register(new CacheTarget.ByGpa(-2))).as("the last bytes of all")
+                .isEqualTo(Outcome.FAULT);
+        world.audit();
     }
 
     @ParameterizedTest
@@ -200,6 +233,7 @@ final class RunstateAreaTest {
         world.host.poke(XenWorld.HVA, poison());
         world.xen.setMode(second);
         world.guest.compat = second == GuestMode.COMPAT;
+        world.cpu.runstate().set(RunState.BLOCKED);
         requireWritten(world, gpa, second);
         world.pass(17);
         world.cpu.runstate().set(RunState.RUNNABLE);
@@ -224,7 +258,8 @@ final class RunstateAreaTest {
         Arrays.fill(bytes, start, start + length, POISON); // the fields are right: now the rest
         assertThat(bytes).as("around an area at %d", start).isEqualTo(poison());
         if (mode == GuestMode.NATIVE) {
-            assertThat(world.guest.intAt(gpa + 4)).as("padding").isEqualTo(0xa5a5a5a5);
+            boolean crosses = !Pages.fitsInPage(gpa, length);
+            assertThat(world.guest.intAt(gpa + 4)).as("padding").isEqualTo(crosses ? 0 : 0xa5a5a5a5);
         }
     }
 
@@ -306,9 +341,12 @@ final class RunstateAreaTest {
     @Test
     void noPaddingOfTheHostsReachesTheGuest() {
         XenWorld world = new XenWorld(By.GPA);
-        world.guest.fill(RUNSTATE, 48, 0x5a);
+        world.guest.fill(GPA, 48, 0x5a);
+        world.cpu.runstate().register(world.target(GPA));
+        assertThat(world.guest.intAt(GPA + 4)).isEqualTo(0x5a5a5a5a);
+        world.guest.fill(RUNSTATE, 48, 0x5a); // across a page it is zeroed
         world.cpu.runstate().register(world.target(RUNSTATE));
-        assertThat(world.guest.intAt(RUNSTATE + 4)).isEqualTo(0x5a5a5a5a);
+        assertThat(world.guest.intAt(RUNSTATE + 4)).isZero();
     }
 
     @Test

@@ -59,7 +59,10 @@ final class XenExploredRaceTest {
             long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15);
             PollOutcome[] outcome = new PollOutcome[1];
             stage.thread("poll", () -> outcome[0] = world.cpu.poll(argument, false, Duration.ofMinutes(1)));
-            stage.thread("clear", world.xen::clearSharedInfo);
+            stage.thread("clear", () -> {
+                world.xen.clearSharedInfo();
+                world.xen.events().deliver(world.cpu, 15, CallContext.ATOMIC);
+            });
             stage.afterwards(() -> {
                 assertThat(outcome[0]).isEqualTo(PollOutcome.WOKEN);
                 assertThat(world.cpu.poller().foundUntold()).as("wake-ups that were lost").isZero();
