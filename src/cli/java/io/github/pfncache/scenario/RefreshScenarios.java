@@ -283,7 +283,7 @@ public final class RefreshScenarios {
                     fault.page().putLong(0, 1);
                     if (calls[0]++ == 0) {
                         Expect.that(guest.host.discard(Guest.HVA, 1)).isEqualTo(HostResult.OK);
-                        Expect.that(guest.host.migrate(Guest.hva(1))).isTrue();
+                        Expect.that(guest.host.migrate(Guest.hva(1))).isEqualTo(HostResult.OK);
                     }
                     return PageFaultHandler.Decision.RESOLVE;
                 },

@@ -3,6 +3,7 @@ package consumer;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
@@ -28,7 +29,7 @@ final class Main {
         require(cache.activate(GPA) == Outcome.OK, "activated");
         long value = 0;
         for (int i = 0; i < MIGRATIONS; i++) { // bounded by its count
-            require(vm.host().migrate(HVA), "migrated");
+            require(vm.host().migrate(HVA) == HostResult.OK, "migrated");
             require(!cache.check(), "a cache whose page has gone is stale");
             try (GuestAccess access = cache.access()) {
                 value = access.getLong(0) + 1;

@@ -3,6 +3,7 @@ package io.github.pfncache.bench;
 import io.github.pfncache.cache.CacheStats;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostResult;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -47,7 +48,7 @@ public class InvalidatedLoadBenchmark {
         public void map() {
             cache = machine.cache(Machine.GPA, 64);
             for (int i = 0; i < EARLIER_MOVES; i++) { // bounded by the moves
-                Machine.require(machine.vm.host().migrate(Machine.HVA), "migrate");
+                Machine.require(machine.vm.host().migrate(Machine.HVA) == HostResult.OK, "migrate");
                 Machine.require(loadBatch() == 0, "loads of an empty page");
             }
         }
@@ -81,7 +82,7 @@ public class InvalidatedLoadBenchmark {
         /** Moves the page. A host does not move one that is referenced just then, in the middle of a refresh. */
         private void move(HostMemory host) {
             long start = System.nanoTime();
-            while (!host.migrate(Machine.HVA)) { // ends with the patience
+            while (host.migrate(Machine.HVA) != HostResult.OK) { // ends with the patience
                 Machine.require(System.nanoTime() - start < PATIENCE_NANOS, "migrate");
                 Thread.onSpinWait();
             }

@@ -4,6 +4,7 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostNotifiers;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
@@ -160,7 +161,7 @@ public class RefreshBenchmark {
         @Setup(Level.Invocation)
         public void takeAway(Shared shared) {
             for (GfnPfnCache cache : super.caches) { // bounded by the number of caches
-                boolean moved = shared.machine.vm.host().migrate(cache.state().uhva());
+                boolean moved = shared.machine.vm.host().migrate(cache.state().uhva()) == HostResult.OK;
                 Machine.require(moved && !cache.check(), "migration");
             }
         }

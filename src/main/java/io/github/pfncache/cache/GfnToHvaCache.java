@@ -116,10 +116,10 @@ public final class GfnToHvaCache {
         }
 
         /**
-         * Reads a few bytes as a little-endian number.
+         * Reads a few bytes as a little-endian number: 1, 2, 4 or 8 of them in one load.
          *
          * @param offset bytes from the start of the window
-         * @param width 1, 4 or 8 bytes
+         * @param width 1 to 8 bytes
          * @return the value, zero-extended; 0 after a fault
          * @throws IllegalArgumentException if the bytes do not lie inside the window
          * @throws IllegalStateException if the update is over, or another thread's
@@ -132,10 +132,11 @@ public final class GfnToHvaCache {
         }
 
         /**
-         * Writes a few bytes as a little-endian number; in one piece, as seen by whoever accesses guest memory.
+         * Writes a few bytes as a little-endian number: 1, 2, 4 or 8 of them in one store. Who reads as many there gets
+         * the old number or the new one, if they are naturally aligned.
          *
          * @param offset bytes from the start of the window
-         * @param width 1, 4 or 8 bytes
+         * @param width 1 to 8 bytes
          * @param value the value; higher bytes are ignored
          * @throws IllegalArgumentException if the bytes do not lie inside the window
          * @throws IllegalStateException if the update is over, or another thread's

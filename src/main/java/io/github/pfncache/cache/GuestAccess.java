@@ -293,7 +293,10 @@ public final class GuestAccess implements AutoCloseable {
     }
 
     /**
-     * Sets a bit of a little-endian bit map, atomically at any alignment, with the effect of a full fence.
+     * Sets a bit of a little-endian bit map, atomically at any alignment, with the effect of a full fence. Nothing but
+     * the byte that holds the bit can be affected. On memory without {@linkplain
+     * io.github.pfncache.host.HostMapping#hasNativeAtomics native atomics} it is atomic against other operations on
+     * bits and all ordered and atomic accesses; a plain store to this very byte at the same moment may be lost.
      *
      * @param offset start of the map in bytes from the start of the window
      * @param bit number of the bit in the map, not negative
@@ -309,7 +312,10 @@ public final class GuestAccess implements AutoCloseable {
     }
 
     /**
-     * Clears a bit of a little-endian bit map, atomically at any alignment, with the effect of a full fence.
+     * Clears a bit of a little-endian bit map, atomically at any alignment, with the effect of a full fence. Nothing
+     * but the byte that holds the bit can be affected. On memory without {@linkplain
+     * io.github.pfncache.host.HostMapping#hasNativeAtomics native atomics} it is atomic against other operations on
+     * bits and all ordered and atomic accesses; a plain store to this very byte at the same moment may be lost.
      *
      * @param offset start of the map in bytes from the start of the window
      * @param bit number of the bit in the map, not negative
@@ -325,7 +331,7 @@ public final class GuestAccess implements AutoCloseable {
     }
 
     // A bit changes by an atomic operation on the aligned word of the page that holds it: the window may start at any
-    // byte, and the other bits of the word are written back as the operation found them.
+    // byte. Where that takes a lock, no byte is written but the one that holds the bit.
 
     private static int wordOf(int positionInPage) {
         return positionInPage & -Integer.BYTES;

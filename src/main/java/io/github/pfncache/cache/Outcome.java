@@ -17,7 +17,10 @@ public enum Outcome {
     /** The address cannot be cached: none, crossing a page, or not a user address. Nothing changed. */
     INVALID,
 
-    /** The address has no writable memory behind it now; {@code -EFAULT} upstream. */
+    /**
+     * The address has no writable memory behind it now; {@code -EFAULT} upstream. Of a page that the host has no memory
+     * for as well: {@link io.github.pfncache.host.HostMemory#shortage} tells the two apart.
+     */
     FAULT,
 
     /**

@@ -85,12 +85,14 @@ final class Backing {
         ByteBuffer bytes = ByteBuffer.allocate(Pages.PAGE_SIZE).limit(length);
         long offset = page << Pages.PAGE_SHIFT;
         try {
-            while (bytes.hasRemaining()) { // each turn reads at least one byte, or is the last
-                if (channel.read(bytes, offset + bytes.position()) <= 0) {
-                    break;
+            return Undisturbed.call(() -> {
+                while (bytes.hasRemaining()) { // each turn reads at least one byte, or is the last
+                    if (channel.read(bytes, offset + bytes.position()) <= 0) {
+                        break;
+                    }
                 }
-            }
-            return bytes.array();
+                return bytes.array();
+            });
         } catch (IOException e) {
             readFailure = e;
             return null;
@@ -103,27 +105,31 @@ final class Backing {
 
     void write(ByteBuffer bytes, long offset) throws IOException {
         long at = offset - bytes.position();
-        while (bytes.hasRemaining()) { // each turn writes at least one byte
-            if (channel.write(bytes, at + bytes.position()) <= 0) {
-                throw new IOException("nothing was written at offset=" + Pages.hex(at + bytes.position()));
+        Undisturbed.call(() -> {
+            while (bytes.hasRemaining()) { // each turn writes at least one byte
+                if (channel.write(bytes, at + bytes.position()) <= 0) {
+                    throw new IOException("nothing was written at offset=" + Pages.hex(at + bytes.position()));
+                }
             }
-        }
+            return null;
+        });
     }
 
     void cutTo(long size) throws IOException {
-        if (channel.size() > size) {
-            channel.truncate(size);
-        }
+        Undisturbed.call(() -> channel.size() > size ? channel.truncate(size) : null);
     }
 
     /** Makes the file as long as {@code size}, if it is shorter. */
     void extendTo(long size) throws IOException {
-        if (channel.size() < size) {
+        if (Undisturbed.call(channel::size) < size) {
             write(ByteBuffer.allocate(1), size - 1);
         }
     }
 
     void force() throws IOException {
-        channel.force(true);
+        Undisturbed.call(() -> {
+            channel.force(true);
+            return null;
+        });
     }
 }

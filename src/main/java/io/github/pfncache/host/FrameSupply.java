@@ -55,6 +55,8 @@ final class FrameSupply {
     private volatile int freeCount;
     /** Why the latest request for frames failed; null if there are free ones, or have been since. */
     private volatile String shortage;
+    /** Whether the log knows of a shortage: each memory tells it once. */
+    private volatile boolean warned;
 
     private final AtomicInteger inUse = new AtomicInteger();
 
@@ -198,7 +200,12 @@ final class FrameSupply {
         } finally {
             lock.unlock();
         }
-        return addChunk();
+        boolean grown = addChunk();
+        if (!grown && !warned) {
+            warned = true;
+            System.getLogger("io.github.pfncache").log(System.Logger.Level.WARNING, shortage);
+        }
+        return grown;
     }
 
     /** Why the latest request for a frame failed; null if it did not, or if frames have come back since. */

@@ -11,7 +11,9 @@ import io.github.pfncache.address.Pages;
  *
  * <p>Every access is checked against the page; 0 to 4095 are its bytes. The memory order is in the name where it is not
  * plain. Where the platform offers plain access only ({@link #hasNativeAtomics}), the ordered and atomic accesses
- * exclude each other by a lock, and are atomic against each other but not against plain ones or the caller's own.
+ * exclude each other by a lock, and so are atomic against each other, whatever their width. What each of them is to
+ * plain accesses and the caller's own then, each method says: a plain store to a byte that it does not change is never
+ * lost, one to a byte that it changes may be.
  *
  * <p>Kernel counterpart: the {@code khva} of {@code struct gfn_to_pfn_cache}, {@code kmap()}. Thread-safe as far as its
  * operations are atomic.
@@ -27,6 +29,10 @@ public final class HostMapping extends PageBytes {
 
     /**
      * Whether ordered and atomic accesses are the processor's own.
+     *
+     * <p>Plain accesses are as the platform makes them, whatever this says. On the heap, 8 bytes at a multiple of 8 in
+     * the array need not be at one in memory (where object headers are compact they are not), and then are two halves
+     * to an interpreter.
      *
      * @return false only on memory of a caller's that is on the heap, or does not begin at a multiple of 8
      */
@@ -55,6 +61,7 @@ public final class HostMapping extends PageBytes {
 
     /**
      * Reads 4 bytes in one access: later accesses stay behind it.
+     * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
      *
      * @param offset byte in the page, 4-byte aligned
      * @return the value
@@ -62,11 +69,12 @@ public final class HostMapping extends PageBytes {
      */
     public int getIntAcquire(int offset) {
         int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getAcquire(buffer, index) : LockAtomics.getInt(buffer, index);
+        return nativeAtomics ? (int) INT.getAcquire(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
     }
 
     /**
      * Writes 4 bytes in one access: earlier accesses stay before it.
+     * Without native atomics one plain store under the lock, of all the bytes.
      *
      * @param offset byte in the page, 4-byte aligned
      * @param value the value
@@ -77,12 +85,13 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             INT.setRelease(buffer, index, value);
         } else {
-            LockAtomics.putInt(buffer, index, value);
+            LockAtomics.put(buffer, index, 4, value);
         }
     }
 
     /**
      * Reads 4 bytes in one access: sequentially consistent.
+     * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
      *
      * @param offset byte in the page, 4-byte aligned
      * @return the value
@@ -90,11 +99,12 @@ public final class HostMapping extends PageBytes {
      */
     public int getIntVolatile(int offset) {
         int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getVolatile(buffer, index) : LockAtomics.getInt(buffer, index);
+        return nativeAtomics ? (int) INT.getVolatile(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
     }
 
     /**
      * Writes 4 bytes in one access: sequentially consistent.
+     * Without native atomics one plain store under the lock, of all the bytes.
      *
      * @param offset byte in the page, 4-byte aligned
      * @param value the value
@@ -105,12 +115,14 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             INT.setVolatile(buffer, index, value);
         } else {
-            LockAtomics.putInt(buffer, index, value);
+            LockAtomics.put(buffer, index, 4, value);
         }
     }
 
     /**
      * Replaces 4 bytes if they have an expected value: atomic, sequentially consistent.
+     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
+     * them changed before the rest.
      *
      * @param offset byte in the page, 4-byte aligned
      * @param expected the value that has to be there
@@ -122,11 +134,12 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? INT.compareAndSet(buffer, index, expected, value)
-                : LockAtomics.updateInt(buffer, index, now -> now == expected ? value : now) == expected;
+                : (int) LockAtomics.update(buffer, index, 4, now -> now == expected ? value : now) == expected;
     }
 
     /**
      * Exchanges 4 bytes: atomic, sequentially consistent.
+     * Without native atomics under the lock, a plain load and one plain store of all the bytes.
      *
      * @param offset byte in the page, 4-byte aligned
      * @param value the new value
@@ -137,11 +150,13 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? (int) INT.getAndSet(buffer, index, value)
-                : LockAtomics.updateInt(buffer, index, now -> value);
+                : (int) LockAtomics.getAndSet(buffer, index, 4, value);
     }
 
     /**
      * Adds to 4 bytes: atomic, sequentially consistent.
+     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
+     * them changed before the rest.
      *
      * @param offset byte in the page, 4-byte aligned
      * @param value the summand
@@ -152,11 +167,13 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? (int) INT.getAndAdd(buffer, index, value)
-                : LockAtomics.updateInt(buffer, index, now -> now + value);
+                : (int) LockAtomics.update(buffer, index, 4, now -> now + value);
     }
 
     /**
      * Sets bits of 4 bytes: atomic, sequentially consistent.
+     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
+     * them changed before the rest.
      *
      * @param offset byte in the page, 4-byte aligned
      * @param value the bits to set
@@ -167,11 +184,13 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? (int) INT.getAndBitwiseOr(buffer, index, value)
-                : LockAtomics.updateInt(buffer, index, now -> now | value);
+                : (int) LockAtomics.update(buffer, index, 4, now -> now | value);
     }
 
     /**
      * Clears bits of 4 bytes: atomic, sequentially consistent.
+     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
+     * them changed before the rest.
      *
      * @param offset byte in the page, 4-byte aligned
      * @param value the bits to keep
@@ -182,11 +201,12 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
                 ? (int) INT.getAndBitwiseAnd(buffer, index, value)
-                : LockAtomics.updateInt(buffer, index, now -> now & value);
+                : (int) LockAtomics.update(buffer, index, 4, now -> now & value);
     }
 
     /**
      * Reads 8 bytes in one access: later accesses stay behind it.
+     * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
      *
      * @param offset byte in the page, 8-byte aligned
      * @return the value
@@ -194,11 +214,12 @@ public final class HostMapping extends PageBytes {
      */
     public long getLongAcquire(int offset) {
         int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getAcquire(buffer, index) : LockAtomics.getLong(buffer, index);
+        return nativeAtomics ? (long) LONG.getAcquire(buffer, index) : LockAtomics.get(buffer, index, 8);
     }
 
     /**
      * Writes 8 bytes in one access: earlier accesses stay before it.
+     * Without native atomics one plain store under the lock, of all the bytes.
      *
      * @param offset byte in the page, 8-byte aligned
      * @param value the value
@@ -209,12 +230,13 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             LONG.setRelease(buffer, index, value);
         } else {
-            LockAtomics.putLong(buffer, index, value);
+            LockAtomics.put(buffer, index, 8, value);
         }
     }
 
     /**
      * Reads 8 bytes in one access: sequentially consistent.
+     * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
      *
      * @param offset byte in the page, 8-byte aligned
      * @return the value
@@ -222,11 +244,12 @@ public final class HostMapping extends PageBytes {
      */
     public long getLongVolatile(int offset) {
         int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getVolatile(buffer, index) : LockAtomics.getLong(buffer, index);
+        return nativeAtomics ? (long) LONG.getVolatile(buffer, index) : LockAtomics.get(buffer, index, 8);
     }
 
     /**
      * Writes 8 bytes in one access: sequentially consistent.
+     * Without native atomics one plain store under the lock, of all the bytes.
      *
      * @param offset byte in the page, 8-byte aligned
      * @param value the value
@@ -237,12 +260,14 @@ public final class HostMapping extends PageBytes {
         if (nativeAtomics) {
             LONG.setVolatile(buffer, index, value);
         } else {
-            LockAtomics.putLong(buffer, index, value);
+            LockAtomics.put(buffer, index, 8, value);
         }
     }
 
     /**
      * Replaces 8 bytes if they have an expected value: atomic, sequentially consistent.
+     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
+     * them changed before the rest.
      *
      * @param offset byte in the page, 8-byte aligned
      * @param expected the value that has to be there
@@ -254,11 +279,12 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? LONG.compareAndSet(buffer, index, expected, value)
-                : LockAtomics.updateLong(buffer, index, now -> now == expected ? value : now) == expected;
+                : LockAtomics.update(buffer, index, 8, now -> now == expected ? value : now) == expected;
     }
 
     /**
      * Exchanges 8 bytes: atomic, sequentially consistent.
+     * Without native atomics under the lock, a plain load and one plain store of all the bytes.
      *
      * @param offset byte in the page, 8-byte aligned
      * @param value the new value
@@ -269,11 +295,13 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? (long) LONG.getAndSet(buffer, index, value)
-                : LockAtomics.updateLong(buffer, index, now -> value);
+                : LockAtomics.getAndSet(buffer, index, 8, value);
     }
 
     /**
      * Adds to 8 bytes: atomic, sequentially consistent.
+     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
+     * them changed before the rest.
      *
      * @param offset byte in the page, 8-byte aligned
      * @param value the summand
@@ -284,11 +312,13 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? (long) LONG.getAndAdd(buffer, index, value)
-                : LockAtomics.updateLong(buffer, index, now -> now + value);
+                : LockAtomics.update(buffer, index, 8, now -> now + value);
     }
 
     /**
      * Sets bits of 8 bytes: atomic, sequentially consistent.
+     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
+     * them changed before the rest.
      *
      * @param offset byte in the page, 8-byte aligned
      * @param value the bits to set
@@ -299,11 +329,13 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? (long) LONG.getAndBitwiseOr(buffer, index, value)
-                : LockAtomics.updateLong(buffer, index, now -> now | value);
+                : LockAtomics.update(buffer, index, 8, now -> now | value);
     }
 
     /**
      * Clears bits of 8 bytes: atomic, sequentially consistent.
+     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
+     * them changed before the rest.
      *
      * @param offset byte in the page, 8-byte aligned
      * @param value the bits to keep
@@ -314,7 +346,7 @@ public final class HostMapping extends PageBytes {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
                 ? (long) LONG.getAndBitwiseAnd(buffer, index, value)
-                : LockAtomics.updateLong(buffer, index, now -> now & value);
+                : LockAtomics.update(buffer, index, 8, now -> now & value);
     }
 
     @Override

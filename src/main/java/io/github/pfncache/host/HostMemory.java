@@ -221,7 +221,8 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     }
 
     /**
-     * Writes as the process itself would: protections are obeyed, pages are faulted in, handlers are asked.
+     * Writes as the process itself would: protections are obeyed, pages are faulted in, handlers are asked. Of 1, 2, 4
+     * or 8 bytes, naturally aligned, nobody sees a part.
      *
      * @param hva first byte, any value
      * @param from holds the bytes
@@ -237,7 +238,9 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     }
 
     /**
-     * Reads as the process itself would: protections are obeyed, pages are faulted in, handlers are asked.
+     * Reads as the process itself would: protections are obeyed, handlers are asked, evicted pages are brought back.
+     * What nobody has touched reads as zeros, and takes no frame by being read. 1, 2, 4 or 8 bytes, naturally aligned,
+     * are read in one load.
      *
      * @param hva first byte, any value
      * @param into receives the bytes
@@ -353,6 +356,18 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     }
 
     /**
+     * Whether memory is short, and why: what tells a page that cannot be had for want of a frame from one that is not
+     * there. Everything else about the two is the same: {@link #hvaToPage} answers null, a cache FAULT, {@link
+     * #copyToUser} false.
+     *
+     * @return null if the latest request for a frame was met, or frames have come back since; otherwise what is
+     *     exhausted (direct memory, {@link HostMemoryBuilder#maxBytes}), how much is in use, and what raises it
+     */
+    public String shortage() {
+        return family.frames.shortage();
+    }
+
+    /**
      * Recounts the whole state of the family and checks it against the {@link HostRule}s; at quiescence only.
      *
      * @throws io.github.pfncache.rules.RuleViolation if something does not add up and rules are checked
@@ -430,7 +445,9 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     /** Takes no lock: a rule that is broken names the memory with locks held. */
     @Override
     public String toString() {
-        return "HostMemory[" + liveMappings.sum() + " mappings, " + pageReferences.sum() + " page references]";
+        String shortage = family.frames.shortage();
+        return "HostMemory[" + liveMappings.sum() + " mappings, " + pageReferences.sum() + " page references, "
+                + family.frames + (shortage == null ? "" : ", short: " + shortage) + "]";
     }
 
     static long pageToHva(long page) {

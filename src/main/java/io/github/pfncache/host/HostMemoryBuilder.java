@@ -53,7 +53,8 @@ public final class HostMemoryBuilder {
     }
 
     /**
-     * Most bytes of frames, of the memory and all its relatives; behind it faults fail. Default 2<sup>42</sup>.
+     * Most bytes of frames, of the memory and all its relatives; behind it faults fail, as {@link HostMemory#shortage}
+     * says. Default 2<sup>42</sup>. They are direct memory, which the JVM limits as well: whichever comes first.
      *
      * @param maxBytes bytes, 4096 to 2<sup>42</sup>
      * @return this builder

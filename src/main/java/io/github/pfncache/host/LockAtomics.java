@@ -3,7 +3,6 @@ package io.github.pfncache.host;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.nio.ByteBuffer;
-import java.util.function.IntUnaryOperator;
 import java.util.function.LongUnaryOperator;
 
 /**
@@ -55,51 +54,57 @@ final class LockAtomics {
         return buffer.isDirect() ? buffer.alignmentOffset(index, PERIOD) : buffer.arrayOffset() + index;
     }
 
-    static int getInt(ByteBuffer buffer, int index) {
-        return updateInt(buffer, index, now -> now);
+    static long get(ByteBuffer buffer, int index, int width) {
+        return update(buffer, index, width, now -> now);
     }
 
-    static void putInt(ByteBuffer buffer, int index, int value) {
-        updateInt(buffer, index, now -> value);
+    /** Writes all the bytes, in one store. */
+    static void put(ByteBuffer buffer, int index, int width, long value) {
+        getAndSet(buffer, index, width, value);
     }
 
-    /** Applies a function and returns the former value. */
-    static int updateInt(ByteBuffer buffer, int index, IntUnaryOperator function) {
+    /** Writes all the bytes, in one store, and returns what was there. */
+    static long getAndSet(ByteBuffer buffer, int index, int width, long value) {
         TrackedLock lock = lockOf(buffer, index);
         lock.lock();
         try {
-            int former = buffer.getInt(index);
-            int next = function.applyAsInt(former);
-            if (next != former) {
-                buffer.putInt(index, next);
-            }
+            long former = HostWindow.get(buffer, index, width);
+            HostWindow.put(buffer, index, width, value);
             return former;
         } finally {
             lock.unlock();
         }
     }
 
-    static long getLong(ByteBuffer buffer, int index) {
-        return updateLong(buffer, index, now -> now);
-    }
-
-    static void putLong(ByteBuffer buffer, int index, long value) {
-        updateLong(buffer, index, now -> value);
-    }
-
-    /** Applies a function and returns the former value. */
-    static long updateLong(ByteBuffer buffer, int index, LongUnaryOperator function) {
+    /**
+     * Applies a function and returns the former value. Writes the bytes that change and no others: a plain store to
+     * another one, which may be of somebody who has no part in this, is not lost.
+     */
+    static long update(ByteBuffer buffer, int index, int width, LongUnaryOperator function) {
         TrackedLock lock = lockOf(buffer, index);
         lock.lock();
         try {
-            long former = buffer.getLong(index);
+            long former = HostWindow.get(buffer, index, width);
             long next = function.applyAsLong(former);
-            if (next != former) {
-                buffer.putLong(index, next);
-            }
+            write(buffer, index, width, next, former ^ next);
             return former;
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** In as few stores as the bytes that change allow: halves the word until all or none of a part does. */
+    private static void write(ByteBuffer buffer, int index, int width, long value, long changes) {
+        int changed = 0;
+        for (int i = 0; i < width; i++) { // at most eight bytes
+            changed += (changes >>> i * Byte.SIZE & 0xff) != 0 ? 1 : 0;
+        }
+        if (changed == width) {
+            HostWindow.put(buffer, index, width, value);
+        } else if (changed != 0) {
+            int half = width / 2;
+            write(buffer, index, half, value, changes);
+            write(buffer, index + half, half, value >>> half * Byte.SIZE, changes >>> half * Byte.SIZE);
         }
     }
 

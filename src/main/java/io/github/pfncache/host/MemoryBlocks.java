@@ -61,7 +61,7 @@ abstract sealed class MemoryBlocks extends MemoryMap permits HostMemory {
      * one only where {@link #hasNativeAtomics} is true.
      *
      * <p><b>What the host does with such pages.</b> They are never moved and never evicted: {@link HostMemory#migrate}
-     * answers false, {@link #evict} OK with nothing done. {@link #discard} takes the mapping away and keeps the bytes;
+     * answers EINVAL, {@link #evict} OK with nothing done. {@link #discard} takes the mapping away and keeps the bytes;
      * {@link #remove} answers EINVAL. {@link HostMemory#fork} shares them with the child; {@link HostMemory#snapshot}
      * copies them. The blocks stay referenced until no memory of the family maps them, then they are let go. Memory
      * that can be freed by other means than by the garbage collector must outlive that, and the loads that were under

@@ -108,8 +108,8 @@ abstract sealed class MemoryMap permits MemoryBlocks {
      * <p>The channel stays the caller's: it is used by offset only, its position does not matter, and nobody closes it
      * but the caller. Close it when no page of the file is needed any more, after a last {@code sync}. Without it pages
      * that have been read work on, the others are faults, and {@code sync} throws. Do not open it for appending, nor
-     * change the file by other means as long as it is mapped. An interrupt of a thread that is reading or writing the
-     * file closes the channel, as it always does.
+     * change the file by other means as long as it is mapped. It is used on threads of the library's own: an interrupt
+     * of a thread that needs a page, or syncs, closes nothing and is kept until the page is there.
      *
      * @param channel a readable channel; if it is not writable, the result is {@linkplain HostFile#asReadOnly
      *     read-only}
@@ -120,11 +120,10 @@ abstract sealed class MemoryMap permits MemoryBlocks {
     public HostFile openFile(FileChannel channel) throws IOException {
         ByteBuffer nothing = ByteBuffer.allocate(0);
         boolean writable = true;
-        long size = channel.size();
+        long size = Undisturbed.call(channel::size);
         HostFile.checkOffset(size, 0);
         try {
-            channel.read(nothing, 0);
-            channel.write(nothing, 0);
+            Undisturbed.call(() -> channel.read(nothing, 0) + channel.write(nothing, 0));
         } catch (NonReadableChannelException e) {
             throw new IllegalArgumentException("the channel is not open for reading", e);
         } catch (NonWritableChannelException e) {
@@ -267,7 +266,7 @@ abstract sealed class MemoryMap permits MemoryBlocks {
     }
 
     /**
-     * {@link #evict} that never waits: a mapping for which a notifier would have to wait is skipped.
+     * {@link #evict} that never waits: pages for which a notifier would have to wait are skipped.
      *
      * @param hva first address
      * @param npages number of pages, at least 1
@@ -282,10 +281,11 @@ abstract sealed class MemoryMap permits MemoryBlocks {
      * Gives the page at an address another frame with the same content, at every place that shares it: page migration.
      *
      * @param hva any address of the page
-     * @return whether it moved: not if it is not resident, a caller's buffer, referenced, or memory is short
+     * @return OK if it moved; ENOMEM if it is not mapped or memory is short, EINVAL if it is not resident or a caller's
+     *     buffer: nobody is told then; BUSY if it is referenced or a notifier refused
      */
-    public boolean migrate(long hva) {
-        return residency().migrate(first(HvaRange.pageOf(hva))) == HostResult.OK;
+    public HostResult migrate(long hva) {
+        return residency().migrate(first(HvaRange.pageOf(hva)));
     }
 
     /**

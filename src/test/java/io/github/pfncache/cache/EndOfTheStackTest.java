@@ -172,8 +172,8 @@ class EndOfTheStackTest {
                 tlb.storeLong(GPA + Pages.PAGE_SIZE + 8, turn);
             }, turn -> {});
             assertThat(memslots.harvestDirty(1).harvest().pages()).contains(1);
-            assertThat(host.migrate(HVA)).isTrue();
-            assertThat(host.migrate(HVA + Pages.PAGE_SIZE)).isTrue();
+            assertThat(host.migrate(HVA)).isEqualTo(HostResult.OK);
+            assertThat(host.migrate(HVA + Pages.PAGE_SIZE)).isEqualTo(HostResult.OK);
         }
 
         private void look(long turn) {

@@ -8,6 +8,8 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 class GfnToHvaCacheUpdateTest {
@@ -80,5 +82,34 @@ class GfnToHvaCacheUpdateTest {
         host.peek(HVA, bytes);
         assertThat(bytes).containsExactly(0x34, 0x12);
         assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(0);
+    }
+
+    @Test
+    void aNumberIsWrittenInOnePiece() {
+        GfnToHvaCache writer = domain.newGfnToHvaCache(64);
+        writer.activate(GPA);
+        GfnPfnCache reader = domain.newCache(64);
+        reader.activate(GPA);
+        AtomicBoolean over = new AtomicBoolean();
+        CompletableFuture<Void> writing = CompletableFuture.runAsync(() -> {
+            for (int i = 0; !over.get(); i++) { // ends with the loads
+                long value = -(i & 1L);
+                writer.update(window -> {
+                    window.put(8, Long.BYTES, value);
+                    window.put(16, Integer.BYTES, value);
+                    window.put(20, Short.BYTES, value);
+                });
+            }
+        });
+        try {
+            for (int i = 0; i < 300_000; i++) {
+                assertThat(reader.loadLong(8, 0)).isBetween(-1L, 0L);
+                assertThat(reader.loadInt(16, 0)).isBetween(-1, 0);
+                assertThat(reader.loadShort(20, (short) 0)).isBetween((short) -1, (short) 0);
+            }
+        } finally {
+            over.set(true);
+            writing.join();
+        }
     }
 }

@@ -111,4 +111,16 @@ final class GuestMemoryTest {
         assertThat(memory.read(GPA, new byte[1])).isZero();
         assertThat(memslots.set(2, 0, 0, 0, 0)).isEqualTo(Memslots.Change.DONE);
     }
+
+    @Test
+    void readingWhatNobodyHasWrittenCommitsNothing() {
+        byte[] bytes = new byte[BYTES];
+        assertThat(memory.read(GPA, bytes)).isEqualTo(BYTES);
+        assertThat(bytes).containsOnly(0);
+        assertThat(host.framesInUse()).isZero();
+        assertThat(memory.write(GPA + Pages.PAGE_SIZE, new byte[] {7})).isEqualTo(1);
+        assertThat(memory.read(GPA, bytes)).isEqualTo(BYTES);
+        assertThat(bytes[Pages.PAGE_SIZE]).isEqualTo((byte) 7);
+        assertThat(host.framesInUse()).isEqualTo(1);
+    }
 }

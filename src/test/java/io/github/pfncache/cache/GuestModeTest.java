@@ -210,7 +210,7 @@ final class GuestModeTest {
         mode.release(page);
         mode.release(page);
         assertThat(page.isHeld()).isFalse();
-        assertThat(whileNotPolling(() -> host.migrate(HVA))).isTrue();
+        assertThat(whileNotPolling(() -> host.migrate(HVA) == HostResult.OK)).isTrue();
         assertThat(mode.poll()).isFalse();
         mode.leave();
         assertThat(dropped).isEmpty();
@@ -223,7 +223,7 @@ final class GuestModeTest {
         mode.enter();
         HeldPage before = write(0, 1);
         HeldPage other = write(1, 2);
-        assertThat(whilePolling(() -> host.migrate(HVA))).isTrue();
+        assertThat(whilePolling(() -> host.migrate(HVA) == HostResult.OK)).isTrue();
         assertThat(before.isHeld()).isFalse();
         assertThat(other.isHeld()).as("nobody wants it").isTrue();
         assertThat(dropped).containsExactly(RAM);
@@ -304,7 +304,7 @@ final class GuestModeTest {
         HeldPage alias = mode.hold(0x100_0000, true);
         assertThat(whilePolling(() -> memslots.delete(1))).isEqualTo(Memslots.Change.DONE);
         assertThat(alias.isHeld()).isTrue();
-        assertThat(whilePolling(() -> host.migrate(HVA))).isTrue();
+        assertThat(whilePolling(() -> host.migrate(HVA) == HostResult.OK)).isTrue();
         assertThat(dropped).containsExactly(RAM, 0x100_0000L);
         mode.leave();
     }
@@ -326,7 +326,7 @@ final class GuestModeTest {
         again(Memslots.DirtyMode.BITMAP, Duration.ofMillis(50), Memslot.FLAG_LOG_DIRTY_PAGES);
         mode.enter();
         HeldPage page = write(0, 1);
-        assertThat(whileNotPolling(() -> host.migrate(HVA))).isFalse();
+        assertThat(whileNotPolling(() -> host.migrate(HVA) == HostResult.OK)).isFalse();
         assertThat(whileNotPolling(() -> host.evict(HVA, 4))).isEqualTo(HostResult.BUSY);
         assertThat(whileNotPolling(() -> memslots.delete(1))).isEqualTo(Memslots.Change.BUSY);
         assertThat(page.isHeld()).isTrue();
@@ -443,7 +443,7 @@ final class GuestModeTest {
     @Test
     void aPageFaultHandlerMayMoveWhatIsHeld() {
         host.registerFaultHandler(HvaRange.ofPages(HVA + PAGE, 1), fault -> {
-            assertThat(host.migrate(HVA)).isTrue();
+            assertThat(host.migrate(HVA)).isEqualTo(HostResult.OK);
             return PageFaultHandler.Decision.RESOLVE;
         }, true, false);
         mode.enter();
@@ -538,7 +538,7 @@ final class GuestModeTest {
         vcpu.start();
         vcpu.join();
         assertThat(mode.isInside()).isTrue();
-        assertThat(host.migrate(HVA)).isTrue();
+        assertThat(host.migrate(HVA)).isEqualTo(HostResult.OK);
         assertThat(host.tryEvict(HVA, 1)).isEqualTo(HostResult.OK);
         mode.enter(); // takes over
         assertThat(dropped).containsExactly(RAM);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
@@ -132,7 +133,7 @@ final class GuestTlbTest {
     void aPageThatMovedIsFoundAgain() {
         tlb.storeLong(RAM, 1);
         tlb.storeLong(RAM + PAGE - 4, 0x1_0000_0002L);
-        assertThat(host.migrate(HVA)).isTrue();
+        assertThat(host.migrate(HVA)).isEqualTo(HostResult.OK);
         assertThat(tlb.loadLong(RAM)).isEqualTo(1);
         host.evict(HVA, 2);
         assertThat(tlb.loadLong(RAM + PAGE - 4)).isEqualTo(0x1_0000_0002L);
@@ -357,7 +358,7 @@ final class GuestTlbTest {
         domain.invalidations.start(HvaRange.ofPages(HVA, 1));
         tlb.storeLong(RAM + PAGE, 1); // another page
         assertThat(bus.asked).isEmpty();
-        assertThat(host.migrate(HVA)).isTrue();
+        assertThat(host.migrate(HVA)).isEqualTo(HostResult.OK);
         tlb.loadInt(RAM);
         tlb.storeInt(RAM, 2);
         tlb.storeLong(RAM + PAGE - 4, 2);
@@ -480,7 +481,7 @@ final class GuestTlbTest {
         tlb.enter();
         tlb.storeInt(RAM, 5);
         bus.doing = () -> {
-            assertThat(host.migrate(HVA)).isTrue();
+            assertThat(host.migrate(HVA)).isEqualTo(HostResult.OK);
             assertThat(memslots.move(1, RAM + 16 * PAGE)).isEqualTo(Memslots.Change.DONE);
         };
         tlb.loadInt(DEVICE);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
@@ -61,7 +62,7 @@ class RefreshInPlaceTest {
     @Test
     void aFrameThatMovedIsMappedAnew() {
         long pfn = cache.state().pfn();
-        assertThat(host.migrate(HVA)).isTrue();
+        assertThat(host.migrate(HVA)).isEqualTo(HostResult.OK);
         assertThat(cache.loadLong(0, -1)).isEqualTo(1);
         assertThat(cache.state().pfn()).isNotEqualTo(pfn);
         assertThat(host.liveMappings()).isEqualTo(1);

@@ -87,14 +87,14 @@ class HostFaultTest {
     void migrationChangesTheFrameAndNothingElse(long hva) {
         world.store(hva, 1);
         HostPage before = host.hvaToPage(hva);
-        assertThat(host.migrate(hva)).as("referenced").isFalse();
+        assertThat(host.migrate(hva)).as("referenced").isEqualTo(HostResult.BUSY);
         host.release(before);
-        assertThat(host.migrate(hva + 100)).isTrue();
+        assertThat(host.migrate(hva + 100)).isEqualTo(HostResult.OK);
         HostPage after = host.hvaToPage(hva);
         host.release(after);
         assertThat(after.pfn()).isNotEqualTo(before.pfn());
         assertThat(world.load(hva)).isEqualTo(1);
-        assertThat(host.migrate(page(hva, 1))).as("not resident").isFalse();
+        assertThat(host.migrate(page(hva, 1))).as("not resident").isEqualTo(HostResult.EINVAL);
         assertThat(host.framesInUse()).isEqualTo(1);
     }
 
@@ -103,7 +103,7 @@ class HostFaultTest {
         HostPage page = host.hvaToPage(A);
         HostMapping khva = host.map(page);
         host.release(page);
-        assertThat(host.migrate(A)).isTrue();
+        assertThat(host.migrate(A)).isEqualTo(HostResult.OK);
         host.unmap(khva);
     }
 
@@ -111,7 +111,7 @@ class HostFaultTest {
     void migratingACopyOnWritePageEndsTheSharingAndKeepsBothContents() {
         world.store(A, 1);
         try (HostMemory child = host.fork()) {
-            assertThat(child.migrate(A)).isTrue();
+            assertThat(child.migrate(A)).isEqualTo(HostResult.OK);
             world.store(A, 2);
             assertThat(HostWorld.load(child, A)).isEqualTo(1);
             host.audit();
@@ -189,7 +189,7 @@ class HostFaultTest {
         world.store(hva, 1);
         handle(fault -> fault.reason() == WRITE_PROTECTED ? REFUSE : RESOLVE);
         host.writeProtect(hva, 1, true);
-        assertThat(host.migrate(hva)).isTrue();
+        assertThat(host.migrate(hva)).isEqualTo(HostResult.OK);
         assertThat(world.store(hva, 2)).isFalse();
         host.evict(hva, 1);
         assertThat(world.store(hva, 2)).isFalse();

@@ -179,7 +179,7 @@ class HostFileTest {
         assertThat(buffer.getLong(4096 + 8)).isEqualTo(5);
         buffer.putLong(0, 6);
         assertThat(world.load(A)).isEqualTo(6);
-        assertThat(host.migrate(A)).isFalse();
+        assertThat(host.migrate(A)).isEqualTo(HostResult.EINVAL);
         assertThat(host.evict(A, 1)).isEqualTo(OK);
         assertThat(host.isPresent(page(A, 1))).isTrue();
         assertThat(host.remove(A, 1)).isEqualTo(EINVAL);

@@ -47,9 +47,9 @@ class HostMemoryTest {
     @Test
     void tellsAPersonWhatIsHeld() {
         HostPage page = host.hvaToPage(A);
-        assertThat(host).hasToString("HostMemory[0 mappings, 1 page references]");
+        assertThat(host).hasToString("HostMemory[0 mappings, 1 page references, frames in use=1 of 1073741824]");
         host.release(page);
-        assertThat(host).hasToString("HostMemory[0 mappings, 0 page references]");
+        assertThat(host).hasToString("HostMemory[0 mappings, 0 page references, frames in use=1 of 1073741824]");
     }
 
     @Test
@@ -304,7 +304,7 @@ class HostMemoryTest {
         assertThat(host.liveMappings()).isEqualTo(1);
         host.release(page);
         assertThatIllegalStateException().isThrownBy(() -> host.map(page, khva));
-        assertThat(host.migrate(A)).isTrue();
+        assertThat(host.migrate(A)).isEqualTo(HostResult.OK);
         HostPage moved = host.hvaToPage(A);
         HostMapping other = host.map(moved, khva);
         assertThat(other).isNotSameAs(khva);
@@ -352,7 +352,7 @@ class HostMemoryTest {
             assertThat(small.populateWrite(A, 4)).isEqualTo(ENOMEM);
             assertThat(small.framesInUse()).isEqualTo(2);
             assertThat(small.hvaToPage(page(A, 2))).isNull();
-            assertThat(small.migrate(A)).isFalse();
+            assertThat(small.migrate(A)).isEqualTo(HostResult.ENOMEM);
             assertThat(HostWorld.store(small, A, 1)).isTrue();
             small.discard(page(A, 1), 1);
             assertThat(HostWorld.store(small, page(A, 2), 1)).isTrue();

@@ -84,7 +84,7 @@ class HostNotifierTest {
     private void migrate(long hva) {
         world.store(hva, 1);
         world.told.clear();
-        assertThat(host.migrate(hva)).isTrue();
+        assertThat(host.migrate(hva)).isEqualTo(HostResult.OK);
     }
 
     @Test
@@ -148,7 +148,7 @@ class HostNotifierTest {
         host.release(page);
         List<Long> seen = new ArrayList<>();
         host.registerNotifier(notifier((range, mayBlock) -> seen.add(khva.getLong(0))));
-        assertThat(host.migrate(A)).isTrue();
+        assertThat(host.migrate(A)).isEqualTo(HostResult.OK);
         assertThat(seen).containsExactly(1L);
         assertThat(khva.getLong(0)).isEqualTo(0xd9d9d9d9d9d9d9d9L);
         host.unmap(khva);

@@ -34,7 +34,7 @@ class HostRaceTest {
         MIGRATE {
             @Override
             void change(HostWorld world) {
-                assertThat(world.host.migrate(A)).isTrue();
+                assertThat(world.host.migrate(A)).isEqualTo(HostResult.OK);
             }
         },
         EVICT {

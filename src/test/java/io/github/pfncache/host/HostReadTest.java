@@ -105,6 +105,27 @@ class HostReadTest {
         assertThat(read(A)).isEqualTo(5);
     }
 
+    @Test
+    void whatNobodyHasTouchedIsZerosAndTakesNoFrame() {
+        for (int i = 0; i < HostWorld.NPAGES; i++) {
+            assertThat(read(page(A, i))).isZero();
+            assertThat(read(page(M, i))).as("a hole of a file").isZero();
+        }
+        assertThat(host.framesInUse()).isZero();
+        assertThat(host.isPresent(A)).isFalse();
+        world.store(A, 3);
+        assertThat(read(A)).isEqualTo(3);
+        assertThat(host.framesInUse()).isEqualTo(1);
+    }
+
+    @Test
+    void aReadOfWhatNobodyHasTouchedStillAsksTheHandler() {
+        handle(fault -> fault.hva() == A ? RESOLVE : PageFaultHandler.Decision.REFUSE);
+        assertThat(read(A)).isZero();
+        assertThat(read(page(A, 1))).isNull();
+        assertThat(asked).hasSize(2);
+    }
+
     /** Null if the page cannot be read. */
     private Long read(long hva) {
         byte[] into = new byte[Long.BYTES];

@@ -185,7 +185,7 @@ class HostRealFileTest {
         world.store(A, 5);
         world.store(page(A, 1), 6);
         assertThat(host.evict(A, 1)).isEqualTo(OK);
-        assertThat(host.migrate(page(A, 1))).isTrue();
+        assertThat(host.migrate(page(A, 1))).isEqualTo(HostResult.OK);
         host.unmap(A, 4);
         file.sync();
         assertThat(onDisk(0)).isEqualTo(5);
@@ -436,5 +436,41 @@ class HostRealFileTest {
 
     private long onDisk(int offset) throws IOException {
         return ByteBuffer.wrap(Files.readAllBytes(path)).order(ByteOrder.LITTLE_ENDIAN).getLong(offset);
+    }
+
+    @Test
+    void anInterruptBeforehandClosesNothingAndIsKept() throws IOException {
+        Thread.currentThread().interrupt();
+        assertThat(host.copyToUser(A, bytes(7), 0, 8)).isTrue();
+        assertThat(file.sync()).isEqualTo(OK);
+        HostFile again = host.openFile(channel);
+        assertThat(Thread.interrupted()).as("kept").isTrue();
+        assertThat(channel.isOpen()).isTrue();
+        assertThat(again.npages()).isEqualTo(4);
+        assertThat(Files.readAllBytes(path)).startsWith(bytes(7));
+    }
+
+    @Test
+    void anInterruptInTheMiddleClosesNothingAndIsKept() throws IOException {
+        Thread user = Thread.currentThread();
+        channel.beforeRead = (offset, length) -> user.interrupt();
+        assertThat(host.copyToUser(A, bytes(7), 0, 8)).isTrue();
+        assertThat(Thread.interrupted()).as("kept").isTrue();
+        channel.beforeWrite = (offset, length) -> user.interrupt();
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(Thread.interrupted()).as("kept").isTrue();
+        channel.beforeRead = HookedChannel.NOTHING;
+        assertThat(world.load(page(A, 1))).as("for everybody else").isEqualTo(0x0202020202020202L);
+        assertThat(Files.readAllBytes(path)).startsWith(bytes(7));
+    }
+
+    @Test
+    void whatAChannelThrowsComesOut() {
+        channel.beforeRead = (offset, length) -> {
+            throw new IllegalMonitorStateException("broken");
+        };
+        assertThatThrownBy(() -> world.store(A, 1)).isInstanceOf(IllegalMonitorStateException.class);
+        channel.beforeRead = HookedChannel.NOTHING;
+        assertThat(world.store(A, 1)).isTrue();
     }
 }

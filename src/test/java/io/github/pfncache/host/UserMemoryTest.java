@@ -270,7 +270,7 @@ class UserMemoryTest {
         host.mapBuffer(A, block, READ_WRITE);
         world.store(A, 1);
         world.told.clear();
-        assertThat(host.migrate(A)).isFalse();
+        assertThat(host.migrate(A)).isEqualTo(HostResult.EINVAL);
         assertThat(host.evict(A, 2)).isEqualTo(OK);
         assertThat(host.tryEvict(A, 2)).isEqualTo(OK);
         assertThat(host.isPresent(A)).as("not evicted").isTrue();

@@ -10,6 +10,7 @@ import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.explore.Stage;
+import io.github.pfncache.host.HostResult;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -129,7 +130,7 @@ public final class GuestModeScenarios {
             cpu.mode.handOver();
         });
         stage.thread("migrate", () -> assertThat(guest.host.migrate(Guest.hva(0)))
-                .as("a page held outside is moved").isTrue());
+                .as("a page held outside is moved").isEqualTo(HostResult.OK));
         stage.afterwards(() -> {
             assertThat(guest.peek(0)).as("value at rest").isEqualTo(5);
             cpu.mode.close();

@@ -8,6 +8,7 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.explore.Scenario;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
@@ -68,7 +69,7 @@ record Inexpressible(String id, String fault, String reason, Scenario.Body proof
         Vcpu vcpu = vm.vcpu(0);
         for (int i = 0; i < 3; i++) {
             Vcpu.Exit exit = vcpu.run(() -> {
-                assertThat(guest.host.migrate(Guest.HVA)).isTrue();
+                assertThat(guest.host.migrate(Guest.HVA)).isEqualTo(HostResult.OK);
                 try (GuestAccess access = cache.access()) {
                     assertThat(access.getLong(0)).isEqualTo(1);
                 }

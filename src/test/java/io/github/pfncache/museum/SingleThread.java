@@ -12,6 +12,7 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.explore.Stage;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslots.Change;
@@ -27,7 +28,7 @@ final class SingleThread {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.cacheOf(0);
-            assertThat(guest.host.migrate(HVA)).as("page migrates while cached").isTrue();
+            assertThat(guest.host.migrate(HVA)).as("page migrates while cached").isEqualTo(HostResult.OK);
             assertThat(Guest.read(cache)).as("value read").isEqualTo(1);
         });
         stage.afterwards(guest::atRest);
@@ -209,7 +210,8 @@ final class SingleThread {
                 assertThat(cache.check()).as("still valid at its end").isTrue();
             }
         });
-        stage.thread("user", () -> assertThat(guest.host.migrate(Guest.hva(1))).as("migrated").isTrue());
+        stage.thread("user",
+                () -> assertThat(guest.host.migrate(Guest.hva(1))).as("migrated").isEqualTo(HostResult.OK));
         stage.afterwards(guest::atRest);
     }
 

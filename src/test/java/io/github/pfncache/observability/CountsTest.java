@@ -6,6 +6,7 @@ import io.github.pfncache.cache.CacheStats;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.vm.Vm;
 import org.junit.jupiter.api.Test;
@@ -34,7 +35,7 @@ final class CountsTest {
         GfnPfnCache other = vm.newCache(8);
         assertThat(cache.activate(GPA)).isEqualTo(Outcome.OK);
         assertThat(other.activate(GPA + 4096)).isEqualTo(Outcome.OK);
-        assertThat(vm.host().migrate(HVA)).isTrue();
+        assertThat(vm.host().migrate(HVA)).isEqualTo(HostResult.OK);
         try (GuestAccess access = cache.access()) {
             assertThat(access.isUsable()).isTrue();
             assertThat(cache.stats()).as("asked by who has an access open")

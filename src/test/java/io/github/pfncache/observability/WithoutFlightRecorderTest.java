@@ -6,6 +6,7 @@ import com.sun.management.ThreadMXBean;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.vm.Vm;
@@ -36,7 +37,7 @@ final class WithoutFlightRecorderTest {
             Vm vm = machine();
             GfnPfnCache cache = vm.newCache(8);
             require(cache.activate(GPA) == Outcome.OK);
-            require(vm.host().migrate(HVA));
+            require(vm.host().migrate(HVA) == HostResult.OK);
             try (GuestAccess access = cache.access()) {
                 require(access.isUsable());
             }

@@ -8,6 +8,7 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.HostRule;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
@@ -66,7 +67,7 @@ class VmTest {
             @Override
             public boolean write(Vcpu writer, int index, long value) {
                 inside.add(mode.isInside());
-                assertThat(vm.host().migrate(0x7f00_0000_0000L)).isTrue();
+                assertThat(vm.host().migrate(0x7f00_0000_0000L)).isEqualTo(HostResult.OK);
                 return true;
             }
 

@@ -2,6 +2,7 @@ package io.github.pfncache.wasm;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostResult;
 import java.util.SplittableRandom;
 import java.util.function.LongSupplier;
 
@@ -71,7 +72,7 @@ final class MovingHost implements LinearMemory.Companion, AutoCloseable {
                     evictions++; // one thread writes
                 } else if (dice == 1) {
                     host.populateWrite(hva, 1);
-                } else if (host.migrate(hva)) {
+                } else if (host.migrate(hva) == HostResult.OK) {
                     migrations++;
                 }
             }

@@ -112,7 +112,7 @@ final class HostAdversary implements Crew.Work {
     private boolean perform(Action action, long hva, long npages) {
         switch (action) {
             case MIGRATE:
-                return host.migrate(hva);
+                return host.migrate(hva) == HostResult.OK;
             case EVICT:
                 return host.evict(hva, 1) == HostResult.OK;
             case TRY_EVICT:

@@ -1,0 +1,67 @@
+package io.github.pfncache.host;
+
+import java.io.IOException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Future;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Uses channels on threads that nobody interrupts. An interrupt of a thread that is using a channel closes it, for
+ * everybody and for good; and an emulator interrupts its vCPUs to get them out of the guest. Whoever waits here keeps
+ * the interrupt for afterwards.
+ */
+final class Undisturbed {
+
+    /** A thread that had nothing to do so long ends. */
+    private static final long IDLE_SECONDS = 5;
+
+    private static final ExecutorService THREADS = new ThreadPoolExecutor(
+            0, Integer.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(), Undisturbed::thread);
+
+    private Undisturbed() {}
+
+    /** What is done with the channel. */
+    interface Use<T> {
+        T run() throws IOException;
+    }
+
+    /** Runs, and waits until that has ended; throws what it throws. */
+    static <T> T call(Use<T> use) throws IOException {
+        Future<T> result = THREADS.submit(use::run);
+        boolean interrupted = false;
+        try {
+            for (;;) { // each turn but the last is an interrupt
+                try {
+                    return result.get();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } catch (ExecutionException e) {
+            throw thrown(e.getCause());
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private static IOException thrown(Throwable cause) {
+        if (cause instanceof RuntimeException e) {
+            throw e;
+        }
+        if (cause instanceof Error e) {
+            throw e;
+        }
+        return (IOException) cause; // no other is declared
+    }
+
+    private static Thread thread(Runnable body) {
+        Thread thread = new Thread(null, body, "pfncache-file", 0, false);
+        thread.setDaemon(true);
+        return thread;
+    }
+}
