@@ -27,7 +27,7 @@ final class ThrowSweepTest {
     void someDisturbances() throws IOException {
         String only = System.getProperty("sweep.only", "");
         expectNone(only.isEmpty()
-                ? Sweeping.of(directory, Operations.all(), settled(), List.of(SweepMachine.Stage.EVICTED), SOME)
+                ? Sweeping.of(directory, Operations.all(), Disturbance.all(), List.of(SweepMachine.Stage.EVICTED), SOME)
                 : Sweeping.of(directory, List.of(Operations.named(only)), Disturbance.all(), STAGES, 1));
     }
 
@@ -36,16 +36,6 @@ final class ThrowSweepTest {
     @Timeout(MANY_MINUTES)
     void everyDisturbanceAtEveryPoint() throws IOException {
         expectNone(Sweeping.of(directory, Operations.all(), Disturbance.all(), STAGES, 1));
-    }
-
-    /**
-     * Not the interrupt of a thread: the platform closes a file that the thread reads next, in {@code host}, and nobody
-     * reads it any more. The long test finds that.
-     */
-    private static List<Disturbance> settled() {
-        return Disturbance.all().stream()
-                .filter(disturbance -> !disturbance.name().equals(Disturbance.INTERRUPT))
-                .toList();
     }
 
     private static void expectNone(Sweeping sweeping) {
