@@ -17,6 +17,10 @@ public record Hypercall(GuestMode mode, boolean interruptible, long number, List
     /**
      * Describes a hypercall.
      *
+     * @param mode the mode of the calling code
+     * @param interruptible whether the guest has interrupts on
+     * @param number which call
+     * @param arguments six of them
      * @throws IllegalArgumentException if there are not six arguments
      */
     public Hypercall {
