@@ -68,7 +68,7 @@ public final class DirtyMarkStress {
     }
 
     /**
-     * The same through a cache: the writer has announced a brief hold and does not fence again, and the harvest waits
+     * The same through a cache: the writer has announced a brief hold, marks, and then writes, and the harvest waits
      * for it. The data is read through a mapping, without any order of its own.
      */
     @JCStressTest
@@ -116,7 +116,7 @@ public final class DirtyMarkStress {
         }
     }
 
-    /** Negative control: the writer is announced and does not fence, and the harvest does not wait for it. */
+    /** Negative control: the writer is announced and marks before it writes, and the harvest does not wait for it. */
     @JCStressTest
     @Outcome(id = "0, 1, 0", expect = Expect.ACCEPTABLE_INTERESTING, desc = "the lost write that the wait prevents")
     @Outcome(expect = Expect.ACCEPTABLE, desc = "nothing lost this time")
@@ -130,10 +130,10 @@ public final class DirtyMarkStress {
         @Actor
         public void write() {
             slot.compareAndSet(0, 1);
-            data = 1;
             if ((word.getOpaque() & 1) == 0) {
                 word.set(1);
             }
+            data = 1;
             slot.setRelease(0);
         }
 

@@ -26,6 +26,13 @@ import io.github.pfncache.address.Pages;
  * the read side from the check to its end ([rule L1]), so an invalidation, which needs the write side, cannot return
  * while anybody still uses the page. Activate, refresh and deactivate are one at a time, under a lock of their own.
  *
+ * <p><b>One access at a time on a thread.</b> An access that waits, opened while another one is open, could wait for a
+ * thread that waits for that one: it ends in BUSY, and breaks a rule each time while rules are checked, as do loads and
+ * stores. {@link #tryAccess} inside an access is allowed; {@link GuestArea} is one access to several pages.
+ *
+ * <p><b>Waits</b> of a call last as long as the {@link RetryPolicy} says, also for an access of another thread to end;
+ * the answer is BUSY then.
+ *
  * <p><b>A refresh that fails</b> leaves the cache active and listed at its new place, without a mapping. It heals by
  * itself when memory appears there: the next access refreshes again.
  *

@@ -13,6 +13,9 @@ import io.github.pfncache.rules.TrackedRwLock;
  * so. Whatever was written, {@link #close} marks the page dirty before it drops the lock: nobody can forget it, and it
  * cannot come too late.
  *
+ * <p>While it is open, whoever takes the page away waits for it. So it is kept for a few instructions, nothing that
+ * waits is done inside, and no second access is opened but by {@link GfnPfnCache#tryAccess}.
+ *
  * <p>An access that is not {@linkplain #isUsable() usable} holds no lock and its accessors throw; its {@link #outcome}
  * says why. An access that came from {@link GfnPfnCache#readLock} becomes usable by {@link #check}.
  *

@@ -71,6 +71,7 @@ final class PublishedTable {
     boolean install(MemslotRequest.Step step, long deadlineNanos) {
         MemslotTable before = table;
         MemslotTable after = before.with(step.former(), step.successor());
+        MemslotTable again = before.after(after); // to take it back must not take memory
         checkPlaced(after, step.successor());
         // Before anything has happened: another slot may come to where the abandoned one was.
         if (!drainAbandoned(deadlineNanos) || !publish(after, deadlineNanos)) {
@@ -81,7 +82,7 @@ final class PublishedTable {
             quiet = drain(step.former(), deadlineNanos);
         } finally {
             if (!quiet) { // also when the listener threw
-                takeBack(before, step);
+                takeBack(again, step);
             }
         }
         return quiet;
@@ -108,17 +109,18 @@ final class PublishedTable {
                 && (gone == null || neighbours.listener.slotChanged(gone, deadlineNanos));
     }
 
-    private void takeBack(MemslotTable before, MemslotRequest.Step step) {
-        MemslotTable again = before.after(table);
+    private void takeBack(MemslotTable again, MemslotRequest.Step step) {
         long deadline = deadlineFromNow();
-        if (!publish(again, deadline)) {
+        try {
+            publish(again, deadline);
+        } finally {
             // Taking back is not refused: a caller told BUSY must find its slots. The gate is there so that an
             // invalidation sees one table; host pages are safe without it, because invalidations go by hva.
             table = again;
+            // Those who found the attempted slot get the time to leave it. The caller has not been told that it exists,
+            // so who does not leave in time only holds up the next change.
+            abandoned = step.successor();
         }
-        // Those who found the attempted slot get the time to leave it. The caller has not been told that it exists, so
-        // who does not leave in time only holds up the next change.
-        abandoned = step.successor();
         drainAbandoned(deadline);
     }
 

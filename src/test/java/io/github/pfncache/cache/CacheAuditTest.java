@@ -98,4 +98,20 @@ final class CacheAuditTest {
         assertThatThrownBy(() -> new RetryPolicy(1, Duration.ofNanos(-1))).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new RetryPolicy(1, most.plusNanos(1))).isInstanceOf(IllegalArgumentException.class);
     }
+
+    @Test
+    void aValidCacheThatNoWalkFindsBreaksARule() {
+        GfnPfnCache lost = domain.newCache(8);
+        CacheIndex.Entry elsewhere = new CacheIndex.Entry(lost);
+        assertThat(lost.activateHva(HVA + Pages.PAGE_SIZE)).isEqualTo(Outcome.OK);
+        domain.audit(true);
+        domain.index.add(elsewhere); // the same cache once more, so as to take away its place
+        domain.index.move(elsewhere, new Translation(null, null, 0, 0, HVA + Pages.PAGE_SIZE));
+        domain.index.remove(elsewhere);
+        assertThatThrownBy(() -> domain.audit(true))
+                .isInstanceOf(RuleViolation.class)
+                .hasMessageContaining("I14_VALID_IS_FOUND");
+        assertThat(lost.deactivate()).isEqualTo(Outcome.OK);
+        domain.audit(true);
+    }
 }
