@@ -5,7 +5,7 @@ import io.github.pfncache.report.ReplayReport;
 import io.github.pfncache.report.ReportFile;
 import io.github.pfncache.rules.RuleViolation;
 import io.github.pfncache.trace.BundledTraces;
-import io.github.pfncache.trace.Landing;
+import io.github.pfncache.trace.ClockWrites;
 import io.github.pfncache.trace.MalformedInput;
 import io.github.pfncache.trace.MemslotTrace;
 import io.github.pfncache.trace.ProbeTable;
@@ -137,7 +137,7 @@ final class ReplayCommand implements Callable<Integer> {
     /** Where updates landed, as changes, and what was not as it should be. */
     private static final class Witness implements ReplayObserver {
 
-        private final List<Landing> last = new ArrayList<>();
+        private final List<ClockWrites> last = new ArrayList<>();
         private final List<ProbeTable.Change> changes = new ArrayList<>();
         private final List<String> differences = new ArrayList<>();
         private final Progress progress;
@@ -184,7 +184,7 @@ final class ReplayCommand implements Callable<Integer> {
             }
         }
 
-        private void note(int index, int probe, Landing landing) {
+        private void note(int index, int probe, ClockWrites landing) {
             boolean known = probe < last.size();
             if (known && last.get(probe).equals(landing)) {
                 return;

@@ -4,7 +4,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.stress.Lane;
+import io.github.pfncache.stress.StampedField;
 import io.github.pfncache.stress.ReferenceModel;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +18,7 @@ import java.util.List;
  * @param offset where it is in the model
  * @param lanes by device, then by number
  */
-record Block(long gpa, long otherGpa, long offset, List<List<Lane>> lanes) {
+record Block(long gpa, long otherGpa, long offset, List<List<StampedField>> lanes) {
 
     static final int SIZE = 512;
     static final int LANES = 4;
@@ -35,9 +35,9 @@ record Block(long gpa, long otherGpa, long offset, List<List<Lane>> lanes) {
         List<Block> blocks = new ArrayList<>();
         for (long at = 0; at < (long) npages << Pages.PAGE_SHIFT; at += SIZE) { // bounded by the pages
             long offset = ((long) page << Pages.PAGE_SHIFT) + at;
-            List<List<Lane>> lanes = new ArrayList<>();
+            List<List<StampedField>> lanes = new ArrayList<>();
             for (int device = 0; device < devices; device++) { // bounded by the devices
-                List<Lane> own = new ArrayList<>();
+                List<StampedField> own = new ArrayList<>();
                 for (int i = 0; i < LANES; i++) { // bounded by the constant
                     long place = offset + FIRST_LANE + STRIDE * i + Long.BYTES * device;
                     own.add(lossy ? model.lossyLane(place, WIDTHS[i]) : model.lane(place, WIDTHS[i]));
@@ -50,12 +50,12 @@ record Block(long gpa, long otherGpa, long offset, List<List<Lane>> lanes) {
     }
 
     /** Where a lane is in the block. */
-    int at(Lane lane) {
+    int at(StampedField lane) {
         return (int) (lane.offset() - offset);
     }
 
     /** Reads a lane of the block that an access shows, and judges it. */
-    void read(GuestAccess access, Lane lane) {
+    void read(GuestAccess access, StampedField lane) {
         long mark = lane.mark();
         int at = at(lane);
         long value = switch (lane.width()) {
@@ -68,7 +68,7 @@ record Block(long gpa, long otherGpa, long offset, List<List<Lane>> lanes) {
     }
 
     /** Writes a lane of the block that an access shows; on the thread that owns it. */
-    void write(GuestAccess access, Lane lane) {
+    void write(GuestAccess access, StampedField lane) {
         long value = lane.next();
         int at = at(lane);
         switch (lane.width()) {
@@ -85,7 +85,7 @@ record Block(long gpa, long otherGpa, long offset, List<List<Lane>> lanes) {
      *
      * @return whether there was anything to read
      */
-    boolean load(GfnPfnCache cache, Lane lane) {
+    boolean load(GfnPfnCache cache, StampedField lane) {
         long mark = lane.mark();
         long value = load(cache, lane, 0);
         if (value == 0) { // a zero, or nothing: another answer for nothing tells them apart
@@ -98,7 +98,7 @@ record Block(long gpa, long otherGpa, long offset, List<List<Lane>> lanes) {
         return true;
     }
 
-    private long load(GfnPfnCache cache, Lane lane, int otherwise) {
+    private long load(GfnPfnCache cache, StampedField lane, int otherwise) {
         int at = at(lane);
         return switch (lane.width()) {
             case 1 -> cache.loadByte(at, (byte) otherwise);
@@ -109,7 +109,7 @@ record Block(long gpa, long otherGpa, long offset, List<List<Lane>> lanes) {
     }
 
     /** Writes a lane by a single store; on the thread that owns it. */
-    Outcome store(GfnPfnCache cache, Lane lane) {
+    Outcome store(GfnPfnCache cache, StampedField lane) {
         long value = lane.next();
         int at = at(lane);
         Outcome outcome = switch (lane.width()) {

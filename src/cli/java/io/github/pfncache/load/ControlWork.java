@@ -10,7 +10,7 @@ import io.github.pfncache.xen.XenVcpu;
 /** An emulator that takes the guest's structures away and gives them back, and fires timers. One thread. */
 final class ControlWork implements Crew.Work {
 
-    private final Machine machine;
+    private final LoadMachine machine;
     private final Tally tally;
     private final Plan plan;
 
@@ -27,19 +27,19 @@ final class ControlWork implements Crew.Work {
         switch (plan.choose(8)) {
             case 0 -> {
                 cpu.clearVcpuInfo();
-                registered(cpu.setVcpuInfo(new CacheTarget.ByGpa(Machine.vcpuInfo(id))));
+                registered(cpu.setVcpuInfo(new CacheTarget.ByGpa(LoadMachine.vcpuInfo(id))));
             }
             case 1 -> {
                 machine.xen.clearSharedInfo();
-                registered(machine.xen.setSharedInfo(new CacheTarget.ByGpa(Machine.sharedInfo())));
+                registered(machine.xen.setSharedInfo(new CacheTarget.ByGpa(LoadMachine.sharedInfo())));
             }
             case 2 -> {
                 cpu.runstate().clear();
-                registered(cpu.runstate().register(new CacheTarget.ByGpa(Machine.runstate(id))));
+                registered(cpu.runstate().register(new CacheTarget.ByGpa(LoadMachine.runstate(id))));
             }
             case 3 -> {
                 cpu.clearTimeInfo();
-                registered(cpu.setTimeInfo(new CacheTarget.ByGpa(Machine.timeInfo(id))));
+                registered(cpu.setTimeInfo(new CacheTarget.ByGpa(LoadMachine.timeInfo(id))));
             }
             case 4 -> machine.clock.guestStopped(machine.vm.vcpu(id));
             case 5 -> cpu.hasInterrupt(CallContext.ATOMIC);

@@ -7,7 +7,7 @@ import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.stress.Crew;
-import io.github.pfncache.stress.Lane;
+import io.github.pfncache.stress.StampedField;
 import io.github.pfncache.stress.Plan;
 import io.github.pfncache.xen.CallContext;
 import java.util.ArrayList;
@@ -24,11 +24,11 @@ final class DeviceWork implements Crew.Work {
 
     private static final int BEFORE_BOUNDARY = 12;
 
-    private final Machine machine;
+    private final LoadMachine machine;
     private final Tally tally;
     private final Latencies latencies;
     private final Events events;
-    private final Window window;
+    private final SwappedWindow window;
     private final int device;
     private final Plan plan;
     private final long share;
@@ -37,7 +37,7 @@ final class DeviceWork implements Crew.Work {
     private final List<Cursor> cursors = new ArrayList<>();
     private final GfnPfnCache windowCache;
     private final GuestArea area;
-    private final List<List<Lane>> records = new ArrayList<>();
+    private final List<List<StampedField>> records = new ArrayList<>();
     private final List<Long> recordGpas = new ArrayList<>();
 
     private int record = -1;
@@ -74,11 +74,12 @@ final class DeviceWork implements Crew.Work {
         }
         windowCache = machine.vm.newCache(Block.SIZE);
         area = machine.vm.newArea();
-        for (int page = Machine.DEVICE_PAGE + device; page < Machine.MAIN_PAGES - 1; page += devices) { // by the pages
-            long gpa = Machine.MAIN_GPA + ((page + 1L) << Pages.PAGE_SHIFT) - BEFORE_BOUNDARY;
-            List<Lane> lanes = new ArrayList<>();
+        // bounded by the pages of the main memory
+        for (int page = LoadMachine.DEVICE_PAGE + device; page < LoadMachine.MAIN_PAGES - 1; page += devices) {
+            long gpa = LoadMachine.MAIN_GPA + ((page + 1L) << Pages.PAGE_SHIFT) - BEFORE_BOUNDARY;
+            List<StampedField> lanes = new ArrayList<>();
             for (int at = 0; at < RECORD; at += Long.BYTES) { // bounded by the constant
-                lanes.add(machine.model.lane(Machine.offsetInModel(gpa) + at, Long.BYTES));
+                lanes.add(machine.model.lane(LoadMachine.offsetInModel(gpa) + at, Long.BYTES));
             }
             records.add(lanes);
             recordGpas.add(gpa);
@@ -118,8 +119,8 @@ final class DeviceWork implements Crew.Work {
 
     private void useBlock(int kind, Cursor cursor) {
         Block block = cursor.block;
-        Lane any = block.lanes().get(plan.choose(block.lanes().size())).get(plan.choose(Block.LANES));
-        Lane own = block.lanes().get(device).get(plan.choose(Block.LANES));
+        StampedField any = block.lanes().get(plan.choose(block.lanes().size())).get(plan.choose(Block.LANES));
+        StampedField own = block.lanes().get(device).get(plan.choose(Block.LANES));
         done++;
         if (kind < 30) {
             load(cursor.cache, block, any);
@@ -138,7 +139,7 @@ final class DeviceWork implements Crew.Work {
         }
     }
 
-    private void load(GfnPfnCache cache, Block block, Lane lane) {
+    private void load(GfnPfnCache cache, Block block, StampedField lane) {
         if (block.load(cache, lane)) {
             tally.accessed(Outcome.OK);
             return;
@@ -188,7 +189,7 @@ final class DeviceWork implements Crew.Work {
         try (AreaAccess access = area.access()) {
             if (tally.accessed(access.outcome())) {
                 int at = 0;
-                for (Lane lane : records.get(record)) { // bounded by the record
+                for (StampedField lane : records.get(record)) { // bounded by the record
                     lane.judge(lane.mark(), access.getLong(at));
                     access.putLong(at, lane.next());
                     lane.written();

@@ -13,7 +13,7 @@ final class Events {
     /** Ports 1 to 59; the vCPU that each notifies is its number modulo the vCPUs. */
     static final int PORTS = 60;
 
-    private final Machine machine;
+    private final LoadMachine machine;
     private final Tally tally;
 
     /** Counted before the event is sent. */
@@ -22,7 +22,7 @@ final class Events {
     /** What was sent when the guest had just cleared the port. Written by the vCPU that the port notifies. */
     private final AtomicLongArray seen = new AtomicLongArray(PORTS);
 
-    Events(Machine machine, Tally tally) {
+    Events(LoadMachine machine, Tally tally) {
         this.machine = machine;
         this.tally = tally;
     }

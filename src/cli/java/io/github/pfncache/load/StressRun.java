@@ -46,9 +46,9 @@ public final class StressRun {
     private final StressOptions options;
     private final Latencies latencies;
     private final Tally tally = new Tally();
-    private final Machine machine;
+    private final LoadMachine machine;
     private final Events events;
-    private final Window window;
+    private final SwappedWindow window;
     private final List<Block> blocks = new ArrayList<>();
     private final List<VcpuWork> vcpus = new ArrayList<>();
     private final RuleTable rules = new RuleTable();
@@ -83,21 +83,22 @@ public final class StressRun {
         others = new Crew(patience);
         this.options = options;
         this.latencies = latencies;
-        machine = new Machine(options.vcpus(), latencies);
+        machine = new LoadMachine(options.vcpus(), latencies);
         events = new Events(machine, tally);
-        window = new Window(machine, tally, options.devices(), options.seed());
-        int npages = Machine.MAIN_PAGES - Machine.DEVICE_PAGE;
-        long gpa = Machine.MAIN_GPA + Machine.DEVICE_PAGE * 4096L;
-        addBlocks(Machine.MAIN + Machine.DEVICE_PAGE, npages, gpa, gpa, false);
-        addBlocks(Machine.PLUG, Machine.PLUG_PAGES, Machine.PLUG_GPA, Machine.OTHER_PLUG_GPA, false);
-        addBlocks(Machine.SCRATCH, Machine.SCRATCH_PAGES, Machine.SCRATCH_GPA, Machine.SCRATCH_GPA, true);
+        window = new SwappedWindow(machine, tally, options.devices(), options.seed());
+        int npages = LoadMachine.MAIN_PAGES - LoadMachine.DEVICE_PAGE;
+        long gpa = LoadMachine.MAIN_GPA + LoadMachine.DEVICE_PAGE * 4096L;
+        addBlocks(LoadMachine.MAIN + LoadMachine.DEVICE_PAGE, npages, gpa, gpa, false);
+        addBlocks(LoadMachine.PLUG, LoadMachine.PLUG_PAGES, LoadMachine.PLUG_GPA, LoadMachine.OTHER_PLUG_GPA, false);
+        addBlocks(LoadMachine.SCRATCH, LoadMachine.SCRATCH_PAGES, LoadMachine.SCRATCH_GPA, LoadMachine.SCRATCH_GPA,
+                true);
     }
 
     private void addBlocks(int page, int npages, long gpa, long otherGpa, boolean lossy) {
         blocks.addAll(Block.of(machine.model, options.devices(), page, npages, gpa, otherGpa, lossy));
     }
 
-    Machine machine() {
+    LoadMachine machine() {
         return machine;
     }
 
@@ -113,7 +114,7 @@ public final class StressRun {
         return events;
     }
 
-    Window window() {
+    SwappedWindow window() {
         return window;
     }
 
@@ -148,7 +149,7 @@ public final class StressRun {
         if (findings.isEmpty()) { // otherwise somebody may have died with a lock in hand: the machine is not at rest
             attempt(this::seeLastEvents);
             attempt(this::readLastClocks);
-            attempt(() -> RuleDrill.run(machine));
+            attempt(() -> RuleCoverage.run(machine));
             attempt(() -> VmAudit.atRest(machine.vm));
         }
         return result(seconds, adversary.actions());
@@ -161,12 +162,12 @@ public final class StressRun {
                 .evicting()
                 .writeProtecting()
                 .forking()
-                .discarding(Machine.hva(Machine.SCRATCH), Machine.SCRATCH_PAGES)
-                .replugging(Machine.PLUG_SLOT)
-                .moving(Machine.PLUG_SLOT, Machine.OTHER_PLUG_GPA)
-                .togglingLog(Machine.PLUG_SLOT)
-                .togglingReadOnly(Machine.PLUG_SLOT)
-                .followingDirtyLog(Machine.MAIN_SLOT)
+                .discarding(LoadMachine.hva(LoadMachine.SCRATCH), LoadMachine.SCRATCH_PAGES)
+                .replugging(LoadMachine.PLUG_SLOT)
+                .moving(LoadMachine.PLUG_SLOT, LoadMachine.OTHER_PLUG_GPA)
+                .togglingLog(LoadMachine.PLUG_SLOT)
+                .togglingReadOnly(LoadMachine.PLUG_SLOT)
+                .followingDirtyLog(LoadMachine.MAIN_SLOT)
                 .start();
     }
 

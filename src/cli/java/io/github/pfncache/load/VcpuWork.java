@@ -19,11 +19,11 @@ final class VcpuWork implements Crew.Work {
     private static final long TIMER_NANOS = 50_000;
     private static final Duration POLL = Duration.ofMillis(2);
 
-    private final Machine machine;
+    private final LoadMachine machine;
     private final Tally tally;
     private final Vcpu vcpu;
     private final XenVcpu xen;
-    private final GuestProgram guest;
+    private final LoadGuest guest;
     private final Plan plan;
     private final long share;
 
@@ -39,19 +39,19 @@ final class VcpuWork implements Crew.Work {
         this.tally = run.tally();
         this.vcpu = machine.vm.vcpu(id);
         this.xen = machine.xen.vcpu(id);
-        this.guest = new GuestProgram(run, id);
+        this.guest = new LoadGuest(run, id);
         this.plan = new Plan(run.seed(), "vcpu " + id);
         this.share = share;
         writePollArguments();
     }
 
-    GuestProgram guest() {
+    LoadGuest guest() {
         return guest;
     }
 
     /** {@code struct sched_poll} and its array of one port. */
     private void writePollArguments() {
-        long gpa = Machine.arguments(vcpu.id());
+        long gpa = LoadMachine.arguments(vcpu.id());
         ByteBuffer bytes = ByteBuffer.allocate(32).order(ByteOrder.LITTLE_ENDIAN);
         bytes.putLong(0, gpa + 24).putInt(8, 1).putLong(16, 0).putInt(24, POLLED_PORT);
         machine.vm.guestMemory().write(gpa, bytes.array());
@@ -100,7 +100,7 @@ final class VcpuWork implements Crew.Work {
             xen.setTimerOp(machine.clock.getClock() + TIMER_NANOS);
         }
         if (plan.once(256)) {
-            PollOutcome outcome = xen.poll(Machine.arguments(vcpu.id()), true, POLL);
+            PollOutcome outcome = xen.poll(LoadMachine.arguments(vcpu.id()), true, POLL);
             if (outcome == PollOutcome.INVALID || outcome == PollOutcome.FAULT) {
                 tally.violated("the poll of vcpu " + vcpu.id() + " is " + outcome);
             }

@@ -78,7 +78,7 @@ final class SequenceDrawing {
     }
 
     private void holds(Markup to) {
-        for (Holds.Hold hold : Holds.in(sequence.steps())) { // bounded by the steps
+        for (LockSpans.Hold hold : LockSpans.in(sequence.steps())) { // bounded by the steps
             double left = x(hold.thread()) - 9 - HOLD * hold.depth();
             to.open("rect", "class", "hold", "x", left, "y", y(hold.from()) - 4, "width", HOLD - 1.5,
                             "height", ROW * (hold.to() - hold.from()) + 6, "rx", 1.5)

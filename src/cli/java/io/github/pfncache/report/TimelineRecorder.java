@@ -8,7 +8,7 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.memslot.Memslot;
-import io.github.pfncache.trace.Landing;
+import io.github.pfncache.trace.ClockWrites;
 import io.github.pfncache.trace.MemslotTrace;
 import io.github.pfncache.trace.Probes;
 import io.github.pfncache.trace.ReplayObserver;
@@ -138,7 +138,7 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
             Timeline.Cell cell = cell(lane);
             cell.settled = stateOf(caches.get(lane));
             int probe = Probes.at(timeline.lanes.get(lane).gpa);
-            Landing landing = probe < 0 ? Landing.NONE : step.landings().get(probe);
+            ClockWrites landing = probe < 0 ? ClockWrites.NONE : step.landings().get(probe);
             cell.place = landing.places().isEmpty() ? null : landing.toString();
         }
         timeline.columns.get(timeline.columns.size() - 1).differ += step.differ();

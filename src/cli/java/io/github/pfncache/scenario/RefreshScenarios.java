@@ -4,7 +4,7 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.PageFaultHandler;
@@ -17,7 +17,7 @@ public final class RefreshScenarios {
     private RefreshScenarios() {}
 
     /** The page moves while it is read. */
-    public static void accessAgainstMigration(Stage stage) {
+    public static void accessAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
@@ -29,7 +29,7 @@ public final class RefreshScenarios {
     }
 
     /** The page moves while the cache is first pointed at it. */
-    public static void activationAgainstMigration(Stage stage) {
+    public static void activationAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.vm.newCache(8);
         stage.thread("activate", () -> {
@@ -44,7 +44,7 @@ public final class RefreshScenarios {
     }
 
     /** The page goes for good. */
-    public static void accessAgainstUnmap(Stage stage) {
+    public static void accessAgainstUnmap(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         boolean[] unmapped = new boolean[1];
@@ -63,7 +63,7 @@ public final class RefreshScenarios {
     }
 
     /** Another page takes its place. */
-    public static void accessAgainstReplacement(Stage stage) {
+    public static void accessAgainstReplacement(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         boolean[] replaced = new boolean[1];
@@ -82,7 +82,7 @@ public final class RefreshScenarios {
     }
 
     /** Another page takes its place while the cache is on its way to the old one. */
-    public static void refreshAgainstReplacement(Stage stage) {
+    public static void refreshAgainstReplacement(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         guest.host.migrate(Guest.HVA);
@@ -95,7 +95,7 @@ public final class RefreshScenarios {
     }
 
     /** Two overlapping invalidations come and go while the cache is refreshed. */
-    public static void accessAgainstTwoInvalidations(Stage stage) {
+    public static void accessAgainstTwoInvalidations(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("protect", () -> guest.host.protect(Guest.HVA, 2, Protection.READ_WRITE));
@@ -111,7 +111,7 @@ public final class RefreshScenarios {
      * Whoever refreshes the very page that it is invalidating is told BUSY, also when another thread's refresh waits
      * for that invalidation with the cache to itself.
      */
-    public static void refreshInsideItsOwnInvalidation(Stage stage) {
+    public static void refreshInsideItsOwnInvalidation(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         guest.host.registerNotifier(new MmuNotifier() {
@@ -136,7 +136,7 @@ public final class RefreshScenarios {
     }
 
     /** Two users find the cache invalid at once, and the page moves again. */
-    public static void refreshAgainstRefresh(Stage stage) {
+    public static void refreshAgainstRefresh(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         guest.host.migrate(Guest.HVA);
@@ -148,7 +148,7 @@ public final class RefreshScenarios {
     }
 
     /** A user reads while the cache is pointed at another page. */
-    public static void accessAgainstRepoint(Stage stage) {
+    public static void accessAgainstRepoint(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("re-point", () -> Expect.that(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
@@ -160,7 +160,7 @@ public final class RefreshScenarios {
     }
 
     /** Two threads point the cache at two pages. */
-    public static void repointAgainstRepoint(Stage stage) {
+    public static void repointAgainstRepoint(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("to page 1", () -> Expect.that(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
@@ -172,7 +172,7 @@ public final class RefreshScenarios {
     }
 
     /** The cache goes out of use while it is refreshed. */
-    public static void deactivationAgainstRefresh(Stage stage) {
+    public static void deactivationAgainstRefresh(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         guest.host.migrate(Guest.HVA);
@@ -186,7 +186,7 @@ public final class RefreshScenarios {
     }
 
     /** The cache goes out of use while its page moves, and somebody still tries to read. */
-    public static void deactivationAgainstMigrationAndAccess(Stage stage) {
+    public static void deactivationAgainstMigrationAndAccess(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("deactivate", () -> Expect.that(cache.deactivate()).isEqualTo(Outcome.OK));
@@ -202,7 +202,7 @@ public final class RefreshScenarios {
     }
 
     /** The cache goes out of use and comes back while its page moves; whoever is last decides. */
-    public static void activationAgainstDeactivation(Stage stage) {
+    public static void activationAgainstDeactivation(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("deactivate", () -> Expect.that(cache.deactivate()).isEqualTo(Outcome.OK));
@@ -217,7 +217,7 @@ public final class RefreshScenarios {
     }
 
     /** By hva: the page moves and the slot that happens to lead there goes, both without consequence. */
-    public static void accessByHvaAgainstMigrationAndDelete(Stage stage) {
+    public static void accessByHvaAgainstMigrationAndDelete(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.vm.newCache(8);
         Expect.that(cache.activateHva(Guest.HVA)).isEqualTo(Outcome.OK);
@@ -228,7 +228,7 @@ public final class RefreshScenarios {
     }
 
     /** Whoever sees an active cache finds it listed. */
-    public static void activationAgainstLookingAtTheList(Stage stage) {
+    public static void activationAgainstLookingAtTheList(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.vm.newCache(8);
         stage.thread("activate", () -> Expect.that(cache.activate(Guest.GPA)).isEqualTo(Outcome.OK));
@@ -241,7 +241,7 @@ public final class RefreshScenarios {
     }
 
     /** A reader is inside while the cache is activated again. */
-    public static void activationAgainstReader(Stage stage) {
+    public static void activationAgainstReader(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         cache.deactivate();
@@ -257,7 +257,7 @@ public final class RefreshScenarios {
     }
 
     /** Two caches of one page, at different offsets, agree on where it is. */
-    public static void twoCachesOfOnePage(Stage stage) {
+    public static void twoCachesOfOnePage(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache one = guest.cacheOf(0);
         GfnPfnCache other = guest.vm.newCache(16);
@@ -273,7 +273,7 @@ public final class RefreshScenarios {
     }
 
     /** The handler of the page's own fault takes the page away again, and another thread faults too. */
-    public static void faultHandlerChangesMemory(Stage stage) {
+    public static void faultHandlerChangesMemory(ScenarioRun stage) {
         Guest guest = Guest.touched();
         guest.host.discard(Guest.HVA, 1);
         int[] calls = new int[1];

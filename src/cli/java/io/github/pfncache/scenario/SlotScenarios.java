@@ -3,7 +3,7 @@ package io.github.pfncache.scenario;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
@@ -18,7 +18,7 @@ public final class SlotScenarios {
     private SlotScenarios() {}
 
     /** Deletes the slot, and sees that nothing is written to its memory afterwards. */
-    private static void deleteThread(Stage stage, Guest guest) {
+    private static void deleteThread(ScenarioRun stage, Guest guest) {
         long[] seen = new long[1];
         boolean[] deleted = new boolean[1];
         stage.thread("delete", () -> {
@@ -32,7 +32,7 @@ public final class SlotScenarios {
     }
 
     /** A deleted slot is not written through a cache. */
-    public static void deleteAgainstCachedWrite(Stage stage) {
+    public static void deleteAgainstCachedWrite(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         deleteThread(stage, guest);
@@ -44,7 +44,7 @@ public final class SlotScenarios {
     }
 
     /** A deleted slot is not written by those who translate afresh. */
-    public static void deleteAgainstUncachedWrite(Stage stage) {
+    public static void deleteAgainstUncachedWrite(ScenarioRun stage) {
         Guest guest = Guest.touched();
         deleteThread(stage, guest);
         stage.thread("write", () -> guest.vm.guestMemory().write(Guest.GPA, SEVEN));
@@ -52,7 +52,7 @@ public final class SlotScenarios {
     }
 
     /** A deleted slot is not cached by an activation that was under way. */
-    public static void deleteAgainstActivation(Stage stage) {
+    public static void deleteAgainstActivation(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.vm.newCache(8);
         deleteThread(stage, guest);
@@ -64,7 +64,7 @@ public final class SlotScenarios {
     }
 
     /** The slot is deleted while its page moves: a start and its end see one table, and neither waits for ever. */
-    public static void deleteAgainstMigrationAndAccess(Stage stage) {
+    public static void deleteAgainstMigrationAndAccess(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         deleteThread(stage, guest);
@@ -74,7 +74,7 @@ public final class SlotScenarios {
     }
 
     /** The slot moves to another place in the guest. */
-    public static void moveAgainstAccess(Stage stage) {
+    public static void moveAgainstAccess(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         boolean[] moved = new boolean[1];
@@ -94,7 +94,7 @@ public final class SlotScenarios {
     }
 
     /** Other memory takes the slot's place while the cache is refreshed, and the old page moves. */
-    public static void replacementAgainstRefresh(Stage stage) {
+    public static void replacementAgainstRefresh(ScenarioRun stage) {
         Guest guest = Guest.touched();
         long other = Guest.HVA + 0x100000;
         guest.host.mapAnonymous(other, 1, Protection.READ_WRITE);
@@ -113,7 +113,7 @@ public final class SlotScenarios {
     }
 
     /** A harvest takes the mark or leaves it, and whoever reads after it sees what it does not report later. */
-    public static void harvestAgainstWrite(Stage stage) {
+    public static void harvestAgainstWrite(ScenarioRun stage) {
         Guest guest = Guest.logging();
         GfnPfnCache cache = guest.cacheOf(0);
         long[] seen = new long[1];
@@ -136,7 +136,7 @@ public final class SlotScenarios {
     }
 
     /** The pages changed are the pages marked, also when the cache is pointed elsewhere in the middle. */
-    public static void repointAgainstLoggedWrite(Stage stage) {
+    public static void repointAgainstLoggedWrite(ScenarioRun stage) {
         Guest guest = Guest.logging();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("re-point", () -> Expect.that(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
@@ -149,7 +149,7 @@ public final class SlotScenarios {
     }
 
     /** Logging goes on while somebody writes: what is written after that is marked. */
-    public static void loggingStartsAgainstWrite(Stage stage) {
+    public static void loggingStartsAgainstWrite(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         boolean[] on = new boolean[1];
@@ -170,7 +170,7 @@ public final class SlotScenarios {
     }
 
     /** Two changes of one slot exclude each other, whoever comes first. */
-    public static void changeAgainstChange(Stage stage) {
+    public static void changeAgainstChange(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         long before = guest.vm.memslots().generation();
@@ -187,7 +187,7 @@ public final class SlotScenarios {
     }
 
     /** However often the slots change, two attempts are enough for an access: it does not chase generations. */
-    public static void streamOfChangesAgainstAccess(Stage stage) {
+    public static void streamOfChangesAgainstAccess(ScenarioRun stage) {
         Guest guest = Guest.touched(2);
         GfnPfnCache cache = guest.cacheOf(0);
         int[] changes = new int[1];

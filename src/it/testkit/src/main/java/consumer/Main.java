@@ -6,7 +6,7 @@ import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.explore.Exploration;
 import io.github.pfncache.explore.ScheduleExplorer;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.trace.BundledTraces;
@@ -54,7 +54,7 @@ final class Main {
         return vm;
     }
 
-    private static void accessAgainstMigration(Stage stage) {
+    private static void accessAgainstMigration(ScenarioRun stage) {
         Vm vm = machine();
         GfnPfnCache cache = vm.newCache(8);
         require(cache.activate(GPA) == Outcome.OK, "activated");

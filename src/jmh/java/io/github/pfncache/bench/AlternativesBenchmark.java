@@ -41,25 +41,25 @@ public class AlternativesBenchmark {
         private final TreeMap<Long, ByteBuffer> map = new TreeMap<>();
         private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
         private ByteBuffer ram;
-        private Machine machine;
+        private BenchMachine machine;
         private long[] gpas;
 
         /** Cuts the memory. */
         @Setup
         public void fill() {
-            int bytes = REGION_PAGES * Machine.PAGE;
-            ram = Machine.ram(regions * REGION_PAGES);
-            machine = Machine.onBuffer(ram, 0);
+            int bytes = REGION_PAGES * BenchMachine.PAGE;
+            ram = BenchMachine.ram(regions * REGION_PAGES);
+            machine = BenchMachine.onBuffer(ram, 0);
             for (int r = 0; r < regions; r++) { // bounded by the number of regions
-                map.put(Machine.GPA + (long) r * bytes, ram.slice(r * bytes, bytes));
+                map.put(BenchMachine.GPA + (long) r * bytes, ram.slice(r * bytes, bytes));
             }
-            int[] words = Words.random(PATTERN, regions * (Machine.PAGE / Long.BYTES));
+            int[] words = Words.random(PATTERN, regions * (BenchMachine.PAGE / Long.BYTES));
             gpas = new long[PATTERN];
             for (int i = 0; i < PATTERN; i++) { // bounded by the pattern
-                int region = words[i] / (Machine.PAGE / Long.BYTES);
-                int word = words[i] % (Machine.PAGE / Long.BYTES);
+                int region = words[i] / (BenchMachine.PAGE / Long.BYTES);
+                int word = words[i] % (BenchMachine.PAGE / Long.BYTES);
                 int page = region * REGION_PAGES + region % REGION_PAGES; // not all at the same place
-                gpas[i] = Machine.GPA + (long) page * Machine.PAGE + (long) word * Long.BYTES;
+                gpas[i] = BenchMachine.GPA + (long) page * BenchMachine.PAGE + (long) word * Long.BYTES;
             }
         }
 
@@ -128,7 +128,7 @@ public class AlternativesBenchmark {
     /** Fast and wrong: one buffer, nothing checked but its end. */
     @Benchmark
     public long plainBuffer(Regions regions, Place place) {
-        return (long) Words.LONG.get(regions.ram, (int) (place.next(regions) - Machine.GPA));
+        return (long) Words.LONG.get(regions.ram, (int) (place.next(regions) - BenchMachine.GPA));
     }
 
     /** A tree of regions under a read-write lock. */

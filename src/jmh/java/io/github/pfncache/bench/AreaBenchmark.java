@@ -36,11 +36,12 @@ public class AreaBenchmark {
     /** Points the areas: the second has its first 24 bytes in one page, and the rest in the next. */
     @Setup
     public void map() {
-        Machine machine = Machine.onBuffer(Machine.ram(2), 0);
+        BenchMachine machine = BenchMachine.onBuffer(BenchMachine.ram(2), 0);
         onePage = machine.vm.newArea();
         twoPages = machine.vm.newArea();
-        Machine.require(onePage.activate(Machine.GPA, LENGTH) == Outcome.OK, "one page");
-        Machine.require(twoPages.activate(Machine.GPA + Machine.PAGE - LENGTH / 2, LENGTH) == Outcome.OK, "two pages");
+        BenchMachine.require(onePage.activate(BenchMachine.GPA, LENGTH) == Outcome.OK, "one page");
+        long gpa = BenchMachine.GPA + BenchMachine.PAGE - LENGTH / 2;
+        BenchMachine.require(twoPages.activate(gpa, LENGTH) == Outcome.OK, "two pages");
     }
 
     private boolean update(GuestArea area) {

@@ -23,7 +23,7 @@ final class CacheField {
     private final Vm vm = Vm.builder().build();
 
     CacheField(int caches) {
-        vm.host().mapAnonymous(Machine.HVA, 3L * PAGES_PER_AREA, Protection.READ_WRITE);
+        vm.host().mapAnonymous(BenchMachine.HVA, 3L * PAGES_PER_AREA, Protection.READ_WRITE);
         for (int i = 0; i < caches; i++) { // bounded by the number of caches
             add(pageOf(i / CACHES_PER_PAGE), i % CACHES_PER_PAGE * WINDOW);
         }
@@ -32,7 +32,7 @@ final class CacheField {
     /** A cache more. */
     GfnPfnCache add(long hva, int offset) {
         GfnPfnCache cache = vm.newCache(WINDOW);
-        Machine.require(cache.activateHva(hva + offset) == Outcome.OK, "activateHva");
+        BenchMachine.require(cache.activateHva(hva + offset) == Outcome.OK, "activateHva");
         return cache;
     }
 
@@ -43,7 +43,7 @@ final class CacheField {
     }
 
     private static long hva(long page) {
-        return Machine.HVA + page * Machine.PAGE;
+        return BenchMachine.HVA + page * BenchMachine.PAGE;
     }
 
     /** A page without a cache, next to one with ten. */

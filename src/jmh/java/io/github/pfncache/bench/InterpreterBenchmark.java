@@ -88,7 +88,7 @@ public class InterpreterBenchmark {
         private static final VarHandle LONG =
                 MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-        private final byte[] bytes = new byte[PAGES * Machine.PAGE];
+        private final byte[] bytes = new byte[PAGES * BenchMachine.PAGE];
 
         @Override
         public int fetch(long pc) {
@@ -112,7 +112,7 @@ public class InterpreterBenchmark {
         private final GuestTlb tlb;
 
         Tlb() {
-            Machine machine = Machine.ofPages(PAGES);
+            BenchMachine machine = BenchMachine.ofPages(PAGES);
             host = machine.vm.host();
             tlb = machine.vm.newTlb(new NoDevices());
             tlb.enter();
@@ -120,17 +120,17 @@ public class InterpreterBenchmark {
 
         @Override
         public int fetch(long pc) {
-            return tlb.fetchInt(Machine.GPA + pc);
+            return tlb.fetchInt(BenchMachine.GPA + pc);
         }
 
         @Override
         public long load(long address) {
-            return tlb.loadLong(Machine.GPA + address);
+            return tlb.loadLong(BenchMachine.GPA + address);
         }
 
         @Override
         public void store(long address, long value) {
-            tlb.storeLong(Machine.GPA + address, value);
+            tlb.storeLong(BenchMachine.GPA + address, value);
         }
 
         @Override
@@ -157,7 +157,7 @@ public class InterpreterBenchmark {
         private void move() {
             long next = System.nanoTime();
             for (int turn = 0; !closed; turn++) { // until the end of the trial
-                host.migrate(Machine.HVA + (turn % 2 == 0 ? 0 : DATA));
+                host.migrate(BenchMachine.HVA + (turn % 2 == 0 ? 0 : DATA));
                 next += 1_000_000_000 / MOVES_PER_SECOND;
                 LockSupport.parkNanos(next - System.nanoTime());
             }

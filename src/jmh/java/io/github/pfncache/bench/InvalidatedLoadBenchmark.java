@@ -40,16 +40,16 @@ public class InvalidatedLoadBenchmark {
     /** A page that may move, and its cache. */
     @State(Scope.Benchmark)
     public static class Page {
-        private final Machine machine = Machine.ofPages(1);
+        private final BenchMachine machine = BenchMachine.ofPages(1);
         private GfnPfnCache cache;
 
         /** Maps it, and moves it about. */
         @Setup
         public void map() {
-            cache = machine.cache(Machine.GPA, 64);
+            cache = machine.cache(BenchMachine.GPA, 64);
             for (int i = 0; i < EARLIER_MOVES; i++) { // bounded by the moves
-                Machine.require(machine.vm.host().migrate(Machine.HVA) == HostResult.OK, "migrate");
-                Machine.require(loadBatch() == 0, "loads of an empty page");
+                BenchMachine.require(machine.vm.host().migrate(BenchMachine.HVA) == HostResult.OK, "migrate");
+                BenchMachine.require(loadBatch() == 0, "loads of an empty page");
             }
         }
 
@@ -82,8 +82,8 @@ public class InvalidatedLoadBenchmark {
         /** Moves the page. A host does not move one that is referenced just then, in the middle of a refresh. */
         private void move(HostMemory host) {
             long start = System.nanoTime();
-            while (host.migrate(Machine.HVA) != HostResult.OK) { // ends with the patience
-                Machine.require(System.nanoTime() - start < PATIENCE_NANOS, "migrate");
+            while (host.migrate(BenchMachine.HVA) != HostResult.OK) { // ends with the patience
+                BenchMachine.require(System.nanoTime() - start < PATIENCE_NANOS, "migrate");
                 Thread.onSpinWait();
             }
             moves++;
@@ -93,7 +93,7 @@ public class InvalidatedLoadBenchmark {
         @TearDown
         public void verify(Page page) {
             CacheStats stats = page.machine.vm.caches().stats();
-            Machine.require(stats.invalidated() >= moves, moves + " moves with " + stats);
+            BenchMachine.require(stats.invalidated() >= moves, moves + " moves with " + stats);
         }
     }
 

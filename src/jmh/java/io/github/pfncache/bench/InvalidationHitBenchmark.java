@@ -58,7 +58,7 @@ public class InvalidationHitBenchmark {
             area = field.freeArea();
             pages = new HvaRange[CACHES / hit];
             for (int p = 0; p < pages.length; p++) { // bounded by the pages
-                pages[p] = HvaRange.ofPages(area.start() + (long) p * Machine.PAGE, 1);
+                pages[p] = HvaRange.ofPages(area.start() + (long) p * BenchMachine.PAGE, 1);
                 for (int i = 0; i < hit; i++) { // bounded by the caches on a page
                     valid.add(field.add(pages[p].start(), i * 8));
                 }
@@ -69,7 +69,7 @@ public class InvalidationHitBenchmark {
         @Setup(Level.Invocation)
         public void refresh() {
             for (GfnPfnCache cache : valid) { // bounded by the caches
-                Machine.require(cache.refresh() == Outcome.OK, "refresh");
+                BenchMachine.require(cache.refresh() == Outcome.OK, "refresh");
             }
         }
     }

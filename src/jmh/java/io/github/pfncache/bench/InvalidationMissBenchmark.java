@@ -70,7 +70,7 @@ public class InvalidationMissBenchmark {
         @TearDown
         public void verify() {
             CacheStats stats = field.stats();
-            Machine.require(stats.invalidations() > 0 && stats.invalidated() == 0, "missing with " + stats);
+            BenchMachine.require(stats.invalidations() > 0 && stats.invalidated() == 0, "missing with " + stats);
         }
     }
 
@@ -89,9 +89,9 @@ public class InvalidationMissBenchmark {
         public void fill() {
             all = new LockedMapping[caches];
             for (int i = 0; i < caches; i++) { // bounded by the number of caches
-                all[i] = new LockedMapping(null, Machine.HVA + (long) i * 2 * Machine.PAGE, 0);
+                all[i] = new LockedMapping(null, BenchMachine.HVA + (long) i * 2 * BenchMachine.PAGE, 0);
             }
-            missed = HvaRange.ofPages(Machine.HVA + Machine.PAGE, 1);
+            missed = HvaRange.ofPages(BenchMachine.HVA + BenchMachine.PAGE, 1);
         }
     }
 

@@ -40,12 +40,12 @@ public class LoadBenchmark {
     /** Maps the buffer in the ways that are compared. */
     @Setup
     public void map() {
-        ram = Machine.ram(1);
-        Machine machine = Machine.onBuffer(ram, 0);
+        ram = BenchMachine.ram(1);
+        BenchMachine machine = BenchMachine.onBuffer(ram, 0);
         memslots = machine.vm.memslots();
-        cache = machine.cache(Machine.GPA, 64);
-        unbiased = Machine.onBuffer(Vm.builder().readerBias(false), ram, 0).cache(Machine.GPA, 64);
-        locked = new LockedMapping(ram, Machine.HVA, memslots.generation());
+        cache = machine.cache(BenchMachine.GPA, 64);
+        unbiased = BenchMachine.onBuffer(Vm.builder().readerBias(false), ram, 0).cache(BenchMachine.GPA, 64);
+        locked = new LockedMapping(ram, BenchMachine.HVA, memslots.generation());
     }
 
     /** Nothing checked but the buffer's end; the compiler may leave loads out. */

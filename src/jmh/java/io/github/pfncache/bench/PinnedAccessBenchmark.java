@@ -35,8 +35,8 @@ public class PinnedAccessBenchmark {
     /** Maps the buffer. */
     @Setup
     public void map() {
-        ram = Machine.ram(1);
-        cache = Machine.onBuffer(ram, 0).cache(Machine.GPA, LENGTH);
+        ram = BenchMachine.ram(1);
+        cache = BenchMachine.onBuffer(ram, 0).cache(BenchMachine.GPA, LENGTH);
     }
 
     /** One load, as the baseline of the goal. */

@@ -34,13 +34,13 @@ public class ReachBenchmark {
     /** Maps the pages, and holds them all. */
     @Setup
     public void map() {
-        ram = Machine.ram(PAGES);
-        tlb = Machine.onBuffer(ram, 0).vm.newTlb(PAGES, new NoDevices());
+        ram = BenchMachine.ram(PAGES);
+        tlb = BenchMachine.onBuffer(ram, 0).vm.newTlb(PAGES, new NoDevices());
         tlb.enter();
         for (int page = 0; page < PAGES; page++) { // bounded by PAGES
-            tlb.loadLong(Machine.GPA + (long) page * Machine.PAGE);
+            tlb.loadLong(BenchMachine.GPA + (long) page * BenchMachine.PAGE);
         }
-        words = Words.random(PATTERN, PAGES * (Machine.PAGE / Long.BYTES));
+        words = Words.random(PATTERN, PAGES * (BenchMachine.PAGE / Long.BYTES));
     }
 
     /** Gives them back. */
@@ -63,6 +63,6 @@ public class ReachBenchmark {
     /** The library. */
     @Benchmark
     public long load() {
-        return tlb.loadLong(Machine.GPA + nextOffset());
+        return tlb.loadLong(BenchMachine.GPA + nextOffset());
     }
 }

@@ -42,7 +42,7 @@ public class RefreshBenchmark {
     /** One VM for all threads. */
     @State(Scope.Benchmark)
     public static class Shared {
-        private final Machine machine = Machine.ofPages(CACHES * MAX_THREADS);
+        private final BenchMachine machine = BenchMachine.ofPages(CACHES * MAX_THREADS);
         private final MmuNotifier notifier = HostNotifiers.only(machine.vm.host());
 
         /** How often a thread came to a meeting, in this iteration. */
@@ -80,11 +80,11 @@ public class RefreshBenchmark {
         @Setup
         public void fill(Shared shared) {
             synchronized (shared) {
-                long first = shared.threads++ * CACHES * Machine.PAGE;
+                long first = shared.threads++ * CACHES * BenchMachine.PAGE;
                 for (int i = 0; i < CACHES; i++) { // bounded by the number of caches
-                    caches[i] = shared.machine.cache(Machine.GPA + first + (long) i * Machine.PAGE, 64);
+                    caches[i] = shared.machine.cache(BenchMachine.GPA + first + (long) i * BenchMachine.PAGE, 64);
                 }
-                pages = HvaRange.ofPages(Machine.HVA + first, CACHES);
+                pages = HvaRange.ofPages(BenchMachine.HVA + first, CACHES);
             }
             warmUp(shared);
         }
@@ -147,8 +147,9 @@ public class RefreshBenchmark {
         @Setup(Level.Invocation)
         public void takeAway(Shared shared) {
             flags ^= Memslot.FLAG_LOG_DIRTY_PAGES;
-            Memslots.Change change = shared.machine.vm.memslots().set(ID, flags, 0, Machine.PAGE, Machine.HVA);
-            Machine.require(change == Memslots.Change.DONE, "slot change");
+            Memslots memslots = shared.machine.vm.memslots();
+            Memslots.Change change = memslots.set(ID, flags, 0, BenchMachine.PAGE, BenchMachine.HVA);
+            BenchMachine.require(change == Memslots.Change.DONE, "slot change");
             invalidate(shared);
         }
     }
@@ -162,7 +163,7 @@ public class RefreshBenchmark {
         public void takeAway(Shared shared) {
             for (GfnPfnCache cache : super.caches) { // bounded by the number of caches
                 boolean moved = shared.machine.vm.host().migrate(cache.state().uhva()) == HostResult.OK;
-                Machine.require(moved && !cache.check(), "migration");
+                BenchMachine.require(moved && !cache.check(), "migration");
             }
         }
     }
@@ -200,7 +201,7 @@ public class RefreshBenchmark {
         /** Looks whether it is. */
         @Setup
         public void verify() {
-            Machine.require(ModuleLayer.boot().findModule("jdk.jfr").isEmpty(), "limit-modules");
+            BenchMachine.require(ModuleLayer.boot().findModule("jdk.jfr").isEmpty(), "limit-modules");
         }
     }
 

@@ -21,9 +21,10 @@ final class SlotMap {
         this.slots = slots;
         this.moved = new boolean[slots];
         for (int id = 0; id < slots; id++) { // bounded by the number of slots
-            long size = (long) SLOT_PAGES * Machine.PAGE;
-            Memslots.Change change = memslots.set(id, 0, gfn(id) * Machine.PAGE, size, Machine.HVA + id * size);
-            Machine.require(change == Memslots.Change.DONE, "slot " + id);
+            long size = (long) SLOT_PAGES * BenchMachine.PAGE;
+            long hva = BenchMachine.HVA + id * size;
+            Memslots.Change change = memslots.set(id, 0, gfn(id) * BenchMachine.PAGE, size, hva);
+            BenchMachine.require(change == Memslots.Change.DONE, "slot " + id);
         }
     }
 
@@ -45,7 +46,7 @@ final class SlotMap {
     /** Moves a slot by its size, or back. */
     void move(int id) {
         moved[id] = !moved[id];
-        Memslots.Change change = memslots.move(id, (gfn(id) + (moved[id] ? SLOT_PAGES : 0)) * Machine.PAGE);
-        Machine.require(change == Memslots.Change.DONE, "move");
+        Memslots.Change change = memslots.move(id, (gfn(id) + (moved[id] ? SLOT_PAGES : 0)) * BenchMachine.PAGE);
+        BenchMachine.require(change == Memslots.Change.DONE, "move");
     }
 }

@@ -50,22 +50,22 @@ public class StoreBenchmark {
     /** Maps the buffer in the ways that are compared. */
     @Setup
     public void map() {
-        ram = Machine.ram(1);
-        Machine machine = Machine.onBuffer(ram, 0);
+        ram = BenchMachine.ram(1);
+        BenchMachine machine = BenchMachine.onBuffer(ram, 0);
         memslots = machine.vm.memslots();
-        cache = machine.cache(Machine.GPA, 64);
-        Machine logged = Machine.onBuffer(ram, Memslot.FLAG_LOG_DIRTY_PAGES);
-        logging = logged.cache(Machine.GPA, 64);
+        cache = machine.cache(BenchMachine.GPA, 64);
+        BenchMachine logged = BenchMachine.onBuffer(ram, Memslot.FLAG_LOG_DIRTY_PAGES);
+        logging = logged.cache(BenchMachine.GPA, 64);
         logs = logged.vm.memslots();
-        Machine.require(logging.storeLong(WORD, 1) == Outcome.OK, "marking");
-        unbiased = Machine.onBuffer(Vm.builder().readerBias(false), ram, 0).cache(Machine.GPA, 64);
-        locked = new LockedMapping(ram, Machine.HVA, memslots.generation());
+        BenchMachine.require(logging.storeLong(WORD, 1) == Outcome.OK, "marking");
+        unbiased = BenchMachine.onBuffer(Vm.builder().readerBias(false), ram, 0).cache(BenchMachine.GPA, 64);
+        locked = new LockedMapping(ram, BenchMachine.HVA, memslots.generation());
     }
 
     /** Looks whether the bit was set all the time. */
     @TearDown
     public void verify() {
-        Machine.require(logs.harvestDirty(0).harvest().pages().length == 1, "logging");
+        BenchMachine.require(logs.harvestDirty(0).harvest().pages().length == 1, "logging");
     }
 
     /** Nothing checked but the buffer's end. */

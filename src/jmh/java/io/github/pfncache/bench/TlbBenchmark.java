@@ -48,18 +48,18 @@ public class TlbBenchmark {
     /** Maps the pages. */
     @Setup
     public void map() {
-        ram = Machine.ram(PAGES);
-        page = ram.slice(0, Machine.PAGE);
-        Vm vm = Machine.onBuffer(ram, 0).vm;
+        ram = BenchMachine.ram(PAGES);
+        page = ram.slice(0, BenchMachine.PAGE);
+        Vm vm = BenchMachine.onBuffer(ram, 0).vm;
         outside = vm.newTlb(new NoDevices());
         tlb = vm.newTlb(new NoDevices());
         tlb.enter();
-        held = tlb.guestMode().hold(Machine.GPA, true);
+        held = tlb.guestMode().hold(BenchMachine.GPA, true);
         small = vm.newTlb(GuestTlb.MIN_ENTRIES, new NoDevices());
         small.enter();
-        rom = Machine.onBuffer(ram, Memslot.FLAG_READONLY).vm.newTlb(new NoDevices());
+        rom = BenchMachine.onBuffer(ram, Memslot.FLAG_READONLY).vm.newTlb(new NoDevices());
         rom.enter();
-        words = Words.random(PATTERN, PAGES * (Machine.PAGE / Long.BYTES));
+        words = Words.random(PATTERN, PAGES * (BenchMachine.PAGE / Long.BYTES));
     }
 
     /** Gives them back. */
@@ -90,35 +90,35 @@ public class TlbBenchmark {
     /** The library, inside. */
     @Benchmark
     public long load() {
-        return tlb.loadLong(Machine.GPA + nextOffset());
+        return tlb.loadLong(BenchMachine.GPA + nextOffset());
     }
 
     /** The library, inside. */
     @Benchmark
     public void store() {
-        tlb.storeLong(Machine.GPA + nextOffset(), ++value);
+        tlb.storeLong(BenchMachine.GPA + nextOffset(), ++value);
     }
 
     /** The library, which enters and leaves each time. */
     @Benchmark
     public long loadOutside() {
-        return outside.loadLong(Machine.GPA + nextOffset());
+        return outside.loadLong(BenchMachine.GPA + nextOffset());
     }
 
     /** The library, which enters and leaves each time. */
     @Benchmark
     public void storeOutside() {
-        outside.storeLong(Machine.GPA + nextOffset(), ++value);
+        outside.storeLong(BenchMachine.GPA + nextOffset(), ++value);
     }
 
     /** Memory that the guest cannot write. */
     @Benchmark
     public long loadRom() {
-        return rom.loadLong(Machine.GPA + nextOffset());
+        return rom.loadLong(BenchMachine.GPA + nextOffset());
     }
 
     private int nextInPage() {
-        return nextOffset() & Machine.PAGE - 1;
+        return nextOffset() & BenchMachine.PAGE - 1;
     }
 
     /** One page, nothing checked. */
@@ -148,14 +148,14 @@ public class TlbBenchmark {
     /** An instruction of the same page. */
     @Benchmark
     public int fetch() {
-        return tlb.fetchInt(Machine.GPA + nextInPage());
+        return tlb.fetchInt(BenchMachine.GPA + nextInPage());
     }
 
     /** Another page each time, of more than there are entries. */
     @Benchmark
     public long miss() {
         missed = missed + 1 & PAGES - 1;
-        return small.loadLong(Machine.GPA + (long) missed * Machine.PAGE);
+        return small.loadLong(BenchMachine.GPA + (long) missed * BenchMachine.PAGE);
     }
 
     /** A thousand loads. */
@@ -164,7 +164,7 @@ public class TlbBenchmark {
     public long block() {
         long sum = 0;
         for (int i = 0; i < BLOCK; i++) { // bounded by BLOCK
-            sum += tlb.loadLong(Machine.GPA + nextOffset());
+            sum += tlb.loadLong(BenchMachine.GPA + nextOffset());
         }
         return sum;
     }

@@ -51,7 +51,7 @@ public final class AreaAccess implements AutoCloseable {
     /** Locks every page or none; the first hold and above it the second, or a refusal of {@link GuestAccess}. */
     private static long lock(GuestArea.Segments segments, boolean waits, Deadline latest, int[] more) {
         int pages = segments.caches().size();
-        int hold = GuestAccess.refusal(Outcome.INACTIVE);
+        int hold = GuestAccess.codeOf(Outcome.INACTIVE);
         int first = hold;
         int second = 0;
         int opened = 0;
@@ -64,7 +64,7 @@ public final class AreaAccess implements AutoCloseable {
                     hold = mapping.tryLockUsable();
                 }
                 if (!GuestAccess.isHold(hold)) {
-                    return waits ? GuestAccess.refusal(Outcome.BUSY) : hold;
+                    return waits ? GuestAccess.codeOf(Outcome.BUSY) : hold;
                 }
                 first = opened == 0 ? hold : first;
                 second = opened == 1 ? hold : second;

@@ -20,7 +20,7 @@ final class CacheCounters {
     private static final int MANY = 2;
 
     final LongAdder ranges = new LongAdder();
-    final LongAdder hits = new LongAdder();
+    final LongAdder invalidated = new LongAdder();
 
     /** Refreshes that resolved no page, one page, and many. */
     private final LongAdder[] refreshes = adders(MANY + 1);
@@ -61,7 +61,7 @@ final class CacheCounters {
                 sum(Event.WAIT),
                 sum(Event.FAILURE),
                 ranges.sum(),
-                hits.sum());
+                invalidated.sum());
     }
 
     private long sum(Event event) {

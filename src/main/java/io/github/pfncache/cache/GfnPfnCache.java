@@ -38,19 +38,19 @@ import io.github.pfncache.address.Pages;
  *
  * <p>Thread-safe. Kernel counterpart: {@code struct gfn_to_pfn_cache} and {@code virt/kvm/pfncache.c}.
  */
-public final class GfnPfnCache extends OneShot {
+public final class GfnPfnCache extends FastPath {
 
     private final CacheDomain domain;
     private final int length;
 
     /** What changes where the cache points, and the refresh lock that makes that one at a time. */
-    private final Refreshing refreshing;
+    private final RefreshPath refreshPath;
 
     GfnPfnCache(CacheDomain domain, int length) {
         super(domain, requireLength(length));
         this.domain = domain;
         this.length = length;
-        this.refreshing = new Refreshing(domain, mapping, new CacheIndex.Entry(this), length);
+        this.refreshPath = new RefreshPath(domain, mapping, new CacheIndex.Entry(this), length);
     }
 
     private static int requireLength(int length) {
@@ -102,17 +102,17 @@ public final class GfnPfnCache extends OneShot {
         if (!target.isCacheable(length)) {
             return Outcome.INVALID; // before anything has changed
         }
-        return refreshing.activate(target, Deadline.of(domain));
+        return refreshPath.activate(target, Deadline.of(domain));
     }
 
     /** An activation that is part of a longer call; the target is cacheable. */
     Outcome activate(CacheTarget target, long deadlineNanos) {
-        return refreshing.activate(target, Deadline.at(domain, deadlineNanos));
+        return refreshPath.activate(target, Deadline.at(domain, deadlineNanos));
     }
 
     /** A refresh that is part of a longer call. */
     Outcome refresh(Deadline latest) {
-        return refreshing.refresh(latest);
+        return refreshPath.refresh(latest);
     }
 
     /**
@@ -122,7 +122,7 @@ public final class GfnPfnCache extends OneShot {
      *     thread's: a fault handler cannot deactivate the cache whose fault it handles
      */
     public Outcome deactivate() {
-        return refreshing.deactivate();
+        return refreshPath.deactivate();
     }
 
     /**
@@ -144,7 +144,7 @@ public final class GfnPfnCache extends OneShot {
      *     the whole of the {@link RetryPolicy}, or at once if the calling thread is inside one
      */
     public Outcome refresh() {
-        return refreshing.refresh(Deadline.of(domain));
+        return refreshPath.refresh(Deadline.of(domain));
     }
 
     /**
@@ -156,7 +156,7 @@ public final class GfnPfnCache extends OneShot {
      */
     @Override
     public GuestAccess access() {
-        return new GuestAccess(mapping, length, refreshing.lock());
+        return new GuestAccess(mapping, length, refreshPath.acquire());
     }
 
     /**
@@ -167,7 +167,7 @@ public final class GfnPfnCache extends OneShot {
      * @return as for {@link #access()}
      */
     public GuestAccess access(long deadlineNanos) {
-        return new GuestAccess(mapping, length, refreshing.lock(deadlineNanos));
+        return new GuestAccess(mapping, length, refreshPath.acquire(deadlineNanos));
     }
 
     /**
@@ -302,7 +302,7 @@ public final class GfnPfnCache extends OneShot {
 
     boolean invalidate(boolean mayBlock) {
         boolean done = mapping.invalidate(mayBlock);
-        domain.counters.hits.increment();
+        domain.counters.invalidated.increment();
         return done;
     }
 
@@ -316,7 +316,7 @@ public final class GfnPfnCache extends OneShot {
      * @return a snapshot of the counts
      */
     public CacheStats stats() {
-        return refreshing.stats();
+        return refreshPath.stats();
     }
 
     /**

@@ -12,7 +12,7 @@ import io.github.pfncache.rules.TrackedRwLock;
 
 /**
  * What a check looks at, and the read-write lock that guards it. Every critical section of that lock is a method here,
- * but for the brief one of a store in {@link OneShot}; none of them sleeps ([rule L10]).
+ * but for the brief one of a store in {@link FastPath}; none of them sleeps ([rule L10]).
  *
  * <p>Readers use the mapping; whoever takes it away is a writer, so it cannot be taken while somebody uses it ([rule
  * L1]). The lock protects the mapping, not the bytes behind it ([rule L2]).
@@ -22,7 +22,7 @@ import io.github.pfncache.rules.TrackedRwLock;
  * look at the generation; {@link #check}, which answers as the kernel's does, looks at it as well.
  *
  * <p><b>The lock is open</b> as long as the window is usable: for readers that announce themselves (see
- * {@link TrackedRwLock} for the argument), and for the loads and stores of {@link OneShot}, which has the bytes.
+ * {@link TrackedRwLock} for the argument), and for the loads and stores of {@link FastPath}, which has the bytes.
  *
  * <p>The methods that the refresh side calls (with the cache's refresh lock held, [rule L3]) are those that change
  * where the cache points and what it owns. The other two sides, invalidation and access, only withdraw validity and
@@ -32,11 +32,11 @@ import io.github.pfncache.rules.TrackedRwLock;
  */
 final class GuardedMapping extends TrackedRwLock {
 
-    /** See there. For {@link OneShot}, which is no lock itself. */
+    /** See there. For {@link FastPath}, which is no lock itself. */
     static final long[] BRIEF = BRIEF_HOLDS;
 
     private final CacheDomain domain;
-    private final OneShot front;
+    private final FastPath front;
     private final Memslots memslots;
     private final HostMemory host;
     private final int length;
@@ -56,7 +56,7 @@ final class GuardedMapping extends TrackedRwLock {
     /** Becomes true with the refresh lock held, too: whoever holds that and reads false may rely on it. */
     private boolean valid;
     /** Grows with every invalidation that hits this cache; a refresh that sees it move resolves again. Read by all. */
-    private volatile long invalidations;
+    private volatile long invalidationSeq;
 
     /** Whether accesses may go through the window: active, valid, and translated since the last change of the slot. */
     private boolean usable;
@@ -64,7 +64,7 @@ final class GuardedMapping extends TrackedRwLock {
     private HostWindow window;
 
     /** For the cache that {@code front} is part of, which keeps what readers look at while the lock is open. */
-    GuardedMapping(OneShot front, CacheDomain domain, int length) {
+    GuardedMapping(FastPath front, CacheDomain domain, int length) {
         super(LockClass.CACHE);
         this.domain = domain;
         this.front = front;
@@ -143,7 +143,7 @@ final class GuardedMapping extends TrackedRwLock {
 
     /** How many invalidations have hit up to now; to be handed to {@link #install}. */
     long sampleInvalidations() {
-        return invalidations;
+        return invalidationSeq;
     }
 
     /**
@@ -162,7 +162,7 @@ final class GuardedMapping extends TrackedRwLock {
         try {
             // With the write side held [rule L5]: an invalidation that is not seen here has yet to walk over this
             // cache. First those in progress, then those that finished: one that ends in between shows in the second.
-            if (inProgress.covers(where.uhva()) || invalidations != sampled) {
+            if (inProgress.covers(where.uhva()) || invalidationSeq != sampled) {
                 return Change.INVALID;
             }
             if (fresh != khva) {
@@ -237,7 +237,7 @@ final class GuardedMapping extends TrackedRwLock {
             return false;
         }
         valid = false;
-        invalidations++;
+        invalidationSeq++;
         unlock();
         return true;
     }
@@ -268,7 +268,7 @@ final class GuardedMapping extends TrackedRwLock {
                 renewWindow();
             } else if (khva == null) {
                 window = null;
-                front.lead(null, null);
+                front.install(null, null);
             }
             usable = valid;
         } finally {
@@ -283,7 +283,7 @@ final class GuardedMapping extends TrackedRwLock {
             window = khva.window(offset, length);
         }
         CacheRule.I7_IN_BOUNDS.check(window.length() == length, window);
-        front.lead(window.bytes(), where.dirtyMark(front.mark()));
+        front.install(window.bytes(), where.dirtyMark(front.mark()));
     }
 
     // ------------------------------------------------------------------ the access side
@@ -291,12 +291,12 @@ final class GuardedMapping extends TrackedRwLock {
     /**
      * Takes the read side if the window is usable under it.
      *
-     * @return the hold; {@link TrackedRwLock#NOT_TAKEN} if it is not usable; a {@link GuestAccess#refusal} if the lock
+     * @return the hold; {@link TrackedRwLock#NOT_TAKEN} if it is not usable; a {@link GuestAccess#codeOf} if the lock
      *     cannot be had without waiting
      */
     int lockUsable() {
         int hold = readLockNow();
-        return hold == NOT_TAKEN ? GuestAccess.refusal(Outcome.BUSY) : keepIfUsable(hold);
+        return hold == NOT_TAKEN ? GuestAccess.codeOf(Outcome.BUSY) : keepIfUsable(hold);
     }
 
     /** As {@link #lockUsable()}, waiting up to a deadline for the lock. */
@@ -304,7 +304,7 @@ final class GuardedMapping extends TrackedRwLock {
         int hold = readLock(latest);
         if (hold == NOT_TAKEN) {
             CacheEvents.busy("the end of an access", this);
-            return GuestAccess.refusal(Outcome.BUSY);
+            return GuestAccess.codeOf(Outcome.BUSY);
         }
         return keepIfUsable(hold);
     }
@@ -313,9 +313,9 @@ final class GuardedMapping extends TrackedRwLock {
     int tryLockUsable() {
         int hold = tryReadLock();
         if (hold == NOT_TAKEN) {
-            return GuestAccess.refusal(Outcome.BUSY);
+            return GuestAccess.codeOf(Outcome.BUSY);
         }
-        int refusal = GuestAccess.refusal(active ? Outcome.BUSY : Outcome.INACTIVE);
+        int refusal = GuestAccess.codeOf(active ? Outcome.BUSY : Outcome.INACTIVE);
         return keepIfUsable(hold) == NOT_TAKEN ? refusal : hold;
     }
 
@@ -417,7 +417,7 @@ final class GuardedMapping extends TrackedRwLock {
     boolean isTranslatedAsNow() {
         int hold = readLock(Deadline.of(domain));
         try {
-            return !usable || Translation.of(where.target(), memslots.table()).leadsWhere(where);
+            return !usable || Translation.of(where.target(), memslots.table()).leadsToSamePlaceAs(where);
         } finally {
             readUnlock(hold);
         }

@@ -42,8 +42,8 @@ public final class GuestAccess implements AutoCloseable {
     private boolean written;
 
     /**
-     * An access with what came of locking: a hold of the read side, checked, or a {@link #refusal}. The caller makes it
-     * in one place for both, so that the compiler can keep it in registers.
+     * An access with what came of locking: a hold of the read side, checked, or a {@link #codeOf refusal}. The caller
+     * makes it in one place for both, so that the compiler can keep it in registers.
      */
     GuestAccess(GuardedMapping mapping, int length, int hold) {
         boolean held = isHold(hold);
@@ -69,7 +69,7 @@ public final class GuestAccess implements AutoCloseable {
     }
 
     /** What stands for an outcome where a hold would be. */
-    static int refusal(Outcome outcome) {
+    static int codeOf(Outcome outcome) {
         return TrackedRwLock.NOT_TAKEN - outcome.ordinal();
     }
 
@@ -150,7 +150,7 @@ public final class GuestAccess implements AutoCloseable {
     private HostWindow forReading(int offset, int width) {
         HostWindow usable = window;
         if (usable == null || owner != Thread.currentThread()) {
-            throw refusal();
+            throw misuse();
         }
         mapping.requireInside(offset, width);
         return usable;
@@ -172,7 +172,7 @@ public final class GuestAccess implements AutoCloseable {
         forWriting(offset, width).put(offset, width, value);
     }
 
-    private IllegalStateException refusal() {
+    private IllegalStateException misuse() {
         return new IllegalStateException(
                 owner == null ? "access is closed or was refused: " + outcome
                         : owner != Thread.currentThread() ? "access belongs to " + owner
@@ -181,7 +181,7 @@ public final class GuestAccess implements AutoCloseable {
 
     void requireOwner() {
         if (owner != Thread.currentThread()) {
-            throw refusal();
+            throw misuse();
         }
     }
 

@@ -216,7 +216,7 @@ public final class GuestArea {
     }
 
     private AreaAccess refreshAndAccess(Deadline latest) {
-        int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in Refreshing
+        int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in RefreshPath
         try {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
                 Segments now = segments;

@@ -124,7 +124,7 @@ public final class HeldPage {
     }
 
     /** From now on the bytes may be used. */
-    void lead(HostMapping to, ByteBuffer itsBytes) {
+    void install(HostMapping to, ByteBuffer itsBytes) {
         mapping = to;
         bytes = itsBytes;
     }

@@ -86,7 +86,7 @@ final class HeldPages {
                 return Outcome.FAULT;
             }
             try {
-                lead(page, domain.map(backing, null), forWriting);
+                install(page, domain.map(backing, null), forWriting);
             } finally {
                 domain.release(backing);
             }
@@ -99,15 +99,15 @@ final class HeldPages {
         }
     }
 
-    private void lead(HeldPage page, HostMapping mapping, boolean forWriting) {
+    private void install(HeldPage page, HostMapping mapping, boolean forWriting) {
         held++;
-        page.lead(mapping, null);
+        page.install(mapping, null);
         // Writable where that costs nothing: what would make it cost something finds the page registered.
         boolean free = !page.slot.readOnly()
                 && !page.slot.hasLog()
                 && domain.host.presentPfn(page.uhva) == mapping.pfn();
         ByteBuffer bytes = mapping.window(0, Pages.PAGE_SIZE).bytes();
-        page.lead(mapping, (free || forWriting ? bytes : bytes.asReadOnlyBuffer()).order(ByteOrder.LITTLE_ENDIAN));
+        page.install(mapping, (free || forWriting ? bytes : bytes.asReadOnlyBuffer()).order(ByteOrder.LITTLE_ENDIAN));
         page.prepared = free || forWriting;
         page.writable = free;
     }

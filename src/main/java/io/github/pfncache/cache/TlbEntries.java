@@ -227,7 +227,7 @@ abstract sealed class TlbEntries permits GuestTlb {
     private Outcome loadWithin(long gpa, int width) {
         HeldPage page = page(gpa, false);
         if (page.isHeld()) {
-            loaded = OneShot.peek(page.bytes(), Pages.offsetInPage(gpa), width);
+            loaded = FastPath.peek(page.bytes(), Pages.offsetInPage(gpa), width);
         }
         return page.outcome();
     }

@@ -81,7 +81,7 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
     }
 
     /** Whether two translations are the same but for the generation. */
-    boolean leadsWhere(Translation other) {
+    boolean leadsToSamePlaceAs(Translation other) {
         return slot == other.slot && uhva == other.uhva;
     }
 

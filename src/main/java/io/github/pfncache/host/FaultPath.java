@@ -31,7 +31,7 @@ final class FaultPath {
     }
 
     /** How a fault ended. */
-    enum Outcome {
+    enum End {
         DONE,
         UNMAPPED,
         FORBIDDEN,
@@ -82,7 +82,7 @@ final class FaultPath {
     private Answer answer;
     private boolean copyNeeded;
     private boolean frameNeeded;
-    private Outcome copied;
+    private End copied;
 
     /** The fault whose handler caused this one, while this one asks its own. */
     private FaultPath outer;
@@ -96,33 +96,33 @@ final class FaultPath {
         this.use = use;
     }
 
-    Outcome run() {
+    End run() {
         for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-            Outcome outcome = look();
+            End outcome = look();
             if (outcome == null && copyNeeded) {
                 outcome = copyOnWrite();
             } else if (outcome == null && question != null) {
                 outcome = ask();
             } else if (outcome == null && fetched.isWaiting() && !fetched.fetch()) {
-                outcome = Outcome.UNREADABLE;
+                outcome = End.UNREADABLE;
             }
             if (outcome == null && frameNeeded && !family.frames.grow()) {
-                outcome = Outcome.NO_MEMORY;
+                outcome = End.NO_MEMORY;
             }
             if (outcome != null) {
                 return outcome;
             }
         }
-        return Outcome.BUSY;
+        return End.BUSY;
     }
 
-    private Outcome look() {
+    private End look() {
         family.lock.lock();
         try {
             question = null;
             copyNeeded = false;
             frameNeeded = false;
-            Outcome outcome = lookLocked();
+            End outcome = lookLocked();
             if (!frameNeeded) { // else it is used when there is a frame
                 answer = null;
             }
@@ -132,21 +132,21 @@ final class FaultPath {
         }
     }
 
-    private Outcome copyOnWrite() {
+    private End copyOnWrite() {
         copied = null;
         HostResult result = family.change(HostFamily.fixed(memory, range()), true, () -> {
             copied = copyLocked();
             return HostResult.OK;
         });
-        return result == HostResult.OK ? copied : Outcome.BUSY;
+        return result == HostResult.OK ? copied : End.BUSY;
     }
 
-    private Outcome ask() {
+    private End ask() {
         family.checkUnlocked("onFault");
         Interleaving.reached("host.fault.handler");
         outer = ASKING.get();
         if (isBeingAskedFor()) {
-            return Outcome.REFUSED; // its handler waits for itself
+            return End.REFUSED; // its handler waits for itself
         }
         boolean writeProtected = question.reason == PageFault.Reason.WRITE_PROTECTED;
         ByteBuffer content = ByteBuffer.wrap(question.content);
@@ -158,7 +158,7 @@ final class FaultPath {
         ASKING.set(this);
         try {
             if (Objects.requireNonNull(handler.onFault(fault), "decision") == PageFaultHandler.Decision.REFUSE) {
-                return Outcome.REFUSED;
+                return End.REFUSED;
             }
         } finally {
             if (outer == null) {
@@ -184,15 +184,15 @@ final class FaultPath {
     // From here on: lock held.
 
     /** The outcome, or null when the lock has to be left first. */
-    private Outcome lookLocked() {
+    private End lookLocked() {
         Vma vma = memory.vmas().find(page);
-        Outcome refused = refuse(vma);
+        End refused = refuse(vma);
         if (refused != null) {
             return refused;
         }
         long pte = memory.table().get(page);
         if (!Pte.isPresent(pte)) {
-            Outcome over = bringIn(vma, pte);
+            End over = bringIn(vma, pte);
             if (over != null || question != null || fetched.isWaiting() || frameNeeded) {
                 return over;
             }
@@ -200,7 +200,7 @@ final class FaultPath {
         }
         if (isReading()) {
             use.use(Pte.index(pte));
-            return Outcome.DONE;
+            return End.DONE;
         }
         if (Pte.isArmed(pte) && access == Access.WRITE) {
             if (mustAsk(PageFault.Reason.WRITE_PROTECTED, vma, pte)) {
@@ -216,9 +216,9 @@ final class FaultPath {
         return finish(vma, pte, Pte.index(pte));
     }
 
-    private Outcome refuse(Vma vma) {
+    private End refuse(Vma vma) {
         if (vma == null) {
-            return Outcome.UNMAPPED;
+            return End.UNMAPPED;
         }
         boolean allowed =
                 switch (access) {
@@ -226,19 +226,19 @@ final class FaultPath {
                     case READ, LOOK -> vma.protection() != Protection.NONE;
                     case DEBUG_WRITE -> vma.mayWrite();
                 };
-        return allowed ? null : Outcome.FORBIDDEN;
+        return allowed ? null : End.FORBIDDEN;
     }
 
     /**
      * Gets a frame for a page that has none. The outcome if that ends the fault; null with the question set, or with
      * the page wanted from its file, or a frame needed, or with the entry in place.
      */
-    private Outcome bringIn(Vma vma, long pte) {
+    private End bringIn(Vma vma, long pte) {
         FilePages file = vma.file();
         if (file != null) {
             long filePage = vma.toFilePage(page);
             if (filePage >= file.npages()) {
-                return Outcome.BEYOND_END;
+                return End.BEYOND_END;
             }
             boolean fromFile = vma.shared() || !Pte.isSwapped(pte);
             if (fromFile && file.isUnread(filePage) && fetched.get(file, filePage) == null) {
@@ -249,7 +249,7 @@ final class FaultPath {
     }
 
     /** Gives a shared mapping's page the file's frame. */
-    private Outcome bringInShared(Vma vma, long pte) {
+    private End bringInShared(Vma vma, long pte) {
         FilePages file = vma.file();
         long filePage = vma.toFilePage(page);
         long entry = file.entry(filePage);
@@ -261,7 +261,7 @@ final class FaultPath {
             }
             if (access == Access.LOOK && answer == null && file.isHole(filePage)) {
                 use.useContent(ZEROS);
-                return Outcome.DONE;
+                return End.DONE;
             }
             if (lacksFrame()) {
                 return null;
@@ -277,7 +277,7 @@ final class FaultPath {
     }
 
     /** Gives a private mapping's page a frame of its own. */
-    private Outcome bringInPrivate(Vma vma, long pte) {
+    private End bringInPrivate(Vma vma, long pte) {
         PageFault.Reason reason = Pte.isSwapped(pte) ? PageFault.Reason.EVICTED : PageFault.Reason.MISSING;
         if (mustAsk(reason, vma, pte)) {
             return null;
@@ -286,7 +286,7 @@ final class FaultPath {
         boolean followsFile = vma.file() != null; // which a copy of the page would end
         if (isReading() && answer == null && !swapped && (followsFile || access == Access.LOOK)) {
             use.useContent(followsFile ? content(vma, pte) : ZEROS);
-            return Outcome.DONE;
+            return End.DONE;
         }
         if (lacksFrame()) {
             return null;
@@ -344,7 +344,7 @@ final class FaultPath {
     }
 
     /** The copy itself, after the invalidation has started; null when the page no longer needs it. */
-    private Outcome copyLocked() {
+    private End copyLocked() {
         Vma vma = memory.vmas().find(page);
         long pte = memory.table().get(page);
         if (refuse(vma) != null || vma.shared() || !Pte.isPresent(pte) || Pte.isArmed(pte) && access == Access.WRITE) {
@@ -358,7 +358,7 @@ final class FaultPath {
     }
 
     /** Makes a frame the page's own, instead of the one in its entry if it is another; the entry is there. */
-    private Outcome finish(Vma vma, long pte, int pfn) {
+    private End finish(Vma vma, long pte, int pfn) {
         if (vma.shared()) {
             vma.file().markChanged(vma.toFilePage(page)); // before the first byte can change
         }
@@ -368,7 +368,7 @@ final class FaultPath {
             family.frames.dropOwner(Pte.index(pte));
         }
         use.use(pfn);
-        return Outcome.DONE;
+        return End.DONE;
     }
 
     private HvaRange range() {

@@ -146,7 +146,7 @@ final class Snapshot {
             @Override
             public void useContent(byte[] content) {}
         };
-        FaultPath.Outcome outcome = new FaultPath(parent, page, FaultPath.Access.READ, nothing).run();
+        FaultPath.End outcome = new FaultPath(parent, page, FaultPath.Access.READ, nothing).run();
         boolean unreadable =
                 switch (outcome) {
                     case DONE, UNMAPPED, FORBIDDEN, BEYOND_END -> false; // the last three: for the guest, too

@@ -22,7 +22,7 @@ final class UserCopy {
         int within = Pages.offsetInPage(hva);
         FaultPath.FrameUse write = pfn -> memory.family().frames.write(pfn, within, from, at, length);
         FaultPath fault = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.WRITE, write);
-        return fault.run() == FaultPath.Outcome.DONE;
+        return fault.run() == FaultPath.End.DONE;
     }
 
     /** Reads bytes of one page; false if the page cannot be read. */
@@ -43,7 +43,7 @@ final class UserCopy {
             }
         };
         FaultPath fault = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.LOOK, read);
-        return fault.run() == FaultPath.Outcome.DONE;
+        return fault.run() == FaultPath.End.DONE;
     }
 
     /**

@@ -8,7 +8,7 @@ import java.util.NoSuchElementException;
  * thread. Iteration is by ascending guest frame.
  *
  * <p>A look-up costs about the same for one slot as for 32,764, and so does making the next generation: slots are found
- * by frame through a {@linkplain SlotFan wide and shallow tree}, and by id in chunks of an array; of both, a change
+ * by frame through a {@linkplain SlotNode wide and shallow tree}, and by id in chunks of an array; of both, a change
  * copies the chunks it touches.
  *
  * <p>Kernel counterpart: {@code struct kvm_memslots}, {@code search_memslots()}, {@code id_to_memslot()}.
@@ -22,12 +22,12 @@ public final class MemslotTable implements Iterable<Memslot> {
     private static final int IDS_PER_CHUNK = 1 << IDS_PER_CHUNK_SHIFT;
 
     private final long generation;
-    private final SlotFan byGfn;
+    private final SlotNode byGfn;
 
     /** Element {@code id >>> 7} is the chunk of an id, or null when it has no slot. */
     private final Memslot[][] byId;
 
-    private MemslotTable(long generation, SlotFan byGfn, Memslot[][] byId) {
+    private MemslotTable(long generation, SlotNode byGfn, Memslot[][] byId) {
         this.generation = generation;
         this.byGfn = byGfn;
         this.byId = byId;
@@ -35,7 +35,7 @@ public final class MemslotTable implements Iterable<Memslot> {
 
     /** Generation 0: no slot. */
     static MemslotTable empty() {
-        return new MemslotTable(0, SlotFan.EMPTY, new Memslot[MAX_SLOTS / IDS_PER_CHUNK + 1][]);
+        return new MemslotTable(0, SlotNode.EMPTY, new Memslot[MAX_SLOTS / IDS_PER_CHUNK + 1][]);
     }
 
     /**
@@ -124,7 +124,7 @@ public final class MemslotTable implements Iterable<Memslot> {
      * @param successor a slot to add, or null; overlaps no slot but {@code former}, and has its id or a free one
      */
     MemslotTable with(Memslot former, Memslot successor) {
-        SlotFan index = byGfn;
+        SlotNode index = byGfn;
         Memslot[][] ids = byId.clone();
         if (former != null) {
             index = index.changed(former, false);

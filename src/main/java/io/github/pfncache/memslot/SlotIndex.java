@@ -6,13 +6,13 @@ import io.github.pfncache.address.Pages;
  * Slots that overlap one aligned block of guest frames, found by frame number. Immutable: a change copies what is on
  * its path and shares the rest, so look-up and change cost the depth of the tree, not the number of slots.
  *
- * <p>A {@link SlotFan} cuts its block into equal parts, more of them than it has slots, so that a part is mostly empty
+ * <p>A {@link SlotNode} cuts its block into equal parts, more of them than it has slots, so that a part is mostly empty
  * or belongs to one slot: then a look-up is two array accesses, or a few more. A part that several slots share is a
- * {@link SlotLeaf} if they are few, and otherwise a fan of its own, whose block is no larger than these slots lie
+ * {@link SlotBucket} if they are few, and otherwise a fan of its own, whose block is no larger than these slots lie
  * apart: tiny slots next to huge or far ones take a further level, and no level is spent on empty space. A slot is
  * listed in every part it overlaps.
  */
-abstract sealed class SlotIndex permits SlotFan, SlotLeaf {
+abstract sealed class SlotIndex permits SlotNode, SlotBucket {
 
     /** Slots a leaf may hold. They are searched one by one. */
     static final int LEAF_SLOTS = 8;

@@ -52,14 +52,14 @@ public class TrackedRwLock {
      * here. Before that store comes a write to a volatile variable, then a read of it, so that what was done under the
      * hold is ordered before its end.
      */
-    protected static final long[] BRIEF_HOLDS = Announcements.TABLE;
+    protected static final long[] BRIEF_HOLDS = ReaderTable.TABLE;
 
     private static final AtomicLong CREATIONS = new AtomicLong();
     private final LockClass lockClass;
     private final long creation = CREATIONS.incrementAndGet();
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
 
-    private final long briefName = Announcements.briefNameOf(creation);
+    private final long briefName = ReaderTable.briefNameOf(creation);
 
     /** Number of the thread that was the last to take the read side of the lock proper. For messages: any may win. */
     private long lastProperReader;
@@ -119,7 +119,7 @@ public class TrackedRwLock {
     public final int readLock(LongSupplier deadlineNanos) {
         before(HeldLocks.Manner.WAITS);
         int hold = announce();
-        if (hold == Announcements.NOWHERE) {
+        if (hold == ReaderTable.NOWHERE) {
             refuseRecursion(isHeldByCurrentThread());
             if (!tryProperForReading() && !awaitProper(lock.readLock(), deadlineNanos)) {
                 return NOT_TAKEN;
@@ -144,14 +144,14 @@ public class TrackedRwLock {
     /** Announces the thread, unless the lock is shut; the place, which is the hold, or NOWHERE, which is PROPER. */
     private int announce() {
         if (!isOpen()) {
-            return Announcements.NOWHERE; // as it would find out: spares the locked instruction
+            return ReaderTable.NOWHERE; // as it would find out: spares the locked instruction
         }
         Interleaving.reached("open");
-        int place = Announcements.enter(creation);
+        int place = ReaderTable.enter(creation);
         Interleaving.reached("announced");
-        if (place != Announcements.NOWHERE && !isOpen()) {
-            Announcements.leave(place); // a writer came between, and may have seen us or not
-            return Announcements.NOWHERE;
+        if (place != ReaderTable.NOWHERE && !isOpen()) {
+            ReaderTable.leave(place); // a writer came between, and may have seen us or not
+            return ReaderTable.NOWHERE;
         }
         return place;
     }
@@ -206,7 +206,7 @@ public class TrackedRwLock {
 
     /** A wait without a deadline has lasted long. */
     final void tellWhoHolds() {
-        long announced = Announcements.readerOf(creation);
+        long announced = ReaderTable.readerOf(creation);
         long reader = announced != 0 || lock.getReadLockCount() == 0 ? announced : lastProperReader;
         heldUpBy(reader != 0 ? ThreadNumber.describe(reader) : "a thread that is about to leave, or waits itself");
     }
@@ -241,7 +241,7 @@ public class TrackedRwLock {
 
     private int readLockAtOnce() {
         int hold = announce();
-        if (hold == Announcements.NOWHERE && (isHeldByCurrentThread() || !tryProperForReading())) {
+        if (hold == ReaderTable.NOWHERE && (isHeldByCurrentThread() || !tryProperForReading())) {
             return NOT_TAKEN;
         }
         return taken(hold);
@@ -255,7 +255,7 @@ public class TrackedRwLock {
     public final void readUnlock(int hold) {
         if (hold >= 0) {
             released();
-            Announcements.leave(hold);
+            ReaderTable.leave(hold);
         } else if (hold == PROPER) {
             released();
             lock.readLock().unlock();
@@ -290,8 +290,8 @@ public class TrackedRwLock {
             HeldLocks.requireStack();
             lock.before(HeldLocks.Manner.WAITS); // as it would if the lock turned out to be shut
         }
-        int place = Announcements.enterBriefly(briefName);
-        if (place == Announcements.NOWHERE) {
+        int place = ReaderTable.enterBriefly(briefName);
+        if (place == ReaderTable.NOWHERE) {
             return NOT_TAKEN;
         }
         if (Rules.ENABLED) {
@@ -311,7 +311,7 @@ public class TrackedRwLock {
         if (Rules.ENABLED) {
             lock.released();
         }
-        Announcements.leaveBriefly(hold);
+        ReaderTable.leaveBriefly(hold);
         if (Rules.ENABLED) {
             lock.afterUnlock("read-unlock ");
         }
@@ -336,7 +336,7 @@ public class TrackedRwLock {
      * @return false iff it gave up
      */
     public static boolean awaitBriefReaders(long deadlineNanos) {
-        return Announcements.awaitBrief(deadlineNanos);
+        return ReaderTable.awaitBrief(deadlineNanos);
     }
 
     // ------------------------------------------------------------------ writers
@@ -355,8 +355,8 @@ public class TrackedRwLock {
         boolean unread = false;
         try {
             if (isOpen() && !keepReadersAway()) {
-                refuseRecursion(Announcements.isReadByCurrentThread(creation));
-                Announcements.awaitUnread(creation, this, false, 0);
+                refuseRecursion(ReaderTable.isReadByCurrentThread(creation));
+                ReaderTable.awaitUnread(creation, this, false, 0);
             }
             unread = true;
         } finally {
@@ -403,8 +403,8 @@ public class TrackedRwLock {
         boolean unread = false;
         try {
             unread = !isOpen() || keepReadersAway()
-                    || !Announcements.isReadByCurrentThread(creation)
-                            && Announcements.awaitUnread(creation, this, true, deadlineNanos.getAsLong());
+                    || !ReaderTable.isReadByCurrentThread(creation)
+                            && ReaderTable.awaitUnread(creation, this, true, deadlineNanos.getAsLong());
         } finally {
             tookIf(unread);
         }
@@ -426,7 +426,7 @@ public class TrackedRwLock {
     private boolean keepReadersAway() {
         shut(); // before the announcements are looked at, see the class comment
         Interleaving.reached("shut");
-        return !Announcements.isRead(creation);
+        return !ReaderTable.isRead(creation);
     }
 
     /** The lock proper is held for writing and shut: the end of taking it, or of not taking it after all. */
@@ -475,7 +475,7 @@ public class TrackedRwLock {
     private boolean isAnnouncedByCurrentThread() {
         long seen = sequence();
         boolean shut = (seen & 1) != 0 && !lock.isWriteLocked() && sequence() == seen; // see the class comment
-        return !shut && Announcements.isReadByCurrentThread(creation);
+        return !shut && ReaderTable.isReadByCurrentThread(creation);
     }
 
     /**
@@ -516,7 +516,7 @@ public class TrackedRwLock {
     @Override
     public final String toString() {
         String holders = lock.isWriteLocked() ? " (written)"
-                : lock.getReadLockCount() > 0 || Announcements.isRead(creation) ? " (read)" : " (free)";
+                : lock.getReadLockCount() > 0 || ReaderTable.isRead(creation) ? " (read)" : " (free)";
         return lockClass + "#" + creation + holders;
     }
 }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.pfncache.trace.BundledTraces;
-import io.github.pfncache.trace.Landing;
+import io.github.pfncache.trace.ClockWrites;
 import io.github.pfncache.trace.MalformedInput;
 import io.github.pfncache.trace.MemslotTrace;
 import io.github.pfncache.trace.ProbeTable;
@@ -127,15 +127,15 @@ final class TracesConformanceTest {
         }
     }
 
-    private static Landing landing(Vectors.Row row) {
+    private static ClockWrites landing(Vectors.Row row) {
         String place = row.get(3);
         int plus = place.lastIndexOf('+');
         if (plus < 0 && !place.equals("none")) {
             throw new Script.Unreadable("no place: " + place);
         }
         return plus < 0
-                ? Landing.NONE
-                : Landing.at(place.substring(0, plus), Script.parseNumber(place.substring(plus + 1)));
+                ? ClockWrites.NONE
+                : ClockWrites.at(place.substring(0, plus), Script.parseNumber(place.substring(plus + 1)));
     }
 
     /** New recordings of traces are in a directory beside that of the tables; else it is one of the project's. */

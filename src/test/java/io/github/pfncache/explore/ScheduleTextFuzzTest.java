@@ -10,14 +10,14 @@ final class ScheduleTextFuzzTest {
 
     @FuzzTest(maxDuration = "60s")
     void anyTextIsAScheduleOrIsRefused(byte[] bytes) {
-        Deviations schedule;
+        Schedule schedule;
         try {
-            schedule = Deviations.parse(new String(bytes, StandardCharsets.UTF_8));
+            schedule = Schedule.parse(new String(bytes, StandardCharsets.UTF_8));
         } catch (IllegalArgumentException refused) {
             assertThat(refused.getMessage()).contains("schedule");
             return;
         }
-        assertThat(Deviations.parse(schedule.toString())).isEqualTo(schedule);
+        assertThat(Schedule.parse(schedule.toString())).isEqualTo(schedule);
         assertThat(schedule.inOrder()).allMatch(each -> each.decision() >= 0 && each.thread() >= 0);
     }
 }

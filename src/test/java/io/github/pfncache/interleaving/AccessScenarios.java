@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
@@ -19,7 +19,7 @@ public final class AccessScenarios {
     private AccessScenarios() {}
 
     /** As long as the access is held, the page stays where it is. */
-    public static void heldAccessAgainstMigration(Stage stage) {
+    public static void heldAccessAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
@@ -38,7 +38,7 @@ public final class AccessScenarios {
     }
 
     /** A write is never lost to an eviction and what faults the page back. */
-    public static void writeAgainstEviction(Stage stage) {
+    public static void writeAgainstEviction(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("evict", () -> guest.host.evict(Guest.HVA, 1));
@@ -51,7 +51,7 @@ public final class AccessScenarios {
     }
 
     /** An eviction that may not block does not wait for an access, however long that takes. */
-    public static void accessOutlastsNonBlockingEviction(Stage stage) {
+    public static void accessOutlastsNonBlockingEviction(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         HostResult[] result = new HostResult[1];
@@ -72,7 +72,7 @@ public final class AccessScenarios {
     }
 
     /** Evictions that may not block are refused half way through the caches of a page, or not; nothing is lost. */
-    public static void nonBlockingEvictionAgainstTwoCaches(Stage stage) {
+    public static void nonBlockingEvictionAgainstTwoCaches(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache one = guest.cacheOf(0);
         GfnPfnCache other = guest.cacheOf(0);
@@ -88,7 +88,7 @@ public final class AccessScenarios {
     }
 
     /** Interrupt-like context gets the window or an answer, and never waits. */
-    public static void atomicAccessAgainstMigration(Stage stage) {
+    public static void atomicAccessAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
@@ -103,7 +103,7 @@ public final class AccessScenarios {
     }
 
     /** A fork is a snapshot: what is written afterwards does not get into it. */
-    public static void writeAgainstFork(Stage stage) {
+    public static void writeAgainstFork(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("write", () -> {
@@ -127,7 +127,7 @@ public final class AccessScenarios {
     }
 
     /** A hole is punched into the file behind the page: afterwards the page is zero, or holds a later write. */
-    public static void writeAgainstHolePunch(Stage stage) {
+    public static void writeAgainstHolePunch(ScenarioRun stage) {
         Guest guest = Guest.touched();
         HostFile file = guest.host.createFile(2);
         guest.host.mapShared(Guest.HVA, 2, file, 0, Protection.READ_WRITE);

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.scenario.Guest;
 
 /** Areas that cross a page boundary: eight bytes at the end of one page, eight at the start of the next. */
@@ -29,7 +29,7 @@ public final class AreaScenarios {
     }
 
     /** Both pages move, one after the other, while the area is read: after a refresh of one, both are checked again. */
-    public static void accessAgainstMigrationOfBothPages(Stage stage) {
+    public static void accessAgainstMigrationOfBothPages(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GuestArea area = across(guest, 0);
         stage.thread("migrate", () -> {
@@ -44,7 +44,7 @@ public final class AreaScenarios {
     }
 
     /** The area is pointed elsewhere while it is read: both halves are of one place. */
-    public static void readAcrossAgainstRepoint(Stage stage) {
+    public static void readAcrossAgainstRepoint(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GuestArea area = across(guest, 0);
         write(area, 1, 2);
@@ -68,7 +68,7 @@ public final class AreaScenarios {
     }
 
     /** Two areas that share a page are written at once, and a page moves. */
-    public static void overlappingAreas(Stage stage) {
+    public static void overlappingAreas(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GuestArea lower = across(guest, 0);
         GuestArea upper = across(guest, 1);
@@ -83,7 +83,7 @@ public final class AreaScenarios {
     }
 
     /** The area goes out of use while it is read and its second page goes away. */
-    public static void deactivationAgainstAccessAndUnmap(Stage stage) {
+    public static void deactivationAgainstAccessAndUnmap(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GuestArea area = across(guest, 0);
         stage.thread("deactivate", () -> assertThat(area.deactivate()).isEqualTo(Outcome.OK));

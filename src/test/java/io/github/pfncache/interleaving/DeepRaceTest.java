@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.explore.Exploration;
 import io.github.pfncache.explore.Scenario;
 import io.github.pfncache.explore.ScheduleExplorer;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.scenario.RefreshScenarios;
 import io.github.pfncache.scenario.SlotScenarios;
 import java.lang.reflect.InvocationTargetException;
@@ -43,7 +43,7 @@ final class DeepRaceTest {
     private static List<DynamicTest> scenarios(Class<?> group) {
         List<DynamicTest> tests = Arrays.stream(group.getDeclaredMethods())
                 .filter(method -> Modifier.isPublic(method.getModifiers()))
-                .filter(method -> Arrays.equals(method.getParameterTypes(), new Class<?>[] {Stage.class}))
+                .filter(method -> Arrays.equals(method.getParameterTypes(), new Class<?>[] {ScenarioRun.class}))
                 .map(method -> DynamicTest.dynamicTest(method.getName(), () -> explore(method)))
                 .toList();
         assertThat(tests).as("scenarios of %s", group).isNotEmpty();

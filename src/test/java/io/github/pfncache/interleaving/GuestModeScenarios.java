@@ -9,7 +9,7 @@ import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.scenario.Guest;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.HostResult;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -72,7 +72,7 @@ public final class GuestModeScenarios {
     }
 
     /** A store through a held page whose frame moves. */
-    public static void heldStoreAgainstMigration(Stage stage) {
+    public static void heldStoreAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.touched();
         Cpu cpu = new Cpu(guest);
         stage.thread("vcpu", () -> {
@@ -96,7 +96,7 @@ public final class GuestModeScenarios {
     }
 
     /** A vCPU that enters while a page that it holds is taken away. */
-    public static void enterAgainstMigration(Stage stage) {
+    public static void enterAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.touched();
         Cpu cpu = new Cpu(guest);
         cpu.mode.enter();
@@ -116,7 +116,7 @@ public final class GuestModeScenarios {
     }
 
     /** Nobody waits for a vCPU that has left the guest, whatever it holds. */
-    public static void migrationOfWhatIsHeldOutside(Stage stage) {
+    public static void migrationOfWhatIsHeldOutside(ScenarioRun stage) {
         Guest guest = Guest.touched();
         Cpu cpu = new Cpu(guest);
         cpu.mode.enter();
@@ -139,7 +139,7 @@ public final class GuestModeScenarios {
     }
 
     /** Two takers want different pages of one vCPU: each is acknowledged when its own page was dropped. */
-    public static void pollAgainstTwoMigrations(Stage stage) {
+    public static void pollAgainstTwoMigrations(ScenarioRun stage) {
         Guest guest = Guest.touched();
         Cpu cpu = new Cpu(guest);
         cpu.mode.enter();
@@ -164,7 +164,7 @@ public final class GuestModeScenarios {
     }
 
     /** Two vCPUs that write two pages, which a range wants at once. */
-    public static void twoVcpusAgainstEvictionOfARange(Stage stage) {
+    public static void twoVcpusAgainstEvictionOfARange(ScenarioRun stage) {
         Guest guest = Guest.touched();
         for (int page = 0; page < 2; page++) { // two
             int own = page;
@@ -186,7 +186,7 @@ public final class GuestModeScenarios {
     }
 
     /** A follower of the dirty log: what it copied after a harvest, and after the last one, is what the guest wrote. */
-    public static void heldStoreAgainstHarvest(Stage stage) {
+    public static void heldStoreAgainstHarvest(ScenarioRun stage) {
         Guest guest = Guest.logging();
         Cpu cpu = new Cpu(guest);
         long[] copy = {1};
@@ -217,7 +217,7 @@ public final class GuestModeScenarios {
     }
 
     /** Logging is turned on: what is written after that is in the log. */
-    public static void heldStoreAgainstLoggingTurnedOn(Stage stage) {
+    public static void heldStoreAgainstLoggingTurnedOn(ScenarioRun stage) {
         Guest guest = Guest.touched();
         Cpu cpu = new Cpu(guest);
         long[] copy = new long[1];
@@ -241,7 +241,7 @@ public final class GuestModeScenarios {
     }
 
     /** The slot goes away: afterwards no raw store reaches its memory. */
-    public static void heldStoreAgainstSlotDeletion(Stage stage) {
+    public static void heldStoreAgainstSlotDeletion(ScenarioRun stage) {
         Guest guest = Guest.touched();
         Cpu cpu = new Cpu(guest);
         stage.thread("vcpu", () -> {
@@ -264,7 +264,7 @@ public final class GuestModeScenarios {
     }
 
     /** Two vCPUs, a mover, a harvester and a slot that comes and goes. */
-    public static void everybodyAtOnce(Stage stage) {
+    public static void everybodyAtOnce(ScenarioRun stage) {
         Guest guest = Guest.logging();
         List<Cpu> cpus = new ArrayList<>();
         for (int page = 0; page < 2; page++) { // two

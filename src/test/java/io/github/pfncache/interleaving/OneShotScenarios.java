@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.rules.TrackedRwLock;
@@ -19,7 +19,7 @@ public final class OneShotScenarios {
     private OneShotScenarios() {}
 
     /** The lock by itself: a writer is alone. */
-    public static void readersAgainstWriter(Stage stage) {
+    public static void readersAgainstWriter(ScenarioRun stage) {
         OpenLock lock = new OpenLock();
         int[] guarded = new int[2];
         stage.thread("write", () -> {
@@ -46,7 +46,7 @@ public final class OneShotScenarios {
     }
 
     /** A load takes no lock, and still never returns what is in a page that was given away. */
-    public static void loadAgainstMigrations(Stage stage) {
+    public static void loadAgainstMigrations(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("migrate", () -> {
@@ -58,7 +58,7 @@ public final class OneShotScenarios {
     }
 
     /** The parts of a translation never come from two: what is loaded is of the old window or of the new one. */
-    public static void loadAgainstRepoint(Stage stage) {
+    public static void loadAgainstRepoint(ScenarioRun stage) {
         Guest guest = Guest.touched();
         guest.poke(0, 1, 99);
         guest.poke(1, 98, 2);
@@ -73,7 +73,7 @@ public final class OneShotScenarios {
     }
 
     /** A load and a store find a cache that is taken out of use. */
-    public static void oneShotsAgainstDeactivation(Stage stage) {
+    public static void oneShotsAgainstDeactivation(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         Outcome[] stored = new Outcome[1];
@@ -88,7 +88,7 @@ public final class OneShotScenarios {
     }
 
     /** A store never lands in a page that was given away. */
-    public static void storeAgainstMigrations(Stage stage) {
+    public static void storeAgainstMigrations(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("migrate", () -> {
@@ -103,7 +103,7 @@ public final class OneShotScenarios {
     }
 
     /** Two threads store through one cache, and the page moves. */
-    public static void twoStoresAgainstMigration(Stage stage) {
+    public static void twoStoresAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
@@ -116,7 +116,7 @@ public final class OneShotScenarios {
     }
 
     /** An eviction that may not block does not wait for a store, and the store is not lost. */
-    public static void storeAgainstNonBlockingEviction(Stage stage) {
+    public static void storeAgainstNonBlockingEviction(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("evict", () ->
@@ -130,7 +130,7 @@ public final class OneShotScenarios {
     }
 
     /** A deleted slot is not stored to, and not loaded from after other use was made of its memory. */
-    public static void oneShotsAgainstDelete(Stage stage) {
+    public static void oneShotsAgainstDelete(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         boolean[] reused = new boolean[1];
@@ -151,7 +151,7 @@ public final class OneShotScenarios {
     }
 
     /** The page is in the log already, so a store does not mark it: the harvest that takes it away has its data. */
-    public static void storeAgainstHarvest(Stage stage) {
+    public static void storeAgainstHarvest(ScenarioRun stage) {
         Guest guest = Guest.logging();
         GfnPfnCache cache = guest.cacheOf(0);
         assertThat(cache.storeLong(0, 6)).isEqualTo(Outcome.OK);

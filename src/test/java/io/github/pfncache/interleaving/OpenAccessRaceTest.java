@@ -9,7 +9,7 @@ import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.explore.Scenario;
 import io.github.pfncache.explore.ScheduleExplorer;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.scenario.Guest;
@@ -137,7 +137,7 @@ final class OpenAccessRaceTest {
 
     /** One thread holds an access until another has given up moving its slot. */
     private static void moveWhileHeld(
-            Stage stage, Guest guest, GfnPfnCache held, boolean[] open, Memslots.Change[] change) {
+            ScenarioRun stage, Guest guest, GfnPfnCache held, boolean[] open, Memslots.Change[] change) {
         stage.thread("hold", () -> {
             try (GuestAccess access = held.access()) {
                 open[0] = true;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.scenario.Guest;
@@ -49,7 +49,7 @@ public final class TlbScenarios {
     }
 
     /** A hit whose page moves: the value read is the one stored, and the store is where it belongs. */
-    public static void hitsAgainstMigration(Stage stage) {
+    public static void hitsAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.logging();
         GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, new Traps());
         tlb.storeLong(Guest.gpa(0), 1);
@@ -71,7 +71,7 @@ public final class TlbScenarios {
     }
 
     /** The same in guest mode: nothing is checked, and the page stays until the poll. */
-    public static void hitsInsideAgainstMigration(Stage stage) {
+    public static void hitsInsideAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.logging();
         GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, new Traps());
         tlb.storeLong(Guest.gpa(0), 1);
@@ -100,7 +100,7 @@ public final class TlbScenarios {
     }
 
     /** A miss whose page moves while the entry is tagged, and the hit that follows. */
-    public static void missAndHitAgainstMigration(Stage stage) {
+    public static void missAndHitAgainstMigration(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, new Traps());
         stage.thread("vcpu", () -> {
@@ -112,7 +112,7 @@ public final class TlbScenarios {
     }
 
     /** Two pages take turns in one entry while both go and come back. */
-    public static void pagesOfOneEntryAgainstEviction(Stage stage) {
+    public static void pagesOfOneEntryAgainstEviction(ScenarioRun stage) {
         Guest guest = Guest.touched();
         int other = GuestTlb.MIN_ENTRIES;
         guest.host.mapAnonymous(Guest.hva(other), 1, Protection.READ_WRITE);
@@ -133,7 +133,7 @@ public final class TlbScenarios {
     }
 
     /** An access across two pages that both move. */
-    public static void crossingAgainstMigrationOfBothPages(Stage stage) {
+    public static void crossingAgainstMigrationOfBothPages(ScenarioRun stage) {
         Guest guest = Guest.logging();
         GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, new Traps());
         stage.thread("vcpu", () -> {
@@ -152,7 +152,7 @@ public final class TlbScenarios {
     }
 
     /** The second page goes away for good: the store is in both pages before, or in none. */
-    public static void crossingStoreAgainstUnmapOfTheSecondPage(Stage stage) {
+    public static void crossingStoreAgainstUnmapOfTheSecondPage(ScenarioRun stage) {
         Guest guest = Guest.touched();
         Traps traps = new Traps();
         GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, traps);
@@ -167,7 +167,7 @@ public final class TlbScenarios {
     }
 
     /** The slot goes away: afterwards no store reaches its memory. */
-    public static void storeAgainstSlotDeletion(Stage stage) {
+    public static void storeAgainstSlotDeletion(ScenarioRun stage) {
         Guest guest = Guest.touched();
         Traps traps = new Traps();
         GuestTlb tlb = guest.vm.newTlb(GuestTlb.MIN_ENTRIES, traps);

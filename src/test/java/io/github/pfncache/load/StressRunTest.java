@@ -62,7 +62,7 @@ final class StressRunTest {
     @Test
     void aByteWhereNobodyWritesIsFound() {
         StressRun run = run(100);
-        run.machine().host.poke(Machine.HVA + 100, new byte[] {1});
+        run.machine().host.poke(LoadMachine.HVA + 100, new byte[] {1});
         StressResult result = finish(run);
         assertThat(result.violations()).isEqualTo(1);
         assertThat(result.findings()).singleElement().asString().contains("STRAY").contains("0x64");
@@ -72,7 +72,7 @@ final class StressRunTest {
     void aCorruptedLaneIsFound() {
         StressRun run = run(100);
         Block block = run.blocks().get(0);
-        run.machine().host.poke(Machine.HVA + block.offset() + 16 + 4, new byte[] {7}); // within a lane
+        run.machine().host.poke(LoadMachine.HVA + block.offset() + 16 + 4, new byte[] {7}); // within a lane
         StressResult result = finish(run);
         assertThat(result.torn()).isPositive();
         assertThat(result.isClean()).isFalse();
@@ -140,11 +140,11 @@ final class StressRunTest {
         StressRun run = run(100);
         assertThat(finish(run).torn()).isZero();
         byte[] odd = {1, 0, 0, 0};
-        run.machine().vm.guestMemory().write(Machine.systemTime(0), odd);
-        new GuestProgram(run, 0).readClocksAtRest();
+        run.machine().vm.guestMemory().write(LoadMachine.systemTime(0), odd);
+        new LoadGuest(run, 0).readClocksAtRest();
         assertThat(run.tally().torn()).isEqualTo(1);
-        run.machine().vm.guestMemory().write(Machine.systemTime(0), new byte[4]);
-        new GuestProgram(run, 0).readClocksAtRest();
+        run.machine().vm.guestMemory().write(LoadMachine.systemTime(0), new byte[4]);
+        new LoadGuest(run, 0).readClocksAtRest();
         assertThat(run.tally().torn()).isEqualTo(1);
         assertThat(run.tally().lost()).isEqualTo(1);
     }
@@ -160,8 +160,8 @@ final class StressRunTest {
     @Test
     void theMachineHasNoRoomForMoreVcpus() {
         int last = StressOptions.MAX_VCPUS - 1;
-        long end = Machine.runstate(last) + 48 - Machine.MAIN_GPA;
-        assertThat(end).isLessThanOrEqualTo((long) Machine.DEVICE_PAGE * Pages.PAGE_SIZE);
+        long end = LoadMachine.runstate(last) + 48 - LoadMachine.MAIN_GPA;
+        assertThat(end).isLessThanOrEqualTo((long) LoadMachine.DEVICE_PAGE * Pages.PAGE_SIZE);
         assertThat(new StressRun(new StressOptions(1, 1, 0, last + 1, StressOptions.MAX_DEVICES), Latencies.NONE))
                 .isNotNull();
     }

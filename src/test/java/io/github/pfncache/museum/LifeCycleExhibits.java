@@ -6,7 +6,7 @@ import java.util.List;
 /** Activation, deactivation, listing, and the locks that order them. */
 final class LifeCycleExhibits {
 
-    private static final String REFRESHING = "cache/Refreshing.java";
+    private static final String REFRESHING = "cache/RefreshPath.java";
     private static final String FRONT = "cache/GfnPfnCache.java";
     private static final String LOCK = "rules/TrackedRwLock.java";
     private static final String MAPPING = "cache/GuardedMapping.java";
@@ -29,8 +29,8 @@ final class LifeCycleExhibits {
                         .foundBy("activationAgainstReader", RefreshScenarios::activationAgainstReader,
                                 "assert: the answer holds"),
                 Exhibit.of("B06", "an inactive cache can be refreshed")
-                        .edit(REFRESHING, "checked(mapping.isActive() ? walk(",
-                                "checked(mapping.where().target() != null ? walk(")
+                        .edit(REFRESHING, "audited(mapping.isActive() ? walk(",
+                                "audited(mapping.where().target() != null ? walk(")
                         .edit(MAPPING, "        where = Translation.NOWHERE;\n", "")
                         .foundBy("refreshAfterDeactivation", SingleThread::refreshAfterDeactivation,
                                 "CacheRule.I2_ACTIVE_IFF_LISTED"),
@@ -65,8 +65,8 @@ final class LifeCycleExhibits {
                 Exhibit.of("B09", "deactivation does not wait for a refresh")
                         .edit(REFRESHING, "of(domain);\n        if (!begin(latest)) {",
                                 "of(domain);\n        if (domain == null) {")
-                        .edit(REFRESHING, "return checked(Outcome.OK);\n        } finally {\n            end();",
-                                "return checked(Outcome.OK);\n        } finally {")
+                        .edit(REFRESHING, "return audited(Outcome.OK);\n        } finally {\n            end();",
+                                "return audited(Outcome.OK);\n        } finally {")
                         .foundBy("deactivationAgainstRefresh", RefreshScenarios::deactivationAgainstRefresh,
                                 "CacheRule.I2_ACTIVE_IFF_LISTED", "CacheRule.I3_VALID_IMPLIES_ACTIVE",
                                 "HostRule.MAPPING_UNMAPPED_ONCE"),

@@ -3,7 +3,7 @@ package io.github.pfncache.museum;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.interleaving.AccessScenarios;
 import io.github.pfncache.interleaving.AreaScenarios;
 import io.github.pfncache.interleaving.GuestModeScenarios;
@@ -56,7 +56,7 @@ final class MuseumHarnessTest {
     void theNameOfAScenarioNamesOne() {
         List<String> names = SCENARIOS.stream()
                 .flatMap(type -> Arrays.stream(type.getDeclaredMethods()))
-                .filter(method -> Arrays.equals(method.getParameterTypes(), new Class<?>[] {Stage.class}))
+                .filter(method -> Arrays.equals(method.getParameterTypes(), new Class<?>[] {ScenarioRun.class}))
                 .filter(method -> !method.isSynthetic())
                 .map(Method::getName)
                 .toList();

@@ -7,7 +7,7 @@ import java.util.List;
 /** Faults of the reader bias: each step of its argument left out. */
 final class ReaderBiasExhibits {
 
-    private static final String ONE_SHOT = "cache/OneShot.java";
+    private static final String ONE_SHOT = "cache/FastPath.java";
     private static final String LOCK = "rules/TrackedRwLock.java";
 
     private ReaderBiasExhibits() {}
@@ -19,12 +19,12 @@ final class ReaderBiasExhibits {
                         .foundBy("loadAgainstMigrations", OneShotScenarios::loadAgainstMigrations,
                                 "assert: value loaded"),
                 Exhibit.of("D07", "a writer does not wait for readers that announced themselves")
-                        .edit(LOCK, "                Announcements.awaitUnread(creation, this, false, 0);\n", "")
+                        .edit(LOCK, "                ReaderTable.awaitUnread(creation, this, false, 0);\n", "")
                         .foundBy("heldAccessAgainstMigration", AccessScenarios::heldAccessAgainstMigration,
                                 "assert: value in use", "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"),
                 Exhibit.of("D08", "a reader does not look for a writer after it announced itself")
-                        .edit(LOCK, "if (place != Announcements.NOWHERE && !isOpen())",
-                                "if (place < Announcements.NOWHERE)")
+                        .edit(LOCK, "if (place != ReaderTable.NOWHERE && !isOpen())",
+                                "if (place < ReaderTable.NOWHERE)")
                         .foundBy("readersAgainstWriter", OneShotScenarios::readersAgainstWriter,
                                 "assert: the other half", "assert: one half"),
                 Exhibit.of("D09", "an announcement is withdrawn before the data is written")

@@ -7,7 +7,7 @@ import java.util.List;
 /** Refresh against invalidation: stale mappings, lost pages, and retries without end. */
 final class RefreshExhibits {
 
-    private static final String REFRESHING = "cache/Refreshing.java";
+    private static final String REFRESHING = "cache/RefreshPath.java";
     private static final String DOMAIN = "cache/CacheDomain.java";
     private static final String MAPPING = "cache/GuardedMapping.java";
     private static final String HOST = "host/HostMemory.java";
@@ -90,10 +90,10 @@ final class RefreshExhibits {
                         .foundBy("accessOutlastsNonBlockingEviction",
                                 AccessScenarios::accessOutlastsNonBlockingEviction, "DEADLOCK"),
                 Exhibit.of("D01", "an invalidation that came and went during a refresh is not counted")
-                        .edit(MAPPING, "        invalidations++;\n", "")
+                        .edit(MAPPING, "        invalidationSeq++;\n", "")
                         .foundBy("refreshAgainstReplacement", RefreshScenarios::refreshAgainstReplacement, STALE),
                 Exhibit.of("D02", "nobody looks for an invalidation in progress, neither before nor after resolving")
-                        .edit(MAPPING, "inProgress.covers(where.uhva()) || invalidations", "invalidations")
+                        .edit(MAPPING, "inProgress.covers(where.uhva()) || invalidationSeq", "invalidationSeq")
                         .edit(REFRESHING, "if (domain.invalidations.covers(where.uhva())) {", "if (attempt < 0) {")
                         .foundBy("refreshAgainstReplacement", RefreshScenarios::refreshAgainstReplacement, STALE));
     }

@@ -11,7 +11,7 @@ import io.github.pfncache.cache.CacheState;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
@@ -24,7 +24,7 @@ final class SingleThread {
     private SingleThread() {}
 
     /** A page that moves while it is cached is found at its new place. */
-    static void migratedPage(Stage stage) {
+    static void migratedPage(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.cacheOf(0);
@@ -35,7 +35,7 @@ final class SingleThread {
     }
 
     /** Invalidations that leave the frame where it is, again and again, leave nothing behind. */
-    static void sameFrameAgainAndAgain(Stage stage) {
+    static void sameFrameAgainAndAgain(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.cacheOf(0);
@@ -48,7 +48,7 @@ final class SingleThread {
     }
 
     /** A caller's buffer that takes the place and the frame numbers of another is another page all the same. */
-    static void anotherBufferOfTheSameNumber(Stage stage) {
+    static void anotherBufferOfTheSameNumber(ScenarioRun stage) {
         Guest guest = Guest.touched();
         long hva = Guest.hva(Guest.PAGES);
         byte[] first = new byte[Pages.PAGE_SIZE];
@@ -69,7 +69,7 @@ final class SingleThread {
     }
 
     /** Pointed elsewhere inside its page, a cache accesses the new place and resolves nothing. */
-    static void repointInsideThePage(Stage stage) {
+    static void repointInsideThePage(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.cacheOf(0);
@@ -86,7 +86,7 @@ final class SingleThread {
     }
 
     /** Pointed at another page at the same offset, a cache accesses that page. */
-    static void repointToAnotherPage(Stage stage) {
+    static void repointToAnotherPage(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.cacheOf(0);
@@ -97,7 +97,7 @@ final class SingleThread {
     }
 
     /** By hva, a cache accesses the bytes from there on. */
-    static void cacheByHva(Stage stage) {
+    static void cacheByHva(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.vm.newCache(8);
@@ -108,7 +108,7 @@ final class SingleThread {
     }
 
     /** By hva, a cache does not depend on the memslots. */
-    static void slotChangeAndCacheByHva(Stage stage) {
+    static void slotChangeAndCacheByHva(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.vm.newCache(8);
@@ -123,7 +123,7 @@ final class SingleThread {
     }
 
     /** Once deactivated, a cache is not brought back by a refresh. */
-    static void refreshAfterDeactivation(Stage stage) {
+    static void refreshAfterDeactivation(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.cacheOf(0);
@@ -134,7 +134,7 @@ final class SingleThread {
     }
 
     /** A call that ends early lets the next one, of another thread, have the cache. */
-    static void callAfterAnEarlyReturn(Stage stage) {
+    static void callAfterAnEarlyReturn(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.vm.newCache(8);
         boolean[] returned = new boolean[1];
@@ -150,7 +150,7 @@ final class SingleThread {
     }
 
     /** An address that cannot be cached changes nothing. */
-    static void addressThatCannotBeCached(Stage stage) {
+    static void addressThatCannotBeCached(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.vm.newCache(8);
@@ -164,7 +164,7 @@ final class SingleThread {
     }
 
     /** An access lies inside the window, or is refused and changes nothing. */
-    static void accessOutsideTheWindow(Stage stage) {
+    static void accessOutsideTheWindow(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.vm.newCache(8);
@@ -194,7 +194,7 @@ final class SingleThread {
     }
 
     /** An invalidation of another page in progress, even of the very thread, does not delay a refresh. */
-    static void refreshInsideAnotherInvalidation(Stage stage) {
+    static void refreshInsideAnotherInvalidation(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
         guest.host.migrate(HVA);
@@ -216,7 +216,7 @@ final class SingleThread {
     }
 
     /** What is not mapped cannot be cached. */
-    static void pageThatIsNotThere(Stage stage) {
+    static void pageThatIsNotThere(ScenarioRun stage) {
         Guest guest = Guest.touched();
         guest.host.unmap(Guest.hva(1), 1);
         stage.thread("user", () -> {
@@ -229,7 +229,7 @@ final class SingleThread {
     }
 
     /** A cache that needs a refresh gets it inside the combined access. */
-    static void accessAfterInvalidation(Stage stage) {
+    static void accessAfterInvalidation(ScenarioRun stage) {
         Guest guest = Guest.touched();
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.vm.newCache(8);

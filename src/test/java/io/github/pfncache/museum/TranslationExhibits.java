@@ -9,7 +9,7 @@ final class TranslationExhibits {
     private static final String ACCESS = "cache/GuestAccess.java";
     private static final String CACHE = "cache/GfnPfnCache.java";
     private static final String MAPPING = "cache/GuardedMapping.java";
-    private static final String REFRESHING = "cache/Refreshing.java";
+    private static final String REFRESHING = "cache/RefreshPath.java";
     private static final String TRANSLATION = "cache/Translation.java";
 
     private TranslationExhibits() {}
@@ -94,9 +94,9 @@ final class TranslationExhibits {
                 Exhibit.of("D05", "an access chases the generations of a stream of slot changes")
                         .edit(REFRESHING, "int readers = domain.memslots.enterRead();\n        try {\n            for",
                                 "try { for")
-                        .edit(REFRESHING, "refusal(Outcome.BUSY);\n        } finally {\n"
+                        .edit(REFRESHING, "codeOf(Outcome.BUSY);\n        } finally {\n"
                                         + "            domain.memslots.exitRead(readers);",
-                                "refusal(Outcome.BUSY);\n        } finally {")
+                                "codeOf(Outcome.BUSY);\n        } finally {")
                         .foundBy("streamOfChangesAgainstAccess", SlotScenarios::streamOfChangesAgainstAccess,
                                 "assert: value read in two attempts"));
     }

@@ -54,8 +54,8 @@ final class SequenceTest {
 
     @Test
     void aLockIsHeldUntilItsOwnThreadReleasesIt() {
-        assertThat(Holds.in(SEQUENCE.steps())).containsExactly(
-                new Holds.Hold(0, "FRAMES", 1, 4, 1), new Holds.Hold(0, "CACHE", 0, 5, 0));
+        assertThat(LockSpans.in(SEQUENCE.steps())).containsExactly(
+                new LockSpans.Hold(0, "FRAMES", 1, 4, 1), new LockSpans.Hold(0, "CACHE", 0, 5, 0));
     }
 
     @Test

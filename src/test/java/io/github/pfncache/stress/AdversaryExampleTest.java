@@ -22,7 +22,7 @@ final class AdversaryExampleTest {
         vm.host().mapAnonymous(HVA, 16, Protection.READ_WRITE);
         vm.memslots().set(0, Memslot.FLAG_LOG_DIRTY_PAGES, GPA, 16 * 4096, HVA);
         ReferenceModel model = ReferenceModel.of(vm.host(), HVA, 16); // what is no lane must stay zero
-        Lane counter = model.lane(0x3ff8, 8); // written by one thread: the device
+        StampedField counter = model.lane(0x3ff8, 8); // written by one thread: the device
         GfnPfnCache cache = vm.newCache(8);
         cache.activate(GPA + 0x3ff8);
         try (Adversary adversary =

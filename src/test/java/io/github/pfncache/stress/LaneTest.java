@@ -22,14 +22,14 @@ final class LaneTest {
         host.mapAnonymous(HVA, 2, Protection.READ_WRITE);
     }
 
-    private static void write(Lane lane, int times) {
+    private static void write(StampedField lane, int times) {
         for (int i = 0; i < times; i++) {
             lane.next();
             lane.written();
         }
     }
 
-    private void poke(Lane lane, long value) {
+    private void poke(StampedField lane, long value) {
         byte[] bytes = new byte[lane.width()];
         for (int i = 0; i < bytes.length; i++) {
             bytes[i] = (byte) (value >>> 8 * i);
@@ -40,80 +40,80 @@ final class LaneTest {
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 4, 8})
     void theLastValueIsWholeAndAnOlderOneIsLost(int width) {
-        Lane lane = model.lane(64, width);
-        assertThat(lane.judge(lane.mark(), 0)).as("before the first write").isEqualTo(Lane.Reading.WHOLE);
+        StampedField lane = model.lane(64, width);
+        assertThat(lane.judge(lane.mark(), 0)).as("before the first write").isEqualTo(StampedField.Reading.WHOLE);
         long first = lane.next();
         lane.written();
         long second = lane.next();
         lane.written();
-        assertThat(lane.judge(lane.mark(), second)).isEqualTo(Lane.Reading.WHOLE);
-        assertThat(lane.judge(lane.mark(), first)).isEqualTo(Lane.Reading.LOST);
-        assertThat(lane.judge(lane.mark(), 0)).isEqualTo(Lane.Reading.LOST);
+        assertThat(lane.judge(lane.mark(), second)).isEqualTo(StampedField.Reading.WHOLE);
+        assertThat(lane.judge(lane.mark(), first)).isEqualTo(StampedField.Reading.LOST);
+        assertThat(lane.judge(lane.mark(), 0)).isEqualTo(StampedField.Reading.LOST);
         poke(lane, second);
         assertThat(model.verify()).matches(verdict -> verdict.lost() == 2 && verdict.torn() == 0);
     }
 
     @Test
     void aValueWrittenWhileItIsReadIsWhole() {
-        Lane lane = model.lane(0, 8);
+        StampedField lane = model.lane(0, 8);
         write(lane, 5);
         long mark = lane.mark();
         long before = lane.next();
         lane.written();
         long after = lane.next();
-        assertThat(lane.judge(mark, before)).isEqualTo(Lane.Reading.WHOLE);
-        assertThat(lane.judge(mark, after)).as("issued, and perhaps there").isEqualTo(Lane.Reading.WHOLE);
+        assertThat(lane.judge(mark, before)).isEqualTo(StampedField.Reading.WHOLE);
+        assertThat(lane.judge(mark, after)).as("issued, and perhaps there").isEqualTo(StampedField.Reading.WHOLE);
     }
 
     @Test
     void aWriteThatWasRefusedIsTriedAgainWithTheSameValue() {
-        Lane lane = model.lane(0, 8);
+        StampedField lane = model.lane(0, 8);
         assertThat(lane.next()).isEqualTo(lane.next()).isNotZero();
     }
 
     @Test
     void halvesOfTwoValuesAreTorn() {
-        Lane lane = model.lane(8, 8);
+        StampedField lane = model.lane(8, 8);
         Map<Long, Long> values = new HashMap<>();
         for (long i = 0; i < 1000; i++) {
             values.put(i, lane.next());
             lane.written();
         }
         long mixed = values.get(500L) & 0xffff_ffffL | values.get(501L) & ~0xffff_ffffL;
-        assertThat(lane.judge(0, mixed)).isEqualTo(Lane.Reading.TORN);
-        assertThat(lane.judge(0, model.lane(16, 8).next())).as("another lane's").isEqualTo(Lane.Reading.TORN);
-        assertThat(lane.judge(0, 0x6b6b_6b6b_6b6b_6b6bL)).as("a pattern").isEqualTo(Lane.Reading.TORN);
-        assertThat(lane.judge(0, values.get(500L))).isEqualTo(Lane.Reading.WHOLE);
+        assertThat(lane.judge(0, mixed)).isEqualTo(StampedField.Reading.TORN);
+        assertThat(lane.judge(0, model.lane(16, 8).next())).as("another lane's").isEqualTo(StampedField.Reading.TORN);
+        assertThat(lane.judge(0, 0x6b6b_6b6b_6b6b_6b6bL)).as("a pattern").isEqualTo(StampedField.Reading.TORN);
+        assertThat(lane.judge(0, values.get(500L))).isEqualTo(StampedField.Reading.WHOLE);
     }
 
     @ParameterizedTest
     @ValueSource(ints = {2, 4, 8})
     void manyWritesAreToldApart(int width) {
-        Lane lane = model.lane(32, width);
+        StampedField lane = model.lane(32, width);
         long former = 0;
         for (int i = 0; i < 1000; i++) {
             long value = lane.next();
             lane.written();
-            assertThat(lane.judge(lane.mark(), value)).isEqualTo(Lane.Reading.WHOLE);
-            assertThat(lane.judge(lane.mark(), former)).isEqualTo(Lane.Reading.LOST);
+            assertThat(lane.judge(lane.mark(), value)).isEqualTo(StampedField.Reading.WHOLE);
+            assertThat(lane.judge(lane.mark(), former)).isEqualTo(StampedField.Reading.LOST);
             former = value;
         }
     }
 
     @Test
     void whatIsDiscardedIsZeroOrTheLastValue() {
-        Lane lane = model.lossyLane(0, 4);
+        StampedField lane = model.lossyLane(0, 4);
         write(lane, 3);
-        assertThat(lane.judge(lane.mark(), 0)).isEqualTo(Lane.Reading.WHOLE);
+        assertThat(lane.judge(lane.mark(), 0)).isEqualTo(StampedField.Reading.WHOLE);
         assertThat(model.verify()).matches(Verdict::isClean);
     }
 
     @Test
     void memoryAtRestIsCompared() {
-        Lane right = model.lane(0, 8);
-        Lane old = model.lane(8, 8);
-        Lane mixed = model.lane(4092, 8);
-        Lane refused = model.lane(16, 8);
+        StampedField right = model.lane(0, 8);
+        StampedField old = model.lane(8, 8);
+        StampedField mixed = model.lane(4092, 8);
+        StampedField refused = model.lane(16, 8);
         model.leaveOut(100, 50);
         poke(right, right.next());
         right.written();

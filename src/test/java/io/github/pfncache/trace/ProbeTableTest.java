@@ -27,12 +27,12 @@ final class ProbeTableTest {
     @Test
     void aProbeKeepsItsLastLanding() throws MalformedInput {
         ProbeTable table = table(TABLE, trace(SMALL));
-        Landing ram = Landing.at("pc.ram", 0x7100);
+        ClockWrites ram = ClockWrites.at("pc.ram", 0x7100);
         assertThat(IntStream.range(0, 4).mapToObj(i -> table.expected("small.tsv", i, 0)))
-                .containsExactly(ram, ram, Landing.NONE, Landing.NONE);
-        assertThat(table.expected("other.tsv", 899, 0)).isEqualTo(Landing.NONE);
-        assertThat(table.expected("other.tsv", 901, 0)).isEqualTo(Landing.at("a+b", 0));
-        assertThat(table.expected("small.tsv", 0, 1)).isEqualTo(Landing.NONE);
+                .containsExactly(ram, ram, ClockWrites.NONE, ClockWrites.NONE);
+        assertThat(table.expected("other.tsv", 899, 0)).isEqualTo(ClockWrites.NONE);
+        assertThat(table.expected("other.tsv", 901, 0)).isEqualTo(ClockWrites.at("a+b", 0));
+        assertThat(table.expected("small.tsv", 0, 1)).isEqualTo(ClockWrites.NONE);
         assertThat(table.covers("small.tsv")).isTrue();
         assertThat(table.covers("third.tsv")).isFalse();
         assertThat(TraceTexts.text(table)).isEqualTo(TABLE);
@@ -96,19 +96,19 @@ final class ProbeTableTest {
                 .isInstanceOf(MalformedInput.class)
                 .hasMessageStartingWith("table.tsv:" + (ProbeTable.MAX_TRACES + 3) + ":1: expected trace: one of the ");
         List<ProbeTable.Change> more = new ArrayList<>(whole.changes());
-        more.add(new ProbeTable.Change("another", 0, 0, Landing.NONE));
+        more.add(new ProbeTable.Change("another", 0, 0, ClockWrites.NONE));
         assertThatThrownBy(() -> new ProbeTable(more)).isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test
     void theModelRefusesWhatTheParserRefuses() {
-        ProbeTable.Change change = new ProbeTable.Change("t", 1, 0, Landing.NONE);
+        ProbeTable.Change change = new ProbeTable.Change("t", 1, 0, ClockWrites.NONE);
         assertThatThrownBy(() -> new ProbeTable(List.of(change, change))).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> new ProbeTable.Change("t", -1, 0, Landing.NONE))
+        assertThatThrownBy(() -> new ProbeTable.Change("t", -1, 0, ClockWrites.NONE))
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> new ProbeTable.Change("t", 0, Probes.COUNT, Landing.NONE))
+        assertThatThrownBy(() -> new ProbeTable.Change("t", 0, Probes.COUNT, ClockWrites.NONE))
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> Landing.at("two words", 0)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> Landing.at("b", -1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> ClockWrites.at("two words", 0)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> ClockWrites.at("b", -1)).isInstanceOf(IllegalArgumentException.class);
     }
 }

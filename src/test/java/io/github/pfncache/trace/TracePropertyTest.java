@@ -99,9 +99,9 @@ final class TracePropertyTest {
         List<ProbeTable.Change> changes = new ArrayList<>();
         for (int i = 0, index = 0; i < random.nextInt(30); i++) { // at most 30 changes
             index += 1 + random.nextInt(5);
-            Landing landing = random.nextInt(3) == 0
-                    ? Landing.NONE
-                    : Landing.at(BLOCKS[random.nextInt(BLOCKS.length)], random.nextInt(1 << 30));
+            ClockWrites landing = random.nextInt(3) == 0
+                    ? ClockWrites.NONE
+                    : ClockWrites.at(BLOCKS[random.nextInt(BLOCKS.length)], random.nextInt(1 << 30));
             changes.add(new ProbeTable.Change("t" + i % 3, index, random.nextInt(Probes.COUNT), landing));
         }
         return new ProbeTable(changes);

@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.pvclock.PvclockField;
 import io.github.pfncache.pvclock.PvclockScale;
 import io.github.pfncache.pvclock.PvclockTimeInfo;
@@ -29,7 +29,7 @@ public final class ClockScenarios {
     }
 
     /** The guest was told in one of its clocks that it was stopped, and has not answered. */
-    public static void stoppedInOneClock(Stage stage) {
+    public static void stoppedInOneClock(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("guest", () -> {
             world.guest.putByte(CLOCK_IN_VCPU_INFO + FLAGS, STOPPED);
@@ -42,7 +42,7 @@ public final class ClockScenarios {
     }
 
     /** The guest owns the versions, and leaves them odd, or somewhere else. */
-    public static void versionsOfTheGuest(Stage stage) {
+    public static void versionsOfTheGuest(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("guest", () -> {
             for (int version : new int[] {0x40, 0x41, -2, -1, 7}) {
@@ -61,7 +61,7 @@ public final class ClockScenarios {
     }
 
     /** The guest reads, by its protocol, a clock that is being written. */
-    public static void readAgainstWrite(Stage stage) {
+    public static void readAgainstWrite(ScenarioRun stage) {
         XenWorld world = new XenWorld(By.GPA);
         GfnPfnCache cache = world.vm.newCache(PvclockTimeInfo.SIZE);
         assertThat(cache.activate(TIME_INFO)).as("activation").isEqualTo(Outcome.OK);

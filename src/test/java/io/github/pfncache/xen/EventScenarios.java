@@ -10,7 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -29,14 +29,14 @@ public final class EventScenarios {
     }
 
     /** A timer whose time has come fires in the call that arms it. */
-    public static void timerThatIsDue(Stage stage) {
+    public static void timerThatIsDue(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("guest", () -> world.cpu.setSingleShotTimer(world.clock.getClock()));
         stage.afterwards(() -> requireHandled(world, TIMER_PORT));
     }
 
     /** The timer's time comes while there is no shared page. */
-    public static void timerWithoutASharedPage(Stage stage) {
+    public static void timerWithoutASharedPage(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("guest", () -> {
             world.xen.clearSharedInfo();
@@ -48,7 +48,7 @@ public final class EventScenarios {
     }
 
     /** What a port is bound to outside the guest answers with an event of its own. */
-    public static void answerFromOutside(Stage stage) {
+    public static void answerFromOutside(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.xen.events().bindExternal(197, () -> world.sendAtomic(66));
         stage.thread("guest", () -> world.xen.events().send(197));
@@ -56,7 +56,7 @@ public final class EventScenarios {
     }
 
     /** An event from interrupt-like context finds everything at hand, and then the pages moved. */
-    public static void sendFromAtomicContext(Stage stage) {
+    public static void sendFromAtomicContext(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("interrupt", () -> {
             assertThat(world.sendAtomic(66)).as("send").isEqualTo(Delivery.RAISED);
@@ -68,7 +68,7 @@ public final class EventScenarios {
     }
 
     /** An upcall waits in a page that cannot be looked at without waiting. */
-    public static void hasInterruptFromAtomicContext(Stage stage) {
+    public static void hasInterruptFromAtomicContext(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.send(66);
         stage.thread("interrupt", () -> {
@@ -81,7 +81,7 @@ public final class EventScenarios {
     }
 
     /** Events are parked, then the guest changes its mode, then it registers a structure for them. */
-    public static void parkedEventsAcrossModes(Stage stage) {
+    public static void parkedEventsAcrossModes(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("host", () -> {
             world.cpu.clearVcpuInfo();
@@ -99,7 +99,7 @@ public final class EventScenarios {
     }
 
     /** The page of deferred events has to be asked for, and the page-fault handler throws the first time. */
-    public static void handlerThrowsInDelivery(Stage stage) {
+    public static void handlerThrowsInDelivery(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         throwingOnce(world);
         stage.thread("guest", () -> {
@@ -112,7 +112,7 @@ public final class EventScenarios {
     }
 
     /** The shared page has to be asked for in a change of mode, and the page-fault handler throws the first time. */
-    public static void handlerThrowsInAModeSwitch(Stage stage) {
+    public static void handlerThrowsInAModeSwitch(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         throwingOnce(world);
         stage.thread("guest", () -> {
@@ -140,7 +140,7 @@ public final class EventScenarios {
     }
 
     /** An event is parked while the mode changes; then the guest registers a structure for it. */
-    public static void parkAgainstMode(Stage stage) {
+    public static void parkAgainstMode(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.cpu.clearVcpuInfo();
         world.guest.compat = true;
@@ -153,7 +153,7 @@ public final class EventScenarios {
     }
 
     /** An event is parked, and parked ones are handed over, while the mode changes. */
-    public static void parkAgainstModeAndHandOver(Stage stage) {
+    public static void parkAgainstModeAndHandOver(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.cpu.clearVcpuInfo();
         world.send(66);
@@ -173,7 +173,7 @@ public final class EventScenarios {
     }
 
     /** The guest goes to the other mode and looks at the clocks where that mode has them. */
-    public static void wallClockAcrossModes(Stage stage) {
+    public static void wallClockAcrossModes(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("guest", () -> {
             switchTo(world, GuestMode.COMPAT);
@@ -184,7 +184,7 @@ public final class EventScenarios {
     }
 
     /** An event comes before the guest has turned its interrupt controller on. */
-    public static void eventBeforeTheInterruptController(Stage stage) {
+    public static void eventBeforeTheInterruptController(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.cpu.setUpcallVector(0xf3);
         stage.thread("guest", () -> {
@@ -198,7 +198,7 @@ public final class EventScenarios {
     }
 
     /** A port is unbound while it is sent to. */
-    public static void sendAgainstUnbind(Stage stage) {
+    public static void sendAgainstUnbind(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.xen.events().bindLoopback(127, world.cpu, 15);
         Delivery[] sent = new Delivery[1];
@@ -213,7 +213,7 @@ public final class EventScenarios {
     }
 
     /** Where the structures are, by the kind of address that the guest gave. */
-    public static void whereTheStructuresAre(Stage stage) {
+    public static void whereTheStructuresAre(ScenarioRun stage) {
         stage.thread("guest", () -> {
             for (By by : By.values()) {
                 XenWorld world = XenWorld.registered(by);
@@ -228,7 +228,7 @@ public final class EventScenarios {
     }
 
     /** Every structure is cleared in a guest that has memory at frame 0. */
-    public static void clearWithMemoryAtFrame0(Stage stage) {
+    public static void clearWithMemoryAtFrame0(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         long hva = XenWorld.HVA + (1L << 30);
         world.host.mapAnonymous(hva, 1, Protection.READ_WRITE);
@@ -251,7 +251,7 @@ public final class EventScenarios {
     }
 
     /** The shared page goes and comes back, by gpa and by hva, while events are sent in both contexts. */
-    public static void sendAgainstToggle(Stage stage) {
+    public static void sendAgainstToggle(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("send", () -> {
             world.sendAtomic(66);

@@ -6,7 +6,7 @@ import static io.github.pfncache.xen.XenWorld.SHARED_INFO;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import java.time.Duration;
 
 /** Polls, alone and against those who send. */
@@ -41,7 +41,7 @@ public final class PollScenarios {
     }
 
     /** Ports beyond the limit, near and far, also behind good ones. */
-    public static void portsBeyondTheLimit(Stage stage) {
+    public static void portsBeyondTheLimit(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("poll", () -> {
             for (int port : new int[] {4096, 1 << 20, -1}) {
@@ -54,7 +54,7 @@ public final class PollScenarios {
     }
 
     /** The number of the pending port lies behind a page boundary, or across it. */
-    public static void portsAcrossAPage(Stage stage) {
+    public static void portsAcrossAPage(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.cpu.runstate().clear(); // it lies there
         world.send(77);
@@ -71,7 +71,7 @@ public final class PollScenarios {
     }
 
     /** Polls that end in every way leave nothing behind. */
-    public static void everyWayToEnd(Stage stage) {
+    public static void everyWayToEnd(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("poll", () -> {
             glance(world, 14);
@@ -92,7 +92,7 @@ public final class PollScenarios {
     }
 
     /** The shared page cannot be read, or there is none: the guest has to look itself. */
-    public static void sharedPageThatCannotBeRead(Stage stage) {
+    public static void sharedPageThatCannotBeRead(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         stage.thread("poll", () -> {
             world.makeUnwritable(SHARED_INFO);
@@ -105,20 +105,20 @@ public final class PollScenarios {
     }
 
     /** A masked port is polled when it is sent to. */
-    public static void pollAgainstSend(Stage stage) {
+    public static void pollAgainstSend(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.guest.mask(SHARED_INFO, 15);
         pollOf15Against(stage, world);
     }
 
     /** An unmasked port is polled; the guest has been told of its word, and has not looked. */
-    public static void pollAgainstSendIntoAPendingWord(Stage stage) {
+    public static void pollAgainstSendIntoAPendingWord(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.send(16);
         pollOf15Against(stage, world);
     }
 
-    private static void pollOf15Against(Stage stage, XenWorld world) {
+    private static void pollOf15Against(ScenarioRun stage, XenWorld world) {
         stage.thread("poll", () ->
                 assertThat(poll(world, NEVER, 15)).as("poll of the port that is sent to").isEqualTo(PollOutcome.WOKEN));
         stage.thread("send", () -> world.sendAtomic(15));
@@ -126,7 +126,7 @@ public final class PollScenarios {
     }
 
     /** The shared page goes and comes back while one thread polls and another sends. */
-    public static void pollAgainstSendAndToggle(Stage stage) {
+    public static void pollAgainstSendAndToggle(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
         world.guest.mask(SHARED_INFO, 15);
         stage.thread("poll", () -> assertThat(poll(world, NEVER, 15)).as("poll").isEqualTo(PollOutcome.WOKEN));

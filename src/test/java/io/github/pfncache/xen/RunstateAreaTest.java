@@ -21,8 +21,8 @@ final class RunstateAreaTest {
 
     private static final byte POISON = (byte) 0xa5;
 
-    private static GuestProgram.Runstate read(XenWorld world) {
-        GuestProgram.Runstate read = world.guest.runstate(RUNSTATE);
+    private static XenGuest.Runstate read(XenWorld world) {
+        XenGuest.Runstate read = world.guest.runstate(RUNSTATE);
         assertThat(read.sum()).as("entry time is the sum of the four").isEqualTo(read.entry()); // S8
         return read;
     }
@@ -44,12 +44,12 @@ final class RunstateAreaTest {
     void timePassesInTheStateThatTheVcpuIsIn(By by) { // S4
         XenWorld world = XenWorld.registered(by);
         for (RunState state : new RunState[] {RunState.RUNNABLE, RunState.BLOCKED, RunState.OFFLINE}) {
-            GuestProgram.Runstate before = read(world);
+            XenGuest.Runstate before = read(world);
             assertThat(world.cpu.runstate().set(state)).isEqualTo(Outcome.OK);
             assertThat(world.guest.rawRunstate(RUNSTATE).state()).isEqualTo(state.ordinal());
             world.pass(1000);
             world.run(() -> {
-                GuestProgram.Runstate inGuest = read(world);
+                XenGuest.Runstate inGuest = read(world);
                 assertThat(inGuest.state()).as("running in the guest").isZero();
                 assertThat(times(inGuest)[state.ordinal()] - times(before)[state.ordinal()]).isEqualTo(1000);
             });
@@ -57,7 +57,7 @@ final class RunstateAreaTest {
         world.audit();
     }
 
-    private static long[] times(GuestProgram.Runstate read) {
+    private static long[] times(XenGuest.Runstate read) {
         return new long[] {read.running(), read.runnable(), read.blocked(), read.offline()};
     }
 
@@ -65,9 +65,9 @@ final class RunstateAreaTest {
     @EnumSource(By.class)
     void anAdjustmentIsExact(By by) { // S5
         XenWorld world = XenWorld.registered(by);
-        GuestProgram.Runstate before = read(world);
+        XenGuest.Runstate before = read(world);
         assertThat(world.cpu.runstate().adjust(null, 0, -70, 10, 20, 40)).isTrue();
-        assertThat(read(world)).isEqualTo(new GuestProgram.Runstate(
+        assertThat(read(world)).isEqualTo(new XenGuest.Runstate(
                 before.state(), before.entry(), before.running() - 70, before.runnable() + 10, before.blocked() + 20,
                 before.offline() + 40));
         assertThat(world.cpu.runstate().adjust(RunState.BLOCKED, -10, -10, 0, 0, 0)).isTrue();
@@ -84,7 +84,7 @@ final class RunstateAreaTest {
         assertThat(world.cpu.runstate().setTimes(given)).isTrue();
         assertThat(world.cpu.runstate().times()).isEqualTo(given);
         world.cpu.runstate().set(RunState.OFFLINE);
-        assertThat(read(world)).isEqualTo(new GuestProgram.Runstate(3, now, now - 111, 11, 40, 60));
+        assertThat(read(world)).isEqualTo(new XenGuest.Runstate(3, now, now - 111, 11, 40, 60));
         world.audit();
     }
 
@@ -123,10 +123,10 @@ final class RunstateAreaTest {
     void whatPassesBeforeTheFirstChangeIsTimeOffline() { // X21
         XenWorld world = new XenWorld(By.GPA);
         world.cpu.runstate().register(world.target(RUNSTATE));
-        assertThat(read(world)).isEqualTo(new GuestProgram.Runstate(0, 0, 0, 0, 0, 0));
+        assertThat(read(world)).isEqualTo(new XenGuest.Runstate(0, 0, 0, 0, 0, 0));
         long now = world.clock.getClock();
         world.run();
-        assertThat(read(world)).isEqualTo(new GuestProgram.Runstate(0, now, 0, 0, 0, now));
+        assertThat(read(world)).isEqualTo(new XenGuest.Runstate(0, now, 0, 0, 0, now));
         world.audit();
     }
 
@@ -146,7 +146,7 @@ final class RunstateAreaTest {
     @EnumSource(By.class)
     void stolenTimeWasRunnable(By by) { // S7
         XenWorld world = XenWorld.registered(by);
-        GuestProgram.Runstate before = read(world);
+        XenGuest.Runstate before = read(world);
         world.pass(1000);
         world.cpu.runstate().addStolen(300);
         world.run();
@@ -249,7 +249,7 @@ final class RunstateAreaTest {
 
     private static void requireWritten(XenWorld world, long gpa, GuestMode mode) {
         RunstateTimes times = world.cpu.runstate().times();
-        assertThat(world.guest.runstate(gpa)).isEqualTo(new GuestProgram.Runstate(
+        assertThat(world.guest.runstate(gpa)).isEqualTo(new XenGuest.Runstate(
                 times.state().ordinal(), times.entryNanos(), times.running(), times.runnable(), times.blocked(),
                 times.offline()));
         int length = mode == GuestMode.NATIVE ? 48 : 44;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import java.util.Arrays;
 
 /** The runstate: where it lies, and who sees it while it is written. */
@@ -31,9 +31,9 @@ public final class RunstateScenarios {
         world.host.poke(XenWorld.HVA, poison);
     }
 
-    private static GuestProgram.Runstate current(XenWorld world) {
+    private static XenGuest.Runstate current(XenWorld world) {
         RunstateTimes times = world.cpu.runstate().times();
-        return new GuestProgram.Runstate(
+        return new XenGuest.Runstate(
                 times.state().ordinal(), times.entryNanos(), times.running(), times.runnable(), times.blocked(),
                 times.offline());
     }
@@ -52,7 +52,7 @@ public final class RunstateScenarios {
     }
 
     /** A 64-bit guest's area, across a page. */
-    public static void acrossAPage(Stage stage) {
+    public static void acrossAPage(ScenarioRun stage) {
         stage.thread("guest", () -> {
             XenWorld world = worldWith(GuestMode.NATIVE, BOUNDARY - 15);
             requireWritten(world, BOUNDARY - 15);
@@ -61,7 +61,7 @@ public final class RunstateScenarios {
     }
 
     /** A 64-bit guest's area, inside a page: its padding stays as it is. */
-    public static void insideAPage(Stage stage) {
+    public static void insideAPage(ScenarioRun stage) {
         stage.thread("guest", () -> {
             XenWorld world = worldWith(GuestMode.NATIVE, BOUNDARY - 48);
             requireWritten(world, BOUNDARY - 48);
@@ -70,7 +70,7 @@ public final class RunstateScenarios {
     }
 
     /** A 32-bit guest's area, at the very end of a page. */
-    public static void compatAtTheEndOfAPage(Stage stage) {
+    public static void compatAtTheEndOfAPage(ScenarioRun stage) {
         stage.thread("guest", () -> {
             XenWorld world = worldWith(GuestMode.COMPAT, BOUNDARY - 44);
             requireWritten(world, BOUNDARY - 44);
@@ -79,7 +79,7 @@ public final class RunstateScenarios {
     }
 
     /** The guest's loader is 32-bit and registers the area, its kernel is 64-bit and does not. */
-    public static void modeSwitchAtTheEndOfAPage(Stage stage) {
+    public static void modeSwitchAtTheEndOfAPage(ScenarioRun stage) {
         stage.thread("guest", () -> {
             long at = BOUNDARY - 44;
             XenWorld world = worldWith(GuestMode.COMPAT, at);
@@ -94,7 +94,7 @@ public final class RunstateScenarios {
     }
 
     /** The scheduler takes the vCPU off its processor. */
-    public static void preemption(Stage stage) {
+    public static void preemption(ScenarioRun stage) {
         stage.thread("scheduler", () -> {
             XenWorld world = worldWith(GuestMode.NATIVE, BOUNDARY - 15);
             world.time.advance(10);
@@ -107,7 +107,7 @@ public final class RunstateScenarios {
     }
 
     /** The vCPU is preempted while its runstate is being written: afterwards the guest reads one value, the last. */
-    public static void preemptionAgainstWrite(Stage stage) {
+    public static void preemptionAgainstWrite(ScenarioRun stage) {
         XenWorld world = worldWith(GuestMode.NATIVE, BOUNDARY - 15);
         world.time.advance(10);
         stage.thread("write", () -> world.cpu.runstate().set(RunState.BLOCKED));
@@ -123,26 +123,26 @@ public final class RunstateScenarios {
     }
 
     /** The guest reads, by its protocol, an area whose UPDATE flag lies on the second page. */
-    public static void readAgainstWriteFlagBehindTheBoundary(Stage stage) {
+    public static void readAgainstWriteFlagBehindTheBoundary(ScenarioRun stage) {
         readAgainstWrite(stage, BOUNDARY - 15);
     }
 
     /** The guest reads, by its protocol, an area whose times lie on the second page. */
-    public static void readAgainstWriteFlagBeforeTheBoundary(Stage stage) {
+    public static void readAgainstWriteFlagBeforeTheBoundary(ScenarioRun stage) {
         readAgainstWrite(stage, BOUNDARY - 16);
     }
 
-    private static void readAgainstWrite(Stage stage, long at) {
+    private static void readAgainstWrite(ScenarioRun stage, long at) {
         XenWorld world = new XenWorld(By.GPA);
         world.xen.setRunstateUpdateFlag(true);
         world.cpu.runstate().register(world.target(at));
-        GuestProgram.Runstate former = current(world);
+        XenGuest.Runstate former = current(world);
         world.time.advance(0x1_0001);
-        GuestProgram.Runstate[] whole = new GuestProgram.Runstate[1];
+        XenGuest.Runstate[] whole = new XenGuest.Runstate[1];
         stage.thread("write", () -> world.cpu.runstate().set(RunState.BLOCKED));
         stage.thread("read", () -> {
             long before = world.guest.longAt(at + 8);
-            GuestProgram.Runstate read = world.guest.rawRunstate(at);
+            XenGuest.Runstate read = world.guest.rawRunstate(at);
             long after = world.guest.longAt(at + 8);
             whole[0] = before >= 0 && before == read.entry() && after == before ? read : null;
         });
@@ -153,7 +153,7 @@ public final class RunstateScenarios {
     }
 
     /** A guest that did not ask for the flag never sees it. */
-    public static void readAgainstWriteUnannounced(Stage stage) {
+    public static void readAgainstWriteUnannounced(ScenarioRun stage) {
         XenWorld world = worldWith(GuestMode.COMPAT, BOUNDARY - 15);
         world.time.advance(10);
         stage.thread("write", () -> world.cpu.runstate().set(RunState.BLOCKED));
@@ -164,7 +164,7 @@ public final class RunstateScenarios {
     }
 
     /** The area is taken away while it is written across its pages. */
-    public static void writeAgainstClear(Stage stage) {
+    public static void writeAgainstClear(ScenarioRun stage) {
         XenWorld world = worldWith(GuestMode.NATIVE, BOUNDARY - 15);
         world.xen.setRunstateUpdateFlag(true);
         world.time.advance(10);

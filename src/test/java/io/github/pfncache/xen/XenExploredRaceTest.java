@@ -193,11 +193,11 @@ final class XenExploredRaceTest {
             XenWorld world = XenWorld.registered(By.GPA);
             world.xen.setRunstateUpdateFlag(true);
             world.time.advance(10);
-            GuestProgram.Runstate[] read = new GuestProgram.Runstate[1];
+            XenGuest.Runstate[] read = new XenGuest.Runstate[1];
             boolean[] whole = new boolean[1];
             stage.thread("write", () -> world.cpu.runstate().set(RunState.BLOCKED));
             stage.thread("read", () -> {
-                GuestProgram.Runstate before = world.guest.rawRunstate(XenWorld.RUNSTATE);
+                XenGuest.Runstate before = world.guest.rawRunstate(XenWorld.RUNSTATE);
                 read[0] = world.guest.rawRunstate(XenWorld.RUNSTATE);
                 long after = world.guest.rawRunstate(XenWorld.RUNSTATE).entry();
                 whole[0] = before.entry() >= 0 && before.entry() == read[0].entry() && after == before.entry();
@@ -221,7 +221,7 @@ final class XenExploredRaceTest {
             stage.thread("preempt", () -> world.cpu.runstate().preempted());
             stage.afterwards(() -> {
                 world.cpu.runstate().writeIfBehind();
-                GuestProgram.Runstate read = world.guest.runstate(XenWorld.RUNSTATE);
+                XenGuest.Runstate read = world.guest.runstate(XenWorld.RUNSTATE);
                 assertThat(read.state()).isEqualTo(world.cpu.runstate().times().state().ordinal());
                 assertThat(read.sum()).isEqualTo(read.entry());
                 world.audit();

@@ -127,7 +127,7 @@ final class XenRaceTest {
         });
         int whole = 0;
         do {
-            GuestProgram.Runstate read = world.guest.runstate(RUNSTATE);
+            XenGuest.Runstate read = world.guest.runstate(RUNSTATE);
             assertThat(read.sum()).as("%s", read).isEqualTo(read.entry());
             whole++;
         } while (!stop.getAsBoolean()); // bounded by the load's deadline

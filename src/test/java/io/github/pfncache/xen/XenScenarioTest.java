@@ -2,7 +2,7 @@ package io.github.pfncache.xen;
 
 import io.github.pfncache.explore.Scenario;
 import io.github.pfncache.explore.ScheduleExplorer;
-import io.github.pfncache.explore.Stage;
+import io.github.pfncache.explore.ScenarioRun;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
@@ -32,7 +32,7 @@ final class XenScenarioTest {
     }
 
     private static Scenario scenario(Method method) {
-        return (Stage stage) -> {
+        return (ScenarioRun stage) -> {
             try {
                 method.invoke(null, stage);
             } catch (InvocationTargetException e) {

@@ -50,7 +50,7 @@ final class XenWorld implements UpcallListener {
     final Kvmclock clock;
     final XenVm xen;
     final XenVcpu cpu;
-    final GuestProgram guest;
+    final XenGuest guest;
 
     final AtomicInteger kicks = new AtomicInteger();
     final AtomicInteger interrupts = new AtomicInteger();
@@ -67,7 +67,7 @@ final class XenWorld implements UpcallListener {
         clock = Kvmclock.attach(vm);
         xen = XenVm.attach(vm, clock, this);
         cpu = xen.vcpu(0);
-        guest = new GuestProgram(vm);
+        guest = new XenGuest(vm);
         time.advance(SECOND); // a clock that reads zero would hide what is not written
     }
 

@@ -13,13 +13,13 @@ import java.util.Random;
  * <p>A schedule that was run yields those that differ from it in one later decision. One with a further preemption
  * waits until those with fewer are done.
  */
-final class DepthFirst implements Chooser {
+final class DepthFirst implements SchedulingPolicy {
 
     /** Schedules kept for later at most; of more than that a fair sample is kept. */
     private static final int MAX_LATER = 200_000;
 
-    private final Deque<Deviations> now = new ArrayDeque<>();
-    private final List<Deviations> later = new ArrayList<>();
+    private final Deque<Schedule> now = new ArrayDeque<>();
+    private final List<Schedule> later = new ArrayList<>();
     private final Random random;
 
     /** Preemptions of the schedules being run; every schedule with fewer has been run or is left out for ever. */
@@ -32,13 +32,13 @@ final class DepthFirst implements Chooser {
     private int leftOutBeyond = Integer.MAX_VALUE;
 
     // Of the schedule that runs.
-    private Deviations origin;
-    private List<Deviations> prefix;
+    private Schedule origin;
+    private List<Schedule> prefix;
     private int at;
 
     DepthFirst(long seed) {
         random = new Random(seed);
-        now.push(Deviations.NONE);
+        now.push(Schedule.NONE);
     }
 
     /** Takes up the next schedule; false if there are no more. */
@@ -75,10 +75,10 @@ final class DepthFirst implements Chooser {
             if (prefix.get(at).decision() != decision) {
                 return candidates[0];
             }
-            return Replay.require(prefix.get(at++), candidates, count);
+            return ScheduleReplay.require(prefix.get(at++), candidates, count);
         }
         for (int i = count - 1; i > 0 && !redundant; i--) { // bounded by Stage.MAX_THREADS
-            Deviations other = origin.with(decision, candidates[i], preempts);
+            Schedule other = origin.with(decision, candidates[i], preempts);
             if (preempts) {
                 keepForLater(other);
             } else {
@@ -88,7 +88,7 @@ final class DepthFirst implements Chooser {
         return candidates[0];
     }
 
-    private void keepForLater(Deviations other) {
+    private void keepForLater(Schedule other) {
         offered++;
         if (later.size() < MAX_LATER) {
             later.add(other);

@@ -7,12 +7,12 @@ import java.util.SplittableRandom;
  * falls to the lowest. A fault that needs {@code d} ordered events is met with a probability of at least
  * {@code 1 / (threads * decisions^(d-1))} (probabilistic concurrency testing, Burckhardt et al., 2010).
  */
-final class RandomPriorities implements Chooser {
+final class RandomPriorities implements SchedulingPolicy {
 
     private static final int MAX_CHANGES = 4;
 
     private final SplittableRandom random;
-    private final int[] priorities = new int[Stage.MAX_THREADS];
+    private final int[] priorities = new int[ScenarioRun.MAX_THREADS];
     private final int[] changes;
     private int lowest;
 

@@ -16,7 +16,7 @@ package io.github.pfncache.explore;
  * }</pre>
  *
  * <p>A scenario must be deterministic but for the order in which its threads run: no clock, no random numbers, no state
- * kept from one call to the next. Its threads wait only by the library's locks and by {@link Stage#waitUntil}.
+ * kept from one call to the next. Its threads wait only by the library's locks and by {@link ScenarioRun#waitUntil}.
  */
 @FunctionalInterface
 public interface Scenario {
@@ -27,7 +27,7 @@ public interface Scenario {
      * @param stage takes the threads and the check
      * @throws Exception counts as a failure of the schedule
      */
-    void prepare(Stage stage) throws Exception;
+    void prepare(ScenarioRun stage) throws Exception;
 
     /** What one thread does, or the check at the end. */
     @FunctionalInterface

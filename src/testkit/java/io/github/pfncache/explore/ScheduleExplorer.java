@@ -122,8 +122,8 @@ public final class ScheduleExplorer {
      * @throws IllegalStateException if it is not one of this scenario
      */
     public Exploration replay(String schedule) {
-        Deviations deviations = Deviations.parse(schedule);
-        return withWorkers(() -> new Exploration(1, -1, false, run(new Replay(deviations))));
+        Schedule deviations = Schedule.parse(schedule);
+        return withWorkers(() -> new Exploration(1, -1, false, run(new ScheduleReplay(deviations))));
     }
 
     private interface Part {
@@ -163,13 +163,13 @@ public final class ScheduleExplorer {
     }
 
     /** Runs one schedule; null if it went well. */
-    private ScheduleFailure run(Chooser chooser) {
+    private ScheduleFailure run(SchedulingPolicy chooser) {
         schedules++;
-        Stage stage = new Stage();
+        ScenarioRun stage = new ScenarioRun();
         try {
             scenario.prepare(stage);
         } catch (Exception | AssertionError e) {
-            String script = Deviations.NONE.toString();
+            String script = Schedule.NONE.toString();
             return new ScheduleFailure(ScheduleFailure.Kind.VIOLATION, e, script, List.of(), List.of());
         }
         ScheduleRun run = new ScheduleRun(stage.names().size(), maxSteps, chooser, workers);
@@ -177,7 +177,7 @@ public final class ScheduleExplorer {
         workers.perform(run, stage.bodies());
         longest = Math.max(longest, run.decisions());
         if (run.failure() != null) {
-            if (run.cause() instanceof Replay.Misfit misfit) {
+            if (run.cause() instanceof ScheduleReplay.Misfit misfit) {
                 throw misfit;
             }
             return failure(run, run.failure(), run.cause(), stage.names());

@@ -44,7 +44,7 @@ public record ScheduleFailure(
      * @return one line for every step, with a column for each thread; the end of a long one only
      */
     public String listing() {
-        return Listing.of(steps, threads);
+        return ScheduleText.of(steps, threads);
     }
 
     @Override

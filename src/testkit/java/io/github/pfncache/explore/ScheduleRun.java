@@ -50,7 +50,7 @@ final class ScheduleRun implements Interleaving.Explorer {
     private static final int FAIR_STEPS = 1_000;
 
     private final int maxSteps;
-    private final Chooser chooser;
+    private final SchedulingPolicy chooser;
     private final Workers workers;
     private final Actor[] actors;
     private final int[] candidates;
@@ -60,14 +60,14 @@ final class ScheduleRun implements Interleaving.Explorer {
     private int decisions;
     private int inARow;
     private boolean redundant;
-    private Deviations taken = Deviations.NONE;
+    private Schedule taken = Schedule.NONE;
     private ScheduleFailure.Kind failure;
     private Throwable cause;
 
     /** Set once, by the thread that found the failure or by the watchdog. */
     private volatile boolean givenUp;
 
-    ScheduleRun(int threads, int maxSteps, Chooser chooser, Workers workers) {
+    ScheduleRun(int threads, int maxSteps, SchedulingPolicy chooser, Workers workers) {
         this.maxSteps = maxSteps;
         this.chooser = chooser;
         this.workers = workers;
@@ -142,7 +142,7 @@ final class ScheduleRun implements Interleaving.Explorer {
         tellWaiting(me, true, null);
         try {
             handOn(next(me, false));
-        } catch (Replay.Misfit e) {
+        } catch (ScheduleReplay.Misfit e) {
             giveUp(ScheduleFailure.Kind.VIOLATION, e);
         }
     }
@@ -287,7 +287,7 @@ final class ScheduleRun implements Interleaving.Explorer {
         return trace;
     }
 
-    Deviations taken() {
+    Schedule taken() {
         return taken;
     }
 

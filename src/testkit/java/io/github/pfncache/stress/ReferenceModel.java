@@ -13,12 +13,12 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * What a piece of guest memory must contain: who wrote what last. The memory is divided into {@link Lane}s of one
- * writer each; what is no lane must stay zero.
+ * What a piece of guest memory must contain: who wrote what last. The memory is divided into {@link StampedField}s of
+ * one writer each; what is no such field must stay zero.
  *
  * <pre>{@code
  * ReferenceModel model = ReferenceModel.of(vm.host(), hva, npages);
- * Lane lane = model.lane(0x40, 8);
+ * StampedField lane = model.lane(0x40, 8);
  * ...                                            // writers and readers use their lanes, adversaries do their worst
  * assertThat(model.verify()).matches(Verdict::isClean);
  * }</pre>
@@ -36,7 +36,7 @@ public final class ReferenceModel {
     private final HostMemory host;
     private final long hva;
     private final int npages;
-    private final Map<Long, Lane> lanes = new ConcurrentSkipListMap<>();
+    private final Map<Long, StampedField> lanes = new ConcurrentSkipListMap<>();
 
     /** Which bytes belong to a lane or are left out. Guarded by itself. */
     private final BitSet claimed = new BitSet();
@@ -77,8 +77,8 @@ public final class ReferenceModel {
      * @return the lane, for one writer
      * @throws IllegalArgumentException if the bytes are not all here, or not all free
      */
-    public Lane lane(long offset, int width) {
-        return claim(new Lane(this, offset, width, false));
+    public StampedField lane(long offset, int width) {
+        return claim(new StampedField(this, offset, width, false));
     }
 
     /**
@@ -89,11 +89,11 @@ public final class ReferenceModel {
      * @return the lane, for one writer
      * @throws IllegalArgumentException if the bytes are not all here, or not all free
      */
-    public Lane lossyLane(long offset, int width) {
-        return claim(new Lane(this, offset, width, true));
+    public StampedField lossyLane(long offset, int width) {
+        return claim(new StampedField(this, offset, width, true));
     }
 
-    private Lane claim(Lane lane) {
+    private StampedField claim(StampedField lane) {
         if (Integer.bitCount(lane.width()) != 1 || lane.width() > Long.BYTES) {
             throw new IllegalArgumentException("width=" + lane.width() + " is not 1, 2, 4 or 8");
         }
@@ -132,14 +132,14 @@ public final class ReferenceModel {
     /**
      * Compares all of the memory with the model, at rest: nobody writes.
      *
-     * @return what is wrong with it, and with what {@link Lane#judge} was shown up to now
+     * @return what is wrong with it, and with what {@link StampedField#judge} was shown up to now
      * @throws IllegalStateException if the memory is not mapped any more
      */
     public Verdict verify() {
         List<String> found = new ArrayList<>(details);
         long[] counts = {lost.sum(), torn.sum(), 0}; // by Defect
         byte[] image = image();
-        for (Lane lane : lanes.values()) { // bounded by the size of the memory
+        for (StampedField lane : lanes.values()) { // bounded by the size of the memory
             Defect defect = lane.judgeAtRest(take(image, (int) lane.offset(), lane.width()));
             if (defect != null) {
                 counts[defect.ordinal()]++;
@@ -175,8 +175,8 @@ public final class ReferenceModel {
         return value;
     }
 
-    void misread(Lane lane, Lane.Reading reading, long value, long mark) {
-        (reading == Lane.Reading.LOST ? lost : torn).increment();
+    void misread(StampedField lane, StampedField.Reading reading, long value, long mark) {
+        (reading == StampedField.Reading.LOST ? lost : torn).increment();
         if (details.size() < SHOWN) {
             details.add("read, " + reading + ": " + Pages.hex(value) + " after write " + mark + " of " + lane);
         }

@@ -14,7 +14,7 @@ import java.util.Set;
 final class Destinations {
 
     /** By number of the probe, each in the order of the calls. Bounded by a check of {@link #count} after each call. */
-    private final List<Set<Landing.Place>> byProbe = new ArrayList<>();
+    private final List<Set<ClockWrites.Place>> byProbe = new ArrayList<>();
 
     private int count;
 
@@ -30,9 +30,9 @@ final class Destinations {
         }
         for (int probe = 0; probe < Probes.COUNT; probe++) { // bounded by the probes
             long into = Probes.gpa(probe) - operation.gpa();
-            if (Pages.isBelow(into, operation.size())
-                    && byProbe.get(probe).add(new Landing.Place(operation.block(), operation.blockOffset() + into))) {
-                count++;
+            if (Pages.isBelow(into, operation.size())) {
+                var place = new ClockWrites.Place(operation.block(), operation.blockOffset() + into);
+                count += byProbe.get(probe).add(place) ? 1 : 0;
             }
         }
     }
@@ -42,7 +42,7 @@ final class Destinations {
         return count;
     }
 
-    Set<Landing.Place> of(int probe) {
+    Set<ClockWrites.Place> of(int probe) {
         return byProbe.get(probe);
     }
 }

@@ -50,11 +50,11 @@ final class ProbePlaces {
     private long reads;
 
     private static final class Watched {
-        final Landing.Place place;
+        final ClockWrites.Place place;
         final long hva;
         int version;
 
-        Watched(Landing.Place place, long hva) {
+        Watched(ClockWrites.Place place, long hva) {
             this.place = place;
             this.hva = hva;
         }
@@ -95,7 +95,7 @@ final class ProbePlaces {
         trace.operations().forEach(destinations::add);
         for (int probe = 0; probe < Probes.COUNT; probe++) { // bounded by the probes, and by MAX_PLACES
             Watch watch = new Watch();
-            for (Landing.Place place : destinations.of(probe)) {
+            for (ClockWrites.Place place : destinations.of(probe)) {
                 long hva = blocks.hva(place.block(), place.offset());
                 watch.byHva.put(hva, new Watched(place, hva));
             }
@@ -108,14 +108,14 @@ final class ProbePlaces {
      *
      * @param everywhere whether to read all its places, however many
      */
-    Landing look(int probe, boolean everywhere) {
+    ClockWrites look(int probe, boolean everywhere) {
         Watch watch = byProbe.get(probe);
         long gpa = Probes.gpa(probe);
         Memslot slot = memslots.table().find(Pages.gpaToGfn(gpa));
         if (slot != null) {
             watch.putAt(slot.gfnToHva(Pages.gpaToGfn(gpa)) + Pages.offsetInPage(gpa));
         }
-        List<Landing.Place> changed = new ArrayList<>();
+        List<ClockWrites.Place> changed = new ArrayList<>();
         for (Watched watched : watch.toRead(everywhere)) { // bounded by the places
             read(watched.hva, version);
             int now = ByteBuffer.wrap(version).order(ByteOrder.LITTLE_ENDIAN).getInt();
@@ -128,7 +128,7 @@ final class ProbePlaces {
                 fresh.add(start);
             }
         }
-        return new Landing(changed);
+        return new ClockWrites(changed);
     }
 
     /**

@@ -23,7 +23,7 @@ public final class ProbeTable {
     private final List<Change> changes;
 
     /** By trace, then probe: index of an operation to the landing from then on. Not modified once made. */
-    private final Map<String, List<NavigableMap<Integer, Landing>>> byTrace = new HashMap<>();
+    private final Map<String, List<NavigableMap<Integer, ClockWrites>>> byTrace = new HashMap<>();
 
     /**
      * From an operation on, a probe lands somewhere else.
@@ -33,7 +33,7 @@ public final class ProbeTable {
      * @param probe number of the probe
      * @param landing where its updates land from then on
      */
-    public record Change(String trace, int afterIndex, int probe, Landing landing) {
+    public record Change(String trace, int afterIndex, int probe, ClockWrites landing) {
 
         /**
          * One change.
@@ -71,7 +71,7 @@ public final class ProbeTable {
             throw new IllegalArgumentException(changes.size() + " changes");
         }
         for (Change change : this.changes) { // bounded by MAX_CHANGES
-            NavigableMap<Integer, Landing> landings = landingsOf(change.trace()).get(change.probe());
+            NavigableMap<Integer, ClockWrites> landings = landingsOf(change.trace()).get(change.probe());
             if (!landings.isEmpty() && landings.lastKey() >= change.afterIndex()) {
                 throw new IllegalArgumentException("out of order: " + change);
             }
@@ -82,9 +82,9 @@ public final class ProbeTable {
         }
     }
 
-    private List<NavigableMap<Integer, Landing>> landingsOf(String trace) {
+    private List<NavigableMap<Integer, ClockWrites>> landingsOf(String trace) {
         return byTrace.computeIfAbsent(trace, name -> {
-            List<NavigableMap<Integer, Landing>> probes = new ArrayList<>();
+            List<NavigableMap<Integer, ClockWrites>> probes = new ArrayList<>();
             for (int i = 0; i < Probes.COUNT; i++) { // bounded by the number of probes
                 probes.add(new TreeMap<>());
             }
@@ -119,9 +119,9 @@ public final class ProbeTable {
      * @param probe number of the probe
      * @return the place; none for what the table does not speak of
      */
-    public Landing expected(String trace, int afterIndex, int probe) {
-        List<NavigableMap<Integer, Landing>> probes = byTrace.get(trace);
-        Map.Entry<Integer, Landing> last = probes == null ? null : probes.get(probe).floorEntry(afterIndex);
-        return last == null ? Landing.NONE : last.getValue();
+    public ClockWrites expected(String trace, int afterIndex, int probe) {
+        List<NavigableMap<Integer, ClockWrites>> probes = byTrace.get(trace);
+        Map.Entry<Integer, ClockWrites> last = probes == null ? null : probes.get(probe).floorEntry(afterIndex);
+        return last == null ? ClockWrites.NONE : last.getValue();
     }
 }

@@ -96,10 +96,10 @@ public final class ProbeTableParser {
         return new ProbeTable.Change(trace, index, probe, landing(row, names));
     }
 
-    private static Landing landing(TextRows.Columns row, Map<String, String> names) throws MalformedInput {
+    private static ClockWrites landing(TextRows.Columns row, Map<String, String> names) throws MalformedInput {
         String text = row.take();
         if (text.equals("none")) {
-            return Landing.NONE;
+            return ClockWrites.NONE;
         }
         int plus = text.lastIndexOf('+');
         if (plus < 0 || !SlotOperation.isBlockName(text.substring(0, plus))) {
@@ -109,7 +109,7 @@ public final class ProbeTableParser {
         if (!Pages.rangeFits(offset, 1, SlotOperation.MAX_BLOCK_END)) {
             throw row.expectedAt(plus + 1, "an offset below " + Pages.hex(SlotOperation.MAX_BLOCK_END));
         }
-        return Landing.at(shared(text.substring(0, plus), names), offset);
+        return ClockWrites.at(shared(text.substring(0, plus), names), offset);
     }
 
     /** The same object for the same name: a table is long, and has few names. */

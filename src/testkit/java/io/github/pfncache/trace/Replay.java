@@ -35,12 +35,12 @@ public final class Replay {
     private final ReplayMachine machine;
     private final ProbePlaces places;
     private final DirtyLogs logs;
-    private final BiFunction<Integer, Integer, Landing> expectation;
+    private final BiFunction<Integer, Integer, ClockWrites> expectation;
 
     private long dirtyPages;
     private int differ;
 
-    Replay(MemslotTrace trace, BiFunction<Integer, Integer, Landing> expectation) {
+    Replay(MemslotTrace trace, BiFunction<Integer, Integer, ClockWrites> expectation) {
         this.trace = trace;
         this.machine = new ReplayMachine(trace);
         this.places = new ProbePlaces(machine.vm(), machine.blocks(), trace);
@@ -123,18 +123,18 @@ public final class Replay {
             differences.add(new Difference(Difference.ALL_PROBES, "result " + operation.result(), answer));
         }
         logs.slotChanged(operation.slot());
-        List<Landing> first = null;
+        List<ClockWrites> first = null;
         for (int round = 0; round < ROUNDS; round++) {
             machine.updateClocks();
-            List<Landing> landings = new ArrayList<>();
+            List<ClockWrites> landings = new ArrayList<>();
             Set<Long> written = new TreeSet<>();
             for (int probe = 0; probe < Probes.COUNT; probe++) { // bounded by the probes
-                Landing landing = places.look(probe, last);
+                ClockWrites landing = places.look(probe, last);
                 landings.add(landing);
                 if (!landing.places().isEmpty()) {
                     written.add(Pages.gpaToGfn(Probes.gpa(probe)));
                 }
-                Landing expected = expected(operation.index(), probe, first, landing);
+                ClockWrites expected = expected(operation.index(), probe, first, landing);
                 if (!landing.equals(expected)) {
                     differences.add(new Difference(probe, expected.toString(), landing.toString()));
                 }
@@ -149,7 +149,7 @@ public final class Replay {
         return new ReplayStep(operation, answer, first, differences);
     }
 
-    private Landing expected(int index, int probe, List<Landing> first, Landing landing) {
+    private ClockWrites expected(int index, int probe, List<ClockWrites> first, ClockWrites landing) {
         if (expectation != null) {
             return expectation.apply(index, probe);
         }

@@ -11,7 +11,7 @@ import java.util.List;
  * @param differences what was not as it should be; empty is good
  */
 public record ReplayStep(
-        SlotOperation operation, String answer, List<Landing> landings, List<Difference> differences) {
+        SlotOperation operation, String answer, List<ClockWrites> landings, List<Difference> differences) {
 
     /**
      * One step.

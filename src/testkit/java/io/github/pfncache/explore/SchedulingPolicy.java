@@ -1,7 +1,7 @@
 package io.github.pfncache.explore;
 
 /** Decides, for one schedule, which thread runs. Confined to the thread that has the right to run. */
-interface Chooser {
+interface SchedulingPolicy {
 
     /**
      * Chooses among threads that can run.

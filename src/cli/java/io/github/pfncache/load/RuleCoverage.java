@@ -22,23 +22,24 @@ import java.util.List;
  * What a short load may not come to, and what its machine does not have: done once behind it, so that no rule goes
  * unchecked for want of luck. Throws {@link AssertionError} if something does not come out as it must.
  */
-final class RuleDrill {
+final class RuleCoverage {
 
     private static final int POLLED_PORT = 59;
     private static final int RING_ENTRIES = 128;
     private static final long PATIENCE_NANOS = 30_000_000_000L;
 
-    private RuleDrill() {}
+    private RuleCoverage() {}
 
-    static void run(Machine machine) throws InterruptedException {
-        machine.vm.memslots().setFlags(Machine.PLUG_SLOT, Memslot.FLAG_LOG_DIRTY_PAGES);
-        machine.vm.memslots().setFlags(Machine.PLUG_SLOT, 0);
+    static void run(LoadMachine machine) throws InterruptedException {
+        machine.vm.memslots().setFlags(LoadMachine.PLUG_SLOT, Memslot.FLAG_LOG_DIRTY_PAGES);
+        machine.vm.memslots().setFlags(LoadMachine.PLUG_SLOT, 0);
         evictWhatIsInUse(machine);
         turnTheClockOffAndOn(machine);
         sendWhileTheVcpuInfoIsAway(machine);
         pollForAnEvent(machine);
         logIntoARing();
-        machine.host.populateWrite(Machine.hva(Machine.PLUG), 1); // the audit to come finds a writable page of a file
+        // The audit to come finds a writable page of a file.
+        machine.host.populateWrite(LoadMachine.hva(LoadMachine.PLUG), 1);
     }
 
     private static void require(boolean holds, String what) {
@@ -48,13 +49,13 @@ final class RuleDrill {
     }
 
     /** A notifier may refuse only who does not want to wait. */
-    private static void evictWhatIsInUse(Machine machine) throws InterruptedException {
+    private static void evictWhatIsInUse(LoadMachine machine) throws InterruptedException {
         GfnPfnCache cache = machine.vm.newCache(Block.SIZE);
-        cache.activate(Machine.SCRATCH_GPA);
+        cache.activate(LoadMachine.SCRATCH_GPA);
         try (GuestAccess access = cache.access(); Crew host = new Crew()) {
             require(access.isUsable(), "memory that is always there is " + access.outcome());
             host.add("host", () -> { // on a thread of its own: who has an access open must not change host memory
-                HostResult result = machine.host.tryEvict(Machine.hva(Machine.SCRATCH), 1);
+                HostResult result = machine.host.tryEvict(LoadMachine.hva(LoadMachine.SCRATCH), 1);
                 require(result == HostResult.BUSY, "a page in use is evicted without waiting: " + result);
                 return false;
             });
@@ -63,35 +64,35 @@ final class RuleDrill {
         cache.deactivate();
     }
 
-    private static void turnTheClockOffAndOn(Machine machine) {
+    private static void turnTheClockOffAndOn(LoadMachine machine) {
         Vcpu vcpu = machine.vm.vcpu(0);
         vcpu.writeMsr(Kvmclock.MSR_SYSTEM_TIME, 0);
-        vcpu.writeMsr(Kvmclock.MSR_SYSTEM_TIME, Machine.systemTime(0) | Kvmclock.ENABLE);
+        vcpu.writeMsr(Kvmclock.MSR_SYSTEM_TIME, LoadMachine.systemTime(0) | Kvmclock.ENABLE);
         vcpu.run(() -> {});
         machine.xen.vcpu(0).runstate().preempted();
     }
 
-    private static void sendWhileTheVcpuInfoIsAway(Machine machine) {
+    private static void sendWhileTheVcpuInfoIsAway(LoadMachine machine) {
         machine.xen.vcpu(0).clearVcpuInfo();
         Delivery delivery = machine.xen.events().deliver(machine.xen.vcpu(0), POLLED_PORT, CallContext.MAY_SLEEP);
         require(delivery == Delivery.PARKED, "without a vcpu_info an event is " + delivery);
-        machine.xen.vcpu(0).setVcpuInfo(new CacheTarget.ByGpa(Machine.vcpuInfo(0)));
+        machine.xen.vcpu(0).setVcpuInfo(new CacheTarget.ByGpa(LoadMachine.vcpuInfo(0)));
         machine.vm.vcpu(0).run(() -> {});
     }
 
     /** The event that was just sent: nobody has handled it. */
-    private static void pollForAnEvent(Machine machine) {
-        PollOutcome outcome = machine.xen.vcpu(0).poll(Machine.arguments(0), false, Duration.ofSeconds(10));
+    private static void pollForAnEvent(LoadMachine machine) {
+        PollOutcome outcome = machine.xen.vcpu(0).poll(LoadMachine.arguments(0), false, Duration.ofSeconds(10));
         require(outcome == PollOutcome.WOKEN, "a poll for a pending port is " + outcome);
     }
 
     /** A VM logs into bitmaps or into rings; the machine under load has bitmaps. */
     private static void logIntoARing() {
         Vm vm = Vm.builder().dirtyRing(RING_ENTRIES).build();
-        vm.host().mapAnonymous(Machine.HVA, 2, Protection.READ_WRITE);
-        vm.memslots().set(0, Memslot.FLAG_LOG_DIRTY_PAGES, Machine.MAIN_GPA, 2 * Pages.PAGE_SIZE, Machine.HVA);
+        vm.host().mapAnonymous(LoadMachine.HVA, 2, Protection.READ_WRITE);
+        vm.memslots().set(0, Memslot.FLAG_LOG_DIRTY_PAGES, LoadMachine.MAIN_GPA, 2 * Pages.PAGE_SIZE, LoadMachine.HVA);
         GfnPfnCache cache = vm.newCache(Long.BYTES);
-        cache.activate(Machine.MAIN_GPA + Pages.PAGE_SIZE);
+        cache.activate(LoadMachine.MAIN_GPA + Pages.PAGE_SIZE);
         vm.vcpu(0).run(() -> {
             try (GuestAccess access = cache.access()) {
                 access.putLong(0, 1);

@@ -3,14 +3,14 @@ package io.github.pfncache.explore;
 import java.util.List;
 
 /** A schedule for people: who reached what, in order, one column for each thread. */
-final class Listing {
+final class ScheduleText {
 
     /** Lines shown from the end of a schedule; a livelock is long, and its end repeats. */
     private static final int MAX_LINES = 200;
 
     private static final int COLUMN = 30;
 
-    private Listing() {}
+    private ScheduleText() {}
 
     static String of(List<ScheduleStep> steps, List<String> names) {
         StringBuilder text = new StringBuilder();

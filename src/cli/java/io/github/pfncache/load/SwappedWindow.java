@@ -5,7 +5,7 @@ import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.stress.Crew;
-import io.github.pfncache.stress.Lane;
+import io.github.pfncache.stress.StampedField;
 import io.github.pfncache.stress.Plan;
 import io.github.pfncache.stress.ReferenceModel;
 import java.util.List;
@@ -14,7 +14,7 @@ import java.util.List;
  * A window of guest memory behind which the emulator exchanges the memory: one piece, another, or none. Each access
  * learns from its cache where it goes; if the window did not change meanwhile, that must be what was behind it.
  */
-final class Window implements Crew.Work {
+final class SwappedWindow implements Crew.Work {
 
     /** What is behind the window from one change to the next; compared by identity. */
     private static final class Period {
@@ -29,9 +29,9 @@ final class Window implements Crew.Work {
     /** A change is under way: the window may be anything. */
     private static final Period CHANGING = new Period(-1);
 
-    private static final int[] PLACES = {Machine.FIRST, Machine.SECOND, 0};
+    private static final int[] PLACES = {LoadMachine.FIRST, LoadMachine.SECOND, 0};
 
-    private final Machine machine;
+    private final LoadMachine machine;
     private final Tally tally;
     private final Plan plan;
     private final List<Block> first;
@@ -40,17 +40,17 @@ final class Window implements Crew.Work {
     /** Written by the thread that exchanges; looked at by the devices before and during an access. */
     private volatile Period period = new Period(0);
 
-    Window(Machine machine, Tally tally, int devices, long seed) {
+    SwappedWindow(LoadMachine machine, Tally tally, int devices, long seed) {
         this.machine = machine;
         this.tally = tally;
         this.plan = new Plan(seed, "window");
-        this.first = blocks(machine.model, devices, Machine.FIRST);
-        this.second = blocks(machine.model, devices, Machine.SECOND);
+        this.first = blocks(machine.model, devices, LoadMachine.FIRST);
+        this.second = blocks(machine.model, devices, LoadMachine.SECOND);
     }
 
     private static List<Block> blocks(ReferenceModel model, int devices, int page) {
-        long gpa = Machine.WINDOW_GPA;
-        return Block.of(model, devices, page, Machine.WINDOW_PAGES, gpa, gpa, false);
+        long gpa = LoadMachine.WINDOW_GPA;
+        return Block.of(model, devices, page, LoadMachine.WINDOW_PAGES, gpa, gpa, false);
     }
 
     /** Exchanges what is behind the window. */
@@ -60,13 +60,13 @@ final class Window implements Crew.Work {
         int now = period.page;
         period = CHANGING;
         Memslots memslots = machine.vm.memslots();
-        if (now != 0 && memslots.delete(Machine.WINDOW_SLOT) == Memslots.Change.DONE) {
+        if (now != 0 && memslots.delete(LoadMachine.WINDOW_SLOT) == Memslots.Change.DONE) {
             now = 0;
         }
         if (now == 0 && next != 0) {
-            long size = (long) Machine.WINDOW_PAGES * 4096;
-            long hva = Machine.hva(next);
-            if (memslots.set(Machine.WINDOW_SLOT, 0, Machine.WINDOW_GPA, size, hva) == Memslots.Change.DONE) {
+            long size = (long) LoadMachine.WINDOW_PAGES * 4096;
+            long hva = LoadMachine.hva(next);
+            if (memslots.set(LoadMachine.WINDOW_SLOT, 0, LoadMachine.WINDOW_GPA, size, hva) == Memslots.Change.DONE) {
                 now = next;
             }
         }
@@ -87,8 +87,8 @@ final class Window implements Crew.Work {
             boolean usable = tally.accessed(access.outcome());
             int page = usable ? pageOf(cache.state().uhva(), block) : 0;
             if (usable && page != 0) {
-                Block place = (page == Machine.FIRST ? first : second).get(block);
-                Lane own = place.lanes().get(device).get(lane);
+                Block place = (page == LoadMachine.FIRST ? first : second).get(block);
+                StampedField own = place.lanes().get(device).get(lane);
                 place.read(access, own);
                 place.write(access, own);
             }
@@ -100,12 +100,12 @@ final class Window implements Crew.Work {
 
     /** Which of the two pieces the cache says that it shows. */
     private int pageOf(long uhva, int block) {
-        long offset = uhva - Machine.HVA;
+        long offset = uhva - LoadMachine.HVA;
         if (offset == first.get(block).offset()) {
-            return Machine.FIRST;
+            return LoadMachine.FIRST;
         }
         if (offset == second.get(block).offset()) {
-            return Machine.SECOND;
+            return LoadMachine.SECOND;
         }
         tally.violated("the window shows " + Long.toHexString(uhva) + ", which was never behind it");
         return 0;

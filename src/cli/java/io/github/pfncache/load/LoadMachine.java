@@ -29,7 +29,7 @@ import io.github.pfncache.xen.XenVm;
  * the devices. {@code plug} is shared memory, and is unplugged, moved and made read-only. {@code first} and
  * {@code second} take turns behind one guest window. {@code scratch} may be discarded.
  */
-final class Machine {
+final class LoadMachine {
 
     static final long HVA = 0x7f00_0000_0000L;
 
@@ -72,7 +72,7 @@ final class Machine {
     final XenVm xen;
     final ReferenceModel model;
 
-    Machine(int vcpus, Latencies latencies) {
+    LoadMachine(int vcpus, Latencies latencies) {
         InvalidationTimer timer = new InvalidationTimer(latencies);
         timer.before(host);
         vm = Vm.builder().host(host).vcpus(vcpus).build();

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** From when to when a schedule's threads held which lock, as far as its steps tell. */
-final class Holds {
+final class LockSpans {
 
     /**
      * A lock that was held.
@@ -21,7 +21,7 @@ final class Holds {
     private static final String LOCK = "lock ";
     private static final String UNLOCK = "unlock ";
 
-    private Holds() {}
+    private LockSpans() {}
 
     /** Those that were released: whoever is still waiting for a lock at the end does not hold it. */
     static List<Hold> in(List<ScheduleStep> steps) {

@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /** Runs one given schedule. */
-final class Replay implements Chooser {
+final class ScheduleReplay implements SchedulingPolicy {
 
     /** A schedule does not fit its scenario. */
     static final class Misfit extends IllegalStateException {
@@ -16,10 +16,10 @@ final class Replay implements Chooser {
         }
     }
 
-    private final List<Deviations> given;
+    private final List<Schedule> given;
     private int at;
 
-    Replay(Deviations schedule) {
+    ScheduleReplay(Schedule schedule) {
         given = schedule.inOrder();
     }
 
@@ -32,7 +32,7 @@ final class Replay implements Chooser {
     }
 
     /** The thread of a difference, which must be able to run: the same schedule always comes to the same choices. */
-    static int require(Deviations one, int[] candidates, int count) {
+    static int require(Schedule one, int[] candidates, int count) {
         for (int i = 0; i < count; i++) { // bounded by Stage.MAX_THREADS
             if (candidates[i] == one.thread()) {
                 return one.thread();

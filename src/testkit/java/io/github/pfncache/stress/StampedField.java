@@ -25,7 +25,7 @@ import java.lang.invoke.VarHandle;
  * at what is done before it reads, and at what is issued after. So the value it reads is one of those in between, or
  * something is wrong.
  */
-public final class Lane {
+public final class StampedField {
 
     private final ReferenceModel model;
     private final long offset;
@@ -47,7 +47,7 @@ public final class Lane {
         TORN
     }
 
-    Lane(ReferenceModel model, long offset, int width, boolean lossy) {
+    StampedField(ReferenceModel model, long offset, int width, boolean lossy) {
         this.model = model;
         this.offset = offset;
         this.width = width;

@@ -24,7 +24,7 @@ import java.util.concurrent.locks.LockSupport;
  * <p>A reader that leaves signals nothing: that would cost it a second fence. So whoever waits for one looks again and
  * again, first at once, then politely.
  */
-final class Announcements {
+final class ReaderTable {
 
     /** What {@link #enter} answers when there is no room. */
     static final int NOWHERE = -1;
@@ -62,7 +62,7 @@ final class Announcements {
     /** Number of the thread that took the word at the same place other than briefly; 0 if none. Written by that one. */
     private static final long[] THREADS = new long[END + MARGIN];
 
-    private Announcements() {}
+    private ReaderTable() {}
 
     /** What a lock goes by in the table for brief holds, from its number, which is what it goes by otherwise. */
     static long briefNameOf(long lock) {
@@ -193,7 +193,7 @@ final class Announcements {
             return true;
         }
         for (int turn = 0; (long) WORDS.getVolatile(TABLE, place) == seen; turn++) { // bounded by the deadline
-            if (!pause(turn, Announcements.class, true, deadlineNanos)) {
+            if (!pause(turn, ReaderTable.class, true, deadlineNanos)) {
                 return false;
             }
         }

@@ -8,7 +8,7 @@ import java.util.function.BooleanSupplier;
  * One performance of a {@link Scenario}: its threads and its check. Filled by {@link Scenario#prepare}; afterwards its
  * threads use {@link #waitUntil} only.
  */
-public final class Stage {
+public final class ScenarioRun {
 
     /** More threads than this need more schedules than anybody has time for. */
     static final int MAX_THREADS = 8;
@@ -20,7 +20,7 @@ public final class Stage {
     /** The schedule that is being run; set before the threads start. */
     private ScheduleRun run;
 
-    Stage() {}
+    ScenarioRun() {}
 
     /**
      * Adds a thread. Threads are numbered from 0 in the order of addition.
@@ -30,7 +30,7 @@ public final class Stage {
      * @return this stage
      * @throws IllegalStateException if there are too many
      */
-    public Stage thread(String name, Scenario.Body body) {
+    public ScenarioRun thread(String name, Scenario.Body body) {
         if (names.size() == MAX_THREADS) {
             throw new IllegalStateException("a scenario has at most " + MAX_THREADS + " threads");
         }
@@ -45,7 +45,7 @@ public final class Stage {
      * @param check throws if something is wrong
      * @return this stage
      */
-    public Stage afterwards(Scenario.Body check) {
+    public ScenarioRun afterwards(Scenario.Body check) {
         checks.add(check);
         return this;
     }

@@ -3,12 +3,12 @@ package io.github.pfncache.memslot;
 import java.util.Arrays;
 
 /** A few slots in one part of a fan: at least two, sorted by frame. */
-final class SlotLeaf extends SlotIndex {
+final class SlotBucket extends SlotIndex {
 
     private final Memslot[] slots;
 
     /** A leaf of {@code sorted}, which is handed over. */
-    SlotLeaf(Memslot... sorted) {
+    SlotBucket(Memslot... sorted) {
         this.slots = sorted;
     }
 
@@ -44,15 +44,15 @@ final class SlotLeaf extends SlotIndex {
         Memslot[] more = Arrays.copyOf(slots, slots.length + 1);
         System.arraycopy(slots, at, more, at + 1, slots.length - at);
         more[at] = slot;
-        return more.length <= LEAF_SLOTS ? new SlotLeaf(more) : SlotFan.of(block, more);
+        return more.length <= LEAF_SLOTS ? new SlotBucket(more) : SlotNode.of(block, more);
     }
 
     @Override
-    SlotLeaf without(Memslot slot) {
+    SlotBucket without(Memslot slot) {
         int at = placeOf(slot.baseGfn());
         Memslot[] less = Arrays.copyOf(slots, slots.length - 1);
         System.arraycopy(slots, at + 1, less, at, less.length - at);
-        return new SlotLeaf(less);
+        return new SlotBucket(less);
     }
 
     /** Place of the first slot that ends above a frame. */

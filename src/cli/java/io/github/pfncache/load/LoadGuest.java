@@ -12,7 +12,7 @@ import java.lang.invoke.VarHandle;
  * What a vCPU's guest does: looks at its clocks and its runstate, and handles its events. It reaches its memory as the
  * processor would, through caches of its own. Runs on the vCPU's thread.
  */
-final class GuestProgram {
+final class LoadGuest {
 
     private static final int TIME_IN_VCPU_INFO = 32;
     private static final int VCPU_INFO_SIZE = 64;
@@ -23,7 +23,7 @@ final class GuestProgram {
     private static final int TIMES = 16;
     private static final int CLOCK_ATTEMPTS = 1_000;
 
-    private final Machine machine;
+    private final LoadMachine machine;
     private final Tally tally;
     private final Events events;
     private final int vcpu;
@@ -40,17 +40,17 @@ final class GuestProgram {
     /** Words of the shared page that are selected and still to be scanned. */
     private long selected;
 
-    GuestProgram(StressRun run, int vcpu) {
+    LoadGuest(StressRun run, int vcpu) {
         this.machine = run.machine();
         this.tally = run.tally();
         this.events = run.events();
         this.vcpu = vcpu;
-        systemTime = cache(PvclockTimeInfo.SIZE, Machine.systemTime(vcpu));
-        timeInfo = cache(PvclockTimeInfo.SIZE, Machine.timeInfo(vcpu));
-        vcpuInfo = cache(VCPU_INFO_SIZE, Machine.vcpuInfo(vcpu));
-        sharedInfo = cache(4096, Machine.sharedInfo());
+        systemTime = cache(PvclockTimeInfo.SIZE, LoadMachine.systemTime(vcpu));
+        timeInfo = cache(PvclockTimeInfo.SIZE, LoadMachine.timeInfo(vcpu));
+        vcpuInfo = cache(VCPU_INFO_SIZE, LoadMachine.vcpuInfo(vcpu));
+        sharedInfo = cache(4096, LoadMachine.sharedInfo());
         runstate = machine.vm.newArea();
-        runstate.activate(Machine.runstate(vcpu), RUNSTATE_SIZE);
+        runstate.activate(LoadMachine.runstate(vcpu), RUNSTATE_SIZE);
     }
 
     private GfnPfnCache cache(int length, long gpa) {

@@ -19,7 +19,7 @@ import java.util.function.BiFunction;
  * The guest: it sees its memory, page by page, and knows the ABI; nothing of the host's objects. The numbers of the ABI
  * are its own, so that a wrong one in the host's layouts is found.
  */
-final class GuestProgram {
+final class XenGuest {
 
     private static final int ATTEMPTS = 1_000_000;
 
@@ -29,7 +29,7 @@ final class GuestProgram {
     /** Switched by the test when the guest switches. */
     volatile boolean compat;
 
-    GuestProgram(Vm vm) {
+    XenGuest(Vm vm) {
         this.vm = vm;
     }
 

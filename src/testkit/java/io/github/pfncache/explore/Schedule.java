@@ -17,9 +17,9 @@ import java.util.stream.Collectors;
  * @param thread number of the thread that runs instead
  * @param preemptions how many of the differences take the right to run from a thread that could go on
  */
-record Deviations(Deviations parent, int decision, int thread, int preemptions) {
+record Schedule(Schedule parent, int decision, int thread, int preemptions) {
 
-    static final Deviations NONE = new Deviations(null, -1, -1, 0);
+    static final Schedule NONE = new Schedule(null, -1, -1, 0);
 
     /** Longest schedule that is read; those that an explorer writes are far shorter. */
     private static final int MAX_DIFFERENCES = 10_000;
@@ -27,14 +27,14 @@ record Deviations(Deviations parent, int decision, int thread, int preemptions) 
     private static final String DEFAULT = "-";
     private static final Pattern DIFFERENCE = Pattern.compile("\\s*([0-9]{1,9})\\s*:\\s*([0-9]{1,9})\\s*");
 
-    Deviations with(int at, int other, boolean preemption) {
-        return new Deviations(this, at, other, preemptions + (preemption ? 1 : 0));
+    Schedule with(int at, int other, boolean preemption) {
+        return new Schedule(this, at, other, preemptions + (preemption ? 1 : 0));
     }
 
     /** The differences, first to last. */
-    List<Deviations> inOrder() {
-        List<Deviations> all = new ArrayList<>();
-        for (Deviations d = this; d.parent != null; d = d.parent) { // bounded by the number of differences
+    List<Schedule> inOrder() {
+        List<Schedule> all = new ArrayList<>();
+        for (Schedule d = this; d.parent != null; d = d.parent) { // bounded by the number of differences
             all.add(d);
         }
         Collections.reverse(all);
@@ -46,8 +46,8 @@ record Deviations(Deviations parent, int decision, int thread, int preemptions) 
      *
      * @throws IllegalArgumentException if it is something else
      */
-    static Deviations parse(String schedule) {
-        Deviations all = NONE;
+    static Schedule parse(String schedule) {
+        Schedule all = NONE;
         if (schedule.strip().equals(DEFAULT)) {
             return all;
         }

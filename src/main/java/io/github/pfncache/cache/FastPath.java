@@ -39,7 +39,7 @@ import java.nio.ByteBuffer;
  * <p>Why a number, and not new bytes for each time that the lock is open: what a refresh makes and keeps in an older
  * object costs the garbage collector more than all the rest of it costs.
  */
-abstract sealed class OneShot permits GfnPfnCache {
+abstract sealed class FastPath permits GfnPfnCache {
 
     private static final VarHandle SEQUENCE;
     private static final VarHandle BYTES;
@@ -47,8 +47,8 @@ abstract sealed class OneShot permits GfnPfnCache {
     static {
         try {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
-            SEQUENCE = lookup.findVarHandle(OneShot.class, "sequence", long.class);
-            BYTES = lookup.findVarHandle(OneShot.class, "bytes", ByteBuffer.class);
+            SEQUENCE = lookup.findVarHandle(FastPath.class, "sequence", long.class);
+            BYTES = lookup.findVarHandle(FastPath.class, "bytes", ByteBuffer.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -72,7 +72,7 @@ abstract sealed class OneShot permits GfnPfnCache {
     /** Marks the page of the bytes; null if there is no log. Written with the lock shut, read under a hold. */
     private DirtyMark mark;
 
-    OneShot(CacheDomain domain, int length) {
+    FastPath(CacheDomain domain, int length) {
         this.mapping = new GuardedMapping(this, domain, length);
         this.briefName = mapping.briefName();
     }
@@ -95,7 +95,7 @@ abstract sealed class OneShot permits GfnPfnCache {
     }
 
     /** The lock is shut: what it may be opened for from now on. Most often nothing new, which costs nothing. */
-    final void lead(ByteBuffer to, DirtyMark with) {
+    final void install(ByteBuffer to, DirtyMark with) {
         if (bytes != to) {
             BYTES.setRelease(this, to); // what it leads to can be seen by whoever finds it, however early
         }

@@ -9,10 +9,10 @@ import java.util.stream.Collectors;
  *
  * @param places every place that changed: none when the update was lost; more than one is always a fault
  */
-public record Landing(List<Place> places) {
+public record ClockWrites(List<Place> places) {
 
     /** The update was lost. */
-    public static final Landing NONE = new Landing(List.of());
+    public static final ClockWrites NONE = new ClockWrites(List.of());
 
     /**
      * A place in host memory.
@@ -46,7 +46,7 @@ public record Landing(List<Place> places) {
      *
      * @param places every place that changed: none when the update was lost; more than one is always a fault
      */
-    public Landing {
+    public ClockWrites {
         places = List.copyOf(places);
     }
 
@@ -58,8 +58,8 @@ public record Landing(List<Place> places) {
      * @return the landing
      * @throws IllegalArgumentException if a parameter is out of its range
      */
-    public static Landing at(String block, long offset) {
-        return new Landing(List.of(new Place(block, offset)));
+    public static ClockWrites at(String block, long offset) {
+        return new ClockWrites(List.of(new Place(block, offset)));
     }
 
     /** As in a table: {@code pc.ram+0x7100}, or {@code none}; several places are joined by commas. */

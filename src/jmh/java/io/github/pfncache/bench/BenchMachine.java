@@ -10,7 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /** A VM with one slot, as most benchmarks need it. A set-up that does not come out as planned ends the benchmark. */
-final class Machine {
+final class BenchMachine {
 
     static final int PAGE = 4096;
     static final long GPA = 0x1000_0000L;
@@ -18,33 +18,33 @@ final class Machine {
 
     final Vm vm;
 
-    private Machine(Vm vm) {
+    private BenchMachine(Vm vm) {
         this.vm = vm;
     }
 
     /** Guest memory that the host may move. */
-    static Machine ofPages(long npages) {
+    static BenchMachine ofPages(long npages) {
         Vm vm = Vm.builder().build();
         require(vm.host().mapAnonymous(HVA, npages, Protection.READ_WRITE) == HostResult.OK, "mapAnonymous");
         return withSlot(vm, 0, npages);
     }
 
     /** Guest memory that is the caller's buffer: the baseline and the cache work on the same bytes. */
-    static Machine onBuffer(ByteBuffer ram, int slotFlags) {
+    static BenchMachine onBuffer(ByteBuffer ram, int slotFlags) {
         return onBuffer(Vm.builder(), ram, slotFlags);
     }
 
     /** The same with a VM of the caller's choice. */
-    static Machine onBuffer(Vm.Builder builder, ByteBuffer ram, int slotFlags) {
+    static BenchMachine onBuffer(Vm.Builder builder, ByteBuffer ram, int slotFlags) {
         Vm vm = builder.build();
         require(vm.host().mapBuffer(HVA, ram.duplicate(), Protection.READ_WRITE) == HostResult.OK, "mapBuffer");
         return withSlot(vm, slotFlags, ram.capacity() / PAGE);
     }
 
-    private static Machine withSlot(Vm vm, int flags, long npages) {
+    private static BenchMachine withSlot(Vm vm, int flags, long npages) {
         Memslots.Change change = vm.memslots().set(0, flags, GPA, npages * PAGE, HVA);
         require(change == Memslots.Change.DONE, "slot");
-        return new Machine(vm);
+        return new BenchMachine(vm);
     }
 
     /** Direct memory, little endian as the guest's is. */

@@ -20,7 +20,7 @@ import io.github.pfncache.rules.TrackedRwLock;
  *
  * <p>Kernel counterpart: {@code __kvm_gpc_refresh()}, {@code hva_to_pfn_retry()} and {@code gpc->refresh_lock}.
  */
-final class Refreshing {
+final class RefreshPath {
 
     private final CacheDomain domain;
     private final GuardedMapping mapping;
@@ -32,7 +32,7 @@ final class Refreshing {
 
     private final RefreshCounts counts;
 
-    Refreshing(CacheDomain domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
+    RefreshPath(CacheDomain domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
         this.domain = domain;
         this.mapping = mapping;
         this.entry = entry;
@@ -47,7 +47,7 @@ final class Refreshing {
         }
         try {
             Outcome enlisted = mapping.isActive() ? Outcome.OK : enlist(target, latest);
-            return checked(enlisted == Outcome.OK ? walk(target, latest) : enlisted);
+            return audited(enlisted == Outcome.OK ? walk(target, latest) : enlisted);
         } finally {
             end();
         }
@@ -87,7 +87,7 @@ final class Refreshing {
                     domain.unmap(owned);
                 }
             }
-            return checked(Outcome.OK);
+            return audited(Outcome.OK);
         } finally {
             end();
         }
@@ -99,21 +99,21 @@ final class Refreshing {
             return Outcome.BUSY;
         }
         try {
-            return checked(mapping.isActive() ? walk(mapping.where().target(), latest) : Outcome.INACTIVE);
+            return audited(mapping.isActive() ? walk(mapping.where().target(), latest) : Outcome.INACTIVE);
         } finally {
             end();
         }
     }
 
     /** The combined access: a hold of the read side with a window, after as many refreshes as needed; or a refusal. */
-    int lock() {
+    int acquire() {
         HeldLocks.mayHaveToSleep("access"); // always looked at, and not only when it has to wait
         int hold = mapping.lockUsable();
         return GuestAccess.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(domain));
     }
 
-    /** As {@link #lock()}, with a deadline of the caller's. */
-    int lock(long deadlineNanos) {
+    /** As {@link #acquire()}, with a deadline of the caller's. */
+    int acquire(long deadlineNanos) {
         HeldLocks.mayHaveToSleep("access");
         int hold = mapping.lockUsable();
         return GuestAccess.isHold(hold) ? hold : refreshAndLock(hold, Deadline.at(domain, deadlineNanos));
@@ -132,7 +132,7 @@ final class Refreshing {
                 Interleaving.reached("between check and refresh");
                 Outcome outcome = refresh(latest);
                 if (outcome != Outcome.OK) {
-                    return GuestAccess.refusal(outcome);
+                    return GuestAccess.codeOf(outcome);
                 }
                 int hold = mapping.lockUsable(latest);
                 if (hold != TrackedRwLock.NOT_TAKEN) {
@@ -140,7 +140,7 @@ final class Refreshing {
                 }
             }
             CacheEvents.busy("a quiet moment", mapping);
-            return GuestAccess.refusal(Outcome.BUSY);
+            return GuestAccess.codeOf(Outcome.BUSY);
         } finally {
             domain.memslots.exitRead(readers);
         }
@@ -172,7 +172,7 @@ final class Refreshing {
     }
 
     /** With rules on, looks at the state that a call leaves; answers what the call does. The refresh lock is held. */
-    private Outcome checked(Outcome outcome) {
+    private Outcome audited(Outcome outcome) {
         if (Rules.ENABLED) {
             mapping.checkState(length);
         }

@@ -18,7 +18,7 @@ import java.util.Arrays;
  * <p>The depth is bounded by five: every fan has at least {@value #CHUNK} parts, so five of them, one inside the other,
  * cut the 2<sup>40</sup> guest frames into single ones, and a part of one frame is not shared.
  */
-final class SlotFan extends SlotIndex {
+final class SlotNode extends SlotIndex {
 
     private static final int CHUNK_BITS = 8;
     private static final int CHUNK = 1 << CHUNK_BITS;
@@ -34,7 +34,7 @@ final class SlotFan extends SlotIndex {
     private static final int COLLAPSE_AT = LEAF_SLOTS / 2;
 
     /** No slot. */
-    static final SlotFan EMPTY = of(Block.WHOLE);
+    static final SlotNode EMPTY = of(Block.WHOLE);
 
     private final Block block;
 
@@ -57,7 +57,7 @@ final class SlotFan extends SlotIndex {
     /** First frame of the block. */
     private final long start;
 
-    private SlotFan(Block block, Memslot[][] filled, Object[][] shared, int size) {
+    private SlotNode(Block block, Memslot[][] filled, Object[][] shared, int size) {
         this.block = block;
         this.filled = filled;
         this.shared = shared;
@@ -73,13 +73,13 @@ final class SlotFan extends SlotIndex {
      * @param within the block to find them in
      * @param sorted slots that overlap it
      */
-    static SlotFan of(Block within, Memslot... sorted) {
+    static SlotNode of(Block within, Memslot... sorted) {
         int partBits = partBitsFor(sorted.length);
         Block block = sorted.length == 0
                 ? new Block(0, partBits)
                 : Block.spanning(within.firstOf(sorted[0]), within.lastOf(sorted[sorted.length - 1]), partBits);
         int chunks = 1 << partBits - CHUNK_BITS;
-        SlotFan fan = new SlotFan(block, new Memslot[chunks][], new Object[chunks][], sorted.length);
+        SlotNode fan = new SlotNode(block, new Memslot[chunks][], new Object[chunks][], sorted.length);
         fan.fill(sorted);
         return fan;
     }
@@ -126,7 +126,7 @@ final class SlotFan extends SlotIndex {
     }
 
     private static SlotIndex several(Block part, Memslot[] sorted) {
-        return sorted.length <= LEAF_SLOTS ? new SlotLeaf(sorted) : of(part, sorted);
+        return sorted.length <= LEAF_SLOTS ? new SlotBucket(sorted) : of(part, sorted);
     }
 
     private static int skipBelow(Memslot[] sorted, int from, long gfn) {
@@ -188,7 +188,7 @@ final class SlotFan extends SlotIndex {
     }
 
     @Override
-    SlotFan with(Block outer, Memslot slot) {
+    SlotNode with(Block outer, Memslot slot) {
         boolean inside = block.holds(outer.firstOf(slot)) && block.holds(outer.lastOf(slot));
         if (!inside || 1 << partBitsFor(size + 1) > mask + 1) {
             return of(outer, sortedWith(slot));
@@ -198,13 +198,13 @@ final class SlotFan extends SlotIndex {
 
     @Override
     SlotIndex without(Memslot slot) {
-        SlotFan less = changed(slot, false);
-        return less.size <= COLLAPSE_AT ? new SlotLeaf(less.sortedWith(null)) : less;
+        SlotNode less = changed(slot, false);
+        return less.size <= COLLAPSE_AT ? new SlotBucket(less.sortedWith(null)) : less;
     }
 
     /** This fan with one slot more or less. */
-    SlotFan changed(Memslot slot, boolean add) {
-        SlotFan copy = new SlotFan(block, filled.clone(), shared.clone(), size + (add ? 1 : -1));
+    SlotNode changed(Memslot slot, boolean add) {
+        SlotNode copy = new SlotNode(block, filled.clone(), shared.clone(), size + (add ? 1 : -1));
         int first = partOf(block.firstOf(slot));
         int last = partOf(block.lastOf(slot));
         Memslot[] all = null;
@@ -244,7 +244,7 @@ final class SlotFan extends SlotIndex {
             return index.with(blockOf(number, shift), slot);
         }
         if (part instanceof Memslot other) {
-            return other.baseGfn() < slot.baseGfn() ? new SlotLeaf(other, slot) : new SlotLeaf(slot, other);
+            return other.baseGfn() < slot.baseGfn() ? new SlotBucket(other, slot) : new SlotBucket(slot, other);
         }
         return slot;
     }
@@ -254,7 +254,7 @@ final class SlotFan extends SlotIndex {
             return null;
         }
         SlotIndex rest = ((SlotIndex) part).without(slot);
-        return rest instanceof SlotLeaf leaf && leaf.size() == 1 ? leaf.single() : rest;
+        return rest instanceof SlotBucket leaf && leaf.size() == 1 ? leaf.single() : rest;
     }
 
     /** All slots in order, with one more unless it is null. */
