@@ -10,8 +10,10 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -19,17 +21,25 @@ import org.junit.jupiter.api.Test;
 /** What documents and scripts tell people to type, or to look at, is there. */
 final class DocumentsTest {
 
-    private static final List<String> DOCUMENTS = List.of(
-            "README.md", ".github/CONTRIBUTING.md", ".github/GUIDE.md", ".github/MUTATION.md", ".ci/run",
-            ".github/workflows/ci.yml");
+    private static final List<String> PAGES = Stream
+            .concat(Stream.of("README.md"), named(".github", ".md"))
+            .toList();
+    private static final List<String> DOCUMENTS = Stream
+            .of(PAGES.stream(), Stream.of(".ci/run"), named(".github/workflows", ".yml"))
+            .flatMap(names -> names)
+            .toList();
     /** Properties that belong to Maven and its plug-ins. */
-    private static final Set<String> FOREIGN_PROPERTIES = Set.of("test", "exec.args", "skipTests");
+    private static final Set<String> FOREIGN_PROPERTIES = Set.of("test", "exec.args", "skipTests",
+            // of the plug-ins that the release's workflow names
+            "newVersion", "generateBackupPoms", "includeTestScope", "outputFormat", "gpg.signer", "altDeploymentRepository");
 
     private static final Pattern TEST = Pattern.compile("-Dtest='?([\\w.*,]{2,})"); // X is any test
     private static final Pattern PROFILE = Pattern.compile("\\s-P(\\w+)");
     private static final Pattern PROPERTY = Pattern.compile("[\\s`\"]-D([\\w.-]+)");
     private static final Pattern PROGRAM = Pattern.compile("-Dexec\\.args=\"([^\"]+)\"");
     private static final Pattern PLACE = Pattern.compile("[`(]((?:src|\\.ci|\\.github)/[^`)#\\s*]+)[^`)]*[`)]");
+    private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
+    private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.*)$");
     private static final Pattern CLASS = Pattern.compile("`(?:\\w+\\.)?((?!X[A-Z])[A-Z]\\w+Test)`");
     private static final Pattern ROW = Pattern.compile("(?m)^\\| ([^|]+) \\|");
 
@@ -66,7 +76,10 @@ final class DocumentsTest {
         String commands = BuiltClasses.files(Jars.sources("cli"), ".java").stream()
                 .map(file -> read(file.toString()))
                 .collect(joining());
-        assertThat(found(PROGRAM)).isNotEmpty().allSatisfy(line -> {
+        Stream<String> lines = found(PROGRAM)
+                .map(line -> line.replaceAll("\\s+", " "))
+                .filter(line -> !line.startsWith("--")); // every program has --help
+        assertThat(lines).isNotEmpty().allSatisfy(line -> {
             assertThat(commands).contains("name = \"" + line.split(" ")[0] + '"');
             assertThat(line.split(" ")).filteredOn(word -> word.startsWith("--"))
                     .allSatisfy(option -> assertThat(commands).contains('"' + option + '"'));
@@ -77,6 +90,45 @@ final class DocumentsTest {
     void everyNamedPlaceIsThere() {
         assertThat(found(PLACE)).isNotEmpty()
                 .allSatisfy(name -> assertThat(BuiltClasses.inCheckout(name)).exists());
+    }
+
+    /** A link to a place of this repository: the file is there, and its heading. Others are not followed. */
+    @Test
+    void everyLinkLeadsSomewhere() {
+        int links = 0;
+        for (String page : PAGES) {
+            for (MatchResult match : LINK.matcher(read(page)).results().toList()) {
+                String link = match.group(1);
+                // ../../actions is a page of the service that keeps the repository.
+                if (!link.contains("://") && !link.startsWith("../../actions/")) {
+                    String[] parts = link.split("#", 2);
+                    Path directory = Path.of("/" + page).getParent();
+                    Path target = parts[0].isEmpty() ? Path.of("/" + page) : directory.resolve(parts[0]).normalize();
+                    String file = target.toString().substring(1);
+                    assertThat(BuiltClasses.inCheckout("").resolve(file)).as(page + ": " + link).exists();
+                    if (parts.length == 2) {
+                        assertThat(anchors(file)).as(page + ": " + link).contains(parts[1]);
+                    }
+                    links++;
+                }
+            }
+        }
+        assertThat(links).isGreaterThan(20);
+    }
+
+    /** What the headings of a page are called in links to them. */
+    private static Set<String> anchors(String page) {
+        return HEADING.matcher(read(page)).results()
+                .map(match -> match.group(1).toLowerCase(Locale.ROOT))
+                .map(heading -> heading.replaceAll("[^\\w\\- ]", "").replace(' ', '-'))
+                .collect(toSet());
+    }
+
+    private static Stream<String> named(String directory, String ending) {
+        return BuiltClasses.files(BuiltClasses.inCheckout(directory), ending).stream()
+                .filter(file -> file.getParent().equals(BuiltClasses.inCheckout(directory)))
+                .map(file -> directory + "/" + file.getFileName())
+                .sorted();
     }
 
     @Test
