@@ -31,7 +31,8 @@ final class DocumentsTest {
     /** Properties that belong to Maven and its plug-ins. */
     private static final Set<String> FOREIGN_PROPERTIES = Set.of("test", "exec.args", "skipTests",
             // of the plug-ins that the release's workflow names
-            "newVersion", "generateBackupPoms", "includeTestScope", "outputFormat", "gpg.signer", "altDeploymentRepository");
+            "newVersion", "generateBackupPoms", "includeTestScope", "outputFormat", "gpg.signer",
+            "altDeploymentRepository");
 
     private static final Pattern TEST = Pattern.compile("-Dtest='?([\\w.*,]{2,})"); // X is any test
     private static final Pattern PROFILE = Pattern.compile("\\s-P(\\w+)");
