@@ -147,9 +147,9 @@ public final class AreaAccess implements AutoCloseable {
         int done = 0;
         while (done < into.length) { // bounded by the pages of the area
             int page = pageOf(segments, offset + done);
-            int at = offset + done - startOf(segments, page);
+            int at = inPage(segments, offset + done);
             HostWindow window = window(segments, page, done);
-            int width = Math.min(into.length - done, window.length() - at);
+            int width = Math.min(into.length - done, Pages.PAGE_SIZE - at);
             window.get(at, into, done, width);
             done += width;
         }
@@ -167,9 +167,9 @@ public final class AreaAccess implements AutoCloseable {
         int done = 0;
         while (done < from.length) { // bounded by the pages of the area
             int page = pageOf(segments, offset + done);
-            int at = offset + done - startOf(segments, page);
+            int at = inPage(segments, offset + done);
             HostWindow window = window(segments, page, done);
-            int width = Math.min(from.length - done, window.length() - at);
+            int width = Math.min(from.length - done, Pages.PAGE_SIZE - at);
             written |= 1 << page; // before the write: an exception in it must not lose the mark
             window.put(at, from, done, width);
             done += width;
@@ -257,13 +257,12 @@ public final class AreaAccess implements AutoCloseable {
     private static long get(GuestArea.Segments segments, int offset, int width) {
         int page = pageOf(segments, offset);
         if (pageOf(segments, offset + width - 1) == page) {
-            return window(segments, page, 0).get(offset - startOf(segments, page), width);
+            return window(segments, page, 0).get(inPage(segments, offset), width);
         }
         long value = 0;
         for (int i = 0; i < width; i++) { // bounded by the width
             int each = pageOf(segments, offset + i);
-            int at = offset + i - startOf(segments, each);
-            value |= (window(segments, each, each - page).get(at, 1) & 0xff) << Byte.SIZE * i;
+            value |= (window(segments, each, each - page).get(inPage(segments, offset + i), 1) & 0xff) << Byte.SIZE * i;
         }
         return value;
     }
@@ -271,29 +270,21 @@ public final class AreaAccess implements AutoCloseable {
     private static void put(GuestArea.Segments segments, int offset, int width, long value) {
         int page = pageOf(segments, offset);
         if (pageOf(segments, offset + width - 1) == page) {
-            window(segments, page, 0).put(offset - startOf(segments, page), width, value);
+            window(segments, page, 0).put(inPage(segments, offset), width, value);
             return;
         }
         for (int i = 0; i < width; i++) { // bounded by the width
             int each = pageOf(segments, offset + i);
-            int at = offset + i - startOf(segments, each);
-            window(segments, each, each - page).put(at, 1, value >> Byte.SIZE * i);
+            window(segments, each, each - page).put(inPage(segments, offset + i), 1, value >> Byte.SIZE * i);
         }
     }
 
-    // The first page holds what fits behind the start of the area, each other one 4096 bytes, the last one the rest.
-
-    private static int firstLength(GuestArea.Segments segments) {
-        return segments.caches().get(0).length();
-    }
-
     private static int pageOf(GuestArea.Segments segments, int offset) {
-        int beyond = offset - firstLength(segments);
-        return beyond < 0 ? 0 : 1 + (beyond >>> Pages.PAGE_SHIFT);
+        return segments.start() + offset >>> Pages.PAGE_SHIFT;
     }
 
-    private static int startOf(GuestArea.Segments segments, int page) {
-        return page == 0 ? 0 : firstLength(segments) + (page - 1 << Pages.PAGE_SHIFT);
+    private static int inPage(GuestArea.Segments segments, int offset) {
+        return Pages.offsetInPage(segments.start() + offset);
     }
 
     private static HostWindow window(GuestArea.Segments segments, int page, int pagesBefore) {

@@ -22,8 +22,8 @@ final class CacheCounters {
     final LongAdder ranges = new LongAdder();
     final LongAdder invalidated = new LongAdder();
 
-    /** Refreshes that resolved no page, one page, and many. */
-    private final LongAdder[] refreshes = adders(MANY + 1);
+    /** Refreshes that resolved no page, one page, and many; then the same of those that looked for a memslot. */
+    private final LongAdder[] refreshes = adders(2 * (MANY + 1));
 
     /** Pages that refreshes with many resolved. */
     private final LongAdder resolvedByMany = new LongAdder();
@@ -39,11 +39,9 @@ final class CacheCounters {
     }
 
     /** A refresh has ended. */
-    void refreshed(int resolutions) {
-        if (resolutions < MANY) {
-            refreshes[resolutions].increment();
-        } else {
-            refreshes[MANY].increment();
+    void refreshed(boolean lookedUp, int resolutions) {
+        refreshes[Math.min(resolutions, MANY) + (lookedUp ? MANY + 1 : 0)].increment();
+        if (resolutions >= MANY) {
             resolvedByMany.add(resolutions);
         }
     }
@@ -53,15 +51,24 @@ final class CacheCounters {
     }
 
     CacheStats snapshot() {
-        long resolvedOne = refreshes[1].sum();
+        long lookedUp = sum(MANY + 1, refreshes.length, 1);
         return new CacheStats(
-                refreshes[0].sum() + resolvedOne + refreshes[MANY].sum(),
-                resolvedOne + resolvedByMany.sum(),
+                sum(0, MANY + 1, 1) + lookedUp,
+                lookedUp,
+                sum(1, refreshes.length, MANY + 1) + resolvedByMany.sum(),
                 sum(Event.RETRY),
                 sum(Event.WAIT),
                 sum(Event.FAILURE),
                 ranges.sum(),
                 invalidated.sum());
+    }
+
+    private long sum(int from, int end, int step) {
+        long sum = 0;
+        for (int i = from; i < end; i += step) { // bounded by the number of counts
+            sum += refreshes[i].sum();
+        }
+        return sum;
     }
 
     private long sum(Event event) {

@@ -5,15 +5,17 @@ package io.github.pfncache.cache;
  * are counted: an access that finds its cache usable leaves no trace, so there is no number of hits.
  *
  * @param refreshes refreshes that ended, those of activations included
+ * @param slotLookups those that had to look for their memslot
  * @param resolutions host pages that these resolved
  * @param retries resolutions thrown away because the page was invalidated meanwhile
  * @param waits waits for an overlapping invalidation to end
  * @param failures refreshes that ended in FAULT or BUSY
  * @param invalidations invalidations of a host range; of one cache those that hit it
- * @param invalidated caches hit by them
+ * @param invalidated mappings that these took, each valid until then; of one cache the same as invalidations
  */
 public record CacheStats(
         long refreshes,
+        long slotLookups,
         long resolutions,
         long retries,
         long waits,

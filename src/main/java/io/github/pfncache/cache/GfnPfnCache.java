@@ -102,12 +102,12 @@ public final class GfnPfnCache extends FastPath {
         if (!target.isCacheable(length)) {
             return Outcome.INVALID; // before anything has changed
         }
-        return refreshPath.activate(target, Deadline.of(domain));
+        return refreshPath.activate(target, true, Deadline.of(domain));
     }
 
-    /** An activation that is part of a longer call; the target is cacheable. */
-    Outcome activate(CacheTarget target, long deadlineNanos) {
-        return refreshPath.activate(target, Deadline.at(domain, deadlineNanos));
+    /** An activation that is part of a longer call, and may leave the refresh to others; the target is cacheable. */
+    Outcome activate(CacheTarget target, boolean refreshes, long deadlineNanos) {
+        return refreshPath.activate(target, refreshes, Deadline.at(domain, deadlineNanos));
     }
 
     /** A refresh that is part of a longer call. */
@@ -301,9 +301,7 @@ public final class GfnPfnCache extends FastPath {
     }
 
     boolean invalidate(boolean mayBlock) {
-        boolean done = mapping.invalidate(mayBlock);
-        domain.counters.invalidated.increment();
-        return done;
+        return mapping.invalidate(mayBlock);
     }
 
     boolean drain(long deadlineNanos) {

@@ -236,20 +236,28 @@ final class GuardedMapping extends TrackedRwLock {
         } else if (!tryWriteLock()) {
             return false;
         }
+        boolean hit = valid;
         valid = false;
         invalidationSeq++;
         unlock();
+        if (hit) {
+            domain.counters.invalidated.increment();
+        }
         return true;
     }
 
     /**
      * The slot has changed: makes the window unusable, and waits until the accesses through it have ended. The next
-     * access translates again, and keeps the page if that is still the same.
+     * access translates again, and keeps the page if that is still the same. A cache that no slot led to where it
+     * points is left alone.
      *
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
      * @return false if an access has not ended; at once if it is the current thread's
      */
     boolean drain(long deadlineNanos) {
+        if (where.slot() == null) {
+            return true; // who translated by the former table has left its read section: this is as new as that
+        }
         boolean drained = tryWriteLock(deadlineNanos);
         if (drained) {
             usable = false;

@@ -13,8 +13,8 @@ import java.util.List;
  * together, all or nothing.
  *
  * <p>Unlike a cache, an area may change its length when it is pointed somewhere: a 64-bit guest's structure is longer
- * than a 32-bit one's. It then gets <em>new</em> caches, activated before the old ones are deactivated; the length of
- * each cache stays what it was made with.
+ * than a 32-bit one's. It keeps the caches of pages that it touches still, and gets <em>new</em> ones for the others,
+ * activated before the old ones are deactivated. Each cache is a page long, and the area bounds what is accessed.
  *
  * <p><b>Locks.</b> The area's lock guards which caches it consists of, and is held while it is pointed somewhere. An
  * access takes only the read locks of the caches, in the order in which they were made, which is that of the addresses
@@ -38,49 +38,66 @@ public final class GuestArea {
     /** What was replaced while a call on one of its caches did not end; still to be deactivated. Guarded by lock. */
     private final ArrayList<Segments> retired = new ArrayList<>();
 
-    /** One cache for each page, by ascending address. Immutable. */
-    record Segments(CacheTarget target, int length, List<GfnPfnCache> caches) {
+    /** The caches of the last area that was deactivated: pointed at the same pages, they find their slots again. */
+    private Segments idle = Segments.NONE;
 
-        static final Segments NONE = new Segments(null, 0, List.of());
+    /** One cache for each page, a page long, by ascending address; the area starts inside the first. Immutable. */
+    record Segments(CacheTarget target, int start, int length, List<GfnPfnCache> caches) {
 
-        /** Splits a range at the page boundaries. */
-        static Segments of(CacheDomain domain, CacheTarget target, int length) {
+        static final Segments NONE = new Segments(null, 0, 0, List.of());
+
+        /** The pages of a range, with the caches that a former range has of them. */
+        static Segments of(CacheDomain domain, CacheTarget target, int length, Segments former) {
+            int start = Pages.offsetInPage(addressOf(target));
+            int pages = (start + length - 1 >>> Pages.PAGE_SHIFT) + 1;
             List<GfnPfnCache> caches = new ArrayList<>();
-            for (int done = 0; done < length; ) { // bounded by the pages of the range
-                int part = Math.min(length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at(target, done)));
-                caches.add(domain.newCache(part));
-                done += part;
+            for (int page = 0; page < pages; page++) { // bounded by the pages of the range
+                GfnPfnCache known = former.cacheOf(place(target, page));
+                caches.add(known == null ? domain.newCache(Pages.PAGE_SIZE) : known);
             }
-            return new Segments(target, length, List.copyOf(caches));
+            return new Segments(target, start, length, List.copyOf(caches));
         }
 
-        /** Activates each cache at its part; the first outcome that is not OK. */
-        Outcome activate(long deadlineNanos) {
-            Outcome outcome = Outcome.OK;
-            int done = 0;
-            for (GfnPfnCache cache : caches) { // bounded by the pages of the range
-                long at = at(target, done);
-                Outcome each = cache.activate(
-                        target instanceof CacheTarget.ByHva ? new CacheTarget.ByHva(at) : new CacheTarget.ByGpa(at),
-                        deadlineNanos);
-                outcome = outcome == Outcome.OK ? each : outcome;
-                done += cache.length();
+        private GfnPfnCache cacheOf(CacheTarget place) {
+            for (int page = 0; page < caches.size(); page++) { // bounded by the pages of the range
+                if (place(target, page).equals(place)) {
+                    return caches.get(page);
+                }
+            }
+            return null;
+        }
+
+        /** Activates the caches of one kind until one is refused: the others are looked at by the first access. */
+        Outcome activate(Segments former, boolean known, Outcome soFar, long deadlineNanos) {
+            Outcome outcome = soFar;
+            for (int page = 0; page < caches.size(); page++) { // bounded by the pages of the range
+                GfnPfnCache cache = caches.get(page);
+                if (former.caches.contains(cache) == known) {
+                    Outcome each = cache.activate(place(target, page), outcome == Outcome.OK, deadlineNanos);
+                    outcome = outcome == Outcome.OK ? each : outcome;
+                }
             }
             return outcome;
         }
 
-        /** Deactivates each cache; whether none is in use. */
-        boolean deactivate() {
+        /** Deactivates each cache that another area does not use; whether none of them is in use. */
+        boolean deactivateBut(Segments used) {
             boolean all = true;
             for (GfnPfnCache cache : caches) { // bounded by the pages of the range
-                all &= cache.deactivate() == Outcome.OK;
+                all &= used.caches.contains(cache) || cache.deactivate() == Outcome.OK;
             }
             return all;
         }
 
-        private static long at(CacheTarget target, int done) {
-            return done
-                    + (target instanceof CacheTarget.ByHva byHva ? byHva.hva() : ((CacheTarget.ByGpa) target).gpa());
+        private static long addressOf(CacheTarget target) {
+            return target instanceof CacheTarget.ByHva byHva ? byHva.hva() : ((CacheTarget.ByGpa) target).gpa();
+        }
+
+        private static CacheTarget place(CacheTarget target, int page) {
+            long address = Pages.pageStart(addressOf(target)) + ((long) page << Pages.PAGE_SHIFT);
+            return target instanceof CacheTarget.ByHva
+                    ? new CacheTarget.ByHva(address)
+                    : new CacheTarget.ByGpa(address);
         }
     }
 
@@ -128,23 +145,24 @@ public final class GuestArea {
         }
         try {
             retired.ensureCapacity(retired.size() + 1); // before anything has changed: memory may run out
-            return activateLocked(Segments.of(domain, target, length), deadline);
+            return activateLocked(
+                    Segments.of(domain, target, length, segments == Segments.NONE ? idle : segments), deadline);
         } finally {
             lock.unlock();
         }
     }
 
     private Outcome activateLocked(Segments fresh, long deadline) {
-        boolean activated = false;
+        Segments former = segments;
+        Segments unused = fresh; // also when a page-fault handler throws: nobody else knows its caches
         try {
-            Outcome outcome = fresh.activate(deadline);
-            activated = true;
-            replace(fresh);
-            return outcome;
+            Outcome outcome = fresh.activate(former, false, Outcome.OK, deadline);
+            segments = fresh;
+            unused = former;
+            // Those of both ranges after that: it waits for the accesses to the former one, and later ones see this.
+            return fresh.activate(former, true, outcome, deadline);
         } finally {
-            if (!activated) { // a page-fault handler threw: nobody else knows these caches
-                retire(fresh);
-            }
+            retire(unused);
         }
     }
 
@@ -160,7 +178,9 @@ public final class GuestArea {
         }
         try {
             retired.ensureCapacity(retired.size() + 1);
-            replace(Segments.NONE);
+            idle = segments == Segments.NONE ? idle : segments;
+            segments = Segments.NONE;
+            retire(idle);
             return retired.isEmpty() ? Outcome.OK : Outcome.BUSY;
         } finally {
             lock.unlock();
@@ -171,22 +191,13 @@ public final class GuestArea {
         return lock.tryLock(Deadline.at(domain, deadline));
     }
 
-    /**
-     * Publishes the new caches, then retires the old ones: an access finds either, and old ones only while they work.
-     */
-    private void replace(Segments fresh) {
-        Segments former = segments;
-        segments = fresh;
-        retire(former);
-    }
-
     /** There is room for one more. Those that cannot be deactivated now, whatever the reason, stay retired. */
     private void retire(Segments former) {
         if (former != Segments.NONE) {
             retired.add(former);
         }
         for (int i = retired.size() - 1; i >= 0; i--) { // bounded by the calls that did not end
-            if (retired.get(i).deactivate()) {
+            if (retired.get(i).deactivateBut(segments)) {
                 retired.remove(i);
             }
         }
@@ -199,7 +210,7 @@ public final class GuestArea {
      */
     public AreaAccess access() {
         HeldLocks.mayHaveToSleep("access to an area"); // always looked at, and not only when it has to wait
-        AreaAccess access = new AreaAccess(segments, true, null);
+        AreaAccess access = lock(segments, true, null);
         return access.isUsable() ? access : refreshAndAccess(Deadline.of(domain));
     }
 
@@ -211,8 +222,17 @@ public final class GuestArea {
      */
     public AreaAccess access(long deadlineNanos) {
         HeldLocks.mayHaveToSleep("access to an area"); // always looked at, and not only when it has to wait
-        AreaAccess access = new AreaAccess(segments, true, null);
+        AreaAccess access = lock(segments, true, null);
         return access.isUsable() ? access : refreshAndAccess(Deadline.at(domain, deadlineNanos));
+    }
+
+    private AreaAccess lock(Segments now, boolean waits, Deadline latest) {
+        AreaAccess access = new AreaAccess(now, waits, latest);
+        if (access.isUsable() && now != segments) { // after the locks: pairs with activateLocked
+            access.close();
+            access.refusedBy(Outcome.BUSY);
+        }
+        return access;
     }
 
     private AreaAccess refreshAndAccess(Deadline latest) {
@@ -221,7 +241,7 @@ public final class GuestArea {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
                 Segments now = segments;
                 Outcome outcome = refresh(now, latest);
-                AreaAccess access = new AreaAccess(now, true, latest);
+                AreaAccess access = lock(now, true, latest);
                 if (access.isUsable() || now == Segments.NONE) {
                     return access;
                 }
@@ -252,7 +272,7 @@ public final class GuestArea {
      */
     public AreaAccess tryAccess() {
         Segments now = segments;
-        AreaAccess access = new AreaAccess(now, false, null);
+        AreaAccess access = lock(now, false, null);
         // Not active is what its caches are once they were replaced; the area is active elsewhere.
         boolean replaced = access.outcome() == Outcome.INACTIVE && now != Segments.NONE;
         return replaced && segments != Segments.NONE ? access.refusedBy(Outcome.BUSY) : access;

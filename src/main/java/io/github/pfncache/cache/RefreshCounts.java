@@ -15,18 +15,26 @@ final class RefreshCounts {
     /** Where each count is: first those of the events. */
     private static final int REFRESHES = Event.values().length;
 
-    private static final int RESOLUTIONS = REFRESHES + 1;
+    private static final int LOOKUPS = REFRESHES + 1;
+    private static final int RESOLUTIONS = LOOKUPS + 1;
 
     /** Accessed through COUNTS. */
     private final long[] counts = new long[RESOLUTIONS + 1];
 
     private final CacheCounters ofAll;
 
-    /** Pages resolved by the refresh under way. Guarded by the refresh lock. */
+    // Of the refresh under way. Guarded by the refresh lock.
+
+    private boolean lookedUp;
     private int resolutions;
 
     RefreshCounts(CacheCounters ofAll) {
         this.ofAll = ofAll;
+    }
+
+    /** The refresh under way looks for its memslot. */
+    void looksUp() {
+        lookedUp = true;
     }
 
     /** The refresh under way resolves a page. */
@@ -37,10 +45,13 @@ final class RefreshCounts {
     /** The refresh under way has ended. */
     void refreshed() {
         int resolved = resolutions;
+        boolean looked = lookedUp;
         resolutions = 0;
+        lookedUp = false;
         add(REFRESHES, 1);
+        add(LOOKUPS, looked ? 1 : 0);
         add(RESOLUTIONS, resolved);
-        ofAll.refreshed(resolved);
+        ofAll.refreshed(looked, resolved);
     }
 
     /** Something that seldom happens. */
@@ -57,6 +68,7 @@ final class RefreshCounts {
     CacheStats snapshot(long invalidations) {
         return new CacheStats(
                 get(REFRESHES),
+                get(LOOKUPS),
                 get(RESOLUTIONS),
                 get(Event.RETRY.ordinal()),
                 get(Event.WAIT.ordinal()),

@@ -32,6 +32,9 @@ final class RefreshPath {
 
     private final RefreshCounts counts;
 
+    /** Where the cache pointed when it was deactivated last: its slot need not be looked for. Guarded by the lock. */
+    private Translation former = Translation.NOWHERE;
+
     RefreshPath(CacheDomain domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
         this.domain = domain;
         this.mapping = mapping;
@@ -41,13 +44,13 @@ final class RefreshPath {
     }
 
     /** See {@link GfnPfnCache#activate}; the target is cacheable. */
-    Outcome activate(CacheTarget target, Deadline latest) {
+    Outcome activate(CacheTarget target, boolean refreshes, Deadline latest) {
         if (!begin(latest)) {
             return Outcome.BUSY;
         }
         try {
             Outcome enlisted = mapping.isActive() ? Outcome.OK : enlist(target, latest);
-            return audited(enlisted == Outcome.OK ? walk(target, latest) : enlisted);
+            return audited(refreshes && enlisted == Outcome.OK ? walk(target, latest) : enlisted);
         } finally {
             end();
         }
@@ -77,6 +80,7 @@ final class RefreshPath {
         }
         try {
             HostMapping owned = mapping.khva();
+            former = mapping.where();
             try {
                 if (mapping.isActive() && !mapping.deactivate(latest)) {
                     return Outcome.BUSY;
@@ -200,7 +204,11 @@ final class RefreshPath {
         // The table stays usable until the page is resolved, and a change of it waits for us [rule L11].
         int readers = domain.memslots.enterRead();
         try {
-            Translation fresh = mapping.where().renewed(target, domain.memslots.table()); // one snapshot
+            Translation known = mapping.where().isPending() ? former : mapping.where();
+            Translation fresh = known.renewed(target, domain.memslots.table()); // one snapshot
+            if (fresh != known && target instanceof CacheTarget.ByGpa) {
+                counts.looksUp();
+            }
             return switch (mapping.repoint(fresh, latest)) {
                 case VALID -> Outcome.OK;
                 case INVALID -> resolve(fresh, latest);

@@ -55,7 +55,7 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
 
     /** This one, if it is of that target and the memslots have not changed since; otherwise a fresh one. */
     Translation renewed(CacheTarget wanted, MemslotTable slots) {
-        return target == wanted && isBacked() && isOf(slots.generation()) ? this : of(wanted, slots);
+        return wanted.equals(target) && isBacked() && isOf(slots.generation()) ? this : of(wanted, slots);
     }
 
     /** Where a slot keeps a guest address that lies in it. */

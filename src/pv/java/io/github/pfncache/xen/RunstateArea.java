@@ -128,10 +128,12 @@ public final class RunstateArea {
                 && Pages.wraps(byGpa.gpa(), layout.size());
     }
 
-    /** The mode's length; where both fit into the page, the longer, so that a change of mode is none of the area. */
+    /** The mode's length; where both take as many pages, the longer, so that a change of mode is none of the area. */
     private static int lengthAt(long address, RunstateLayout layout) {
         int longest = RunstateLayout.NATIVE.size();
-        return Pages.fitsInPage(address, longest) ? longest : layout.size();
+        boolean onlyShorterFits = !Pages.fitsInPage(address, longest)
+                && Pages.fitsInPage(address, RunstateLayout.COMPAT.size());
+        return onlyShorterFits ? layout.size() : longest;
     }
 
     private static long addressOf(CacheTarget target) {

@@ -12,6 +12,11 @@ final class AreaRaceTest {
     }
 
     @Test
+    void nothingIsWrittenWhereTheAreaWas() {
+        explore(AreaScenarios::writeAgainstRepointInThePages);
+    }
+
+    @Test
     void accessAgainstMigrationOfBothPages() {
         explore(AreaScenarios::accessAgainstMigrationOfBothPages);
     }

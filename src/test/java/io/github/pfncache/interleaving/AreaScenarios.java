@@ -67,6 +67,24 @@ public final class AreaScenarios {
         }
     }
 
+    /** The area moves by four bytes while it is written: once it has moved, nothing is written where it was. */
+    public static void writeAgainstRepointInThePages(ScenarioRun stage) {
+        Guest guest = Guest.touched();
+        GuestArea area = across(guest, 0);
+        byte[] others = {1, 2, 3, 4};
+        stage.thread("re-point", () -> {
+            assertThat(area.activate(Guest.gpa(1) - 4, LENGTH)).as("activation").isEqualTo(Outcome.OK);
+            guest.host.poke(Guest.hva(1) - 8, others);
+        });
+        stage.thread("access", () -> write(area, -1, -1));
+        stage.afterwards(() -> {
+            byte[] found = new byte[4];
+            guest.host.peek(Guest.hva(1) - 8, found);
+            assertThat(found).as("what the area does not have any more").isEqualTo(others);
+            guest.atRest();
+        });
+    }
+
     /** Two areas that share a page are written at once, and a page moves. */
     public static void overlappingAreas(ScenarioRun stage) {
         Guest guest = Guest.touched();

@@ -23,7 +23,7 @@ final class RunstateExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("B42", "the runstate update at preemption blocks on the cache lock")
-                        .edit(AREA, "new AreaAccess(now, false, null)", "access()")
+                        .edit(AREA, "lock(now, false, null)", "access()")
                         .foundBy("preemption", RunstateScenarios::preemption, "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT",
                                 "LockRule.NO_SLEEP_UNDER_SHORT_LOCK"),
                 Exhibit.of("B42b", "the runstate update at preemption waits for another writer")

@@ -26,7 +26,7 @@ final class CountsTest {
 
     @Test
     void aNewCacheHasDoneNothing() {
-        assertThat(vm.newCache(8).stats()).isEqualTo(new CacheStats(0, 0, 0, 0, 0, 0, 0));
+        assertThat(vm.newCache(8).stats()).isEqualTo(new CacheStats(0, 0, 0, 0, 0, 0, 0, 0));
     }
 
     @Test
@@ -39,12 +39,12 @@ final class CountsTest {
         try (GuestAccess access = cache.access()) {
             assertThat(access.isUsable()).isTrue();
             assertThat(cache.stats()).as("asked by who has an access open")
-                    .isEqualTo(new CacheStats(2, 2, 0, 0, 0, 1, 1));
+                    .isEqualTo(new CacheStats(2, 1, 2, 0, 0, 0, 1, 1));
         }
         assertThat(cache.activate(0x900000)).isEqualTo(Outcome.FAULT);
-        assertThat(cache.stats()).isEqualTo(new CacheStats(3, 2, 0, 0, 1, 1, 1));
-        assertThat(other.stats()).isEqualTo(new CacheStats(1, 1, 0, 0, 0, 0, 0));
+        assertThat(cache.stats()).isEqualTo(new CacheStats(3, 2, 2, 0, 0, 1, 1, 1));
+        assertThat(other.stats()).isEqualTo(new CacheStats(1, 1, 1, 0, 0, 0, 0, 0));
         assertThat(vm.caches().stats()).as("of the VM, where new memory took the place of none")
-                .isEqualTo(new CacheStats(4, 3, 0, 0, 1, 2, 1));
+                .isEqualTo(new CacheStats(4, 3, 3, 0, 0, 1, 2, 1));
     }
 }
