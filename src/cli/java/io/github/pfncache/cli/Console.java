@@ -1,5 +1,6 @@
 package io.github.pfncache.cli;
 
+import io.github.pfncache.report.Table;
 import io.github.pfncache.trace.MalformedInput;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -43,6 +44,17 @@ record Console(PrintStream out, PrintStream err, boolean terminal, Ansi ansi, In
         } catch (IllegalAccessException | InvocationTargetException impossible) {
             throw new IllegalStateException(impossible);
         }
+    }
+
+    /** Writes a table, with the colours of its styles. */
+    void print(Table table) {
+        table.lines(this::painted).forEach(out::println);
+    }
+
+    /** A text with the colours of a style, for a terminal that has colours. */
+    String painted(String style, String plain) {
+        String colours = style.equals("bad") ? "bold,red" : style.equals("good") ? "green" : "faint";
+        return !ansi.enabled() ? plain : ansi.new Text("@|" + colours + " " + plain + "|@").toString();
     }
 
     /** Whether the command is to stop now, with the result it has. Ask between two pieces of work. */

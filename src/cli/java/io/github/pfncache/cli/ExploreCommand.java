@@ -94,15 +94,8 @@ final class ExploreCommand implements Callable<Integer> {
                 .orElseThrow(() -> wrong("--exhibit=" + exhibit + ": there is no such exhibit;"
                         + " explore without arguments lists them"));
         List<Race> races = races(shown);
-        if (page == null) {
-            return run(shown, races, new ExploreReport());
-        }
-        try (ReportFile file = ReportFile.open(page)) {
-            ExploreReport report = new ExploreReport();
-            int code = run(shown, races, report);
-            file.write(report.page());
-            return code;
-        }
+        ExploreReport report = new ExploreReport();
+        return ReportFile.around(page, () -> run(shown, races, report), report::page);
     }
 
     private ParameterException wrong(String message) {

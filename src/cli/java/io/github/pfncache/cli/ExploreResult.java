@@ -1,8 +1,10 @@
 package io.github.pfncache.cli;
 
 import io.github.pfncache.explore.Exploration;
+import io.github.pfncache.explore.ScheduleText;
 import io.github.pfncache.report.ExploreReport;
-import io.github.pfncache.report.SequenceText;
+import io.github.pfncache.report.StepWords;
+import io.github.pfncache.report.Table;
 import io.github.pfncache.scenario.CounterExample;
 import io.github.pfncache.scenario.Race;
 import io.github.pfncache.scenario.RecordedExhibit;
@@ -26,7 +28,9 @@ final class ExploreResult {
     }
 
     private void say(Table table) {
-        table.lines().forEach(this::say);
+        if (!json) {
+            console.print(table);
+        }
     }
 
     private void say(String line) {
@@ -63,23 +67,23 @@ final class ExploreResult {
     }
 
     void exhibit(RecordedExhibit exhibit) {
+        object.put("exhibit", exhibit);
         say(exhibit.id() + ": " + exhibit.fault());
-        Json shown = new Json().put("id", exhibit.id()).put("fault", exhibit.fault()).put("whyNot", exhibit.whyNot());
-        object.put("exhibit", shown);
         CounterExample found = exhibit.found();
         if (found == null) {
             say("cannot be written into this design: " + exhibit.whyNot());
             say("that it cannot is shown by: " + MUSEUM);
             return;
         }
+        say("the fault (-), and the source as it should be (+):");
         say("");
         for (CounterExample.Change change : found.changes()) { // bounded by the exhibit
             say(change.file());
-            change.without().forEach(line -> say("  - " + line));
-            change.with().forEach(line -> say("  + " + line));
+            change.with().forEach(line -> say(console.painted("bad", "  - " + line)));
+            change.without().forEach(line -> say(console.painted("good", "  + " + line)));
         }
         say("");
-        draw(found.sequence());
+        draw(found.sequence(), found.schedule());
         say("");
         say("found by " + found.scenario() + " under schedule " + found.schedule() + ", after "
                 + counted(found.schedules(), "schedule") + ": " + found.reason());
@@ -87,35 +91,21 @@ final class ExploreResult {
             say(ExploreReport.whateverTheOrder(found.sequence()));
         }
         say("it is found anew by: " + MUSEUM);
-        shown.put("changes", found.changes().stream().map(change -> new Json()
-                        .put("file", change.file())
-                        .put("without", change.without())
-                        .put("with", change.with())).toList())
-                .put("scenario", found.scenario())
-                .put("reason", found.reason())
-                .put("schedules", found.schedules())
-                .put("schedule", found.schedule())
-                .put("sequence", json(found.sequence()));
     }
 
     private static String counted(long number, String what) {
         return number + " " + what + (number == 1 ? "" : "s");
     }
 
-    private void draw(Sequence sequence) {
-        SequenceText.lines(sequence).forEach(this::say);
-        say(sequence.kind().name() + ": " + sequence.message());
-    }
-
-    private static Json json(Sequence sequence) {
-        return new Json()
-                .put("kind", sequence.kind().name())
-                .put("message", sequence.message())
-                .put("threads", sequence.threads())
-                .put("before", sequence.before())
-                .put("steps", sequence.steps().stream().map(step -> new Json()
-                        .put("thread", step.thread())
-                        .put("point", step.point())).toList());
+    private void draw(Sequence sequence, String schedule) {
+        say(ExploreReport.inWords(schedule, sequence.threads()));
+        say("");
+        ScheduleText.lines(sequence.threads(), sequence.before(), sequence.steps()).forEach(this::say);
+        say(sequence.ending() + ": " + sequence.message());
+        say("");
+        Table words = new Table("<<<");
+        StepWords.of(sequence).forEach((step, meaning) -> words.row("", step, meaning));
+        say(words);
     }
 
     /** The end: what was explored, and the line that sums it up. */
@@ -125,8 +115,10 @@ final class ExploreResult {
                     + counted(result.schedules(), "schedule") + ", "
                     + (result.failure() == null ? "no failure (" + ExploreReport.extent(result) + ")" : "FAILED"));
             if (result.failure() != null) {
-                draw(Sequence.of(result.failure(), ExploreReport.MOST_STEPS));
+                draw(Sequence.of(result.failure(), ExploreReport.MOST_STEPS), result.failure().schedule());
                 say("again with: explore " + race.name() + " --schedule " + result.failure().schedule());
+            } else if (result.schedules() == 1 && result.sample() != null) {
+                draw(Sequence.of(result.sample(), ExploreReport.MOST_STEPS), result.sample().schedule());
             }
         });
         if (console.isInterrupted()) {
@@ -152,9 +144,10 @@ final class ExploreResult {
                 .put("schedules", result.schedules())
                 .put("preemptions", result.preemptions())
                 .put("complete", result.complete())
+                .put("spread", result.spread())
                 .put("schedule", result.failure() == null ? null : result.failure().schedule())
                 .put("failure", result.failure() == null
                         ? null
-                        : json(Sequence.of(result.failure(), ExploreReport.MOST_STEPS)));
+                        : Sequence.of(result.failure(), ExploreReport.MOST_STEPS));
     }
 }

@@ -1,11 +1,12 @@
 package io.github.pfncache.cli;
 
+import java.lang.reflect.RecordComponent;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 
-/** A JSON object that is filled in order: numbers, texts, truth values, maps, sequences and other such objects. */
+/** A JSON object that is filled in order: numbers, texts, truth values, maps, sequences, records, other objects. */
 final class Json {
 
     private final Map<String, Object> members = new LinkedHashMap<>();
@@ -37,6 +38,8 @@ final class Json {
                 separator = ",";
             }
             text.append(map.isEmpty() ? "{}" : "}");
+        } else if (value instanceof Record object) {
+            write(members(object), text);
         } else if (value instanceof Iterable<?> values) {
             text.append('[');
             for (Iterator<?> each = values.iterator(); each.hasNext(); ) { // bounded by the sequence
@@ -49,6 +52,18 @@ final class Json {
         } else {
             quote(value.toString(), text);
         }
+    }
+
+    private static Map<String, Object> members(Record object) {
+        Map<String, Object> members = new LinkedHashMap<>();
+        for (RecordComponent component : object.getClass().getRecordComponents()) { // bounded by the record
+            try {
+                members.put(component.getName(), component.getAccessor().invoke(object));
+            } catch (ReflectiveOperationException impossible) {
+                throw new IllegalStateException(impossible); // public records of public components
+            }
+        }
+        return members;
     }
 
     /** JSON has no name for what is not a finite number; it goes out as text. */

@@ -1,6 +1,7 @@
 package io.github.pfncache.cli;
 
 import io.github.pfncache.load.Latencies;
+import io.github.pfncache.report.Table;
 import java.util.Locale;
 import org.HdrHistogram.ConcurrentHistogram;
 import org.HdrHistogram.Histogram;

@@ -1,9 +1,8 @@
 package io.github.pfncache.cli;
 
-import java.io.PrintStream;
+import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
@@ -12,18 +11,23 @@ import me.tongfei.progressbar.ProgressBarStyle;
  */
 final class Progress implements AutoCloseable {
 
+    /** The total of a command that does not know it. */
+    static final long UNKNOWN = -1;
+
     private static final int REDRAW_MILLIS = 100;
 
     /** Fits the narrowest terminal that is usual. Asking the terminal for more would load native code. */
     private static final int COLUMNS = 79;
 
-    private final OneLine line;
+    private static final String ERASE_LINE = "\r\033[K";
+
+    private final Console console;
 
     /** Null where nobody looks on. */
     private final ProgressBar bar;
 
     Progress(Console console, String task, long total) {
-        line = new OneLine(console.err());
+        this.console = console;
         bar = !console.terminal()
                 ? null
                 : new ProgressBarBuilder()
@@ -31,8 +35,13 @@ final class Progress implements AutoCloseable {
                         .setInitialMax(total)
                         .setStyle(ProgressBarStyle.ASCII)
                         .setUpdateIntervalMillis(REDRAW_MILLIS)
-                        .setConsumer(line)
+                        .setConsumer(new DelegatingProgressBarConsumer(this::show, COLUMNS))
                         .build();
+    }
+
+    private void show(String line) {
+        console.err().print(ERASE_LINE + line);
+        console.err().flush();
     }
 
     /** One more of the total is done, a piece of this part. */
@@ -54,52 +63,8 @@ final class Progress implements AutoCloseable {
     @Override
     public void close() {
         if (bar != null) {
-            bar.close();
-            line.end();
-        }
-    }
-
-    /** A line that is written over. */
-    private static final class OneLine implements ProgressBarConsumer {
-
-        private static final String ERASE_LINE = "\r\033[K";
-
-        private final PrintStream to;
-
-        /** Guarded by this object. */
-        private boolean ended;
-
-        OneLine(PrintStream to) {
-            this.to = to;
-        }
-
-        @Override
-        public int getMaxRenderedLength() {
-            return COLUMNS;
-        }
-
-        @Override
-        public synchronized void accept(String line) {
-            if (!ended) {
-                to.print(ERASE_LINE + line);
-                to.flush();
-            }
-        }
-
-        @Override
-        public void clear() {
-            accept("");
-        }
-
-        @Override
-        public void close() {
-            clear();
-        }
-
-        /** Erases the line for good: the thread that draws it may have one more in hand. */
-        synchronized void end() {
-            clear();
-            ended = true;
+            bar.close(); // waits for the thread that draws
+            show("");
         }
     }
 }

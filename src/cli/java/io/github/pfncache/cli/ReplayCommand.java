@@ -82,15 +82,8 @@ final class ReplayCommand implements Callable<Integer> {
         List<MemslotTrace> traces = files.isEmpty() ? BundledTraces.traces() : readTraces();
         ProbeTable table = expected != null ? readTable(traces)
                 : files.isEmpty() ? BundledTraces.table(traces) : null;
-        if (page == null) {
-            return replay(traces, table, null);
-        }
-        try (ReportFile file = ReportFile.open(page)) { // first: a place that cannot be written is an error now
-            ReplayReport pictures = new ReplayReport(traces.size());
-            int code = replay(traces, table, pictures);
-            file.write(pictures.page(table != null));
-            return code;
-        }
+        ReplayReport report = new ReplayReport(page == null ? 0 : traces.size(), table != null);
+        return ReportFile.around(page, () -> replay(traces, table, report), report::page);
     }
 
     private ProbeTable readTable(List<MemslotTrace> traces) throws IOException, MalformedInput {
@@ -207,8 +200,7 @@ final class ReplayCommand implements Callable<Integer> {
         }
     }
 
-    /** Replays; {@code pictures} looks on unless it is null. */
-    private int replay(List<MemslotTrace> traces, ProbeTable table, ReplayReport pictures) throws IOException {
+    private int replay(List<MemslotTrace> traces, ProbeTable table, ReplayReport report) throws IOException {
         List<ReplayResult> results = new ArrayList<>();
         List<Witness> witnesses = new ArrayList<>();
         int operations = traces.stream().mapToInt(trace -> trace.operations().size()).sum();
@@ -217,38 +209,33 @@ final class ReplayCommand implements Callable<Integer> {
                 if (console.isInterrupted()) {
                     break; // with the result of those that were replayed
                 }
-                ReplayObserver also = pictures == null ? ReplayObserver.NONE : pictures.observer();
-                Witness witness = new Witness(console, progress, trace.name(), also);
+                Witness witness = new Witness(console, progress, trace.name(), report.observer());
                 witnesses.add(witness);
                 results.add(table == null ? Replay.observe(trace, witness) : Replay.compare(trace, table, witness));
-                if (pictures != null) {
-                    pictures.replayed(results.get(results.size() - 1), witness.differences);
-                }
+                report.replayed(trace, results.get(results.size() - 1), witness.differences);
             }
         } catch (RuleViolation broken) {
-            console.err().println(traces.get(results.size()).name() + ": " + broken.getMessage());
-            if (pictures != null) {
-                pictures.broken(broken.getMessage());
-            }
+            MemslotTrace trace = traces.get(results.size());
+            console.err().println(trace.name() + ": " + broken.getMessage());
+            report.broken(trace, broken.getMessage());
             return Console.FOUND;
         }
-        ReplayResult sum = results.stream().reduce(ReplayResult.none("total"), ReplayResult::plus);
+        ReplayResult sum = report.sum();
         String unfinished = !console.isInterrupted() || sum.operations() == operations ? null
                 : "interrupted: " + sum.operations() + " of " + operations + " operations were replayed";
-        if (pictures != null) {
-            pictures.interrupted(unfinished);
-        }
+        report.interrupted(unfinished);
         if (common.json()) {
-            console.out().println(json(results, witnesses, sum, table != null));
+            console.out().println(json(results, witnesses, report, table != null));
         } else {
-            report(results, witnesses, sum, table != null, unfinished);
+            print(witnesses, report, table != null, unfinished);
         }
         return sum.differ() == 0 ? 0 : Console.FOUND;
     }
 
-    private void report(
-            List<ReplayResult> results, List<Witness> witnesses, ReplayResult sum, boolean compared, String unfinished)
+    private void print(List<Witness> witnesses, ReplayReport report, boolean compared, String unfinished)
             throws IOException {
+        report.opening().forEach(console.out()::println);
+        console.out().println();
         if (!compared) {
             TraceWriter.write(changes(witnesses), console.out());
             console.out().println();
@@ -259,24 +246,18 @@ final class ReplayCommand implements Callable<Integer> {
                 console.out().println(witness.trace + ": and " + witness.suppressed + " more differences");
             }
         }
-        ResultTable.lines(results, sum, console.ansi()).forEach(console.out()::println);
+        console.print(report.table());
         if (unfinished != null) {
             console.out().println(unfinished);
         }
-        console.out().println(summary(results, sum)
-                + (compared ? "" : " (nothing to compare with: see above where each landed)"));
+        console.out().println(report.summary());
     }
 
     private static List<ProbeTable.Change> changes(List<Witness> witnesses) {
         return witnesses.stream().flatMap(witness -> witness.changes.stream()).toList();
     }
 
-    private static String summary(List<ReplayResult> results, ReplayResult sum) {
-        return "replay: " + results.size() + " traces, " + sum.operations() + " operations, " + sum.probes()
-                + " probes, " + sum.agree() + " agree, " + sum.differ() + " differ";
-    }
-
-    private Json json(List<ReplayResult> results, List<Witness> witnesses, ReplayResult sum, boolean compared) {
+    private Json json(List<ReplayResult> results, List<Witness> witnesses, ReplayReport report, boolean compared) {
         Json json = new Json().put("command", "replay").put("compared", compared);
         if (!compared) {
             json.put("landings", changes(witnesses).stream().map(change -> new Json()
@@ -287,22 +268,9 @@ final class ReplayCommand implements Callable<Integer> {
         }
         return json.put("differences", witnesses.stream().flatMap(w -> w.differences.stream()).toList())
                 .put("suppressedDifferences", witnesses.stream().mapToInt(w -> w.suppressed).sum())
-                .put("traces", results.stream().map(ReplayCommand::json).toList())
-                .put("total", json(sum))
+                .put("traces", results)
+                .put("total", report.sum())
                 .put("interrupted", console.isInterrupted())
-                .put("summary", summary(results, sum));
-    }
-
-    private static Json json(ReplayResult result) {
-        return new Json()
-                .put("trace", result.trace())
-                .put("operations", result.operations())
-                .put("probes", result.probes())
-                .put("agree", result.agree())
-                .put("differ", result.differ())
-                .put("dirtyPages", result.dirtyPages())
-                .put("refreshes", result.refreshes())
-                .put("invalidations", result.invalidations())
-                .put("lookupsAvoided", result.lookupsAvoided());
+                .put("summary", report.summary());
     }
 }

@@ -5,6 +5,7 @@ import io.github.pfncache.load.RuleTable;
 import io.github.pfncache.load.StressOptions;
 import io.github.pfncache.load.StressResult;
 import io.github.pfncache.load.StressRun;
+import io.github.pfncache.report.Table;
 import io.github.pfncache.rules.Rules;
 import java.io.PrintStream;
 import java.util.List;
@@ -109,21 +110,21 @@ final class StressCommand implements Callable<Integer> {
                 .row("caches:", result.caches())
                 .row("adversaries:", result.actions());
         latencies.addTo(measured);
-        measured.lines().forEach(out::println);
+        console.print(measured);
         out.println();
-        rules(result.rules()).lines().forEach(out::println);
+        console.print(rules(result.rules()));
         out.println();
         result.findings().forEach(finding -> out.println(Console.oneLine(finding)));
         out.println(result.summary());
     }
 
     private Table rules(List<RuleTable.Line> rules) {
-        Table table = new Table("<>><").row("rule", "checks", "violations", "");
+        Table table = new Table("<>><").head("rule", "checks", "violations", "");
         for (RuleTable.Line line : rules) { // bounded by the rules
             boolean bad = line.isVacuous() || line.violations() > 0;
             table.row(Stream.of(line.name(), line.checks(), line.violations(),
                             line.isVacuous() ? "vacuous: never checked" : "")
-                    .map(cell -> bad ? console.ansi().new Text("@|bold,red " + cell + "|@") : cell)
+                    .map(cell -> bad ? new Table.Marked(cell, "bad") : cell)
                     .toArray());
         }
         return table;

@@ -25,7 +25,7 @@ record Budget(int pictures, int columns, int rectangles) {
     static Budget of(int traces) {
         int drawn = Math.max(1, Math.min(traces, MAX_PICTURES));
         return new Budget(
-                MAX_PICTURES,
+                Math.min(traces, MAX_PICTURES),
                 Math.min(MAX_COLUMNS, ALL_COLUMNS / drawn),
                 Math.min(MAX_RECTANGLES, ALL_RECTANGLES / drawn));
     }

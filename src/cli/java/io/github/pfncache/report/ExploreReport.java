@@ -1,17 +1,27 @@
 package io.github.pfncache.report;
 
 import io.github.pfncache.explore.Exploration;
+import io.github.pfncache.explore.ScheduleFailure;
+import io.github.pfncache.explore.SoundRun;
 import io.github.pfncache.scenario.CounterExample;
 import io.github.pfncache.scenario.RecordedExhibit;
 import io.github.pfncache.scenario.Sequence;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Collects what a page about explored schedules shows, and makes the page. Used by one thread. */
+/** The report of explored schedules: a page that draws them. Used by one thread. */
 public final class ExploreReport {
 
     /** Steps of one schedule that are drawn, from its end. */
     public static final int MOST_STEPS = 200;
+
+    private static final double BAR = 300;
+    private static final int TURNS = 4;
+
+    /** What the arrows of a drawn schedule mean. */
+    private static final String LEGEND = "Time runs down. A decision: a moment at which more than one thread could run."
+            + " Thick: the thread that runs. Bar on its left: a lock it has. Arrow: another thread goes on; solid where"
+            + " the first one could have gone on itself.";
 
     private record Explored(String name, String description, Exploration result) {}
 
@@ -75,9 +85,15 @@ public final class ExploreReport {
         }
         for (int i = 0; i < explored.size(); i++) { // bounded by the scenarios
             Explored one = explored.get(i);
-            if (one.result.failure() != null) {
-                to.element("h2", one.name + " under schedule " + one.result.failure().schedule()).line();
-                picture(to, Sequence.of(one.result.failure(), MOST_STEPS), "s" + i, one.name);
+            ScheduleFailure failure = one.result.failure();
+            if (exhibit == null && failure == null && !one.result.spread().isEmpty()) {
+                space(to, one);
+            }
+            if (failure != null) {
+                picture(to, Sequence.of(failure, MOST_STEPS), "s" + i, one.name, failure.schedule());
+            } else if (exhibit == null && one.result.sample() != null) {
+                SoundRun sample = one.result.sample();
+                picture(to, Sequence.of(sample, MOST_STEPS), "s" + i, one.name, sample.schedule());
             }
         }
         to.close().line();
@@ -96,18 +112,17 @@ public final class ExploreReport {
         Page.figure(to, found.schedule(), "schedule");
         Page.figure(to, found.sequence().threads().size(), "threads");
         to.close().line();
-        to.element("h2", "The fault").line();
+        to.element("h2", "The fault (-, red), and the source as it should be (+, green)").line();
         for (CounterExample.Change change : found.changes()) { // bounded by the exhibit
             to.element("p", change.file(), "class", "comment").open("pre");
-            change.without().forEach(line -> to.element("span", "- " + line + "\n", "class", "without"));
-            change.with().forEach(line -> to.element("span", "+ " + line + "\n", "class", "with"));
+            change.with().forEach(line -> to.element("span", "- " + line + "\n", "class", "wrong"));
+            change.without().forEach(line -> to.element("span", "+ " + line + "\n", "class", "right"));
             to.close().line();
         }
-        to.element("h2", "The schedule that shows it").line();
         if (found.sequence().threads().size() <= 1) {
             to.element("p", whateverTheOrder(found.sequence()), "class", "note").line();
         }
-        picture(to, found.sequence(), "exhibit", exhibit.id() + ": " + exhibit.fault());
+        picture(to, found.sequence(), "exhibit", exhibit.id() + ": " + exhibit.fault(), found.schedule());
     }
 
     /**
@@ -122,29 +137,75 @@ public final class ExploreReport {
                 : "One thread: the fault shows whatever the order.";
     }
 
-    private static void picture(Markup to, Sequence sequence, String id, String title) {
-        to.element("p", "Thick: the thread that runs. Bar on the left of a thread: a lock it has. Arrow: another"
-                + " thread goes on; solid where the first one could have gone on itself.", "class", "note").line();
-        to.open("div", "class", "wide");
+    /**
+     * What a schedule's short form says.
+     *
+     * @param schedule as in {@link io.github.pfncache.explore.ScheduleFailure#schedule}
+     * @param threads names of its threads
+     * @return a sentence
+     */
+    public static String inWords(String schedule, List<String> threads) {
+        if (schedule.equals("-") || threads.isEmpty()) {
+            return "Schedule -: each thread runs until it waits or ends.";
+        }
+        StringBuilder text =
+                new StringBuilder("Schedule " + schedule + ": each thread runs until it waits or ends; but");
+        String[] turns = schedule.split(",");
+        for (int i = 0; i < Math.min(turns.length, TURNS); i++) { // bounded by the constant
+            String[] turn = turns[i].split(":");
+            text.append(i == 0 ? " " : ", ").append(threads.get(Integer.parseInt(turn[1])))
+                    .append(" goes on at decision ").append(turn[0]);
+        }
+        return text.append(turns.length > TURNS ? " and so on." : ".").toString();
+    }
+
+    private static void picture(Markup to, Sequence sequence, String id, String title, String schedule) {
+        to.element("h2", title + (sequence.kind() == null ? ": a run that went well" : ": the schedule that fails"))
+                .line().element("p", inWords(schedule, sequence.threads()), "class", "note").line();
+        to.element("p", LEGEND, "class", "note").line();
+        to.open("div", "class", "wide", "tabindex", 0);
         new SequenceDrawing(sequence, id).draw(to, title);
+        to.close().line().open("ul", "class", "legend").line();
+        StepWords.of(sequence).forEach((step, words) ->
+                to.open("li").element("b", step).text(" " + words).close().line());
         to.close().line();
+    }
+
+    /** How many schedules of each number of preemptions were run. */
+    private static void space(Markup to, Explored one) {
+        to.element("h2", one.name + ": its schedules").line().element("p", one.description
+                + " A preemption stops a thread that could have gone on. Of the schedules with more of them there are"
+                + " more than anybody can run, and a sample is run.", "class", "note").line();
+        Table table = new Table("<>><").head("preemptions", "schedules run", "", "of all there are");
+        List<Long> spread = one.result.spread();
+        long most = spread.stream().mapToLong(Long::longValue).max().orElse(1);
+        long random = one.result.schedules() - spread.stream().mapToLong(Long::longValue).sum();
+        for (int i = 0; i < spread.size(); i++) { // bounded by Exploration.SPREAD
+            double width = BAR * spread.get(i) / most;
+            Table.Drawn bar = row -> row
+                    .open("svg", "class", "overview", "width", BAR, "height", 10, "aria-hidden", "true")
+                    .empty("rect", "class", "valid", "width", width, "height", 10).close();
+            boolean all = one.result.complete() || i <= one.result.preemptions();
+            String number = i + (i == Exploration.SPREAD - 1 ? " and more" : "");
+            table.row(number, spread.get(i), bar, all ? "all" : "a sample");
+        }
+        if (random > 0) {
+            table.row("any number", random, "", "at random");
+        }
+        table.html(to);
     }
 
     private void results(Markup to) {
         to.element("h2", exhibit == null ? "Results" : "The same scenario, the source as it is").line();
-        to.open("div", "class", "wide").open("table").open("thead").open("tr");
-        to.element("th", "scenario", "scope", "col").element("th", "schedules", "scope", "col", "class", "n");
-        to.element("th", "of them all with", "scope", "col").element("th", "result", "scope", "col");
-        to.element("th", "what happens in it", "scope", "col").close().close().line().open("tbody").line();
+        Table table = new Table("<><<<").head(
+                "scenario", "schedules", "of them all with", "result", "what happens in it");
         for (Explored one : explored) { // bounded by the scenarios
-            Exploration result = one.result;
-            to.open("tr").element("th", one.name, "scope", "row").element("td", result.schedules(), "class", "n");
-            to.element("td", extent(result));
-            to.element("td", result.failure() == null ? "no failure" : result.failure().kind().name(),
-                    "class", result.failure() == null ? "" : "bad");
-            to.element("td", one.description, "class", "dim").close().line();
+            ScheduleFailure failure = one.result.failure();
+            table.row(one.name, one.result.schedules(), extent(one.result),
+                    failure == null ? "no failure" : new Table.Marked(failure.kind(), "bad"),
+                    new Table.Marked(one.description, "dim"));
         }
-        to.close().close().close().line();
+        table.html(to);
     }
 
     /**

@@ -2,7 +2,7 @@ package io.github.pfncache.report;
 
 /**
  * The horizontal axis that the parts of one picture share: columns of equal width, each of which begins with its
- * operation.
+ * change.
  *
  * @param columns how many
  */
@@ -33,10 +33,10 @@ record Frame(int columns) {
         return Math.max(1, Math.min(MAX_SLIVER, columnWidth() * 0.25));
     }
 
-    /** The operations of some columns, for a tooltip. */
+    /** The changes of some columns, for a tooltip. */
     String operations(int from, int to, Timeline timeline) {
         int first = from * timeline.perColumn;
-        int last = Math.min(Math.max(from + 1, to) * timeline.perColumn, timeline.trace.operations().size()) - 1;
-        return first == last ? "operation " + first : "operations " + first + " to " + last;
+        int last = Math.min(Math.max(from + 1, to) * timeline.perColumn, timeline.operations) - 1;
+        return first == last ? "change " + first : "changes " + first + " to " + last;
     }
 }

@@ -27,8 +27,8 @@ final class GpaAxis {
     GpaAxis(List<SlotSpan> slots) {
         TreeSet<Long> addresses = new TreeSet<>();
         for (SlotSpan span : slots) { // bounded by Budget.rectangles
-            addresses.add(start(span));
-            addresses.add(end(span));
+            addresses.add(span.gpa());
+            addresses.add(span.end());
         }
         List<Long> kept = thinned(new ArrayList<>(addresses));
         leftOut = addresses.size() - kept.size();
@@ -38,7 +38,7 @@ final class GpaAxis {
             if (i + 1 < kept.size()) {
                 long from = kept.get(i);
                 long to = kept.get(i + 1);
-                boolean used = slots.stream().anyMatch(span -> start(span) < to && end(span) > from);
+                boolean used = slots.stream().anyMatch(span -> span.gpa() < to && span.end() > from);
                 if (!used) {
                     gaps.add(y);
                 }
@@ -56,14 +56,6 @@ final class GpaAxis {
             some.add(all.get((int) ((long) i * (all.size() - 1) / (Budget.ADDRESSES - 1))));
         }
         return some;
-    }
-
-    static long start(SlotSpan span) {
-        return Pages.gfnToGpa(span.slot().baseGfn());
-    }
-
-    static long end(SlotSpan span) {
-        return Pages.gfnToGpa(span.slot().endGfn());
     }
 
     double height() {

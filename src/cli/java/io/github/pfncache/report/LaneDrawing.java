@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
-/** One lane for each cache: its states as coloured spans, with the block of memory it leads to as a strip below. */
+/** The lanes, one for each cache: its states as coloured spans, with the block it leads to as a strip below. */
 final class LaneDrawing {
 
     static final double HEIGHT = 18;
@@ -19,7 +19,6 @@ final class LaneDrawing {
 
     private final Timeline timeline;
     private final Frame frame;
-    private final Blocks blocks;
 
     /** Outlines of what is seen in an instant only, by state. */
     private final Map<LaneState, Outline> slivers = new EnumMap<>(LaneState.class);
@@ -31,10 +30,9 @@ final class LaneDrawing {
 
     private record Label(String text, double x, double y) {}
 
-    LaneDrawing(Timeline timeline, Frame frame, Blocks blocks) {
+    LaneDrawing(Timeline timeline, Frame frame) {
         this.timeline = timeline;
         this.frame = frame;
-        this.blocks = blocks;
     }
 
     double height() {
@@ -79,11 +77,10 @@ final class LaneDrawing {
                         + frame.operations(from, until, timeline))
                 .close();
         if (!place.isEmpty()) {
-            String block = Blocks.ofPlace(cell.place);
-            to.empty("rect", "class", blocks.colour(block), "x", x, "y", y + HEIGHT - STRIP,
+            to.empty("rect", "class", timeline.colour(cell.block), "x", x, "y", y + HEIGHT - STRIP,
                     "width", width, "height", STRIP);
             double room = width - frame.sliver() - 6;
-            for (String text : List.of(place, Markup.clip(block, SHOWN))) { // the longer one that fits, or none
+            for (String text : List.of(place, Markup.clip(cell.block, SHOWN))) { // the longer one that fits, or none
                 if (text.length() * CHARACTER <= room) {
                     labels.add(new Label(text, x + frame.sliver() + 3, y + 10.5));
                     break;

@@ -1,9 +1,8 @@
 package io.github.pfncache.report;
 
-import io.github.pfncache.trace.SlotOperation.Kind;
 import java.util.List;
 
-/** What the colours and marks of a trace's picture mean. */
+/** The legend of a picture: what its colours and marks mean. */
 final class Legend {
 
     /** The hatching of pictures, in one place of the page for all of them. */
@@ -24,36 +23,34 @@ final class Legend {
 
     private Legend() {}
 
-    static void draw(Markup to) {
-        to.open("ul", "class", "legend").line();
+    static void draw(Markup to, List<Mark> marks) {
+        to.element("h2", "How to read the pictures").line().open("ul", "class", "legend").line();
         for (LaneState state : List.of(LaneState.VALID, LaneState.STALE, LaneState.UNBACKED, LaneState.BUSY)) {
-            to.open("li");
-            swatch(to).empty("rect", "class", state.word(), "width", 26, "height", 14).close();
-            to.element("b", state.word()).text(" " + state.meaning()).close().line();
+            swatch(to).empty("rect", "class", state.word(), "width", 26, "height", 14);
+            meaning(to, state.word(), state.meaning());
         }
-        to.open("li");
         swatch(to).empty("rect", "class", "valid", "width", 26, "height", 14)
-                .empty("rect", "class", "b0", "y", 9, "width", 26, "height", 5).close();
-        to.text("strip: the block of host memory that it leads to, coloured as in the memslots").close().line();
-        to.open("li");
-        swatch(to).empty("path", "class", "invalidation", "d", "M13 0v14").close();
-        to.text("the host invalidated its page").close().line();
-        to.open("li");
+                .empty("rect", "class", "b0", "y", 9, "width", 26, "height", 5);
+        meaning(to, "strip", "the block of host memory that it leads to, coloured as in the memslots");
+        swatch(to).empty("path", "class", "invalidation", "d", "M13 0v14");
+        meaning(to, "line", "the host invalidated its page");
         swatch(to).empty("rect", "class", "slot b0", "x", 1, "y", 1, "width", 24, "height", 12)
-                .empty("rect", "class", "readonly", "x", 1, "y", 1, "width", 24, "height", 12).close();
-        to.text("read-only memslot").close().line();
-        to.open("li");
-        swatch(to).empty("rect", "class", "slot b0 log", "x", 1, "y", 1, "width", 24, "height", 12).close();
-        to.text("memslot with a dirty log").close().line();
-        for (Kind kind : Kind.values()) {
-            to.open("li");
-            swatch(to).empty("path", "class", "operation", "d", TracePicture.mark(kind, 13, 7, 5)).close();
-            to.text(kind.word()).close().line();
+                .empty("rect", "class", "readonly", "x", 1, "y", 1, "width", 24, "height", 12);
+        meaning(to, "", "read-only memslot");
+        swatch(to).empty("rect", "class", "slot b0 log", "x", 1, "y", 1, "width", 24, "height", 12);
+        meaning(to, "", "memslot with a dirty log");
+        for (Mark mark : marks) { // bounded by the marks
+            swatch(to).empty("path", "class", "operation", "d", mark.at(13, 7, 5));
+            meaning(to, "", mark.meaning());
         }
         to.close().line();
     }
 
     private static Markup swatch(Markup to) {
-        return to.open("svg", "width", 26, "height", 14, "viewBox", "0 0 26 14", "aria-hidden", "true");
+        return to.open("li").open("svg", "width", 26, "height", 14, "viewBox", "0 0 26 14", "aria-hidden", "true");
+    }
+
+    private static void meaning(Markup to, String word, String meaning) {
+        to.close().element("b", word).text(" " + meaning).close().line();
     }
 }

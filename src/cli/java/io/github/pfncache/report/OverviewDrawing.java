@@ -4,7 +4,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 
-/** A trace at a glance, for a row of a table: each cache is a line two pixels high, as long as its trace. */
+/** The overview of a trace, for a row of a table: each cache is a line two pixels high, as long as its trace. */
 final class OverviewDrawing {
 
     private static final double WIDTH = 300;

@@ -6,7 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
-/** What all pages have in common: a document that needs no other, its style, light or dark as the reader prefers. */
+/** A page: a document that needs no other, its style, light or dark as the reader prefers. */
 final class Page {
 
     /** Nothing is fetched, and nothing runs, even if something should slip in. */
@@ -38,6 +38,16 @@ final class Page {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** What this is all about, for whoever opens a page and nothing else. */
+    static void idea(Markup to) {
+        to.element("p", "A gfn-to-pfn cache remembers where in the host's memory an address of a guest leads to: clocks"
+                + " and devices need not translate it each time, and never use a page that has gone.",
+                "class", "lead").line();
+        to.element("pre", "guest address (gpa)\n   ▼ by the memslots    if these change: look again\n"
+                        + "host address (hva)\n   ▼ by the host        if it takes the page away: look again\n"
+                        + "page (a frame)").line();
     }
 
     /** A big number with what it counts. */

@@ -9,6 +9,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.function.Supplier;
 
 /**
  * A file that is there completely or not at all. Opened before the work begins, so that a place that cannot be written
@@ -55,6 +56,38 @@ public final class ReportFile implements AutoCloseable {
             return new ReportFile(real, special ? null : Files.createFile(draftOf(real)));
         } catch (IOException fault) {
             throw located(path, fault);
+        }
+    }
+
+    /** Some work, whose exit code it answers. */
+    public interface Work {
+
+        /**
+         * Does it.
+         *
+         * @return the exit code
+         * @throws IOException if a file cannot be read or written
+         */
+        int run() throws IOException;
+    }
+
+    /**
+     * Does work and writes the page about it. A place that cannot be written is an error before the work begins.
+     *
+     * @param path the file; null if no page is wanted
+     * @param work the work
+     * @param page the page, asked when the work is done
+     * @return what the work answered
+     * @throws IOException if the work throws it, or the page cannot be written
+     */
+    public static int around(Path path, Work work, Supplier<String> page) throws IOException {
+        if (path == null) {
+            return work.run();
+        }
+        try (ReportFile file = open(path)) {
+            int code = work.run();
+            file.write(page.get());
+            return code;
         }
     }
 

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 
-/** A schedule as a picture: a line for each thread, thick while it runs, its steps beside it, arrows between them. */
+/** The picture of a schedule: a line for each thread, thick while it runs, its steps beside it, arrows between them. */
 final class SequenceDrawing {
 
     private static final double LEFT = 64;
@@ -54,9 +54,10 @@ final class SequenceDrawing {
         holds(to);
         switches(to);
         steps(to);
-        to.empty("rect", "class", "fault-box", "x", 2, "y", boxTop, "width", WIDTH - 4,
+        String end = sequence.kind() == null ? "sound" : "fault";
+        to.empty("rect", "class", end + "-box", "x", 2, "y", boxTop, "width", WIDTH - 4,
                 "height", height - boxTop - 2, "rx", 6).line();
-        to.element("text", sequence.kind().name().toLowerCase(Locale.ROOT), "class", "fault-kind",
+        to.element("text", sequence.ending().toLowerCase(Locale.ROOT), "class", end + "-kind",
                 "x", 14, "y", boxTop + 17).line();
         for (int i = 0; i < message.size(); i++) { // bounded by the message
             to.element("text", message.get(i), "x", 14, "y", boxTop + 33 + 14 * i).line();

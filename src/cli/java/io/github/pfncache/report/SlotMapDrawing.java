@@ -3,7 +3,7 @@ package io.github.pfncache.report;
 import io.github.pfncache.address.Pages;
 import java.util.Map;
 
-/** Guest physical memory as it changed: a rectangle for each slot, from the operation that made it to its end. */
+/** The map of guest physical memory as it changed: a rectangle for each slot, from its first change to its end. */
 final class SlotMapDrawing {
 
     private static final double LABEL = 11;
@@ -14,13 +14,11 @@ final class SlotMapDrawing {
 
     private final Timeline timeline;
     private final Frame frame;
-    private final Blocks blocks;
     private final GpaAxis axis;
 
-    SlotMapDrawing(Timeline timeline, Frame frame, Blocks blocks) {
+    SlotMapDrawing(Timeline timeline, Frame frame) {
         this.timeline = timeline;
         this.frame = frame;
-        this.blocks = blocks;
         this.axis = new GpaAxis(timeline.slots);
     }
 
@@ -67,16 +65,16 @@ final class SlotMapDrawing {
     private void slot(Markup to, SlotSpan span, double top) {
         double x = frame.x(span.from());
         double width = Math.max(1, frame.x(span.to()) - x);
-        double y = top + axis.y(GpaAxis.start(span));
-        double height = Math.max(1, top + axis.y(GpaAxis.end(span)) - y);
-        boolean readOnly = span.slot().readOnly();
-        boolean logs = span.slot().logsDirtyPages();
-        String kind = "slot " + blocks.colour(span.block()) + (logs ? " log" : "");
+        double y = top + axis.y(span.gpa());
+        double height = Math.max(1, top + axis.y(span.end()) - y);
+        boolean readOnly = span.readOnly();
+        boolean logs = span.logsDirtyPages();
+        String kind = "slot " + timeline.colour(span.block()) + (logs ? " log" : "");
         double inset = width > 4 * INSET && height > 4 * INSET ? INSET : 0;
         to.open("rect", "class", kind, "x", x + inset, "y", y + inset, "width", width - 2 * inset,
                         "height", height - 2 * inset, "rx", 2 * inset)
-                .element("title", "slot " + span.slot().id() + ": gpa " + Pages.hex(GpaAxis.start(span)) + " to "
-                        + Pages.hex(GpaAxis.end(span) - 1) + ", " + Markup.clip(span.block(), SHOWN) + "+"
+                .element("title", "slot " + span.id() + ": gpa " + Pages.hex(span.gpa()) + " to "
+                        + Pages.hex(span.end() - 1) + ", " + Markup.clip(span.block(), SHOWN) + "+"
                         + Pages.hex(span.blockOffset()) + (readOnly ? ", read-only" : "")
                         + (logs ? ", logs dirty pages" : "") + ", after "
                         + frame.operations(span.from(), span.to(), timeline))
@@ -85,11 +83,11 @@ final class SlotMapDrawing {
             to.empty("rect", "class", "readonly", "x", x + inset, "y", y + inset, "width", width - 2 * inset,
                     "height", height - 2 * inset);
         }
-        String name = span.slot().id() + " " + Markup.clip(span.block(), SHOWN);
+        String name = span.id() + " " + Markup.clip(span.block(), SHOWN);
         boolean fits = name.length() * CHARACTER <= width - 8;
-        boolean numberFits = (span.slot().id() + "").length() * CHARACTER <= width - 4;
+        boolean numberFits = (span.id() + "").length() * CHARACTER <= width - 4;
         if (height >= LABEL && (fits || numberFits)) {
-            to.element("text", fits ? name : span.slot().id(), "class", "in", "x", x + (fits ? 5 : 3),
+            to.element("text", fits ? name : span.id(), "class", "in", "x", x + (fits ? 5 : 3),
                     "y", y + height / 2 + 3.5);
         }
         to.line();

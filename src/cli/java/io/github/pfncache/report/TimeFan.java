@@ -1,9 +1,6 @@
 package io.github.pfncache.report;
 
-import io.github.pfncache.trace.SlotOperation;
-import java.util.List;
-
-/** Joins the columns, which are as wide as each other, with the times at which their operations were recorded. */
+/** The axis of time, joined with the columns, which are as wide as each other. */
 final class TimeFan {
 
     static final double HEIGHT = 58;
@@ -22,12 +19,11 @@ final class TimeFan {
     }
 
     void draw(Markup to, double top) {
-        List<SlotOperation> operations = timeline.trace.operations();
-        long last = operations.get(operations.size() - 1).micros();
+        long last = timeline.micros;
         double axis = top + FAN;
         Outline fan = new Outline();
         for (int column = 0; column < timeline.columns.size(); column++) { // bounded by Budget.columns
-            double at = x(timeline.columns.get(column).first.micros(), last);
+            double at = x(timeline.columns.get(column).micros, last);
             fan.add('M', frame.x(column), top).add('v', 4).add('L', at, axis - 4).add('v', 4);
         }
         to.empty("path", "class", "fan", "d", fan);

@@ -1,28 +1,34 @@
 package io.github.pfncache.report;
 
-import io.github.pfncache.trace.MemslotTrace;
-import io.github.pfncache.trace.SlotOperation;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * What was seen of one replayed trace, in columns: one for each operation, or for several in a row if the trace is
- * long. Filled by {@link TimelineRecorder}, then only read. Not thread-safe.
+ * The history of one machine, in columns: one for each change of it, or for several in a row if there are many. Filled
+ * while a trace is replayed or a recording is read, then only read. Not thread-safe.
  */
 final class Timeline {
 
-    /** One operation, or several in a row. */
+    private static final int COLOURS = 7;
+
+    /** One change, or several in a row. */
     static final class Column {
-        final SlotOperation first;
-        /** How many of its operations were of each kind, by {@link SlotOperation.Kind}. */
-        final int[] kinds = new int[SlotOperation.Kind.values().length];
+        final Mark mark;
+        final String what;
+        final long micros;
+        /** How many of its changes had which mark. */
+        final int[] marks = new int[Mark.values().length];
         int operations;
         int failed;
         int invalidations;
         int differ;
 
-        Column(SlotOperation first) {
-            this.first = first;
+        Column(Mark mark, String what, long micros) {
+            this.mark = mark;
+            this.what = what;
+            this.micros = micros;
         }
     }
 
@@ -32,10 +38,16 @@ final class Timeline {
         LaneState settled = LaneState.INACTIVE;
         /** The worst it was before that. */
         LaneState before = LaneState.INACTIVE;
-        /** Where what was written through it was found; null if nowhere. */
+        /** Where it led to; null if nowhere. */
         String place;
+        /** The block of host memory of that place. */
+        String block = "";
         /** How often its page was invalidated. */
         int invalidations;
+
+        void see(LaneState state) {
+            before = before.compareTo(state) < 0 ? state : before;
+        }
     }
 
     /** One cache. */
@@ -48,9 +60,15 @@ final class Timeline {
             this.name = name;
             this.gpa = gpa;
         }
+
+        Cell last() {
+            return cells.get(cells.size() - 1);
+        }
     }
 
-    final MemslotTrace trace;
+    final String name;
+    /** How many changes there will be. */
+    final int operations;
     final int perColumn;
     final List<Column> columns = new ArrayList<>();
     final List<Lane> lanes = new ArrayList<>();
@@ -61,8 +79,69 @@ final class Timeline {
 
     int slotsLeftOut;
 
-    Timeline(MemslotTrace trace, int maxColumns) {
-        this.trace = trace;
-        this.perColumn = Math.max(1, (trace.operations().size() + maxColumns - 1) / maxColumns);
+    /** When the last change was. */
+    long micros;
+
+    private final Budget budget;
+    private int begun;
+
+    /** The blocks of host memory that have colours of their own: the first ones that were named. */
+    private final List<String> blocks = new ArrayList<>();
+
+    /** The slots there are, by number, as they are drawn. */
+    private final Map<Integer, SlotSpan> present = new TreeMap<>();
+
+    Timeline(String name, int operations, Budget budget) {
+        this.name = name;
+        this.operations = operations;
+        this.budget = budget;
+        this.perColumn = Math.max(1, (operations + budget.columns() - 1) / budget.columns());
+    }
+
+    /** The machine changes: in a new column, or in the last one. */
+    Column changes(Mark mark, String what, long when) {
+        if (begun++ % perColumn == 0) {
+            columns.add(new Column(mark, what, when));
+            lanes.forEach(lane -> lane.cells.add(new Cell()));
+        }
+        micros = when;
+        Column column = columns.get(columns.size() - 1);
+        column.operations++;
+        column.marks[mark.ordinal()]++;
+        return column;
+    }
+
+    SlotSpan slot(int id) {
+        return present.get(id);
+    }
+
+    /** A slot is like this from the last column on; null if it is gone. */
+    void slotIs(int id, SlotSpan now) {
+        SlotSpan was = now == null ? present.remove(id) : present.put(id, now);
+        if (was != null) {
+            keep(was.endingAt(columns.size() - 1));
+        }
+    }
+
+    void keep(SlotSpan span) {
+        if (slots.size() < budget.rectangles()) {
+            slots.add(span);
+        } else {
+            slotsLeftOut++;
+        }
+    }
+
+    /** The slots that are left stay until the end; to be called once. */
+    Timeline ended() {
+        present.values().forEach(span -> keep(span.endingAt(columns.size())));
+        return this;
+    }
+
+    /** The class of a block in the style sheet. */
+    String colour(String block) {
+        if (!blocks.contains(block) && blocks.size() < COLOURS) {
+            blocks.add(block);
+        }
+        return blocks.contains(block) ? "b" + blocks.indexOf(block) : "bx";
     }
 }

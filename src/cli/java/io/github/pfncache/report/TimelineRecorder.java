@@ -18,18 +18,12 @@ import io.github.pfncache.vm.Vm;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 
-/** Looks on while a trace is replayed, and keeps what a picture of it needs. Used by the replaying thread only. */
+/** The observer of a replay that keeps what a picture of it needs. Used by the replaying thread only. */
 final class TimelineRecorder implements ReplayObserver, MmuNotifier {
 
     private final Budget budget;
     private final List<GfnPfnCache> caches = new ArrayList<>();
-
-    /** The slots there are, by number, as they are drawn. */
-    private final Map<Integer, SlotSpan> present = new TreeMap<>();
-
     private Timeline timeline;
     private Vm vm;
 
@@ -40,7 +34,8 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
     @Override
     public void started(MemslotTrace trace, Vm machine) {
         vm = machine;
-        timeline = new Timeline(trace, budget.columns());
+        timeline = new Timeline(trace.name(), trace.operations().size(), budget);
+        trace.blockLengths().keySet().forEach(timeline::colour); // in the order in which the trace names them
         List<GfnPfnCache> active = new ArrayList<>(vm.caches().activeCaches());
         active.sort(Comparator.comparingLong(TimelineRecorder::gpa));
         for (GfnPfnCache cache : active) { // bounded by the caches of the machine
@@ -49,7 +44,7 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
             } else {
                 caches.add(cache);
                 int probe = Probes.at(gpa(cache));
-                timeline.lanes.add(new Timeline.Lane(probe < 0 ? "" : "vCPU " + probe, gpa(cache)));
+                timeline.lanes.add(new Timeline.Lane(probe < 0 ? "" : "clock " + probe, gpa(cache)));
             }
         }
         vm.host().registerNotifier(this);
@@ -61,33 +56,14 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
 
     @Override
     public void applied(SlotOperation operation, String answer) {
-        Timeline.Column column = column(operation);
-        column.operations++;
-        column.kinds[operation.kind().ordinal()]++;
+        String what = operation.kind().word() + " slot " + operation.slot();
+        Timeline.Column column =
+                timeline.changes(Mark.valueOf(operation.kind().name()), what, operation.micros());
         column.failed += answer.equals("0") ? 0 : 1;
         for (int lane = 0; lane < caches.size(); lane++) { // bounded by Budget.LANES
-            see(lane, stateOf(caches.get(lane)));
+            timeline.lanes.get(lane).last().see(stateOf(caches.get(lane)));
         }
         slotMayHaveChanged(operation);
-    }
-
-    /** The column of an operation: the last one, or a new one. */
-    private Timeline.Column column(SlotOperation operation) {
-        if (operation.index() % timeline.perColumn == 0) {
-            timeline.columns.add(new Timeline.Column(operation));
-            timeline.lanes.forEach(lane -> lane.cells.add(new Timeline.Cell()));
-        }
-        return timeline.columns.get(timeline.columns.size() - 1);
-    }
-
-    private Timeline.Cell cell(int lane) {
-        List<Timeline.Cell> cells = timeline.lanes.get(lane).cells;
-        return cells.get(cells.size() - 1);
-    }
-
-    private void see(int lane, LaneState state) {
-        Timeline.Cell cell = cell(lane);
-        cell.before = cell.before.compareTo(state) < 0 ? state : cell.before;
     }
 
     private LaneState stateOf(GfnPfnCache cache) {
@@ -108,41 +84,31 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
     }
 
     private void slotMayHaveChanged(SlotOperation operation) {
-        Memslot now = vm.memslots().table().byId(operation.slot());
-        SlotSpan drawn = present.get(operation.slot());
-        if (drawn == null ? now == null : drawn.slot() == now) {
-            return;
-        }
-        int column = timeline.columns.size() - 1;
-        if (drawn != null) {
-            present.remove(operation.slot());
-            keep(drawn.endingAt(column));
-        }
-        if (now != null) {
-            present.put(operation.slot(),
-                    new SlotSpan(now, operation.block(), operation.blockOffset(), column, column));
-        }
-    }
-
-    private void keep(SlotSpan span) {
-        if (timeline.slots.size() < budget.rectangles()) {
-            timeline.slots.add(span);
-        } else {
-            timeline.slotsLeftOut++;
+        int id = operation.slot();
+        Memslot now = vm.memslots().table().byId(id);
+        SlotSpan was = timeline.slot(id);
+        if (now == null) {
+            timeline.slotIs(id, null);
+        } else if (was == null || was.gpa() != Pages.gfnToGpa(now.baseGfn()) || was.flags() != now.flags()) {
+            int column = timeline.columns.size() - 1;
+            timeline.slotIs(id, new SlotSpan(id, Pages.gfnToGpa(now.baseGfn()), Pages.gfnToGpa(now.endGfn()),
+                    now.flags(), operation.block(), operation.blockOffset(), column, column));
         }
     }
 
     @Override
     public void stepped(ReplayStep step) {
         for (int lane = 0; lane < caches.size(); lane++) { // bounded by Budget.LANES
-            Timeline.Cell cell = cell(lane);
+            Timeline.Cell cell = timeline.lanes.get(lane).last();
             cell.settled = stateOf(caches.get(lane));
             int probe = Probes.at(timeline.lanes.get(lane).gpa);
             ClockWrites landing = probe < 0 ? ClockWrites.NONE : step.landings().get(probe);
-            cell.place = landing.places().isEmpty() ? null : landing.toString();
+            boolean lost = landing.places().isEmpty();
+            cell.place = lost ? null : landing.toString();
+            cell.block = lost ? "" : landing.places().get(0).block();
         }
         timeline.columns.get(timeline.columns.size() - 1).differ += step.differ();
-        if (step.operation().index() == timeline.trace.operations().size() - 1) {
+        if (step.operation().index() == timeline.operations - 1) {
             vm.host().unregisterNotifier(this); // what ends the machine is no part of the trace
         }
     }
@@ -153,8 +119,8 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
             timeline.columns.get(timeline.columns.size() - 1).invalidations++;
             for (int lane = 0; lane < caches.size(); lane++) { // bounded by Budget.LANES
                 if (range.contains(caches.get(lane).state().uhva())) {
-                    cell(lane).invalidations++;
-                    see(lane, LaneState.BUSY);
+                    timeline.lanes.get(lane).last().invalidations++;
+                    timeline.lanes.get(lane).last().see(LaneState.BUSY);
                 }
             }
         }
@@ -168,7 +134,6 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
 
     /** What was seen; to be called once, when the replay is over. */
     Timeline timeline() {
-        present.values().forEach(span -> keep(span.endingAt(timeline.columns.size())));
-        return timeline;
+        return timeline.ended();
     }
 }

@@ -2,14 +2,15 @@ package io.github.pfncache.scenario;
 
 import io.github.pfncache.explore.ScheduleFailure;
 import io.github.pfncache.explore.ScheduleStep;
+import io.github.pfncache.explore.SoundRun;
 import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * A schedule that went wrong, to be drawn. Holds the end of a long one only. Immutable.
+ * A schedule that was run, to be drawn. Holds the end of a long one only. Immutable.
  *
- * @param kind how it went wrong
- * @param message what was wrong, in one line; the same whenever the schedule is run
+ * @param kind how it went wrong; null if it went well
+ * @param message what was wrong or went well, in one line; the same whenever the schedule is run
  * @param threads names of its threads
  * @param before how many steps came before {@code steps}
  * @param steps the last ones, in order
@@ -34,11 +35,36 @@ public record Sequence(
      * @return what there is to draw
      */
     public static Sequence of(ScheduleFailure failure, int most) {
-        List<ScheduleStep> all = failure.steps();
+        return of(failure.kind(), line(failure.cause()), failure.threads(), failure.steps(), most);
+    }
+
+    /**
+     * The end of a schedule that went well.
+     *
+     * @param run the schedule
+     * @param most how many steps to keep
+     * @return what there is to draw
+     */
+    public static Sequence of(SoundRun run, int most) {
+        String message = "every thread ended, no rule was broken, and the checks hold";
+        return of(null, message, run.threads(), run.steps(), most);
+    }
+
+    private static Sequence of(
+            ScheduleFailure.Kind kind, String message, List<String> threads, List<ScheduleStep> all, int most) {
         int before = Math.max(0, all.size() - most);
         List<ScheduleStep> steps =
                 all.subList(before, all.size()).stream().map(Sequence::withoutMessage).toList();
-        return new Sequence(failure.kind(), line(failure.cause()), failure.threads(), before, steps);
+        return new Sequence(kind, message, threads, before, steps);
+    }
+
+    /**
+     * How it ended.
+     *
+     * @return in capitals
+     */
+    public String ending() {
+        return kind == null ? "SOUND" : kind.name();
     }
 
     /** What was thrown is told once, by the message. */

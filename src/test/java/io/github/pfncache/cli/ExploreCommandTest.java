@@ -79,7 +79,10 @@ final class ExploreCommandTest {
     void anExhibitIsDrawnAndItsScenarioExploredWithoutTheFault() {
         assertThat(explore("--exhibit", "b01")).isZero();
         assertThat(lines()).contains("B01: in progress only after the caches were walked")
-                .anyMatch(line -> line.startsWith("  + "))
+                .containsSubsequence("the fault (-), and the source as it should be (+):", "")
+                .anyMatch(line -> line.startsWith("  - ")).anyMatch(line -> line.startsWith("  + "))
+                .anyMatch(line -> line.matches("  unread +the last reader has left.*"))
+                .anyMatch(line -> line.matches("Schedule [0-9:,]+: each thread runs until it waits or ends; but .*"))
                 .anyMatch(line -> line.matches(" +migrate +access"))
                 .anyMatch(line -> line.matches(" +[+]-+>"))
                 .anyMatch(line -> line.startsWith("VIOLATION: CacheRule.I1_MAPPING_IS_CURRENT"))

@@ -19,7 +19,7 @@ final class MainTest {
 
     private static final String MICROVM = "microvm_m32.tsv";
     private static final String HEADER =
-            "trace operations probes agree differ refreshes invalidations slot look-ups avoided";
+            "trace operations probes agree dirty pages refreshes slot look-ups avoided";
 
     @TempDir
     private Path directory;
@@ -71,17 +71,20 @@ final class MainTest {
     void withoutArgumentsTheBundledBootsAreReplayed() {
         assertThat(run()).isZero();
         assertThat(lastLine()).isEqualTo("replay: 20 traces, 797 operations, 9564 probes, 9564 agree, 0 differ");
-        assertThat(outLines()).hasSize(1 + 20 + 1 + 1).noneMatch(line -> line.contains("\033"));
-        assertThat(outLines().get(0).replaceAll(" +", " ")).isEqualTo(HEADER);
-        assertThat(outLines().get(21).replaceAll(" +", " ")).startsWith("total 797 9564 9564 0 ");
+        assertThat(outLines()).hasSize(3 + 1 + 20 + 1 + 1).noneMatch(line -> line.contains("\033"));
+        assertThat(outLines().subList(0, 3)).containsExactly(
+                "A probe: one of 12 guest clocks, updated after one recorded change of the guest's memory.",
+                "It agrees if the update landed in host memory where real KVM's did, and nowhere else.", "");
+        assertThat(outLines().get(3).replaceAll(" +", " ")).as("no column of zeros").isEqualTo(HEADER);
+        assertThat(outLines().get(24).replaceAll(" +", " ")).startsWith("total 797 9564 9564 626 ");
         assertThat(errLines()).as("progress in a pipe").isEmpty();
     }
 
     @Test
     void otherRecordingsAreComparedWithTheirTable() throws IOException {
         assertThat(run("replay", copy(MICROVM), "--expect", copy(BundledTraces.TABLE))).isZero();
-        assertThat(lastLine()).isEqualTo("replay: 1 traces, 6 operations, 72 probes, 72 agree, 0 differ");
-        assertThat(outLines()).hasSize(4);
+        assertThat(lastLine()).isEqualTo("replay: 1 trace, 6 operations, 72 probes, 72 agree, 0 differ");
+        assertThat(outLines()).hasSize(3 + 4);
         assertThat(errLines()).isEmpty();
     }
 
@@ -93,7 +96,7 @@ final class MainTest {
         assertThat(table).contains(good);
         Path altered = write("altered.tsv", table.replace(good, good.replace("0x7100\n", "0x7104\n")));
         assertThat(run("replay", "--expect", altered, trace)).isEqualTo(1);
-        assertThat(lastLine()).isEqualTo("replay: 1 traces, 6 operations, 72 probes, 68 agree, 4 differ");
+        assertThat(lastLine()).isEqualTo("replay: 1 trace, 6 operations, 72 probes, 68 agree, 4 differ");
         assertThat(outLines()).contains(MICROVM + " after operation 2, clock at 0x7100: "
                 + "expected microvm.ram+0x7104, found microvm.ram+0x7100");
     }
@@ -111,8 +114,18 @@ final class MainTest {
         assertThat(run("replay", copy(MICROVM))).isZero();
         List<String> table = Files.readAllLines(copy(BundledTraces.TABLE));
         table.removeIf(line -> !line.startsWith("trace\t") && !line.startsWith(MICROVM + "\t"));
-        assertThat(outLines().subList(0, table.size())).isEqualTo(table);
-        assertThat(lastLine()).startsWith("replay: 1 traces, 6 operations, 72 probes, 72 agree, 0 differ (");
+        assertThat(outLines().subList(3, 3 + table.size())).isEqualTo(table);
+        assertThat(outLines()).as("agree with what?").noneMatch(line -> line.contains("agree"));
+        assertThat(lastLine()).isEqualTo("replay: 1 trace, 6 operations, 72 probes, 0 contradict the recording");
+    }
+
+    @Test
+    void withoutATableARecordedResultCanBeContradicted() throws IOException {
+        Path trace = write("odd.tsv", Files.readString(copy(MICROVM)).replaceAll("(?m)^(2\t.*)\t0$", "$1\t-22"));
+        assertThat(run("replay", trace)).isEqualTo(1);
+        assertThat(lastLine()).isEqualTo("replay: 1 trace, 6 operations, 72 probes, 12 contradict the recording");
+        assertThat(outLines()).anyMatch(line -> line.matches("trace +operations +probes +contradict .*"))
+                .anyMatch(line -> line.contains("after operation 2: expected result -22, found 0"));
     }
 
     @Test
@@ -220,7 +233,7 @@ final class MainTest {
     void aTraceWithoutOperationsHasNothingThatDiffers() throws IOException {
         Path empty = write("empty.tsv", Files.readString(copy(MICROVM)).replaceAll("(?m)^[0-9].*\\n", ""));
         assertThat(run("replay", empty)).isZero();
-        assertThat(lastLine()).startsWith("replay: 1 traces, 0 operations, 0 probes, 0 agree, 0 differ");
+        assertThat(lastLine()).startsWith("replay: 1 trace, 0 operations, 0 probes, 0 contradict");
     }
 
     @Test
@@ -231,7 +244,7 @@ final class MainTest {
         assertThat(lastLine())
                 .startsWith("{\"command\":\"replay\",\"compared\":true,\"differences\":[],")
                 .contains("{\"trace\":\"" + MICROVM + "\",\"operations\":6,\"probes\":72,\"agree\":72,")
-                .endsWith("\"summary\":\"replay: 1 traces, 6 operations, 72 probes, 72 agree, 0 differ\"}");
+                .endsWith("\"summary\":\"replay: 1 trace, 6 operations, 72 probes, 72 agree, 0 differ\"}");
         assertThat(errLines()).isEmpty();
     }
 

@@ -38,7 +38,8 @@ final class StressCommandTest {
         assertThat(outLines()).anyMatch(line -> line.startsWith("outcomes: ") && line.contains("BUSY="));
         assertThat(outLines()).anyMatch(line -> line.matches("refresh: .*p50 .*, p99 .*, max .*"));
         assertThat(outLines()).anyMatch(line -> line.matches("invalidation: .*p50 .*, p99 .*, max .*"));
-        assertThat(outLines()).anyMatch(line -> line.matches("CacheRule\\.I5_BALANCE +[1-9][0-9]* +0"));
+        assertThat(outLines()).as("no column of zeros")
+                .anyMatch(line -> line.matches("CacheRule\\.I5_BALANCE +[1-9][0-9]*"));
         assertThat(outLines().get(outLines().size() - 1)).matches(
                 "stress: [0-9]+\\.[0-9] seconds, [0-9]+ accesses, 0 lost, 0 torn, 0 violations");
         assertThat(errLines()).isEmpty();

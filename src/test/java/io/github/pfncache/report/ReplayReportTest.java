@@ -79,10 +79,11 @@ final class ReplayReportTest {
 
     @Test
     void aLongTraceIsMergedAndThePageSaysSo() throws Exception {
-        ReplayReport report = new ReplayReport(100);
-        report.replayed(Replay.observe(Traces.busy("long.tsv", "ram", 1_200), report.observer()), List.of());
-        String page = report.page(false);
-        assertThat(page).contains("each column stands for 20 operations", "400 memslots are drawn, 200 are not",
+        ReplayReport report = new ReplayReport(100, false);
+        MemslotTrace trace = Traces.busy("long.tsv", "ram", 1_200);
+        report.replayed(trace, Replay.observe(trace, report.observer()), List.of());
+        String page = report.page();
+        assertThat(page).contains("each column stands for 20 of them", "400 memslots are drawn, 200 are not",
                 "placed between their neighbours");
         assertThat(page.length()).isLessThan(250_000);
         assertThat(parsed(page)).isNotNull();
@@ -110,11 +111,11 @@ final class ReplayReportTest {
     @Test
     void whatDiffersAndWhatBrokeIsOnThePage() throws Exception {
         MemslotTrace trace = Traces.bundled(STD);
-        ReplayReport report = new ReplayReport(2);
-        report.replayed(Replay.observe(trace, report.observer()), List.of("expected <here>, found there"));
+        ReplayReport report = new ReplayReport(2, true);
+        report.replayed(trace, Replay.observe(trace, report.observer()), List.of("expected <here>, found there"));
         Replay.observe(trace, report.observer());
-        report.broken("SomeRule.BROKEN: as it was");
-        String page = report.page(true);
+        report.broken(trace, "SomeRule.BROKEN: as it was");
+        String page = report.page();
         assertThat(page).contains("expected &lt;here&gt;, found there", "A rule was broken: SomeRule.BROKEN");
         assertThat(page).contains("verdict bad", "broken off");
         assertThat(elements(parsed(page), "svg", "trace")).hasSize(2);

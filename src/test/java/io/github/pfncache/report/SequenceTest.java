@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.explore.Exploration;
 import io.github.pfncache.explore.ScheduleFailure;
 import io.github.pfncache.explore.ScheduleStep;
+import io.github.pfncache.explore.ScheduleText;
+import io.github.pfncache.explore.SoundRun;
 import io.github.pfncache.scenario.RecordedExhibit;
 import io.github.pfncache.scenario.Sequence;
 import java.io.StringReader;
@@ -31,13 +33,16 @@ final class SequenceTest {
                     new ScheduleStep(0, "read-unlock CACHE"),
                     new ScheduleStep(1, "throws AssertionError")));
 
+    private static final SoundRun SOUND = new SoundRun("3:1", List.of("one", "the other"), List.of(
+            new ScheduleStep(0, "lock CACHE"), new ScheduleStep(1, "waits for CACHE"), new ScheduleStep(0, "unread")));
+
     private static void wellFormed(String page) throws Exception {
         DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(new InputSource(new StringReader(page)));
     }
 
     @Test
     void threadsAreColumnsAndStepsAreRows() {
-        assertThat(SequenceText.lines(SEQUENCE)).containsExactly(
+        assertThat(ScheduleText.lines(SEQUENCE.threads(), SEQUENCE.before(), SEQUENCE.steps())).containsExactly(
                 "      one                 the other",
                 "      ... 7 steps before",
                 "   7  lock CACHE          |",
@@ -56,6 +61,16 @@ final class SequenceTest {
     void aLockIsHeldUntilItsOwnThreadReleasesIt() {
         assertThat(LockSpans.in(SEQUENCE.steps())).containsExactly(
                 new LockSpans.Hold(0, "FRAMES", 1, 4, 1), new LockSpans.Hold(0, "CACHE", 0, 5, 0));
+    }
+
+    @Test
+    void aScheduleIsPutIntoWords() {
+        List<String> threads = List.of("a", "b");
+        assertThat(ExploreReport.inWords("-", threads))
+                .isEqualTo("Schedule -: each thread runs until it waits or ends.");
+        assertThat(ExploreReport.inWords("0:1,2:0,4:1,6:0,8:1", threads)).endsWith(
+                "but b goes on at decision 0, a goes on at decision 2, b goes on at decision 4, a goes on at decision 6"
+                        + " and so on.");
     }
 
     @Test
@@ -91,9 +106,12 @@ final class SequenceTest {
         ScheduleFailure failure = new ScheduleFailure(
                 ScheduleFailure.Kind.LIVELOCK, new AssertionError("not over"), "0:1", List.of("a", "<b>"), steps);
         ExploreReport report = new ExploreReport();
-        report.explored("race", "what <happens>", new Exploration(5, -1, false, failure));
-        report.explored("other", "fine", new Exploration(9, 2, true, null));
+        report.explored("race", "what <happens>", new Exploration(5, -1, false, failure, List.of(), null));
+        report.explored("other", "fine", new Exploration(9, 2, true, null, List.of(2L, 7L), SOUND));
         String page = report.page();
+        assertThat(page).as("what is sound is drawn, too").contains("other: its schedules", "a run that went well",
+                "Schedule 3:1: each thread runs until it waits or ends; but the other goes on at decision 3.",
+                "class=\"sound-box\"", "<b>unread</b> the last reader has left");
         assertThat(page).contains(
                 "19800 steps before", "what &lt;happens&gt;", "any number of preemptions", "livelock");
         assertThat(page.length()).isLessThan(120_000);

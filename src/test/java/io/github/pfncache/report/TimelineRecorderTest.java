@@ -37,7 +37,7 @@ final class TimelineRecorderTest {
                 Traces.operation(3, Kind.DELETE, 0, 0, 0, 0, 0),
                 Traces.operation(4, Kind.CREATE, 0, Memslot.FLAG_READONLY, 0, SIZE, 0)));
         assertThat(timeline.lanes).hasSize(Probes.COUNT);
-        assertThat(timeline.lanes.get(0).name).isEqualTo("vCPU 0");
+        assertThat(timeline.lanes.get(0).name).isEqualTo("clock 0");
         assertThat(timeline.lanes.get(0).gpa).isEqualTo(Probes.gpa(0));
         assertThat(settled(timeline, 0)).containsExactly(
                 LaneState.VALID, LaneState.VALID, LaneState.VALID, LaneState.UNBACKED, LaneState.UNBACKED);
@@ -59,7 +59,7 @@ final class TimelineRecorderTest {
                 Traces.operation(2, Kind.MOVE, 0, 0, SIZE, SIZE, 0),
                 Traces.operation(3, Kind.CREATE, 2, 0, 0, SIZE, 0)));
         assertThat(timeline.slots)
-                .extracting(span -> span.slot().id(), GpaAxis::start, SlotSpan::from, SlotSpan::to, SlotSpan::block)
+                .extracting(SlotSpan::id, SlotSpan::gpa, SlotSpan::from, SlotSpan::to, SlotSpan::block)
                 .containsExactly(
                         tuple(0, 0L, 0, 2, "ram"),
                         tuple(0, SIZE, 2, 4, "ram"),

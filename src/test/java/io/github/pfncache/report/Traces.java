@@ -48,10 +48,10 @@ final class Traces {
 
     /** The page about some traces. */
     static String page(List<MemslotTrace> traces) {
-        ReplayReport report = new ReplayReport(traces.size());
+        ReplayReport report = new ReplayReport(traces.size(), false);
         for (MemslotTrace trace : traces) {
-            report.replayed(Replay.observe(trace, report.observer()), List.of());
+            report.replayed(trace, Replay.observe(trace, report.observer()), List.of());
         }
-        return report.page(false);
+        return report.page();
     }
 }

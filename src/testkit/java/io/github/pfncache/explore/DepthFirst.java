@@ -59,6 +59,11 @@ final class DepthFirst implements SchedulingPolicy {
         return true;
     }
 
+    /** Preemptions of the schedule that was taken up. */
+    int preemptions() {
+        return preemptions;
+    }
+
     /** Every schedule with at most so many preemptions has been run, provided that the current one is over. */
     int completed() {
         return Math.min(leftOutBeyond, now.isEmpty() ? preemptions : preemptions - 1);

@@ -1,6 +1,7 @@
 package io.github.pfncache.explore;
 
 import io.github.pfncache.rules.Rules;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.LongPredicate;
 
@@ -26,6 +27,7 @@ public final class ScheduleExplorer {
 
     private static final int DEFAULT_BUDGET = 2_000;
     private static final int DEFAULT_STEPS = 20_000;
+    private static final int SPREAD = Exploration.SPREAD;
 
     private final Scenario scenario;
     private int budget = DEFAULT_BUDGET;
@@ -39,6 +41,9 @@ public final class ScheduleExplorer {
     private Workers workers;
     private long schedules;
     private int longest;
+    private long[] spread;
+    private SoundRun sample;
+    private boolean met;
 
     /**
      * An explorer with a budget of 2,000 schedules and no random ones.
@@ -123,7 +128,7 @@ public final class ScheduleExplorer {
      */
     public Exploration replay(String schedule) {
         Schedule deviations = Schedule.parse(schedule);
-        return withWorkers(() -> new Exploration(1, -1, false, run(new ScheduleReplay(deviations))));
+        return withWorkers(() -> came(-1, false, run(new ScheduleReplay(deviations))));
     }
 
     private interface Part {
@@ -133,6 +138,9 @@ public final class ScheduleExplorer {
     private Exploration withWorkers(Part part) {
         schedules = 0;
         longest = 0;
+        spread = new long[SPREAD];
+        sample = null;
+        met = false;
         workers = new Workers();
         try {
             return part.run();
@@ -148,18 +156,28 @@ public final class ScheduleExplorer {
                 && goOn.test(schedules)
                 && systematic.advance()) {
             ScheduleFailure failure = run(systematic);
+            spread[Math.min(systematic.preemptions(), SPREAD - 1)]++;
             if (failure != null) {
-                return new Exploration(schedules, systematic.completed(), false, failure);
+                return came(systematic.completed(), false, failure);
             }
         }
         boolean complete = systematic.isComplete();
         for (int i = 0; i < randomBudget && !complete && goOn.test(schedules); i++) {
             ScheduleFailure failure = run(new RandomPriorities(seed + i, longest));
             if (failure != null) {
-                return new Exploration(schedules, systematic.completed(), false, failure);
+                return came(systematic.completed(), false, failure);
             }
         }
-        return new Exploration(schedules, systematic.completed(), complete, null);
+        return came(systematic.completed(), complete, null);
+    }
+
+    private Exploration came(int preemptions, boolean complete, ScheduleFailure failure) {
+        int tried = SPREAD;
+        while (tried > 0 && spread[tried - 1] == 0) { // bounded by the constant
+            tried--;
+        }
+        List<Long> counts = Arrays.stream(spread).limit(tried).boxed().toList();
+        return new Exploration(schedules, preemptions, complete, failure, counts, sample);
     }
 
     /** Runs one schedule; null if it went well. */
@@ -184,9 +202,18 @@ public final class ScheduleExplorer {
         }
         try {
             stage.check();
+            wentWell(run, stage.names());
             return null;
         } catch (Exception | AssertionError e) {
             return failure(run, ScheduleFailure.Kind.VIOLATION, e, stage.names());
+        }
+    }
+
+    private void wentWell(ScheduleRun run, List<String> names) {
+        if (sample == null || !met) {
+            SoundRun sound = new SoundRun(run.taken().toString(), names, run.trace());
+            met = sound.meets();
+            sample = met || sample == null ? sound : sample;
         }
     }
 

@@ -14,6 +14,9 @@ import java.util.List;
 public record ScheduleFailure(
         Kind kind, Throwable cause, String schedule, List<String> threads, List<ScheduleStep> steps) {
 
+    /** Lines shown from the end of a schedule; a livelock is long, and its end repeats. */
+    private static final int MAX_LINES = 200;
+
     /**
      * A schedule that went wrong.
      *
@@ -44,7 +47,9 @@ public record ScheduleFailure(
      * @return one line for every step, with a column for each thread; the end of a long one only
      */
     public String listing() {
-        return ScheduleText.of(steps, threads);
+        int before = Math.max(0, steps.size() - MAX_LINES);
+        List<String> lines = ScheduleText.lines(threads, before, steps.subList(before, steps.size()));
+        return String.join(System.lineSeparator(), lines) + System.lineSeparator();
     }
 
     @Override
