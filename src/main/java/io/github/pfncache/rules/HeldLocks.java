@@ -33,6 +33,16 @@ public final class HeldLocks {
     }
 
     /**
+     * Whether the current thread holds a lock of some class.
+     *
+     * @param lockClass the class
+     * @return true if it does; false while rules are not checked
+     */
+    public static boolean holds(LockClass lockClass) {
+        return Rules.ENABLED && OF_THREAD.get().held.stream().anyMatch(each -> each.lockClass == lockClass);
+    }
+
+    /**
      * Runs code as interrupt-like context would: a lock may be tried, nothing may wait.
      *
      * @param body the code

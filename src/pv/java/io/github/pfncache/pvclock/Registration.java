@@ -81,6 +81,22 @@ public final class Registration {
     // ------------------------------------------------------------------ the place
 
     /**
+     * The guest registers a place, or none, and the structure's page is brought in: {@link #point} and
+     * {@link #bringIn} in one, which takes no page away that the two places share.
+     *
+     * @param register value of the register, for {@link #register}; any
+     * @param target where the structure is from now on, by gpa or by hva; null for nowhere
+     * @return OK; INVALID as for {@link #point}; FAULT or BUSY as for {@link #bringIn}: the place counts, and the next
+     *     {@link #update} brings it in
+     */
+    public Outcome set(long register, CacheTarget target) {
+        if (!replace(register, target)) {
+            return Outcome.INVALID;
+        }
+        return target == null ? inTurn(this::withdraw) : bringIn();
+    }
+
+    /**
      * The guest registers a place, or none. Takes the cache out of use at the former one; asks no page-fault handler.
      *
      * @param register value of the register, for {@link #register}; any
@@ -89,13 +105,18 @@ public final class Registration {
      *     call does not end, or is this very thread's: the place counts, and the cache follows later
      */
     public Outcome point(long register, CacheTarget target) {
-        boolean possible = target == null || target.isCacheable(cache.length());
-        exclusively(() -> place = new Place(register, possible ? target : place.target));
-        if (!possible) {
+        if (!replace(register, target)) {
             return Outcome.INVALID;
         }
         // A cache that is at no place has nothing to be taken from, and is accessed nowhere.
         return inTurn(() -> target != null && placed == null ? Outcome.OK : withdraw());
+    }
+
+    /** Whether a structure can be there; else only the register is kept. */
+    private boolean replace(long register, CacheTarget target) {
+        boolean possible = target == null || target.isCacheable(cache.length());
+        exclusively(() -> place = new Place(register, possible ? target : place.target));
+        return possible;
     }
 
     /**

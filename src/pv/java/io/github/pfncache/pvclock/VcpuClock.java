@@ -86,9 +86,7 @@ final class VcpuClock {
     void register(long value) {
         boolean on = (value & Kvmclock.ENABLE) != 0;
         try {
-            if (place.point(value, on ? new CacheTarget.ByGpa(value & ~Kvmclock.ENABLE) : null) == Outcome.OK) {
-                place.bringIn(); // without memory too: the cache heals when there is some
-            }
+            place.set(value, on ? new CacheTarget.ByGpa(value & ~Kvmclock.ENABLE) : null); // heals without memory, too
         } finally {
             request(Request.REGISTRATION);
         }

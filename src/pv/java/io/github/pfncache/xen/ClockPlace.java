@@ -3,6 +3,7 @@ package io.github.pfncache.xen;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.pvclock.PvclockField;
 import io.github.pfncache.pvclock.PvclockTimeInfo;
+import io.github.pfncache.pvclock.Registration;
 import java.util.function.Supplier;
 
 /**
@@ -11,15 +12,15 @@ import java.util.function.Supplier;
  */
 final class ClockPlace {
 
-    private final GuestWindow window;
+    private final Registration place;
     private final PvclockField field;
     private final Supplier<PvclockTimeInfo> time;
 
     /** An update that is to be made. Set and taken by the vCPU's thread; visible to all. */
     private volatile boolean due;
 
-    ClockPlace(GuestWindow window, PvclockField field, Supplier<PvclockTimeInfo> time) {
-        this.window = window;
+    ClockPlace(Registration place, PvclockField field, Supplier<PvclockTimeInfo> time) {
+        this.place = place;
         this.field = field;
         this.time = time;
     }
@@ -35,7 +36,7 @@ final class ClockPlace {
      */
     void updateIfDue() {
         if (due) {
-            due = window.update(time, field::write) == Outcome.BUSY;
+            due = place.update(time, field::write) == Outcome.BUSY;
         }
     }
 }

@@ -158,7 +158,7 @@ public final class EventChannels {
             return once(loopback.vcpu, loopback.port);
         }
         if (binding instanceof Binding.External external) {
-            XenRule.I11_NO_LOCK_AT_DELIVERY.check(xen.holdsNoLock(), "port " + port);
+            XenRule.I11_NO_LOCK_AT_DELIVERY.check(XenVcpu.holdsNoLock(), "port " + port);
             external.sink.run();
             return Delivery.FORWARDED;
         }
@@ -300,10 +300,6 @@ public final class EventChannels {
         } finally {
             lock.unlock();
         }
-    }
-
-    boolean holdsNoLock() {
-        return !lock.isHeldByCurrentThread();
     }
 
     private int requirePortOfMode(int port) {

@@ -42,7 +42,7 @@ final class EventDelivery {
      * @return INACTIVE, FAULT or DEFERRED if it cannot be; if a page-fault handler throws, nothing was done either
      */
     Delivery mark(XenVcpu target, int port, CallContext context) {
-        XenRule.I11_NO_LOCK_AT_DELIVERY.check(target.holdsNoLock(), "port " + port);
+        XenRule.I11_NO_LOCK_AT_DELIVERY.check(XenVcpu.holdsNoLock(), "port " + port);
         Delivery done = tryMark(target, port, context);
         for (int turn = 0; turn < TURNS && done.foundNoPage() && context == CallContext.MAY_SLEEP; turn++) {
             Outcome outcome = xen.shared().refresh(); // bounded; page-fault handlers run here, with nothing held
@@ -116,7 +116,7 @@ final class EventDelivery {
     private static boolean inject(XenVcpu target, CallContext context) {
         boolean raised = false;
         try {
-            raised = context == CallContext.MAY_SLEEP && target.injectParked(context);
+            raised = context == CallContext.MAY_SLEEP && !target.info().wasInVain() && target.injectParked(context);
         } finally {
             if (!raised) {
                 target.workWaits(); // the bit is parked by now: the entry finds it

@@ -360,9 +360,6 @@ public final class RunstateArea {
         }
     }
 
-    boolean isHeldByCurrentThread() {
-        return lock.isHeldByCurrentThread();
-    }
 
     @Override
     public String toString() {

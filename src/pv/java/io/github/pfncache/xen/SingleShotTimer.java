@@ -182,8 +182,4 @@ final class SingleShotTimer {
         }
         delivery.announce(done, vcpu, due.port, context); // not before the timer is off: it fired
     }
-
-    boolean isHeldByCurrentThread() {
-        return lock.isHeldByCurrentThread();
-    }
 }

@@ -1,11 +1,12 @@
 package io.github.pfncache.xen;
 
-import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.pvclock.Registration;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.vm.Vm;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 
 /**
  * One vCPU's vcpu_info: its upcall, its selector, and the selector bits that wait while it cannot be written.
@@ -14,17 +15,20 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class VcpuInfo {
 
-    private final GuestWindow window;
+    private final Registration place;
 
     /** The shadow selector: atomic, any sender adds, in any context. Scaled for {@link #layout}. */
     private final AtomicLong parked = new AtomicLong();
 
-    // Guarded by the window's lock.
+    /** The last attempt to hand them over found no memory. Written by whoever tried; read anywhere. */
+    private volatile boolean inVain;
+
+    // Guarded by the place's lock.
 
     private VcpuInfoLayout layout;
 
     VcpuInfo(Vm vm, GuestMode mode) {
-        window = new GuestWindow(vm, VcpuInfoLayout.SIZE);
+        place = new Registration(vm, VcpuInfoLayout.SIZE);
         layout = mode.vcpuInfo();
     }
 
@@ -36,12 +40,9 @@ final class VcpuInfo {
         UNKNOWN
     }
 
-    GuestWindow window() {
-        return window;
-    }
-
-    Outcome set(CacheTarget target) {
-        return window.set(target);
+    /** Where the guest has it. */
+    Registration place() {
+        return place;
     }
 
     /**
@@ -51,22 +52,38 @@ final class VcpuInfo {
      * @return RAISED, JOINED or PARKED
      */
     Delivery raise(VcpuInfoLayout current, int word) {
-        try (GuestAccess access = window.tryAccess()) {
-            if (!access.isUsable()) {
+        Delivery done = Delivery.PARKED; // also when memory runs out: the port is pending already
+        try {
+            done = tryRaise(current, word);
+        } finally {
+            if (done == Delivery.PARKED) {
                 parked.accumulateAndGet(1L << word, (bits, bit) -> bits | bit);
-                return Delivery.PARKED;
             }
+        }
+        return done;
+    }
+
+    private Delivery tryRaise(VcpuInfoLayout current, int word) {
+        Delivery[] done = {Delivery.PARKED};
+        place.tryUpdate(access -> {
             if (current.testAndSetSelector(access, word)) {
-                return Delivery.JOINED; // whoever set it raises the upcall, or has
+                done[0] = Delivery.JOINED; // whoever set it raises the upcall, or has
+                return;
             }
             Interleaving.reached("selector set");
             current.raiseUpcall(access);
-            return Delivery.RAISED;
-        }
+            done[0] = Delivery.RAISED;
+        });
+        return done[0];
     }
 
     boolean hasParked() {
         return parked.get() != 0;
+    }
+
+    /** Whether the page was not there the last time: a sender leaves the next attempt to the vCPU's entry. */
+    boolean wasInVain() {
+        return inVain;
     }
 
     /**
@@ -76,7 +93,7 @@ final class VcpuInfo {
      */
     boolean injectParked() {
         boolean[] raised = new boolean[1];
-        window.update(access -> {
+        inVain = Outcome.OK != place.update(() -> null, (access, nothing) -> {
             // Exactly the bits that are handed over are taken away, and before they are handed over: the guest may run
             // now, and a bit that is parked again after the guest has looked must stay. With the access in hand nothing
             // can fail in between.
@@ -100,7 +117,7 @@ final class VcpuInfo {
      * work.
      */
     void switchMode(GuestMode mode) {
-        window.exclusively(() -> {
+        place.exclusively(() -> {
             VcpuInfoLayout former = layout;
             layout = mode.vcpuInfo();
             long bits = parked.updateAndGet(old -> layout.rescaled(old, former));
@@ -116,20 +133,12 @@ final class VcpuInfo {
 
     /** The same, and parked bits do not count. */
     Look lookAtMemory(CallContext context) {
-        if (context == CallContext.ATOMIC) {
-            try (GuestAccess access = window.tryAccess()) {
-                return lookAt(access);
-            }
-        }
-        Look[] found = new Look[] {Look.NOT_PENDING};
-        Outcome outcome = window.update(access -> found[0] = lookAt(access));
+        Look[] found = {Look.NOT_PENDING};
+        Consumer<GuestAccess> look =
+                access -> found[0] = VcpuInfoLayout.isUpcallPending(access) ? Look.PENDING : Look.NOT_PENDING;
+        Outcome outcome = context == CallContext.ATOMIC
+                ? place.tryUpdate(look)
+                : place.update(() -> null, (access, nothing) -> look.accept(access));
         return outcome == Outcome.OK || outcome == Outcome.INACTIVE ? found[0] : Look.UNKNOWN;
-    }
-
-    private Look lookAt(GuestAccess access) {
-        if (!access.isUsable()) {
-            return access.outcome() == Outcome.INACTIVE ? Look.NOT_PENDING : Look.UNKNOWN;
-        }
-        return VcpuInfoLayout.isUpcallPending(access) ? Look.PENDING : Look.NOT_PENDING;
     }
 }

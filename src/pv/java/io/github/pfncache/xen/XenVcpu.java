@@ -4,6 +4,9 @@ import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.pvclock.PvclockField;
 import io.github.pfncache.pvclock.PvclockTimeInfo;
+import io.github.pfncache.pvclock.Registration;
+import io.github.pfncache.rules.HeldLocks;
+import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.vm.Vcpu;
 import java.time.Duration;
 
@@ -25,7 +28,7 @@ public final class XenVcpu {
     // Each guards its own state by a lock of its own; no thread holds two of them.
 
     private final VcpuInfo info;
-    private final GuestWindow timeInfo;
+    private final Registration timeInfo;
     private final RunstateArea runstate;
     private final SingleShotTimer timer;
 
@@ -45,10 +48,10 @@ public final class XenVcpu {
         this.xen = xen;
         this.vcpu = vcpu;
         info = new VcpuInfo(xen.vm(), xen.mode());
-        timeInfo = new GuestWindow(xen.vm(), PvclockField.ALONE.windowLength());
+        timeInfo = new Registration(xen.vm(), PvclockField.ALONE.windowLength());
         runstate = new RunstateArea(xen.vm(), xen.mode(), xen::guestNanos, xen::runstateUpdateFlag);
         timer = new SingleShotTimer(this, delivery, xen::guestNanos, xen.vm().clock()::monotonicNanos);
-        clockInVcpuInfo = new ClockPlace(info.window(), VcpuInfoLayout.TIME, this::time);
+        clockInVcpuInfo = new ClockPlace(info.place(), VcpuInfoLayout.TIME, this::time);
         clockAlone = new ClockPlace(timeInfo, PvclockField.ALONE, this::time);
         poller = new Poller(xen, this);
         upcall = new UpcallLine(vcpu, info, xen.listener());
@@ -75,15 +78,17 @@ public final class XenVcpu {
      *     will be when it can
      */
     public Outcome setVcpuInfo(CacheTarget target) {
-        Outcome outcome = place(info.window(), target);
-        deliverFromOutside(this::deliverPending);
+        Outcome outcome = set(info.place(), target);
+        if (outcome == Outcome.OK) {
+            injectParked(CallContext.MAY_SLEEP);
+        }
         return outcome;
     }
 
-    private Outcome place(GuestWindow window, CacheTarget target) {
+    private Outcome set(Registration place, CacheTarget target) {
         Outcome outcome = Outcome.BUSY; // also if a page-fault handler throws: it is there from then on
         try {
-            outcome = window.set(target);
+            outcome = place.set(0, target);
         } finally {
             if (outcome == Outcome.OK || outcome == Outcome.BUSY) {
                 xen.clock().requestUpdate(vcpu);
@@ -95,10 +100,10 @@ public final class XenVcpu {
     /**
      * The vcpu_info is no longer used. Events that would need it wait.
      *
-     * @return OK; BUSY with nothing changed if a call on it does not end
+     * @return OK; BUSY if a call on it does not end: it is not used from now on all the same
      */
     public Outcome clearVcpuInfo() {
-        return info.window().clear();
+        return info.place().set(0, null);
     }
 
     /**
@@ -107,7 +112,7 @@ public final class XenVcpu {
      * @return by the kind of address that was given; null if nowhere
      */
     public CacheTarget vcpuInfo() {
-        return info.window().target();
+        return info.place().target();
     }
 
     /**
@@ -117,16 +122,16 @@ public final class XenVcpu {
      * @return as for {@link #setVcpuInfo}
      */
     public Outcome setTimeInfo(CacheTarget target) {
-        return place(timeInfo, target);
+        return set(timeInfo, target);
     }
 
     /**
      * The clock structure is no longer written.
      *
-     * @return OK; BUSY with nothing changed if a call on it does not end
+     * @return as for {@link #clearVcpuInfo}
      */
     public Outcome clearTimeInfo() {
-        return timeInfo.clear();
+        return timeInfo.set(0, null);
     }
 
     /**
@@ -216,7 +221,9 @@ public final class XenVcpu {
      */
     public int pendingVector() {
         int vector = xen.upcallVector();
-        return vector != 0 && info.lookAtMemory(CallContext.MAY_SLEEP) == VcpuInfo.Look.PENDING ? vector : 0;
+        // Where events are parked still, the entry has just tried the page in vain.
+        CallContext how = info.hasParked() ? CallContext.ATOMIC : CallContext.MAY_SLEEP;
+        return vector != 0 && info.lookAtMemory(how) == VcpuInfo.Look.PENDING ? vector : 0;
     }
 
     /** The guest has news. Called with no lock held, in any context. */
@@ -316,9 +323,12 @@ public final class XenVcpu {
         deliverDeferred();
     }
 
-    /** The shared page or the mode is another one: what that makes possible or necessary. May wait. */
+    /** The shared page or the mode is another one: what that makes possible. Of parked events it makes nothing so. */
     void catchUp() {
-        deliverFromOutside(this::deliverPending);
+        deliverFromOutside(() -> {
+            timer.fireIfDue(CallContext.MAY_SLEEP);
+            deferred.forEach(this::deliverDeferred);
+        });
     }
 
     /**
@@ -545,12 +555,9 @@ public final class XenVcpu {
         poller.wake();
     }
 
-    boolean holdsNoLock() {
-        return xen.holdsNoLock()
-                && !info.window().isHeldByCurrentThread()
-                && !timeInfo.isHeldByCurrentThread()
-                && !runstate.isHeldByCurrentThread()
-                && !timer.isHeldByCurrentThread();
+    /** Whether the current thread holds none of the locks that a lock of these interfaces is. */
+    static boolean holdsNoLock() {
+        return !HeldLocks.holds(LockClass.VM_USER) && !HeldLocks.holds(LockClass.VCPU_USER);
     }
 
     @Override

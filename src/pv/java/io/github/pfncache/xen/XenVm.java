@@ -3,9 +3,11 @@ package io.github.pfncache.xen;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.pvclock.Kvmclock;
+import io.github.pfncache.pvclock.Registration;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Patience;
 import io.github.pfncache.rules.TrackedLock;
@@ -183,10 +185,6 @@ public final class XenVm {
         if (vcpu.vcpu().vm() != vm) {
             throw new IllegalArgumentException(vcpu + " belongs to another VM");
         }
-    }
-
-    boolean holdsNoLock() {
-        return !wallClockLock.isHeldByCurrentThread() && events.holdsNoLock();
     }
 
     // ------------------------------------------------------------------ configuration
@@ -456,20 +454,27 @@ public final class XenVm {
         if (!wallClockDue) {
             return Outcome.OK;
         }
-        Outcome outcome = GuestWindow.update(
-                shared,
-                wallClockLock,
-                () -> vm.clock().realtimeNanos() - guestNanos(),
-                (access, realtimeNanos) -> {
-                    wallClockDue = false; // with the page in hand: who places another one waits for this access
-                    mode.sharedInfo().writeWallClock(access, realtimeNanos);
-                });
+        Outcome outcome = Registration.retrying(
+                () -> writeWallClock(vm.clock().realtimeNanos() - guestNanos()), shared::refresh);
         if (outcome == Outcome.OK) {
             clock.requestUpdateOfAll(); // the guest goes by all of its clocks from the same moment on
         } else if (outcome != Outcome.BUSY) {
             wallClockDue = false;
         }
         return outcome;
+    }
+
+    private Outcome writeWallClock(long realtimeNanos) {
+        wallClockLock.lock();
+        try (GuestAccess access = shared.tryAccess()) {
+            if (access.isUsable()) {
+                wallClockDue = false; // with the page in hand: who places another one waits for this access
+                mode.sharedInfo().writeWallClock(access, realtimeNanos);
+            }
+            return access.outcome();
+        } finally {
+            wallClockLock.unlock();
+        }
     }
 
     // ------------------------------------------------------------------ pollers and timers

@@ -21,7 +21,7 @@ enum Difference {
             "X4",
             "parked events after a try that failed",
             "tried again only when the entry loop turns",
-            "tried again at each entry, and when the guest or its host registers a structure"),
+            "tried again at each entry, and when a vcpu_info is registered"),
     RUNNABLE(
             "X6",
             "runstate <code>runnable</code> set by the host's call while the area is stale",

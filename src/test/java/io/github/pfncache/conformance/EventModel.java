@@ -290,7 +290,7 @@ final class EventModel {
             if (!answer.equals("EINVAL")) {
                 shared.place(now);
                 if (now != null) {
-                    cpus.forEach(cpu -> cpu.occasion(Difference.LOST_PAGE));
+                    cpus.forEach(cpu -> cpu.occasion());
                 }
             }
         } else if (name.equals("lm")) {

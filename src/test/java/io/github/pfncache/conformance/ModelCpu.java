@@ -70,16 +70,15 @@ final class ModelCpu extends XenCpu {
 
     void place(CacheTarget target) {
         info.place(target);
-        occasion(Difference.PARKED_AGAIN);
+        if (here(Difference.PARKED_AGAIN) && inject()) {
+            model.note(Difference.PARKED_AGAIN);
+        }
     }
 
-    /** Something has changed by which what waits may be delivered; only this library tries then. */
-    void occasion(Difference difference) {
-        if (here(difference)) {
+    /** The shared page has changed, by which what is kept may be delivered; only this library tries then. */
+    void occasion() {
+        if (here(Difference.LOST_PAGE)) {
             deliverKept();
-            if (inject()) {
-                model.note(Difference.PARKED_AGAIN);
-            }
         }
     }
 
@@ -104,7 +103,7 @@ final class ModelCpu extends XenCpu {
         if (!usable) {
             turns |= (parked >>> word & 1) == 0;
             parked |= 1L << word;
-            if (here(Difference.STALE_VCPU_INFO) && inject()) {
+            if (here(Difference.STALE_VCPU_INFO) && !inVain && inject()) {
                 model.note(Difference.STALE_VCPU_INFO);
                 return EventModel.Sent.RAISED;
             }
@@ -134,8 +133,15 @@ final class ModelCpu extends XenCpu {
         }
     }
 
+    /** The last attempt found no memory: this library's senders leave the next one to the entry. */
+    private boolean inVain;
+
     private boolean inject() {
-        if (parked == 0 || !info.isActive() || !info.refresh()) {
+        if (parked == 0) {
+            return false;
+        }
+        inVain = !info.isActive() || !info.refresh();
+        if (inVain) {
             return false;
         }
         try (GuestAccess access = info.access()) {
@@ -167,7 +173,7 @@ final class ModelCpu extends XenCpu {
             parked = scaled;
         }
         parkedMode = mode;
-        occasion(Difference.PARKED_AGAIN);
+        occasion();
     }
 
     private GuestMode parkedMode = GuestMode.COMPAT;

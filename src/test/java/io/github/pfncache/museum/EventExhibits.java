@@ -9,7 +9,6 @@ final class EventExhibits {
     private static final String CHANNELS = "xen/EventChannels.java";
     private static final String DELIVERY = "xen/EventDelivery.java";
     private static final String TIMER = "xen/SingleShotTimer.java";
-    private static final String WINDOW = "xen/GuestWindow.java";
     private static final String VCPU_INFO = "xen/VcpuInfo.java";
 
     private EventExhibits() {}
@@ -32,7 +31,8 @@ final class EventExhibits {
                         .foundBy("sendFromAtomicContext", EventScenarios::sendFromAtomicContext,
                                 "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
                 Exhibit.of("B44b", "an event from atomic context waits for the vcpu_info's lock")
-                        .edit(WINDOW, "return cache.tryAccess();", "return exclusively(cache::tryAccess);")
+                        .edit(VCPU_INFO, "done = tryRaise(current, word);",
+                                "done = place.exclusively(() -> tryRaise(current, word));")
                         .foundBy("sendFromAtomicContext", EventScenarios::sendFromAtomicContext,
                                 "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
                 Exhibit.of("B53", "the shared page keeps its layout when the guest changes its mode")
@@ -77,13 +77,13 @@ final class EventExhibits {
                         .foundBy("whereTheStructuresAre", EventScenarios::whereTheStructuresAre,
                                 "assert: where the shared page is"),
                 Exhibit.of("B73b", "the hva is asked for of a structure that was placed by gpa")
-                        .edit(WINDOW, "return cache.state().target();",
-                                "return cache.state().target() == null ? null"
-                                        + " : new CacheTarget.ByHva(cache.state().uhva());")
+                        .edit("xen/XenVcpu.java", "return info.place().target();",
+                                "return info.place().target() instanceof CacheTarget.ByGpa at"
+                                        + " ? new CacheTarget.ByHva(at.gpa()) : info.place().target();")
                         .foundBy("whereTheStructuresAre", EventScenarios::whereTheStructuresAre,
                                 "assert: where the vcpu_info is"),
                 Exhibit.of("B74", "clearing a structure points it at frame 0")
-                        .edit(WINDOW, "cache.deactivate()", "cache.activate(0)")
+                        .edit("xen/XenVm.java", "shared.deactivate()", "shared.activate(0)")
                         .foundBy("clearWithMemoryAtFrame0", EventScenarios::clearWithMemoryAtFrame0,
                                 "XenRule.CLEARED_MEANS_INACTIVE"),
                 Exhibit.of("B74b", "turning a clock off points it at frame 0")

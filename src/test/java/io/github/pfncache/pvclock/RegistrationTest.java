@@ -99,6 +99,23 @@ final class RegistrationTest {
     }
 
     @Test
+    void aPlaceInTheSamePageNeedsNoPage() {
+        assertThat(place.set(1, HERE)).isEqualTo(Outcome.OK);
+        long resolved = world.vm.caches().stats().resolutions();
+        assertThat(place.set(2, HERE)).isEqualTo(Outcome.OK);
+        CacheTarget beside = new CacheTarget.ByGpa(GPA + 0x40);
+        assertThat(place.set(3, beside)).isEqualTo(Outcome.OK);
+        assertThat(world.vm.caches().stats().resolutions()).isEqualTo(resolved);
+        assertThat(place.tryUpdate(access -> access.putLong(0, 5))).isEqualTo(Outcome.OK);
+        assertThat(at(beside)).isEqualTo(5);
+        assertThat(place.set(4, new CacheTarget.ByGpa(GPA + Pages.PAGE_SIZE - 7))).isEqualTo(Outcome.INVALID);
+        assertThat(place.target()).isEqualTo(beside);
+        assertThat(place.register()).isEqualTo(4);
+        assertThat(place.set(0, null)).isEqualTo(Outcome.OK);
+        assertThat(world.vm.caches().activeCaches()).isEmpty();
+    }
+
+    @Test
     void ofAnImpossiblePlaceOnlyTheRegisterIsKept() {
         place.point(1, HERE);
         write(1);

@@ -186,7 +186,7 @@ final class CodeOfOthersTest {
         boolean reached = world.disarm();
         String when = "throw at call " + call + " of " + operation + " " + world.calls();
         assertThat(thrown != null).as(when + " comes out").isEqualTo(reached);
-        assertThat(world.cpu.holdsNoLock()).as(when).isTrue();
+        assertThat(XenVcpu.holdsNoLock()).as(when).isTrue();
         assertThat(world.xen.polling().isSet(0)).as(when).isFalse();
         world.memory(); // no version is odd
         if (reached) {

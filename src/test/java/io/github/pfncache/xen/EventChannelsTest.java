@@ -225,6 +225,7 @@ final class EventChannelsTest {
             world.cpu.setVcpuInfo(world.target(info));
             world.makeWritable(info);
             world.xen.setMode(to);
+            world.xen.events().deliverDeferred();
         } else {
             world.cpu.setVcpuInfo(world.target(info));
         }

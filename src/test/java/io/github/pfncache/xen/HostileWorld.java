@@ -257,7 +257,7 @@ final class HostileWorld
     }
 
     void audit() {
-        assertThat(cpu.holdsNoLock()).isTrue();
+        assertThat(XenVcpu.holdsNoLock()).isTrue();
         VmAudit.atRest(vm);
         host.audit();
     }
