@@ -11,7 +11,7 @@ import io.github.pfncache.memslot.MemslotListener;
 import io.github.pfncache.memslot.Memslots;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongPredicate;
 import java.util.function.Predicate;
 
@@ -40,9 +40,8 @@ public final class CacheDomain {
     private final GuestMemory guestMemory;
     private final Notifier notifier = new Notifier();
 
-    // This domain's part of the host's balance.
-    private final LongAdder references = new LongAdder();
-    private final LongAdder mappings = new LongAdder();
+    /** This domain's part of the host's mappings. To count takes no memory. */
+    private final AtomicLong mappings = new AtomicLong();
 
     /**
      * Makes the domain and ties it to the memory it caches.
@@ -185,7 +184,7 @@ public final class CacheDomain {
     /**
      * The audit: looks at the invariants of every listed cache. At rest, when no call and no access is under way, it
      * also looks at the balance of pages and mappings ([I5]): the host's, if no other domain has a part in it; else
-     * this domain's own part.
+     * only at the mappings of this domain.
      *
      * @param atRest whether nothing is under way
      * @throws io.github.pfncache.rules.RuleViolation if one is broken
@@ -206,8 +205,8 @@ public final class CacheDomain {
         if (atRest) {
             CacheRule.NOTIFIER_PAIRS.check(invalidations.inProgress() == 0, invalidations.inProgress());
             boolean alone = host.mappingOwners() <= 1; // else the host's balance is others', too, who may be at work
-            long held = alone ? host.pageReferences() : references.sum();
-            long mapped = alone ? host.liveMappings() : mappings.sum();
+            long held = alone ? host.pageReferences() : 0;
+            long mapped = alone ? host.liveMappings() : mappings.get();
             CacheRule.I5_BALANCE.check(
                     held == 0 && mapped == owned,
                     "page references " + held + ", mappings " + mapped + ", owned " + owned);
@@ -218,40 +217,20 @@ public final class CacheDomain {
         return !index.walk(HvaRange.ofPages(Pages.pageStart(uhva), 1), each -> each != cache);
     }
 
-    /** The page behind an address, with a reference; null if there is none. May fault, and may block. */
-    HostPage resolve(long uhva, boolean forWriting) {
-        HostPage page = host.hvaToPage(uhva, forWriting);
-        if (page != null) {
-            references.increment();
-        }
-        return page;
-    }
-
     /** Maps a page, or keeps the former mapping if that is of the same frame. May sleep: no cache lock is held. */
     HostMapping map(HostPage page, HostMapping former) {
-        mappings.increment(); // to count may take memory: before there is something to count
-        HostMapping khva = former;
-        try {
-            khva = host.map(page, former);
-        } finally {
-            if (khva == former) {
-                mappings.decrement();
-            }
+        HostMapping khva = host.map(page, former);
+        if (khva != former) {
+            mappings.getAndIncrement();
         }
         return khva;
-    }
-
-    /** Gives the reference to a page back. */
-    void release(HostPage page) {
-        references.decrement();
-        host.release(page);
     }
 
     /** Gives a mapping back that is no longer owned, if there is one. May sleep: no cache lock is held. */
     void unmap(HostMapping khva) {
         if (khva != null) {
-            mappings.decrement();
             host.unmap(khva);
+            mappings.getAndDecrement();
         }
     }
 

@@ -5,6 +5,7 @@ import io.github.pfncache.memslot.DirtyMark;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.Rules;
+import io.github.pfncache.rules.StackRoom;
 import io.github.pfncache.rules.TrackedRwLock;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -154,6 +155,7 @@ abstract sealed class FastPath permits GfnPfnCache {
     }
 
     private long loadLocked(int offset, int width, long otherwise) {
+        StackRoom.require(); // for the access to end
         mapping.requireInside(offset, width); // also where there is nothing to load
         try (GuestAccess access = access()) {
             return access.isUsable() ? access.get(offset, width) : otherwise;
@@ -209,6 +211,7 @@ abstract sealed class FastPath permits GfnPfnCache {
     }
 
     private Outcome storeLocked(int offset, int width, long value) {
+        StackRoom.require();
         mapping.requireInside(offset, width);
         try (GuestAccess access = access()) {
             if (access.isUsable()) {

@@ -4,6 +4,7 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.StackRoom;
 import io.github.pfncache.rules.TrackedLock;
 import java.util.ArrayList;
 import java.util.List;
@@ -139,6 +140,7 @@ public final class GuestArea {
         if (invalid) {
             return Outcome.INVALID;
         }
+        StackRoom.require(); // from here on what is taken is given back
         long deadline = domain.retry.deadlineFromNow();
         if (!lockBefore(deadline)) {
             return Outcome.BUSY;
@@ -173,6 +175,7 @@ public final class GuestArea {
      *     activation or deactivation; BUSY with nothing changed if an activation does not end
      */
     public Outcome deactivate() {
+        StackRoom.require();
         if (!lockBefore(domain.retry.deadlineFromNow())) {
             return Outcome.BUSY;
         }
@@ -236,6 +239,7 @@ public final class GuestArea {
     }
 
     private AreaAccess refreshAndAccess(Deadline latest) {
+        StackRoom.require();
         int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in RefreshPath
         try {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy

@@ -3,6 +3,7 @@ package io.github.pfncache.cache;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.StackRoom;
 import io.github.pfncache.rules.TrackedLock;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -132,12 +133,12 @@ abstract sealed class GuestEntry permits GuestMode {
 
     /** Drops what is wanted, then acknowledges; what {@link GuestMode.Dropped} throws is thrown at the end. */
     final boolean giveBack() {
+        StackRoom.require(); // before the list is taken
         HeldPage list;
         long upTo;
         lock.lock();
         try {
-            list = wanted;
-            wanted = null;
+            list = wanted; // stays there until it is dropped, whatever throws: to be dropped the next time
             upTo = requests;
         } finally {
             lock.unlock();
@@ -153,6 +154,7 @@ abstract sealed class GuestEntry permits GuestMode {
         Interleaving.reached("about to acknowledge");
         lock.lock();
         try {
+            forget(list);
             acknowledged = Math.max(acknowledged, upTo);
             lock.signalAll();
         } finally {
@@ -160,6 +162,21 @@ abstract sealed class GuestEntry permits GuestMode {
         }
         GuestEntry.<RuntimeException>rethrow(failure);
         return dropped;
+    }
+
+    /** The rest of those that are wanted, from one on, was given back. The lock is held. */
+    private void forget(HeldPage from) {
+        if (wanted == from) {
+            wanted = null;
+            return;
+        }
+        HeldPage last = wanted;
+        while (last != null && last.nextWanted != from) { // bounded by those that came meanwhile
+            last = last.nextWanted;
+        }
+        if (last != null) {
+            last.nextWanted = null;
+        }
     }
 
     @SuppressWarnings("unchecked") // whatever it was, it was not declared

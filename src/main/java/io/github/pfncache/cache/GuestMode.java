@@ -3,6 +3,7 @@ package io.github.pfncache.cache;
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.rules.Rules;
+import io.github.pfncache.rules.StackRoom;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Predicate;
@@ -103,6 +104,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
      * @throws IllegalStateException if the guest mode is another thread's, is entered already, or is closed
      */
     public void enter() {
+        StackRoom.require(); // here and below: from here on what is taken is given back
         belongToCurrentThread();
         if (isInside()) {
             throw new IllegalStateException(this + " is entered already");
@@ -176,6 +178,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
 
     /** As {@link #hold}; but a page that is to be written may not be written before it was {@link #hold held} so. */
     HeldPage prepare(long gpa, boolean forWriting) {
+        StackRoom.require();
         requireInside();
         Deadline latest = Deadline.of(domain);
         try {
@@ -220,6 +223,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
      * @throws IllegalStateException if the guest mode is another thread's
      */
     public void release(HeldPage page) {
+        StackRoom.require();
         requireOwner();
         if (page.indexed) {
             pages.forget(page);
@@ -250,6 +254,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
      * @throws IllegalStateException if it is inside
      */
     public Outcome releaseAll() {
+        StackRoom.require();
         requireOutside();
         if (holding > 0) {
             return Outcome.BUSY;

@@ -46,9 +46,9 @@ import java.util.Objects;
  * stores with acquire and release. The numbers are little-endian. Bulk transfers belong to {@link GuestMemory}.
  *
  * <p><b>The end of the stack.</b> A guest whose recursion uses the stack of Java has to be bounded by its emulator. A
- * hit in guest mode that ends in a StackOverflowError was made or was not made, and holds nothing. After one out of
- * anything else, a miss or an access outside of guest mode, the machine has to be thrown away: a lock may be left
- * held.
+ * load or store that ends in a StackOverflowError was made or was not made, and holds nothing: a miss makes sure that
+ * there is room before it begins. After one out of the {@link Unbacked} handler, or out of a page-fault handler, the
+ * machine has to be thrown away: a lock may be left held.
  *
  * <p>For one thread, a vCPU's: the first that uses it, until {@link #handOver} or {@link #deactivate}. That is looked
  * at on every miss, and on every access while rules are checked. Kernel counterpart: none; what a processor's TLB does

@@ -129,12 +129,10 @@ public final class HeldPage {
         bytes = itsBytes;
     }
 
-    /** The bytes must not be used any more; answers the mapping that is to be unmapped, null if there is none. */
-    HostMapping giveUp() {
-        HostMapping former = mapping;
+    /** The bytes must not be used any more, and the mapping has ended. */
+    void giveUp() {
         mapping = null;
         bytes = null;
-        return former;
     }
 
     @Override

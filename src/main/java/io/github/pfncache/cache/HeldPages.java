@@ -81,14 +81,14 @@ final class HeldPages {
                 boolean over = domain.invalidations.awaitUncovered(page.uhva, latest.getAsLong());
                 return over ? Outcome.INACTIVE : Outcome.BUSY;
             }
-            HostPage backing = domain.resolve(page.uhva, forWriting);
+            HostPage backing = domain.host.hvaToPage(page.uhva, forWriting);
             if (backing == null) {
                 return Outcome.FAULT;
             }
             try {
                 install(page, domain.map(backing, null), forWriting);
             } finally {
-                domain.release(backing);
+                domain.host.release(backing);
             }
             done = true;
             return Outcome.OK;
@@ -141,10 +141,11 @@ final class HeldPages {
     void forget(HeldPage page) {
         boolean inside = HeldLocks.guestMode(false);
         try {
-            HostMapping former = page.giveUp();
+            HostMapping former = page.mapping();
+            domain.unmap(former);
             if (former != null) {
                 held--;
-                domain.unmap(former);
+                page.giveUp();
             }
         } finally {
             HeldLocks.guestMode(inside);

@@ -7,6 +7,7 @@ import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Rules;
+import io.github.pfncache.rules.StackRoom;
 import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.rules.TrackedRwLock;
 
@@ -128,6 +129,7 @@ final class RefreshPath {
         if (first != TrackedRwLock.NOT_TAKEN) {
             return first;
         }
+        StackRoom.require();
         // A change of the memslots waits for whoever reads them: until this call has its access there can be one more
         // generation, and no stream of them to chase.
         int readers = domain.memslots.enterRead();
@@ -157,6 +159,7 @@ final class RefreshPath {
 
     /** Takes the refresh lock; false if another call on this cache does not end. */
     private boolean begin(Deadline latest) {
+        StackRoom.require(); // from here on what is taken is given back
         mapping.requireNotHeld();
         HeldLocks.mightSleep("refresh");
         if (domain.guestModes.isCurrentThreadInside()) { // somebody may be waiting for this thread
@@ -241,7 +244,7 @@ final class RefreshPath {
                 continue; // the next one may have started already: sample again
             }
             counts.resolves();
-            HostPage page = domain.resolve(where.uhva(), true); // may fault, may block: no cache lock held
+            HostPage page = domain.host.hvaToPage(where.uhva()); // may fault, may block: no cache lock held
             if (page == null) {
                 return fail(Outcome.FAULT, latest);
             }
@@ -275,7 +278,7 @@ final class RefreshPath {
                 }
             }
         } finally {
-            domain.release(page);
+            domain.host.release(page);
         }
     }
 

@@ -108,19 +108,6 @@ public final class HeldLocks {
         }
     }
 
-    /**
-     * With rules on, a brief hold costs many calls, and it could not be given back where the stack ends among them: so
-     * makes sure, before it is taken, that there is room. Ends in a StackOverflowError if there is none.
-     */
-    static void requireStack() {
-        deeper(128);
-    }
-
-    /** Bounded by the depth it is called with. */
-    private static int deeper(int frames) {
-        return frames == 0 ? 0 : 1 + deeper(frames - 1);
-    }
-
     /** How the caller goes about taking a lock. */
     enum Manner {
         /** Waits as long as it takes. */

@@ -287,7 +287,7 @@ public class TrackedRwLock {
      */
     public static int enterBriefly(TrackedRwLock lock, long briefName) {
         if (Rules.ENABLED) {
-            HeldLocks.requireStack();
+            StackRoom.require(); // the checks around a brief hold are many calls
             lock.before(HeldLocks.Manner.WAITS); // as it would if the lock turned out to be shut
         }
         int place = ReaderTable.enterBriefly(briefName);

@@ -35,15 +35,15 @@ final class RefreshExhibits {
                         .edit(MAPPING, "boolean keep = valid;", "boolean keep = same;")
                         .foundBy("accessAgainstRepoint", RefreshScenarios::accessAgainstRepoint, STALE),
                 Exhibit.of("B11", "the page reference leaks when the frame is the same as before")
-                        .edit(REFRESHING, "            domain.release(page);",
-                                "if (page.pfn() != before) domain.release(page);")
+                        .edit(REFRESHING, "            domain.host.release(page);",
+                                "if (page.pfn() != before) domain.host.release(page);")
                         .edit(REFRESHING, "        try {\n            HostMapping former = mapping.khva();",
                                 "long before = mapping.khva() == null ? -1 : mapping.khva().pfn();\n"
                                         + "        try {\n            HostMapping former = mapping.khva();")
                         .foundBy("sameFrameAgainAndAgain", SingleThread::sameFrameAgainAndAgain,
                                 "CacheRule.I5_BALANCE"),
                 Exhibit.of("B13", "a cache keeps its page's reference as long as it is mapped")
-                        .edit(REFRESHING, "            domain.release(page);", "")
+                        .edit(REFRESHING, "            domain.host.release(page);", "")
                         .foundBy("migratedPage", SingleThread::migratedPage,
                                 "assert: page migrates while cached"),
                 Exhibit.of("B21", "any invalidation in the VM holds a refresh up")

@@ -2,6 +2,7 @@ package io.github.pfncache.sweep;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostMemory;
@@ -27,7 +28,6 @@ final class StackSweep {
     private static final long STACK_BYTES = 192 << 10;
     private static final int SUCCESSES = 3;
     private static final int TLB_ENTRIES = 1024;
-    private static final long PATTERN = 0x1234;
 
     /** Something that a guest's code does with a page, all the time. */
     @FunctionalInterface
@@ -38,6 +38,8 @@ final class StackSweep {
     private final Vm vm = Vm.builder().slotChangeTimeout(Duration.ofMillis(20)).build();
     private final GfnPfnCache[] caches = new GfnPfnCache[PAGES];
     private final GuestTlb tlb;
+    private final GuestArea[] areas = new GuestArea[PAGES];
+    private final Attempt before;
     private final Attempt attempt;
     private final int warmUp;
     private final List<Integer> overflowed = new ArrayList<>(PAGES);
@@ -45,6 +47,12 @@ final class StackSweep {
     private int succeeded;
 
     StackSweep(Attempt attempt, int warmUp) {
+        this((sweep, page) -> {}, attempt, warmUp);
+    }
+
+    /** With something that is done to each page first, while there is stack. */
+    StackSweep(Attempt before, Attempt attempt, int warmUp) {
+        this.before = before;
         this.attempt = attempt;
         this.warmUp = warmUp;
         vm.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, GPA, PAGES);
@@ -52,6 +60,7 @@ final class StackSweep {
         for (int page = 0; page < PAGES; page++) { // bounded by the pages
             caches[page] = vm.newCache(8);
             caches[page].activate(gpa(page));
+            areas[page] = vm.newArea();
         }
         tlb = vm.newTlb(TLB_ENTRIES, new GuestTlb.Unbacked() {
             @Override
@@ -78,8 +87,17 @@ final class StackSweep {
         return tlb;
     }
 
-    void store(int page) {
-        caches[page].storeLong(0, PATTERN);
+    GuestArea area(int page) {
+        return areas[page];
+    }
+
+    /** Takes the page away: whatever goes there next takes the slow way. */
+    void migrate(int page) {
+        vm.host().migrate(hva(page));
+    }
+
+    private long hva(int page) {
+        return vm.memslots().table().byId(0).hva() + (long) page * Pages.PAGE_SIZE;
     }
 
     /** Ends the stack once, with some bytes more or less in use: what is wrong afterwards; empty if nothing is. */
@@ -113,10 +131,14 @@ final class StackSweep {
             tlb.loadLong(gpa(page));
         }
         for (int i = 0; i < warmUp; i++) { // bounded by the caller
+            before.on(this, i % PAGES);
             attempt.on(this, i % PAGES);
         }
         vm.guestMemory().write(GPA, new byte[PAGES * Pages.PAGE_SIZE]);
         vm.memslots().harvestDirty(0);
+        for (int page = 0; page < PAGES; page++) { // bounded by the pages
+            before.on(this, page);
+        }
         next = 0;
         succeeded = 0;
         overflowed.clear();
@@ -170,17 +192,23 @@ final class StackSweep {
             logged.add(page);
         }
         HostMemory host = vm.host();
-        long hva = vm.memslots().table().byId(0).hva();
         for (int page : overflowed) { // bounded by the pages
             byte[] bytes = new byte[1];
-            host.peek(hva + (long) page * Pages.PAGE_SIZE, bytes);
+            host.peek(hva(page), bytes);
             if (bytes[0] != 0 && !logged.contains((long) page)) {
                 faults.add("page " + page + " was written and is not in the log");
             }
         }
         for (int page = 0; page < PAGES; page++) { // bounded by the pages: waits for whoever holds one
-            host.migrate(hva + (long) page * Pages.PAGE_SIZE);
-            caches[page].refresh();
+            migrate(page);
+            Outcome outcome = caches[page].refresh();
+            if (outcome != Outcome.OK && outcome != Outcome.INACTIVE) {
+                faults.add("page " + page + " is refreshed with " + outcome);
+                return;
+            }
+        }
+        if (vm.memslots().delete(SPARE_SLOT) != Memslots.Change.DONE) {
+            faults.add("a slot is not given up, though nobody reads the memory map");
         }
         VmAudit.atRest(vm);
     }

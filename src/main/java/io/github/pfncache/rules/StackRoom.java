@@ -1,0 +1,33 @@
+package io.github.pfncache.rules;
+
+/**
+ * Room on the stack of the current thread. A slow path that takes locks, pages and mappings asks for it first: then the
+ * stack ends before the path has begun, and not in the middle of giving something back. Thread-safe.
+ *
+ * <p>Source: a method of HotSpot that has no room for its frame throws at its entry, interpreted or compiled.
+ */
+public final class StackRoom {
+
+    /** While rules are checked, each lock takes more calls. Each is about 80 bytes compiled, 200 interpreted. */
+    private static final int FRAMES = Rules.ENABLED ? 64 : 32;
+
+    /** Where the frames' values go, lest they be left out. Any thread may win. */
+    private static long used;
+
+    private StackRoom() {}
+
+    /**
+     * Makes sure that there is room for some thirty calls of this library below the caller.
+     *
+     * @throws StackOverflowError if there is not
+     */
+    public static void require() {
+        used = deeper(FRAMES, used, 1, 2, 3, 4, 5, 6, 7);
+    }
+
+    /** Recurses so many times. The values are needed afterwards: a frame has to keep them. */
+    private static long deeper(int frames, long a, long b, long c, long d, long e, long f, long g, long h) {
+        return frames == 0 ? a
+                : (((deeper(frames - 1, b, c, d, e, f, g, h, a) + a ^ b) + c ^ d) + e ^ f) + g ^ h;
+    }
+}
