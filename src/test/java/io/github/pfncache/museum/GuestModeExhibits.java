@@ -11,7 +11,8 @@ final class GuestModeExhibits {
 
     private static final String ACKNOWLEDGE = "        Interleaving.reached(\"about to acknowledge\");\n"
             + "        lock.lock();\n        try {\n"
-            + "            forget(list);\n            acknowledged = Math.max(acknowledged, upTo);\n            lock.signalAll();\n"
+            + "            forget(list);\n"
+            + "            acknowledged = Math.max(acknowledged, upTo);\n            lock.signalAll();\n"
             + "        } finally {\n            lock.unlock();\n        }\n";
 
     private GuestModeExhibits() {}

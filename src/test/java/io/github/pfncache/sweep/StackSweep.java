@@ -27,6 +27,7 @@ final class StackSweep {
     private static final int SPARE_SLOT = 1;
     private static final long STACK_BYTES = 192 << 10;
     private static final int SUCCESSES = 3;
+    private static final long GUEST_SECONDS = 60;
     private static final int TLB_ENTRIES = 1024;
 
     /** Something that a guest's code does with a page, all the time. */
@@ -106,7 +107,7 @@ final class StackSweep {
         try (Crew crew = new Crew()) {
             Thread guest = new Thread(null, () -> guest(padding), "sweep-guest", STACK_BYTES);
             guest.start();
-            guest.join(Duration.ofSeconds(Crew.PATIENCE_SECONDS).toMillis());
+            guest.join(Duration.ofSeconds(GUEST_SECONDS).toMillis());
             if (guest.isAlive()) {
                 return List.of(new Crew.Hangs("a guest", guest).getMessage());
             }

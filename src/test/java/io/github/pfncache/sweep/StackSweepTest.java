@@ -14,13 +14,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Where the stack ends inside a load, a store or a slow path: no page stays held, what was written is in the log, and no
- * reader of the memory map is forgotten. Run as a program, with the number of sweeps, it says what they found: for a
+ * Where the stack ends inside a load, a store or a slow path: no page stays held, what was written is in the log, and
+ * no reader of the memory map is forgotten. Run as a program, with the number of sweeps, it says what they found: for a
  * JVM that only interprets.
  */
 final class StackSweepTest {
 
     private static final int WARM = 15_000;
+    private static final int SLOWER = 20;
     private static final int MANY_MINUTES = 600;
 
     private static final Map<String, StackSweep.Attempt> ATTEMPTS = new LinkedHashMap<>(Map.of(
@@ -109,7 +110,7 @@ final class StackSweepTest {
         });
         SLOW_ATTEMPTS.forEach((name, attempt) -> {
             for (int padding = 0; padding < paddings; padding++) { // bounded by the caller
-                new StackSweep(StackSweepTest::disturb, attempt, warmUp)
+                new StackSweep(StackSweepTest::disturb, attempt, warmUp / SLOWER)
                         .run(padding)
                         .forEach(fault -> faults.add("slow " + name + ": " + fault));
             }
