@@ -180,7 +180,7 @@ abstract sealed class GuestEntry permits GuestMode {
     }
 
     @SuppressWarnings("unchecked") // whatever it was, it was not declared
-    private static <T extends Throwable> void rethrow(Throwable failure) throws T {
+    static <T extends Throwable> void rethrow(Throwable failure) throws T {
         if (failure != null) {
             throw (T) failure;
         }
@@ -206,14 +206,19 @@ abstract sealed class GuestEntry permits GuestMode {
         }
     }
 
+    /** Whether a request is acknowledged, the vCPU is outside, or its thread has ended. Under the lock. */
+    final boolean hasAcknowledged(long request) {
+        return acknowledged >= request || !isRunning();
+    }
+
     /**
-     * Waits until a request is acknowledged, the vCPU is outside, or its thread has ended. A wait of a second is
-     * reported.
+     * Waits until the vCPU {@linkplain #hasAcknowledged has acknowledged}. A wait of a second is reported.
      *
+     * @param done whether it has
+     * @param deadlineNanos a value of {@link System#nanoTime()}, or {@link #AT_ONCE}
      * @return false if the deadline has passed
      */
-    final boolean awaitAcknowledged(long request, long deadlineNanos) {
-        BooleanSupplier done = () -> acknowledged >= request || !isRunning();
+    final boolean awaitGone(BooleanSupplier done, long deadlineNanos) {
         if (deadlineNanos == AT_ONCE) {
             return await(done, System.nanoTime());
         }

@@ -171,7 +171,11 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     public HeldPage hold(long gpa, boolean forWriting) {
         HeldPage page = prepare(gpa, forWriting);
         if (forWriting && page.isHeld()) {
-            pages.grantWriting(page);
+            try {
+                pages.grantWriting(page);
+            } catch (Throwable e) { // the page is not in the log: whoever could read it is told
+                rethrow(drop(page, e));
+            }
         }
         return page;
     }

@@ -6,6 +6,7 @@ import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
@@ -21,8 +22,22 @@ final class GuestModes {
     /** Thread-safe by itself. */
     private final List<GuestMode> all = new CopyOnWriteArrayList<>();
 
-    /** A vCPU that was kicked, and what it has to acknowledge. */
-    private record Kick(GuestMode mode, long request) {}
+    /** A vCPU, the pages that it has to give back, and the kick that it has to acknowledge; of one thread. */
+    private static final class Kick implements BooleanSupplier {
+        private final GuestMode mode;
+        private final List<HeldPage> pages;
+        private long request;
+
+        private Kick(GuestMode mode, List<HeldPage> pages) {
+            this.mode = mode;
+            this.pages = pages;
+        }
+
+        @Override
+        public boolean getAsBoolean() {
+            return mode.hasAcknowledged(request);
+        }
+    }
 
     void add(GuestMode mode) {
         all.add(mode);
@@ -61,22 +76,22 @@ final class GuestModes {
         }
         VarHandle.fullFence(); // what the caller did comes first, then the look who holds: pairs with GuestMode.hold
         boolean waits = mayWait && !isCurrentThreadInside();
-        List<Kick> kicked = new ArrayList<>();
-        for (GuestMode mode : all) { // bounded by the vCPUs
-            if (!waits && mode.isRunning() && !mode.holdsOf(range, which).isEmpty()) {
-                return false; // before anybody is disturbed
-            }
-        }
+        List<Kick> kicks = new ArrayList<>();
         for (GuestMode mode : all) { // bounded by the vCPUs
             List<HeldPage> pages = mode.holdsOf(range, which);
             if (!pages.isEmpty()) {
-                kicked.add(new Kick(mode, mode.kick(pages)));
+                if (!waits && mode.isRunning()) {
+                    return false;
+                }
+                kicks.add(new Kick(mode, pages));
             }
         }
+        for (Kick kick : kicks) { // bounded by the vCPUs; what it takes has been allocated: all of them, or none
+            kick.request = kick.mode.kick(kick.pages);
+        }
         boolean done = true;
-        for (Kick kick : kicked) { // bounded by the vCPUs; all of them were kicked by now
-            long deadline = waits && done ? deadlineNanos.getAsLong() : GuestEntry.AT_ONCE;
-            done &= kick.mode.awaitAcknowledged(kick.request, deadline);
+        for (Kick kick : kicks) { // bounded by the vCPUs
+            done &= kick.mode.awaitGone(kick, waits && done ? deadlineNanos.getAsLong() : GuestEntry.AT_ONCE);
         }
         return done;
     }

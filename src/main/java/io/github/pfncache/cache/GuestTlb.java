@@ -230,7 +230,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
             mode.requireOwner();
         }
         return fetchPage == pageOf(gpa, Integer.BYTES)
-                ? (int) HostWindow.get(fetchBytes, Pages.offsetInPage(gpa), Integer.BYTES)
+                ? (int) HostWindow.get(fetchBlock, (int) (gpa + fetchDelta), Integer.BYTES)
                 : (int) fetchSlowly(gpa, Integer.BYTES);
     }
 
@@ -245,7 +245,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
             mode.requireOwner();
         }
         return fetchPage == pageOf(gpa, Short.BYTES)
-                ? (short) HostWindow.get(fetchBytes, Pages.offsetInPage(gpa), Short.BYTES)
+                ? (short) HostWindow.get(fetchBlock, (int) (gpa + fetchDelta), Short.BYTES)
                 : (short) fetchSlowly(gpa, Short.BYTES);
     }
 
@@ -505,11 +505,14 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
         if (Rules.ENABLED) {
             mode.requireOwner(true);
         }
-        long[] tags = loadTags;
-        int entry = indexOf(gpa, tags.length);
-        if (tags[entry] == pageOf(gpa, width)) {
-            return HostWindow.get(bytes[entry], Pages.offsetInPage(gpa), width);
-        }
+        long[] entries = loads;
+        int at = placeOf(gpa, entries.length);
+        return entries[at] == pageOf(gpa, width)
+                ? HostWindow.get(blocks[at >> 1], (int) (gpa + entries[at + 1]), width)
+                : missed(gpa, width);
+    }
+
+    private long missed(long gpa, int width) {
         Outcome why = loadSlowly(gpa, width);
         return why == Outcome.OK ? loaded : askToLoad(gpa, width, why);
     }
@@ -519,12 +522,16 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
         if (Rules.ENABLED) {
             mode.requireOwner(true);
         }
-        long[] tags = storeTags;
-        int entry = indexOf(gpa, tags.length);
-        if (tags[entry] == pageOf(gpa, width)) {
-            HostWindow.put(bytes[entry], Pages.offsetInPage(gpa), width, value);
-            return;
+        long[] entries = stores;
+        int at = placeOf(gpa, entries.length);
+        if (entries[at] == pageOf(gpa, width)) {
+            HostWindow.put(blocks[at >> 1], (int) (gpa + entries[at + 1]), width, value);
+        } else {
+            missed(gpa, width, value);
         }
+    }
+
+    private void missed(long gpa, int width, long value) {
         Outcome why = storeSlowly(gpa, width, value);
         if (why != Outcome.OK) {
             askToStore(gpa, width, value, why);

@@ -4,6 +4,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.memslot.Memslot;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 
 /**
  * What came of {@link GuestMode#hold}: a page of guest memory whose bytes stay where they are until the vCPU gives the
@@ -31,7 +32,9 @@ public final class HeldPage {
 
     // Confined to the owner of the guest mode.
 
+    /** Null unless the page is held. */
     private HostMapping mapping;
+    /** Made when it is first asked for; null once the page was given back. */
     private ByteBuffer bytes;
     /** Whether the index of the guest mode has it: from before its page is resolved until it is given back. */
     boolean indexed;
@@ -85,7 +88,7 @@ public final class HeldPage {
      * @return false for a refusal, and once the page was given back
      */
     public boolean isHeld() {
-        return bytes != null;
+        return mapping != null;
     }
 
     /**
@@ -115,6 +118,10 @@ public final class HeldPage {
      * @return the same buffer each time; null if the page is not held
      */
     public ByteBuffer bytes() {
+        if (bytes == null && mapping != null) {
+            ByteBuffer page = mapping.block().slice(mapping.base(), Pages.PAGE_SIZE);
+            bytes = (prepared ? page : page.asReadOnlyBuffer()).order(ByteOrder.LITTLE_ENDIAN);
+        }
         return bytes;
     }
 
@@ -124,9 +131,8 @@ public final class HeldPage {
     }
 
     /** From now on the bytes may be used. */
-    void install(HostMapping to, ByteBuffer itsBytes) {
+    void install(HostMapping to) {
         mapping = to;
-        bytes = itsBytes;
     }
 
     /** The bytes must not be used any more, and the mapping has ended. */

@@ -10,8 +10,6 @@ import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.Rules;
 import java.lang.invoke.VarHandle;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
@@ -26,6 +24,12 @@ final class HeldPages {
 
     /** Changed by the owner, walked by anybody. */
     private final CachesByPage<HeldPage> index = new CachesByPage<>();
+
+    /** Made before there is anything to be given back. */
+    private final Predicate<HeldPage> forgetting = page -> {
+        forget(page);
+        return true;
+    };
 
     /** How many have a mapping. Written by the owner; read by others at rest. */
     private int held;
@@ -101,13 +105,11 @@ final class HeldPages {
 
     private void install(HeldPage page, HostMapping mapping, boolean forWriting) {
         held++;
-        page.install(mapping, null);
+        page.install(mapping);
         // Writable where that costs nothing: what would make it cost something finds the page registered.
         boolean free = !page.slot.readOnly()
                 && !page.slot.hasLog()
                 && domain.host.presentPfn(page.uhva) == mapping.pfn();
-        ByteBuffer bytes = mapping.window(0, Pages.PAGE_SIZE).bytes();
-        page.install(mapping, (free || forWriting ? bytes : bytes.asReadOnlyBuffer()).order(ByteOrder.LITTLE_ENDIAN));
         page.prepared = free || forWriting;
         page.writable = free;
     }
@@ -156,8 +158,9 @@ final class HeldPages {
         }
     }
 
+    /** All pages leave, one by one as the walk finds them. Allocates nothing. */
     void forgetAll() {
-        of(HvaRange.WHOLE, page -> true).forEach(this::forget);
+        index.walk(0, HvaRange.USER_END - 1 >>> Pages.PAGE_SHIFT, forgetting);
     }
 
     /** What is held, or about to be, of some pages. Asked by anybody. */

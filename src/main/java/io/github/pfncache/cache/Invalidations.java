@@ -90,7 +90,8 @@ final class Invalidations implements InvalidationGate {
 
     void end(HvaRange range) {
         InProgress mine = notEnded(inProgress);
-        while (mine != null && !(mine.thread == Thread.currentThread() && mine.range.equals(range))) {
+        while (mine != null && !(mine.thread == Thread.currentThread()
+                && mine.range.start() == range.start() && mine.range.end() == range.end())) { // with no memory
             mine = notEnded(mine.next); // bounded by those in progress
         }
         if (mine != null) {

@@ -3,7 +3,6 @@ package io.github.pfncache.cache;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostWindow;
-import io.github.pfncache.memslot.MemslotTable;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -29,8 +28,8 @@ abstract sealed class TlbEntries permits GuestTlb {
     private static final long STEP = 0x41cb_2899;
     private static final int STEP_DIGITS = 30;
 
-    private static final long[] NO_TAGS = {NONE};
-    private static final ByteBuffer[] NO_BYTES = {null};
+    private static final long[] NO_ENTRIES = {NONE, 0};
+    private static final ByteBuffer[] NO_BLOCKS = {null};
 
     private final CacheDomain domain;
     final GuestMode mode;
@@ -38,20 +37,25 @@ abstract sealed class TlbEntries permits GuestTlb {
 
     // Confined to the owner.
 
-    /** What hits go by: the entries inside, nothing outside. */
-    long[] loadTags = NO_TAGS;
+    /**
+     * What hits go by: the entries inside, nothing outside. Two numbers for each: the page, and what has to be added to
+     * an address for its index in the block. Pages of one block share the buffer, which so stays in the processor's
+     * cache.
+     */
+    long[] loads = NO_ENTRIES;
 
-    long[] storeTags = NO_TAGS;
-    ByteBuffer[] bytes = NO_BYTES;
+    long[] stores = NO_ENTRIES;
+    ByteBuffer[] blocks = NO_BLOCKS;
     long fetchPage = NONE;
-    ByteBuffer fetchBytes;
+    long fetchDelta;
+    ByteBuffer fetchBlock;
 
     /** The entries; null until they are first used. */
     private HeldPage[] pages;
 
-    private long[] pagesLoaded;
-    private long[] pagesStored;
-    private ByteBuffer[] pagesBytes;
+    private long[] pageLoads;
+    private long[] pageStores;
+    private ByteBuffer[] pageBlocks;
     private HeldPage[] second;
 
     long misses;
@@ -80,7 +84,7 @@ abstract sealed class TlbEntries permits GuestTlb {
         @Override
         public void cleared() {
             pages = null;
-            fetchBytes = null;
+            fetchBlock = null;
             open(false);
         }
     }
@@ -91,7 +95,12 @@ abstract sealed class TlbEntries permits GuestTlb {
      * regions does, have different ones; of 256, those of 64 small regions too.
      */
     static int indexOf(long gpa, int entries) {
-        return (int) (Pages.gpaToGfn(gpa) * STEP >>> STEP_DIGITS) & entries - 1;
+        return placeOf(gpa, 2 * entries) >> 1;
+    }
+
+    /** Where the entry of an address begins in the numbers of all, of which there are so many: two for each. */
+    static int placeOf(long gpa, int numbers) {
+        return (int) (Pages.gpaToGfn(gpa) * STEP >>> STEP_DIGITS - 1) & numbers - 2;
     }
 
     /**
@@ -107,9 +116,9 @@ abstract sealed class TlbEntries permits GuestTlb {
     /** Hits are possible from now on, if there is something to hit; or no longer. */
     final void open(boolean inside) {
         boolean open = inside && pages != null && !counting;
-        loadTags = open ? pagesLoaded : NO_TAGS;
-        storeTags = open ? pagesStored : NO_TAGS;
-        bytes = open ? pagesBytes : NO_BYTES;
+        loads = open ? pageLoads : NO_ENTRIES;
+        stores = open ? pageStores : NO_ENTRIES;
+        blocks = open ? pageBlocks : NO_BLOCKS;
         fetchPage = NONE;
     }
 
@@ -132,9 +141,12 @@ abstract sealed class TlbEntries permits GuestTlb {
 
     private void put(int entry, HeldPage page) {
         pages[entry] = page;
-        pagesBytes[entry] = page == null ? null : page.bytes();
-        pagesLoaded[entry] = page == null ? NONE : page.gpa();
-        pagesStored[entry] = page == null || !page.isWritable() ? NONE : page.gpa();
+        HostMapping at = page == null ? null : page.mapping();
+        pageBlocks[entry] = at == null ? null : at.block();
+        pageLoads[2 * entry] = at == null ? NONE : page.gpa();
+        pageLoads[2 * entry + 1] = at == null ? 0 : at.base() - page.gpa();
+        pageStores[2 * entry] = at == null || !page.isWritable() ? NONE : page.gpa();
+        pageStores[2 * entry + 1] = pageLoads[2 * entry + 1];
     }
 
     /** Puts a held page into its entry, wherever it was before; what was there goes to the second table. */
@@ -178,12 +190,11 @@ abstract sealed class TlbEntries permits GuestTlb {
 
     /** The page of an address is what fetches go to from now on, if it has an entry. */
     final void keepForFetches(long gpa) {
-        long[] tags = loadTags;
-        int entry = indexOf(gpa, tags.length);
-        long page = Pages.pageStart(gpa);
-        if (tags[entry] == page) {
-            fetchPage = page;
-            fetchBytes = bytes[entry];
+        int at = placeOf(gpa, loads.length);
+        if (loads[at] == Pages.pageStart(gpa)) {
+            fetchPage = loads[at];
+            fetchDelta = loads[at + 1];
+            fetchBlock = blocks[at >> 1];
         }
     }
 
@@ -199,12 +210,12 @@ abstract sealed class TlbEntries permits GuestTlb {
             mode.enter();
         }
         if (pages == null) {
-            pagesLoaded = new long[size];
-            pagesStored = new long[size];
-            pagesBytes = new ByteBuffer[size];
+            pageLoads = new long[2 * size];
+            pageStores = new long[2 * size];
+            pageBlocks = new ByteBuffer[size];
             second = new HeldPage[Math.max(GuestTlb.MIN_ENTRIES, size / 4)];
-            Arrays.fill(pagesLoaded, NONE);
-            Arrays.fill(pagesStored, NONE);
+            Arrays.fill(pageLoads, NONE);
+            Arrays.fill(pageStores, NONE);
             pages = new HeldPage[size];
             open(true);
         }
@@ -215,19 +226,18 @@ abstract sealed class TlbEntries permits GuestTlb {
     final Outcome loadSlowly(long gpa, int width) {
         mode.requireOwner(true);
         boolean entered = begin();
-        Outcome outcome;
         try {
-            outcome = Pages.fitsInPage(gpa, width) ? loadWithin(gpa, width) : loadAcross(gpa, width);
+            return Pages.fitsInPage(gpa, width) ? loadWithin(gpa, width) : loadAcross(gpa, width);
         } finally {
             comeBackOut(entered);
         }
-        return outcome == Outcome.FAULT ? loadUncached(gpa, width) : outcome;
     }
 
     private Outcome loadWithin(long gpa, int width) {
         HeldPage page = page(gpa, false);
         if (page.isHeld()) {
-            loaded = FastPath.peek(page.bytes(), Pages.offsetInPage(gpa), width);
+            HostMapping at = page.mapping();
+            loaded = HostWindow.get(at.block(), at.base() + Pages.offsetInPage(gpa), width);
         }
         return page.outcome();
     }
@@ -244,7 +254,7 @@ abstract sealed class TlbEntries permits GuestTlb {
                 long value = 0;
                 for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
                     HeldPage page = gpa + i < second ? low : high;
-                    value = value << Byte.SIZE | page.bytes().get(Pages.offsetInPage(gpa + i)) & 0xff;
+                    value = value << Byte.SIZE | page.mapping().getByte(Pages.offsetInPage(gpa + i)) & 0xff;
                 }
                 loaded = signExtended(value, width);
                 return Outcome.OK;
@@ -267,7 +277,8 @@ abstract sealed class TlbEntries permits GuestTlb {
     private Outcome storeWithin(long gpa, int width, long value) {
         HeldPage page = page(gpa, true);
         if (page.isHeld()) {
-            HostWindow.put(page.bytes(), Pages.offsetInPage(gpa), width, value);
+            HostMapping at = page.mapping();
+            HostWindow.put(at.block(), at.base() + Pages.offsetInPage(gpa), width, value);
         }
         return page.outcome();
     }
@@ -285,7 +296,7 @@ abstract sealed class TlbEntries permits GuestTlb {
                 mode.hold(second, true);
                 for (int i = 0; i < width; i++) { // bounded by the eight bytes of an access
                     HeldPage page = gpa + i < second ? low : high;
-                    page.bytes().put(Pages.offsetInPage(gpa + i), (byte) (value >>> Byte.SIZE * i));
+                    page.mapping().putByte(Pages.offsetInPage(gpa + i), (byte) (value >>> Byte.SIZE * i));
                 }
                 install(low);
                 if (high.isHeld()) { // and did not have to make room
@@ -327,29 +338,6 @@ abstract sealed class TlbEntries permits GuestTlb {
                 return there;
             }
         }
-    }
-
-    /** Of a private file mapping that nobody has written, which has no frame to hold. */
-    private Outcome loadUncached(long gpa, int width) {
-        MemslotTable slots = domain.memslots.table();
-        if (slots.find(Pages.gpaToGfn(gpa)) == null || slots.find(Pages.gpaToGfn(gpa + width - 1)) == null) {
-            return Outcome.FAULT; // a device's register, most likely
-        }
-        byte[] read = new byte[width];
-        boolean left = leaveForAWhile();
-        try {
-            if (domain.guestMemory().read(gpa, read) < width) {
-                return Outcome.FAULT;
-            }
-        } finally {
-            comeBack(left);
-        }
-        long value = 0;
-        for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
-            value = value << Byte.SIZE | read[i] & 0xff;
-        }
-        loaded = signExtended(value, width);
-        return Outcome.OK;
     }
 
     private static long signExtended(long value, int width) {

@@ -22,7 +22,7 @@ final class FaultPath {
     /** What the page is needed for. */
     enum Access {
         WRITE,
-        /** The frame may be shared and stays as protected as it is. */
+        /** The frame may be shared and stays as protected as it is; a page that shows a file gets a copy. */
         READ,
         /** The content is enough: what has no frame gets none by being looked at. */
         LOOK,
@@ -284,7 +284,7 @@ final class FaultPath {
         }
         boolean swapped = Pte.isSwapped(pte);
         boolean followsFile = vma.file() != null; // which a copy of the page would end
-        if (isReading() && answer == null && !swapped && (followsFile || access == Access.LOOK)) {
+        if (access == Access.LOOK && answer == null && !swapped) {
             use.useContent(followsFile ? content(vma, pte) : ZEROS);
             return End.DONE;
         }

@@ -1,6 +1,7 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
+import java.nio.ByteBuffer;
 
 /**
  * A usable mapping of one page frame, the khva: typed little-endian access to its 4096 bytes.
@@ -50,6 +51,25 @@ public final class HostMapping extends PageBytes {
      */
     public HostWindow window(int start, int length) {
         return new HostWindow(this, start, buffer.slice(at(start, length), length));
+    }
+
+    /**
+     * The memory in which the page lies among others of the family or of the caller's buffer, from {@link #base}: for
+     * those who check themselves that an access stays inside of the page, and keep no object for each page.
+     *
+     * @return little-endian, writable; the same buffer for each page of a block
+     */
+    public ByteBuffer block() {
+        return buffer;
+    }
+
+    /**
+     * Where the page begins.
+     *
+     * @return index in {@link #block}
+     */
+    public int base() {
+        return base;
     }
 
     /** Whether this maps a frame, which the caller holds: its number may have been that of other bytes before. */

@@ -88,8 +88,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      *
      * @param uhva any 64-bit value
      * @param forWriting false if it will only be read: then it may be shared, and need not be writable
-     * @return the page with one reference taken; null if there is none, or if it is to be read and shows a file without
-     *     a frame of its own
+     * @return the page with one reference taken; null if there is none. A private page that shows a file gets a copy
      */
     public HostPage hvaToPage(long uhva, boolean forWriting) {
         HeldLocks.mightSleep("hvaToPage");
@@ -111,17 +110,9 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
             }
         }
         HostPage[] found = new HostPage[1];
-        FaultPath.FrameUse use = new FaultPath.FrameUse() {
-            @Override
-            public void use(int pfn) {
-                family.frames.get(pfn);
-                found[0] = referenced(pfn);
-            }
-
-            @Override
-            public void useContent(byte[] content) {
-                found[0] = null; // no frame to refer to
-            }
+        FaultPath.FrameUse use = pfn -> {
+            family.frames.get(pfn);
+            found[0] = referenced(pfn);
         };
         new FaultPath(this, page, forWriting ? FaultPath.Access.WRITE : FaultPath.Access.READ, use).run();
         Interleaving.reached("host.resolved");

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.PageFaultHandler;
@@ -166,6 +167,28 @@ final class GuestModeTest {
         assertThat(mode.hold(ROM, true).outcome()).isEqualTo(Outcome.FAULT);
         assertThat(rom.isHeld()).isTrue();
         mode.leave();
+    }
+
+    @Test
+    void aPageThatShowsAFileIsBroughtInToBeReadWhateverItsProtection() {
+        HostFile file = host.createFile(2);
+        host.mapShared(HVA + 64L * PAGE, 2, file, 0, Protection.READ_WRITE);
+        host.poke(HVA + 64L * PAGE, new byte[] {5});
+        host.poke(HVA + 65L * PAGE, new byte[] {6});
+        host.mapPrivate(HVA + 66L * PAGE, 1, file, 0, Protection.READ_WRITE);
+        host.mapPrivate(HVA + 67L * PAGE, 1, file, 1, Protection.READ);
+        memslots.set(3, 0, 0x100_0000, 2 * PAGE, HVA + 66L * PAGE);
+        mode.enter();
+        HeldPage page = mode.hold(0x100_0000, false);
+        HeldPage rom = mode.hold(0x100_0000 + PAGE, false);
+        assertThat(page.bytes().get(0)).isEqualTo((byte) 5);
+        assertThat(rom.bytes().get(0)).isEqualTo((byte) 6);
+        assertThat(rom.isWritable()).isFalse();
+        assertThat(mode.hold(0x100_0000 + PAGE, true).outcome()).isEqualTo(Outcome.FAULT);
+        mode.hold(0x100_0000, true).bytes().put(0, (byte) 7);
+        mode.leave();
+        assertThat(peek(66L * PAGE)).isEqualTo((byte) 7);
+        assertThat(peek(64L * PAGE)).as("the file").isEqualTo((byte) 5);
     }
 
     @Test

@@ -18,6 +18,7 @@ import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots;
 import java.util.ArrayList;
 import java.util.List;
@@ -163,6 +164,21 @@ final class CacheOperations {
                         }
                         return held + " " + mode.isInside() + " " + mode.handOver() + " " + mode.releaseAll() + " "
                                 + mode.drops();
+                    }
+                }),
+                new Operation("guest mode, taken away", m -> {
+                    try (GuestMode mode = m.vm.caches().newGuestMode(m.adopter)) {
+                        mode.enter();
+                        boolean held;
+                        try {
+                            held = mode.hold(COPIES, true).isHeld() && mode.hold(COPIES, false).isHeld();
+                        } finally {
+                            mode.leave();
+                        }
+                        HostResult moved = m.host.migrate(m.hvaOf(COPIES));
+                        mode.enter();
+                        mode.leave();
+                        return held + " " + moved + " " + mode.drops() + " " + mode.poll();
                     }
                 }),
                 new Operation("caches", m -> {
