@@ -49,6 +49,11 @@ final class StressCommand implements Callable<Integer> {
     @Option(names = "--devices", paramLabel = "N", defaultValue = "2", description = "Devices: ${DEFAULT-VALUE}.")
     private int devices;
 
+    @Option(names = "--rate", paramLabel = "N", defaultValue = "" + StressOptions.DEFAULT_RATE,
+            description = "Most actions a second of each thread that moves memory about: ${DEFAULT-VALUE}. Half of the"
+                    + " host's are done to the page that a vCPU has used last.")
+    private int rate;
+
     @Mixin
     private CommonOptions common = new CommonOptions();
 
@@ -93,8 +98,9 @@ final class StressCommand implements Callable<Integer> {
         }
         CommonOptions.requireWithin(spec, "--vcpus", vcpus, 1, StressOptions.MAX_VCPUS);
         CommonOptions.requireWithin(spec, "--devices", devices, 1, StressOptions.MAX_DEVICES);
+        CommonOptions.requireWithin(spec, "--rate", rate, 1, StressOptions.MAX_RATE);
         long limit = seconds != null ? seconds : ops == null ? DEFAULT_SECONDS : 0;
-        return new StressOptions(common.seed(), limit, ops == null ? 0 : ops, vcpus, devices);
+        return new StressOptions(common.seed(), limit, ops == null ? 0 : ops, vcpus, devices, rate);
     }
 
     // ------------------------------------------------------------------ the report
@@ -108,6 +114,8 @@ final class StressCommand implements Callable<Integer> {
                         result.accesses() / result.seconds(), result.hitRatio()))
                 .row("outcomes:", result.outcomes())
                 .row("caches:", result.caches())
+                .row("guest mode:", String.format(Locale.ROOT, "%,d accesses to pages held, %,d pages given back",
+                        result.raw(), result.drops()))
                 .row("adversaries:", result.actions());
         latencies.addTo(measured);
         console.print(measured);
@@ -144,6 +152,8 @@ final class StressCommand implements Callable<Integer> {
                 .put("accesses", result.accesses())
                 .put("accessesPerSecond", result.accesses() / result.seconds())
                 .put("hitRatio", result.hitRatio())
+                .put("guestModeAccesses", result.raw())
+                .put("guestModeDrops", result.drops())
                 .put("outcomes", outcomes)
                 .put("refreshes", result.caches().refreshes())
                 .put("invalidations", result.caches().invalidations())

@@ -10,13 +10,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * 512 bytes of guest memory with some lanes for each device: what one cache of a device shows. Immutable, but for the
- * lanes.
+ * 512 bytes of guest memory with some lanes for each writer, the devices first and then the vCPUs: what one cache of a
+ * device shows. Immutable, but for the lanes.
  *
  * @param gpa its first byte
  * @param otherGpa where it is when its slot has moved; the same if it does not
  * @param offset where it is in the model
- * @param lanes by device, then by number
+ * @param lanes by writer, then by number
  */
 record Block(long gpa, long otherGpa, long offset, List<List<StampedField>> lanes) {
 
@@ -26,20 +26,20 @@ record Block(long gpa, long otherGpa, long offset, List<List<StampedField>> lane
     /** Bytes in front of the lanes of a block, which the end of the page before may need for a lane of its own. */
     private static final int FIRST_LANE = 16;
 
-    private static final int STRIDE = 64;
+    private static final int STRIDE = Long.BYTES * (StressOptions.MAX_DEVICES + StressOptions.MAX_VCPUS);
     private static final int[] WIDTHS = {8, 4, 2, 1};
 
     /** All blocks of some pages of host memory. */
     static List<Block> of(
-            ReferenceModel model, int devices, int page, int npages, long gpa, long otherGpa, boolean lossy) {
+            ReferenceModel model, int writers, int page, int npages, long gpa, long otherGpa, boolean lossy) {
         List<Block> blocks = new ArrayList<>();
         for (long at = 0; at < (long) npages << Pages.PAGE_SHIFT; at += SIZE) { // bounded by the pages
             long offset = ((long) page << Pages.PAGE_SHIFT) + at;
             List<List<StampedField>> lanes = new ArrayList<>();
-            for (int device = 0; device < devices; device++) { // bounded by the devices
+            for (int writer = 0; writer < writers; writer++) { // bounded by the options
                 List<StampedField> own = new ArrayList<>();
                 for (int i = 0; i < LANES; i++) { // bounded by the constant
-                    long place = offset + FIRST_LANE + STRIDE * i + Long.BYTES * device;
+                    long place = offset + FIRST_LANE + STRIDE * i + Long.BYTES * writer;
                     own.add(lossy ? model.lossyLane(place, WIDTHS[i]) : model.lane(place, WIDTHS[i]));
                 }
                 lanes.add(List.copyOf(own));

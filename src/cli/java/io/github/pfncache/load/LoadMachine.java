@@ -65,6 +65,9 @@ final class LoadMachine {
     private static final int RUNSTATE_SIZE = 48;
     private static final int HALF_PAGE = Pages.PAGE_SIZE / 2;
 
+    /** The page that a guest has used last, for a host that prefers it. */
+    volatile long lastUsed = HVA;
+
     final HostMemory host = HostMemory.builder().checked(true).build();
     final Vm vm;
     final Kvmclock clock;

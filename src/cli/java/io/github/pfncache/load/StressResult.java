@@ -12,6 +12,8 @@ import java.util.Map;
  * @param seed its seed
  * @param seconds how long the threads ran
  * @param accesses accesses through caches, those that were refused included
+ * @param raw how many of them a vCPU made in guest mode, to a page that it held
+ * @param drops how many pages the vCPUs gave back because somebody wanted them
  * @param activations how often a cache was pointed somewhere
  * @param outcomes how the accesses came out
  * @param caches what the caches counted
@@ -26,6 +28,8 @@ public record StressResult(
         long seed,
         double seconds,
         long accesses,
+        long raw,
+        long drops,
         long activations,
         Map<Outcome, Long> outcomes,
         CacheStats caches,
@@ -58,10 +62,11 @@ public record StressResult(
     /**
      * The last line of a report.
      *
-     * @return {@code stress: S seconds, A accesses, L lost, T torn, V violations}
+     * @return {@code stress: S seconds, A accesses (R in guest mode), L lost, T torn, V violations}
      */
     public String summary() {
-        return String.format(Locale.ROOT, "stress: %.1f seconds, %d accesses, %d lost, %d torn, %d violations",
-                seconds, accesses, lost, torn, violations);
+        return String.format(Locale.ROOT,
+                "stress: %.1f seconds, %d accesses (%d in guest mode), %d lost, %d torn, %d violations",
+                seconds, accesses, raw, lost, torn, violations);
     }
 }

@@ -38,10 +38,10 @@ public final class StressRun {
     /** Entries of each vCPU at the end: the guest must see its last events in a few. */
     private static final int LAST_ENTRIES = 1_000;
 
-    /** Of all accesses, so many of a hundred are the devices'; a vCPU makes about five at each entry. */
+    /** Of all accesses, so many of a hundred are the devices'; a vCPU makes about so many at each entry. */
     private static final int DEVICE_SHARE = 50;
 
-    private static final int ACCESSES_PER_ENTRY = 5;
+    private static final int ACCESSES_PER_ENTRY = 5 + RawGuest.ACCESSES;
 
     private final StressOptions options;
     private final Latencies latencies;
@@ -61,6 +61,7 @@ public final class StressRun {
     private final Crew others;
 
     private long failures;
+    private long drops;
 
     /** A part of the judgement. */
     private interface Part {
@@ -95,7 +96,8 @@ public final class StressRun {
     }
 
     private void addBlocks(int page, int npages, long gpa, long otherGpa, boolean lossy) {
-        blocks.addAll(Block.of(machine.model, options.devices(), page, npages, gpa, otherGpa, lossy));
+        int writers = options.devices() + options.vcpus();
+        blocks.addAll(Block.of(machine.model, writers, page, npages, gpa, otherGpa, lossy));
     }
 
     LoadMachine machine() {
@@ -146,7 +148,9 @@ public final class StressRun {
         }
         double seconds = (System.nanoTime() - start) / 1e9;
         attempt(adversary::close);
+        vcpus.forEach(vcpu -> drops += vcpu.drops());
         if (findings.isEmpty()) { // otherwise somebody may have died with a lock in hand: the machine is not at rest
+            vcpus.forEach(vcpu -> attempt(vcpu::close));
             attempt(this::seeLastEvents);
             attempt(this::readLastClocks);
             attempt(() -> RuleCoverage.run(machine));
@@ -158,6 +162,8 @@ public final class StressRun {
     private Adversary adversary() {
         return Adversary.of(machine.vm)
                 .seed(options.seed())
+                .perSecond(options.rate())
+                .preferring(() -> machine.lastUsed)
                 .migrating()
                 .evicting()
                 .writeProtecting()
@@ -175,7 +181,7 @@ public final class StressRun {
         long ofDevices = options.accesses() * DEVICE_SHARE / 100;
         long ofVcpus = (options.accesses() - ofDevices) / ACCESSES_PER_ENTRY;
         for (int id = 0; id < options.vcpus(); id++) { // bounded by the options
-            VcpuWork work = new VcpuWork(this, id, share(ofVcpus, options.vcpus()));
+            VcpuWork work = new VcpuWork(this, id, options.devices() + id, share(ofVcpus, options.vcpus()));
             vcpus.add(work);
             workers.add("vcpu " + id, work);
         }
@@ -280,7 +286,8 @@ public final class StressRun {
         }
         long violations = broken + failures + tally.violations() + verdict.stray();
         return new StressResult(
-                options.seed(), seconds, tally.accesses(), tally.activations(), outcomes, stats, actions,
+                options.seed(), seconds, tally.accesses(), tally.rawAccesses(), drops, tally.activations(), outcomes,
+                stats, actions,
                 verdict.lost() + tally.lost(), verdict.torn() + tally.torn(), violations, lines, findings);
     }
 }

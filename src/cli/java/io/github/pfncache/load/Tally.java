@@ -14,6 +14,7 @@ final class Tally {
     private static final int SHOWN = 20;
 
     private final LongAdder accesses = new LongAdder();
+    private final LongAdder raw = new LongAdder();
     private final LongAdder activations = new LongAdder();
     private final LongAdder lost = new LongAdder();
     private final LongAdder torn = new LongAdder();
@@ -34,6 +35,11 @@ final class Tally {
         accesses.increment();
         outcomes.get(outcome).increment();
         return outcome == Outcome.OK;
+    }
+
+    /** One of the accesses was made by a vCPU in guest mode. */
+    void raw() {
+        raw.increment();
     }
 
     /** A cache was pointed somewhere. */
@@ -64,6 +70,10 @@ final class Tally {
 
     long accesses() {
         return accesses.sum();
+    }
+
+    long rawAccesses() {
+        return raw.sum();
     }
 
     long activations() {

@@ -12,7 +12,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
 
-/** The thread of one vCPU: enters the guest again and again, is preempted, halts, and turns interfaces off and on. */
+/**
+ * The thread of one vCPU: enters the guest again and again, executes instructions in guest mode, is preempted, halts,
+ * and turns interfaces off and on.
+ */
 final class VcpuWork implements Crew.Work {
 
     private static final int POLLED_PORT = 59;
@@ -24,6 +27,7 @@ final class VcpuWork implements Crew.Work {
     private final Vcpu vcpu;
     private final XenVcpu xen;
     private final LoadGuest guest;
+    private final RawGuest raw;
     private final Plan plan;
     private final long share;
 
@@ -32,14 +36,17 @@ final class VcpuWork implements Crew.Work {
     /**
      * A vCPU.
      *
+     * @param writer which fields the guest's instructions write
      * @param share how often it enters the guest; 0 for no end
      */
-    VcpuWork(StressRun run, int id, long share) {
+    VcpuWork(StressRun run, int id, int writer, long share) {
         this.machine = run.machine();
         this.tally = run.tally();
         this.vcpu = machine.vm.vcpu(id);
         this.xen = machine.xen.vcpu(id);
         this.guest = new LoadGuest(run, id);
+        this.raw = new RawGuest(run, id, writer);
+        vcpu.setGuestMode(raw.mode());
         this.plan = new Plan(run.seed(), "vcpu " + id);
         this.share = share;
         writePollArguments();
@@ -72,13 +79,33 @@ final class VcpuWork implements Crew.Work {
         if (plan.once(256)) {
             toggle(StealTime.MSR_STEAL_TIME);
         }
-        Vcpu.Exit exit = vcpu.run(guest::run);
+        Vcpu.Exit exit = vcpu.run(this::execute);
         if (exit != Vcpu.Exit.GUEST) {
             tally.violated("vcpu " + vcpu.id() + " left with " + exit);
         }
         runs++;
         leave();
         return share == 0 || runs < share;
+    }
+
+    /** What has caches of its own, as a device model has, is done outside. */
+    private void execute() {
+        raw.run();
+        vcpu.outsideGuest(() -> {
+            guest.run();
+            return null;
+        });
+    }
+
+    /** How many pages it gave back because somebody wanted them; when its thread has ended. */
+    long drops() {
+        return raw.mode().drops();
+    }
+
+    /** Gives all pages back; when its thread has ended. */
+    void close() {
+        vcpu.setGuestMode(null);
+        raw.mode().close();
     }
 
     private void toggle(int msr) {

@@ -36,18 +36,20 @@ final class StressCommandTest {
         assertThat(outLines().get(0)).isEqualTo("seed 42: 2 vcpus, 2 devices");
         assertThat(outLines()).anyMatch(line -> line.startsWith("throughput: ") && line.contains("hit ratio"));
         assertThat(outLines()).anyMatch(line -> line.startsWith("outcomes: ") && line.contains("BUSY="));
+        assertThat(outLines()).anyMatch(line -> line.matches("guest mode: .* pages held, .* pages given back"));
         assertThat(outLines()).anyMatch(line -> line.matches("refresh: .*p50 .*, p99 .*, max .*"));
         assertThat(outLines()).anyMatch(line -> line.matches("invalidation: .*p50 .*, p99 .*, max .*"));
         assertThat(outLines()).as("no column of zeros")
                 .anyMatch(line -> line.matches("CacheRule\\.I5_BALANCE +[1-9][0-9]*"));
         assertThat(outLines().get(outLines().size() - 1)).matches(
-                "stress: [0-9]+\\.[0-9] seconds, [0-9]+ accesses, 0 lost, 0 torn, 0 violations");
+                "stress: [0-9]+\\.[0-9] seconds, [0-9]+ accesses \\([0-9]+ in guest mode\\), 0 lost, 0 torn,"
+                        + " 0 violations");
         assertThat(errLines()).isEmpty();
     }
 
     @Test
     void forMachinesItIsOneObject() {
-        assertThat(run("stress", "--ops", "100", "--seed", "7", "--vcpus", "1", "--json")).isZero();
+        assertThat(run("stress", "--ops", "100", "--seed", "7", "--vcpus", "1", "--rate", "1000", "--json")).isZero();
         assertThat(outLines()).hasSize(1);
         assertThat(outLines().get(0))
                 .startsWith("{\"command\":\"stress\",\"seed\":7,\"vcpus\":1,\"devices\":2,")
@@ -73,8 +75,9 @@ final class StressCommandTest {
         assertThat(run("stress", "--ops", "-1")).isEqualTo(2);
         assertThat(run("stress", "--ops", "99999999999999999999")).isEqualTo(2);
         assertThat(run("stress", "--vcpus", "1000")).isEqualTo(2);
+        assertThat(run("stress", "--rate", "0")).isEqualTo(2);
         assertThat(run("stress", "--seed", "x")).isEqualTo(2);
-        assertThat(errLines()).hasSize(6).allMatch(line -> line.endsWith("(see pfncache stress --help)"));
+        assertThat(errLines()).hasSize(7).allMatch(line -> line.endsWith("(see pfncache stress --help)"));
         assertThat(errLines().get(0)).startsWith("--seconds=0 is not in 1..");
         assertThat(outLines()).isEmpty();
     }

@@ -41,7 +41,10 @@ final class StressRunTest {
         assertThat(result.actions().values()).allMatch(count -> count > 0);
         assertThat(result.rules()).noneMatch(RuleTable.Line::isVacuous);
         assertThat(result.summary())
-                .matches("stress: [0-9.]+ seconds, [0-9]+ accesses, 0 lost, 0 torn, 0 violations");
+                .matches("stress: [0-9.]+ seconds, [0-9]+ accesses \\([0-9]+ in guest mode\\), 0 lost, 0 torn,"
+                        + " 0 violations");
+        assertThat(result.raw()).isPositive();
+        assertThat(result.drops()).isPositive();
     }
 
     @Test
@@ -154,6 +157,7 @@ final class StressRunTest {
         assertThatThrownBy(() -> new StressOptions(1, 0, 0, 1, 1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new StressOptions(1, 1, 0, 0, 1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new StressOptions(1, 1, 0, 1, 9)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new StressOptions(1, 1, 0, 1, 1, 0)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new StressOptions(1, -1, 5, 1, 1)).isInstanceOf(IllegalArgumentException.class);
     }
 
