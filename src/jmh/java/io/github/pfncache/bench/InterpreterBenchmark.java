@@ -106,6 +106,26 @@ public class InterpreterBenchmark {
         }
     }
 
+    /** A TLB of an author's own, over one buffer. */
+    static final class Floor implements Memory {
+        private final PlainTlb tlb = new PlainTlb(BenchMachine.ram(PAGES), GuestTlb.DEFAULT_ENTRIES);
+
+        @Override
+        public int fetch(long pc) {
+            return tlb.fetch(BenchMachine.GPA + pc);
+        }
+
+        @Override
+        public long load(long address) {
+            return tlb.load(BenchMachine.GPA + address);
+        }
+
+        @Override
+        public void store(long address, long value) {
+            tlb.store(BenchMachine.GPA + address, value);
+        }
+    }
+
     /** The library's TLB, in guest mode. */
     static class Tlb implements Memory {
         final HostMemory host;
@@ -174,8 +194,8 @@ public class InterpreterBenchmark {
     @Param
     public Program program;
 
-    /** On what: the array, the library, or the library on a host that moves pages. */
-    @Param({"bytes", "tlb", "moved"})
+    /** On what: the array, a TLB of an author's own, the library, or the library on a host that moves pages. */
+    @Param({"bytes", "floor", "tlb", "moved"})
     public String on;
 
     private final long[] x = new long[8];
@@ -185,7 +205,12 @@ public class InterpreterBenchmark {
     /** Writes the program. */
     @Setup
     public void load() {
-        memory = on.equals("bytes") ? new Bytes() : on.equals("tlb") ? new Tlb() : new Moved();
+        memory = switch (on) {
+            case "bytes" -> new Bytes();
+            case "floor" -> new Floor();
+            case "tlb" -> new Tlb();
+            default -> new Moved();
+        };
         int length = program.code.length;
         int end = 256 / length * length;
         for (int i = 0; i < end; i++) { // bounded by the page

@@ -28,6 +28,7 @@ public class ReachBenchmark {
 
     private ByteBuffer ram;
     private GuestTlb tlb;
+    private PlainTlb floor;
     private int[] words;
     private int at;
 
@@ -37,6 +38,7 @@ public class ReachBenchmark {
         ram = BenchMachine.ram(PAGES);
         tlb = BenchMachine.onBuffer(ram, 0).vm.newTlb(PAGES, new NoDevices());
         tlb.enter();
+        floor = new PlainTlb(ram, PAGES);
         for (int page = 0; page < PAGES; page++) { // bounded by PAGES
             tlb.loadLong(BenchMachine.GPA + (long) page * BenchMachine.PAGE);
         }
@@ -58,6 +60,12 @@ public class ReachBenchmark {
     @Benchmark
     public long opaqueLoad() {
         return (long) Words.LONG.getOpaque(ram, nextOffset());
+    }
+
+    /** A TLB of an author's own, over one buffer. */
+    @Benchmark
+    public long floorLoad() {
+        return floor.load(BenchMachine.GPA + nextOffset());
     }
 
     /** The library. */

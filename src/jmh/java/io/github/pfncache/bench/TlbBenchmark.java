@@ -36,6 +36,7 @@ public class TlbBenchmark {
 
     private ByteBuffer ram;
     private ByteBuffer page;
+    private PlainTlb floor;
     private GuestTlb tlb;
     private GuestTlb small;
     private GuestTlb rom;
@@ -50,6 +51,7 @@ public class TlbBenchmark {
     public void map() {
         ram = BenchMachine.ram(PAGES);
         page = ram.slice(0, BenchMachine.PAGE);
+        floor = new PlainTlb(ram, GuestTlb.DEFAULT_ENTRIES);
         Vm vm = BenchMachine.onBuffer(ram, 0).vm;
         outside = vm.newTlb(new NoDevices());
         tlb = vm.newTlb(new NoDevices());
@@ -85,6 +87,18 @@ public class TlbBenchmark {
     @Benchmark
     public void opaqueStore() {
         Words.LONG.setOpaque(ram, nextOffset(), ++value);
+    }
+
+    /** A TLB of an author's own, over one buffer. */
+    @Benchmark
+    public long floorLoad() {
+        return floor.load(BenchMachine.GPA + nextOffset());
+    }
+
+    /** A TLB of an author's own, over one buffer. */
+    @Benchmark
+    public void floorStore() {
+        floor.store(BenchMachine.GPA + nextOffset(), ++value);
     }
 
     /** The library, inside. */

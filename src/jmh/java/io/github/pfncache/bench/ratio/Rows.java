@@ -72,8 +72,7 @@ final class Rows {
 
             // ---- store
             Row.of("validated 8-byte store", COMPLETE, nanos(STORE + "validated"))
-                    .against("volatile store to the same buffer", nanos(STORE + "volatileStore"))
-                    .goal(atMost(1.2)),
+                    .against("volatile store to the same buffer", nanos(STORE + "volatileStore")),
             Row.of("compare-and-set, store, release: what excluding an invalidation takes at least", COMPLETE,
                             nanos(STORE + "bareAnnouncement"))
                     .against("volatile store to the same buffer", nanos(STORE + "volatileStore")),
@@ -123,6 +122,11 @@ final class Rows {
             Row.of("GuestTlb store, random page of 64", INSTRUCTION, nanos(TLB + "store"))
                     .against("opaque store to the same addresses", nanos(TLB + "opaqueStore"))
                     .goal(atMost(1.4)),
+            Row.of("the floor: a TLB over one buffer, that nobody takes pages from, load", INSTRUCTION,
+                            nanos(TLB + "floorLoad"))
+                    .against("opaque load of the same addresses", nanos(TLB + "opaqueLoad")),
+            Row.of("the floor, store", INSTRUCTION, nanos(TLB + "floorStore"))
+                    .against("opaque store to the same addresses", nanos(TLB + "opaqueStore")),
             Row.of("load from a page that is held", INSTRUCTION, nanos(TLB + "heldLoad"))
                     .against("plain load of the same bytes", nanos(TLB + "plainLoad"))
                     .goal(atMost(1.05)),
@@ -138,6 +142,8 @@ final class Rows {
             Row.of("random load over 128 MiB, as many entries as pages", INSTRUCTION, nanos(REACH + "load"))
                     .against("opaque load of the same addresses", nanos(REACH + "opaqueLoad"))
                     .goal(atMost(1.8)),
+            Row.of("the floor, random load over 128 MiB", INSTRUCTION, nanos(REACH + "floorLoad"))
+                    .against("opaque load of the same addresses", nanos(REACH + "opaqueLoad")),
             Row.of("1,000 loads and a poll", INSTRUCTION, nanos(TLB + "blockAndPoll"))
                     .against("without the poll", nanos(TLB + "block"))
                     .goal(atMost(1.05)),
@@ -147,6 +153,11 @@ final class Rows {
             Row.of("GuestTlb store that enters and leaves by itself", INSTRUCTION, nanos(TLB + "storeOutside"))
                     .against("in guest mode", nanos(TLB + "store"))
                     .asDetail(),
+            floor("COMPUTE", "fetches only"),
+            floor("SUM", "sum of a mebibyte"),
+            floor("COPY", "copy of half a mebibyte"),
+            floor("STACK", "spill and return"),
+            floor("RANDOM", "random word of a mebibyte"),
             program("COMPUTE", "fetches only", "tlb", 1.25),
             program("SUM", "sum of a mebibyte", "tlb", 1.25),
             program("COPY", "copy of half a mebibyte", "tlb", 1.25),
@@ -234,10 +245,16 @@ final class Rows {
 
     /** An interpreter's instruction, on guest memory and on an array. */
     private static Row program(String program, String what, String on, double most) {
-        return Row.of("instruction of an interpreter: " + what, INSTRUCTION,
-                        nanos(INTERPRETER).with("program", program).with("on", on))
-                .against("the same on one byte[]", nanos(INTERPRETER).with("program", program).with("on", "bytes"))
-                .goal(atMost(most));
+        return interpreted(program, "instruction of an interpreter: " + what, on).goal(atMost(most));
+    }
+
+    private static Row floor(String program, String what) {
+        return interpreted(program, "the floor, instruction of an interpreter: " + what, "floor");
+    }
+
+    private static Row interpreted(String program, String what, String on) {
+        return Row.of(what, INSTRUCTION, nanos(INTERPRETER).with("program", program).with("on", on))
+                .against("the same on one byte[]", nanos(INTERPRETER).with("program", program).with("on", "bytes"));
     }
 
     private static Row miss(String range, String name) {
