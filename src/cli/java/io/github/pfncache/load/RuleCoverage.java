@@ -34,7 +34,7 @@ final class RuleCoverage {
         machine.vm.memslots().setFlags(LoadMachine.PLUG_SLOT, Memslot.FLAG_LOG_DIRTY_PAGES);
         machine.vm.memslots().setFlags(LoadMachine.PLUG_SLOT, 0);
         evictWhatIsInUse(machine);
-        turnTheClockOffAndOn(machine);
+        turnClocksOffAndOn(machine);
         sendWhileTheVcpuInfoIsAway(machine);
         pollForAnEvent(machine);
         logIntoARing();
@@ -64,12 +64,14 @@ final class RuleCoverage {
         cache.deactivate();
     }
 
-    private static void turnTheClockOffAndOn(LoadMachine machine) {
+    private static void turnClocksOffAndOn(LoadMachine machine) {
         Vcpu vcpu = machine.vm.vcpu(0);
         vcpu.writeMsr(Kvmclock.MSR_SYSTEM_TIME, 0);
         vcpu.writeMsr(Kvmclock.MSR_SYSTEM_TIME, LoadMachine.systemTime(0) | Kvmclock.ENABLE);
         vcpu.run(() -> {});
         machine.xen.vcpu(0).runstate().preempted();
+        machine.xen.vcpu(0).runstate().clear();
+        machine.xen.vcpu(0).runstate().register(new CacheTarget.ByGpa(LoadMachine.runstate(0)));
     }
 
     private static void sendWhileTheVcpuInfoIsAway(LoadMachine machine) {
