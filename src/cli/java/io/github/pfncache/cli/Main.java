@@ -2,9 +2,7 @@ package io.github.pfncache.cli;
 
 import java.io.PrintStream;
 import java.io.PrintWriter;
-import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -13,8 +11,7 @@ import picocli.CommandLine.IVersionProvider;
 /** The program. Without a command it replays the recorded boots that come with it. */
 @Command(
         name = "pfncache",
-        description = "KVM's gfn-to-pfn cache. Without a command: replay.",
-        subcommands = {ReplayCommand.class, StressCommand.class, ExploreCommand.class},
+        description = "KVM's gfn-to-pfn cache. New here? The command tour. Without a command: replay.",
         mixinStandardHelpOptions = true,
         versionProvider = Main.Version.class,
         exitCodeListHeading = "%nExit codes:%n",
@@ -91,18 +88,11 @@ public final class Main implements Callable<Integer> {
     }
 
     private static CommandLine commandLine(Console console) {
-        Map<Class<?>, Supplier<?>> commands = Map.of(
-                ReplayCommand.class, () -> new ReplayCommand(console),
-                StressCommand.class, () -> new StressCommand(console),
-                ExploreCommand.class, () -> new ExploreCommand(console));
-        CommandLine.IFactory factory = new CommandLine.IFactory() {
-            @Override
-            public <K> K create(Class<K> type) throws Exception {
-                Supplier<?> command = commands.get(type);
-                return command == null ? CommandLine.defaultFactory().create(type) : type.cast(command.get());
-            }
-        };
-        return new CommandLine(new Main(console), factory)
+        return new CommandLine(new Main(console))
+                .addSubcommand(new TourCommand(console))
+                .addSubcommand(new ReplayCommand(console))
+                .addSubcommand(new StressCommand(console))
+                .addSubcommand(new ExploreCommand(console))
                 .setOut(new PrintWriter(console.out(), true))
                 .setErr(new PrintWriter(console.err(), true))
                 .setExpandAtFiles(false) // a file may be called @anything

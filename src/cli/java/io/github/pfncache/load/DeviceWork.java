@@ -26,7 +26,6 @@ final class DeviceWork implements Crew.Work {
 
     private final LoadMachine machine;
     private final Tally tally;
-    private final Latencies latencies;
     private final Events events;
     private final SwappedWindow window;
     private final int device;
@@ -62,7 +61,6 @@ final class DeviceWork implements Crew.Work {
     DeviceWork(StressRun run, int device, int devices, long share) {
         this.machine = run.machine();
         this.tally = run.tally();
-        this.latencies = run.latencies();
         this.events = run.events();
         this.window = run.window();
         this.blocks = run.blocks();
@@ -168,13 +166,11 @@ final class DeviceWork implements Crew.Work {
                     return;
                 }
             }
-            long start = System.nanoTime();
             Outcome outcome = cache.refresh();
             if (outcome != Outcome.OK) {
                 tally.accessed(outcome);
                 return;
             }
-            latencies.refreshed(System.nanoTime() - start);
         }
         tally.accessed(Outcome.BUSY);
     }

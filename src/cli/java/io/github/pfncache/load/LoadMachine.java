@@ -75,11 +75,8 @@ final class LoadMachine {
     final XenVm xen;
     final ReferenceModel model;
 
-    LoadMachine(int vcpus, Latencies latencies) {
-        InvalidationTimer timer = new InvalidationTimer(latencies);
-        timer.before(host);
+    LoadMachine(int vcpus) {
         vm = Vm.builder().host(host).vcpus(vcpus).build();
-        timer.after(host);
         host.mapAnonymous(HVA, ALL_PAGES, Protection.READ_WRITE);
         HostFile shared = host.createFile(PLUG_PAGES);
         host.mapShared(hva(PLUG), PLUG_PAGES, shared, 0, Protection.READ_WRITE);

@@ -44,7 +44,6 @@ public final class StressRun {
     private static final int ACCESSES_PER_ENTRY = 5 + RawGuest.ACCESSES;
 
     private final StressOptions options;
-    private final Latencies latencies;
     private final Tally tally = new Tally();
     private final LoadMachine machine;
     private final Events events;
@@ -72,19 +71,17 @@ public final class StressRun {
      * Builds the machine.
      *
      * @param options how much load
-     * @param latencies told how long things took
      */
-    public StressRun(StressOptions options, Latencies latencies) {
-        this(options, latencies, PATIENCE);
+    public StressRun(StressOptions options) {
+        this(options, PATIENCE);
     }
 
     /** With a patience of its own, for those who know that threads will hang. */
-    StressRun(StressOptions options, Latencies latencies, Duration patience) {
+    StressRun(StressOptions options, Duration patience) {
         workers = new Crew(patience);
         others = new Crew(patience);
         this.options = options;
-        this.latencies = latencies;
-        machine = new LoadMachine(options.vcpus(), latencies);
+        machine = new LoadMachine(options.vcpus());
         events = new Events(machine, tally);
         window = new SwappedWindow(machine, tally, options.devices(), options.seed());
         int npages = LoadMachine.MAIN_PAGES - LoadMachine.DEVICE_PAGE;
@@ -106,10 +103,6 @@ public final class StressRun {
 
     Tally tally() {
         return tally;
-    }
-
-    Latencies latencies() {
-        return latencies;
     }
 
     Events events() {
@@ -284,10 +277,10 @@ public final class StressRun {
         for (Outcome outcome : Outcome.values()) { // bounded by the outcomes
             outcomes.put(outcome, tally.count(outcome));
         }
-        long violations = broken + failures + tally.violations() + verdict.stray();
+        long violations = broken + failures + tally.violations.sum() + verdict.stray();
         return new StressResult(
-                options.seed(), seconds, tally.accesses(), tally.rawAccesses(), drops, tally.activations(), outcomes,
+                options.seed(), seconds, tally.accesses(), tally.raw.sum(), drops, tally.activations.sum(), outcomes,
                 stats, actions,
-                verdict.lost() + tally.lost(), verdict.torn() + tally.torn(), violations, lines, findings);
+                verdict.lost() + tally.lost.sum(), verdict.torn() + tally.torn.sum(), violations, lines, findings);
     }
 }

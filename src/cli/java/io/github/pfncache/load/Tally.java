@@ -14,11 +14,11 @@ final class Tally {
     private static final int SHOWN = 20;
 
     private final LongAdder accesses = new LongAdder();
-    private final LongAdder raw = new LongAdder();
-    private final LongAdder activations = new LongAdder();
-    private final LongAdder lost = new LongAdder();
-    private final LongAdder torn = new LongAdder();
-    private final LongAdder violations = new LongAdder();
+    final LongAdder raw = new LongAdder();
+    final LongAdder activations = new LongAdder();
+    final LongAdder lost = new LongAdder();
+    final LongAdder torn = new LongAdder();
+    final LongAdder violations = new LongAdder();
     private final Queue<String> findings = new ConcurrentLinkedQueue<>();
 
     /** Fixed keys. */
@@ -70,26 +70,6 @@ final class Tally {
 
     long accesses() {
         return accesses.sum();
-    }
-
-    long rawAccesses() {
-        return raw.sum();
-    }
-
-    long activations() {
-        return activations.sum();
-    }
-
-    long lost() {
-        return lost.sum();
-    }
-
-    long torn() {
-        return torn.sum();
-    }
-
-    long violations() {
-        return violations.sum();
     }
 
     long count(Outcome outcome) {

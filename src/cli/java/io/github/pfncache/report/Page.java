@@ -45,8 +45,8 @@ final class Page {
         to.element("p", "A gfn-to-pfn cache remembers where in the host's memory an address of a guest leads to: clocks"
                 + " and devices need not translate it each time, and never use a page that has gone.",
                 "class", "lead").line();
-        to.element("pre", "guest address (gpa)\n   ▼ by the memslots    if these change: look again\n"
-                        + "host address (hva)\n   ▼ by the host        if it takes the page away: look again\n"
+        to.element("pre", "guest address (gpa)\n   ▼ by memslots; a change: look again\n"
+                        + "host address (hva)\n   ▼ by the host; page taken: look again\n"
                         + "page (a frame)").line();
     }
 

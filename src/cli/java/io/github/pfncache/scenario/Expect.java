@@ -44,14 +44,6 @@ final class Expect {
         isEqualTo(false);
     }
 
-    void isZero() {
-        isEqualTo(0L);
-    }
-
-    void isNull() {
-        require(found == null, "expected nothing, found " + found);
-    }
-
     void isEmpty() {
         require(((Collection<?>) found).isEmpty(), "expected none, found " + found);
     }

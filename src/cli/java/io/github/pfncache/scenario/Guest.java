@@ -4,6 +4,7 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.DirtyBitmap;
@@ -119,6 +120,14 @@ public final class Guest {
     public long[] harvest() {
         DirtyBitmap.Harvest harvest = vm.memslots().harvestDirty(SLOT).harvest();
         return harvest.pages();
+    }
+
+    /** At the end of a schedule the cache reads one of these values, null if nothing, and the machine is sound. */
+    void endsWith(ScenarioRun stage, GfnPfnCache cache, Object... values) {
+        stage.afterwards(() -> {
+            Expect.that(read(cache)).as("value at rest").isIn(values);
+            atRest();
+        });
     }
 
     /** Nothing is under way: every invariant holds. */

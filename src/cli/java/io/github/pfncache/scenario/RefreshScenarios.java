@@ -22,10 +22,7 @@ public final class RefreshScenarios {
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
         stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isEqualTo(1));
-        stage.afterwards(() -> {
-            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(1);
-            guest.atRest();
-        });
+        guest.endsWith(stage, cache, 1);
     }
 
     /** The page moves while the cache is first pointed at it. */
@@ -37,10 +34,7 @@ public final class RefreshScenarios {
             Expect.that(Guest.read(cache)).as("value read").isEqualTo(1);
         });
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
-        stage.afterwards(() -> {
-            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(1);
-            guest.atRest();
-        });
+        guest.endsWith(stage, cache, 1);
     }
 
     /** The page goes for good. */
@@ -75,10 +69,7 @@ public final class RefreshScenarios {
             boolean before = replaced[0];
             Expect.that(Guest.read(cache)).as("value read").isIn(before ? 0L : 1L, 0L);
         });
-        stage.afterwards(() -> {
-            Expect.that(Guest.read(cache)).as("value at rest").isZero();
-            guest.atRest();
-        });
+        guest.endsWith(stage, cache, 0);
     }
 
     /** Another page takes its place while the cache is on its way to the old one. */
@@ -88,10 +79,7 @@ public final class RefreshScenarios {
         guest.host.migrate(Guest.HVA);
         stage.thread("replace", () -> guest.host.mapAnonymous(Guest.HVA, 1, Protection.READ_WRITE));
         stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, 0L));
-        stage.afterwards(() -> {
-            Expect.that(Guest.read(cache)).as("value at rest").isZero();
-            guest.atRest();
-        });
+        guest.endsWith(stage, cache, 0);
     }
 
     /** Two overlapping invalidations come and go while the cache is refreshed. */
@@ -101,10 +89,7 @@ public final class RefreshScenarios {
         stage.thread("protect", () -> guest.host.protect(Guest.HVA, 2, Protection.READ_WRITE));
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
         stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isEqualTo(1));
-        stage.afterwards(() -> {
-            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(1);
-            guest.atRest();
-        });
+        guest.endsWith(stage, cache, 1);
     }
 
     /**
@@ -129,10 +114,7 @@ public final class RefreshScenarios {
         });
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
         stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, null));
-        stage.afterwards(() -> {
-            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(1);
-            guest.atRest();
-        });
+        guest.endsWith(stage, cache, 1);
     }
 
     /** Two users find the cache invalid at once, and the page moves again. */
@@ -153,10 +135,7 @@ public final class RefreshScenarios {
         GfnPfnCache cache = guest.cacheOf(0);
         stage.thread("re-point", () -> Expect.that(cache.activate(Guest.gpa(1))).isEqualTo(Outcome.OK));
         stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, 2L));
-        stage.afterwards(() -> {
-            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(2);
-            guest.atRest();
-        });
+        guest.endsWith(stage, cache, 2);
     }
 
     /** Two threads point the cache at two pages. */

@@ -37,10 +37,7 @@ public final class SlotScenarios {
         GfnPfnCache cache = guest.cacheOf(0);
         deleteThread(stage, guest);
         stage.thread("write", () -> Guest.write(cache, 7));
-        stage.afterwards(() -> {
-            Expect.that(Guest.read(cache)).as("value at rest").isNull();
-            guest.atRest();
-        });
+        guest.endsWith(stage, cache, (Object) null);
     }
 
     /** A deleted slot is not written by those who translate afresh. */
@@ -106,10 +103,7 @@ public final class SlotScenarios {
             Expect.that(guest.vm.memslots().set(Guest.SLOT, 0, Guest.GPA, 4096, other)).isEqualTo(Change.DONE);
         });
         stage.thread("refresh", () -> Expect.that(Guest.read(cache)).as("value read").isIn(1L, 7L, null));
-        stage.afterwards(() -> {
-            Expect.that(Guest.read(cache)).as("value at rest").isEqualTo(7);
-            guest.atRest();
-        });
+        guest.endsWith(stage, cache, 7);
     }
 
     /** A harvest takes the mark or leaves it, and whoever reads after it sees what it does not report later. */

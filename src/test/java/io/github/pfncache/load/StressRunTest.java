@@ -20,7 +20,7 @@ final class StressRunTest {
     private static final int SECONDS = 20;
 
     private static StressRun run(long accesses) {
-        return new StressRun(new StressOptions(42, SECONDS, accesses, 2, 2), Latencies.NONE);
+        return new StressRun(new StressOptions(42, SECONDS, accesses, 2, 2));
     }
 
     private static StressResult finish(StressRun run) {
@@ -49,14 +49,14 @@ final class StressRunTest {
 
     @Test
     void theSmallestLoadChecksEveryRule() {
-        StressResult result = finish(new StressRun(new StressOptions(1, 0, 1, 1, 1), Latencies.NONE));
+        StressResult result = finish(new StressRun(new StressOptions(1, 0, 1, 1, 1)));
         assertThat(result.findings()).isEmpty();
         assertThat(result.accesses()).isPositive();
     }
 
     @Test
     void somebodyWantsItToStop() {
-        StressResult result = new StressRun(new StressOptions(1, SECONDS, 0, 1, 2), Latencies.NONE)
+        StressResult result = new StressRun(new StressOptions(1, SECONDS, 0, 1, 2))
                 .run(() -> true, accesses -> {});
         assertThat(result.seconds()).isLessThan(SECONDS);
         assertThat(result.findings()).isEmpty();
@@ -102,7 +102,7 @@ final class StressRunTest {
     void cachesThatHearNothingBreakARule() {
         // Who finds the rule broken dies with a lock in hand, so that others may hang.
         StressOptions options = new StressOptions(42, SECONDS, 0, 2, 2);
-        StressRun run = new StressRun(options, Latencies.NONE, Duration.ofSeconds(1));
+        StressRun run = new StressRun(options, Duration.ofSeconds(1));
         Deafness.inflict(run.machine().host);
         StressResult result = finish(run);
         assertThat(result.violations()).isPositive();
@@ -145,11 +145,11 @@ final class StressRunTest {
         byte[] odd = {1, 0, 0, 0};
         run.machine().vm.guestMemory().write(LoadMachine.systemTime(0), odd);
         new LoadGuest(run, 0).readClocksAtRest();
-        assertThat(run.tally().torn()).isEqualTo(1);
+        assertThat(run.tally().torn.sum()).isEqualTo(1);
         run.machine().vm.guestMemory().write(LoadMachine.systemTime(0), new byte[4]);
         new LoadGuest(run, 0).readClocksAtRest();
-        assertThat(run.tally().torn()).isEqualTo(1);
-        assertThat(run.tally().lost()).isEqualTo(1);
+        assertThat(run.tally().torn.sum()).isEqualTo(1);
+        assertThat(run.tally().lost.sum()).isEqualTo(1);
     }
 
     @Test
@@ -166,7 +166,7 @@ final class StressRunTest {
         int last = StressOptions.MAX_VCPUS - 1;
         long end = LoadMachine.runstate(last) + 48 - LoadMachine.MAIN_GPA;
         assertThat(end).isLessThanOrEqualTo((long) LoadMachine.DEVICE_PAGE * Pages.PAGE_SIZE);
-        assertThat(new StressRun(new StressOptions(1, 1, 0, last + 1, StressOptions.MAX_DEVICES), Latencies.NONE))
+        assertThat(new StressRun(new StressOptions(1, 1, 0, last + 1, StressOptions.MAX_DEVICES)))
                 .isNotNull();
     }
 }
