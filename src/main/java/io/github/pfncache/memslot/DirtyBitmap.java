@@ -8,7 +8,6 @@ import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.stream.Stream;
 
 /**
  * Which pages of one slot were written since the last harvest: one bit a page. Any number of threads may mark and
@@ -64,8 +63,11 @@ public final class DirtyBitmap {
     /** What is kept for {@link #harvest()}; null in what is itself kept for a reader. */
     private final DirtyBitmap unnamed;
 
-    /** What is kept for each of the other readers. Replaced under {@link #handing}. */
-    private volatile List<DirtyBitmap> named = List.of();
+    /** What is kept for the other readers, the first one; null without any. Written under {@link #handing}. */
+    private volatile DirtyBitmap named;
+
+    /** What is kept for the reader after this one. A list of links: leaving it takes no memory. Under the same lock. */
+    private volatile DirtyBitmap next;
 
     /** Whether the log is on by the wish of who made the slot; if not, it goes with its last reader. */
     private volatile boolean wanted;
@@ -141,7 +143,7 @@ public final class DirtyBitmap {
         return harvestFor(unnamed);
     }
 
-    /** As {@link #harvest()}, for a reader that {@link #addReader} made. */
+    /** As {@link #harvest()}, for a reader that {@link #newReader} made. */
     Harvest harvestFor(DirtyBitmap reader) {
         List<Part> parts;
         handing.lock();
@@ -170,7 +172,7 @@ public final class DirtyBitmap {
 
     /** Where a reader's marks are: for the one without a name, while there is no other, where they were made. */
     private DirtyBitmap placeOf(DirtyBitmap reader) {
-        return reader == unnamed && named.isEmpty() ? this : reader;
+        return reader == unnamed && named == null ? this : reader;
     }
 
     private void putBackFor(DirtyBitmap reader, List<Part> parts) {
@@ -195,51 +197,102 @@ public final class DirtyBitmap {
         }
     }
 
-    /** Each reader gets what is marked. */
+    /** Each reader gets what is marked. Room first, then the marks: whatever throws, they are in one of the places. */
     private void handOut() {
-        if (named.isEmpty()) {
-            return;
-        }
-        List<Part> taken = take();
-        boolean done = false;
-        try {
-            unnamed.putBack(taken);
-            named.forEach(reader -> reader.putBack(taken)); // bounded by the readers
-            done = true;
-        } finally {
-            if (!done) {
-                putBack(taken);
+        for (int c = 0; named != null && c < chunks.length; c++) { // bounded by the size of the slot
+            long[] words = (long[]) CHUNKS.getAcquire(chunks, c);
+            if (words != null && isAnyMarked(words)) {
+                unnamed.chunk(c);
+                for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
+                    reader.chunk(c);
+                }
+                moveMarks(c, words);
             }
         }
     }
 
-    /** Keeps the marks from now on for one reader more. */
-    DirtyBitmap addReader() {
-        DirtyBitmap reader = new DirtyBitmap(npages, null);
+    /** Allocates nothing. */
+    private void moveMarks(int c, long[] words) {
+        for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
+            if ((long) WORDS.getOpaque(words, w) != 0) {
+                long marks = (long) WORDS.getAndSet(words, w, 0L);
+                WORDS.getAndBitwiseOr(unnamed.chunk(c), w, marks);
+                for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
+                    WORDS.getAndBitwiseOr(reader.chunk(c), w, marks);
+                }
+            }
+        }
+    }
+
+    private static boolean isAnyMarked(long[] words) {
+        for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
+            if ((long) WORDS.getOpaque(words, w) != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Room for the marks of one reader more. */
+    DirtyBitmap newReader() {
+        return new DirtyBitmap(npages, null);
+    }
+
+    /** Keeps the marks from now on for what {@link #newReader} made; nothing if it does already. Allocates nothing. */
+    void addReader(DirtyBitmap reader) {
         handing.lock();
         try {
-            named = Stream.concat(named.stream(), Stream.of(reader)).toList();
+            if (reader != named && beforeReader(reader) == null) {
+                reader.next = named;
+                named = reader;
+            }
         } finally {
             handing.unlock();
         }
-        return reader;
     }
 
+    /** Ends what {@link #addReader} began; nothing if it has ended. Allocates nothing. */
     void removeReader(DirtyBitmap reader) {
         handing.lock();
         try {
-            named = named.stream().filter(one -> one != reader).toList();
-            if (named.isEmpty()) {
-                putBack(unnamed.take()); // kept for the last one, who needs no place for it any more
+            DirtyBitmap before = beforeReader(reader);
+            if (before != null) {
+                before.next = reader.next;
+            } else if (reader == named) {
+                named = reader.next;
+                if (named == null) {
+                    takeBackMarks(); // kept for the last one, which needs no place for it any more
+                }
             }
         } finally {
             handing.unlock();
+        }
+    }
+
+    private DirtyBitmap beforeReader(DirtyBitmap reader) {
+        DirtyBitmap at = named;
+        while (at != null && at.next != reader) { // bounded by the readers
+            at = at.next;
+        }
+        return at;
+    }
+
+    /** The marks of the reader without a name go where marks are made, which is where they came from. */
+    private void takeBackMarks() {
+        for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
+            long[] words = (long[]) CHUNKS.getAcquire(unnamed.chunks, c);
+            for (int w = 0; words != null && w < words.length; w++) { // bounded by the size of a chunk
+                long marks = (long) WORDS.getAndSet(words, w, 0L);
+                if (marks != 0) {
+                    WORDS.getAndBitwiseOr(chunk(c), w, marks);
+                }
+            }
         }
     }
 
     /** Whether nobody needs the log: its readers have gone, and whoever made the slot has not asked for it. */
     boolean isIdle() {
-        return named.isEmpty() && !wanted;
+        return named == null && !wanted;
     }
 
     /** Whoever made the slot asks for the log. */
@@ -250,7 +303,9 @@ public final class DirtyBitmap {
     /** Marks a page for all readers but the one without a name, who has been told by a ring. */
     void markForNamed(long page) {
         wordsOf(page); // what is put back for all finds its words here
-        named.forEach(reader -> reader.mark(page));
+        for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
+            reader.mark(page);
+        }
     }
 
     long npages() {
@@ -294,8 +349,10 @@ public final class DirtyBitmap {
         }
     }
 
+    /** Allocates nothing: the marks come from chunks that are here. */
     private void putBack(List<Part> parts) {
-        for (Part part : parts) { // bounded by the size of the slot
+        for (int i = 0; i < parts.size(); i++) { // bounded by the size of the slot
+            Part part = parts.get(i);
             long[] words = chunk(part.chunk);
             for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
                 if (part.words[w] != 0) {

@@ -4,6 +4,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 
 /**
@@ -41,6 +42,9 @@ public final class DirtyReader implements AutoCloseable {
     private final Map<DirtyBitmap, Log> logs = new ConcurrentHashMap<>();
 
     private volatile boolean closed;
+
+    /** About how many slots have gone: limits what is remembered. */
+    private final AtomicInteger gone = new AtomicInteger();
 
     /** Whether marks of a slot that has gone were forgotten. Set under SLOTS, cleared by a harvest. */
     private volatile boolean overflown;
@@ -134,7 +138,7 @@ public final class DirtyReader implements AutoCloseable {
                 }
             }
             if (last.contains(bitmap)) {
-                forget(bitmap);
+                forget(bitmap, log);
             }
         });
     }
@@ -149,30 +153,39 @@ public final class DirtyReader implements AutoCloseable {
         return unsettled;
     }
 
-    private void forget(DirtyBitmap bitmap) {
-        Log log = logs.remove(bitmap);
-        if (log != null) {
-            bitmap.removeReader(log.kept);
+    /** Allocates nothing. */
+    private void forget(DirtyBitmap bitmap, Log log) {
+        bitmap.removeReader(log.kept); // first: if this is cut short, it is done again
+        if (logs.remove(bitmap, log) && log.gone) {
+            gone.decrementAndGet();
         }
     }
 
-    /** A slot with a log is there, or is about to be. */
+    /** A slot with a log is there, or is about to be. If the log is read already, nothing is allocated. */
     void begins(Memslot slot) {
-        Log log = logs.computeIfAbsent(slot.log(), bitmap -> new Log(bitmap.addReader(), slot));
+        DirtyBitmap bitmap = slot.log();
+        Log log = logs.get(bitmap);
+        if (log == null) {
+            log = logs.computeIfAbsent(bitmap, one -> new Log(one.newReader(), slot));
+        }
+        bitmap.addReader(log.kept);
         log.slot = slot;
-        log.gone = false;
+        if (log.gone) {
+            log.gone = false;
+            gone.decrementAndGet();
+        }
         if (closed) {
-            forget(slot.log());
+            forget(bitmap, log);
         }
     }
 
-    /** A log is of no slot any more, and nobody marks it. Under SLOTS. */
+    /** A log is of no slot any more, and nobody marks it. Under SLOTS. Allocates nothing. */
     void ends(DirtyBitmap bitmap) {
         Log log = logs.get(bitmap);
-        if (log != null) {
+        if (log != null && !log.gone) {
             log.gone = true;
-            if (logs.values().stream().filter(one -> one.gone).count() > MAX_GONE) { // bounded by the slots
-                forget(bitmap);
+            if (gone.incrementAndGet() > MAX_GONE) {
+                forget(bitmap, log);
                 overflown = true;
             }
         }
@@ -187,13 +200,22 @@ public final class DirtyReader implements AutoCloseable {
         });
     }
 
-    /** Ends it. Logs that nobody has asked for and nobody else reads are off, if the memory map can be changed now. */
+    /**
+     * Ends the reading. Logs that nobody has asked for and nobody else reads are off, if the memory map can be changed
+     * now. What an exception cuts short, such as an OutOfMemoryError, is done when this or another reader is closed.
+     */
     @Override
     public void close() {
         closed = true;
-        memslots.readerEnds(this);
-        logs.keySet().forEach(this::forget);
-        memslots.turnOffIdleLogs();
+        memslots.endReaders();
+    }
+
+    /** Whether it has been closed. Then nothing is kept for it. */
+    boolean hasEnded() {
+        if (closed) {
+            logs.forEach(this::forget);
+        }
+        return closed;
     }
 
     @Override

@@ -146,8 +146,6 @@ public final class DirtyRing {
 
     /** Moves the marks that were not handed out to the bitmaps of their slots, and frees all entries, as by a reset. */
     void spill() {
-        HeldLocks.mightSleep("reset of a dirty ring");
-        Map<Integer, BitSet> pages = new HashMap<>();
         reading.lock();
         try {
             long end = pushed;
@@ -155,42 +153,42 @@ public final class DirtyRing {
                 owner.leaves(entry(n), true);
             }
             collected = end; // after the marks: if one of them fails, they are all here still
-            freeLocked(pages);
         } finally {
             reading.unlock();
         }
-        owner.protect(pages);
+        reset();
     }
 
     /**
      * Frees the entries that were handed out. A vCPU that holds one of their pages for writing gives it back before
-     * this returns: so a page is to be copied after the reset of its entry.
+     * this returns: so a page is to be copied after the reset of its entry. If that fails, nothing is freed.
      *
      * @return how many were freed
      */
     public int reset() {
         HeldLocks.mightSleep("reset of a dirty ring");
         Map<Integer, BitSet> pages = new HashMap<>();
-        int freed;
+        long end;
         reading.lock();
         try {
-            freed = freeLocked(pages);
+            end = collected;
+            for (long n = reset; n < end; n++) { // bounded by the size of the ring
+                Entry entry = entry(n);
+                pages.computeIfAbsent(entry.slotId(), id -> new BitSet()).set((int) entry.page());
+            }
         } finally {
             reading.unlock();
         }
         owner.protect(pages);
-        return freed;
-    }
-
-    private int freeLocked(Map<Integer, BitSet> pages) {
-        int freed = (int) (collected - reset);
-        for (long n = reset; n < collected; n++) { // bounded by the size of the ring
-            Entry entry = entry(n);
-            pages.computeIfAbsent(entry.slotId(), id -> new BitSet()).set((int) entry.page());
+        reading.lock();
+        try {
+            int freed = (int) Math.max(0, end - reset); // another thread may have freed them meanwhile
+            // Releases the reads of the entries: the bound thread overwrites them only after it has seen this.
+            reset += freed;
+            return freed;
+        } finally {
+            reading.unlock();
         }
-        // Releases the reads of the entries: the bound thread overwrites them only after it has seen this.
-        reset = collected;
-        return freed;
     }
 
     /** Called by the bound thread. */

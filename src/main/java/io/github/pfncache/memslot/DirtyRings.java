@@ -22,20 +22,15 @@ final class DirtyRings {
     }
 
     /**
-     * Entries were freed: whoever writes their pages without a mark for each write has to mark them again. Where that
-     * cannot be had in time they are marked again here, in the bitmaps.
+     * Entries are about to be freed: a vCPU that writes their pages without a mark for each write has to mark them
+     * again. Where it does not stop in time they are marked again here, in the bitmaps.
      */
     void protect(Map<Integer, BitSet> freed) {
         freed.forEach((id, pages) -> {
             Memslot slot = memslots.table().byId(id);
-            boolean marksAgain = slot == null;
-            try {
-                marksAgain = marksAgain || memslots.protect(slot, page -> pages.get((int) page));
-            } finally {
-                if (!marksAgain) { // also when the listener threw
-                    DirtyBitmap log = slot.log();
-                    pages.stream().filter(page -> log != null && page < slot.npages()).forEach(log::mark);
-                }
+            if (slot != null && !memslots.protect(slot, page -> pages.get((int) page))) {
+                DirtyBitmap log = slot.log();
+                pages.stream().filter(page -> log != null && page < slot.npages()).forEach(log::mark);
             }
         });
     }

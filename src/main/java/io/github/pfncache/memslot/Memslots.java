@@ -4,9 +4,9 @@ import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.time.Duration;
-import java.util.List;
+import java.util.Arrays;
 import java.util.Objects;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.LongPredicate;
 import java.util.function.Supplier;
@@ -59,8 +59,11 @@ public final class Memslots {
 
     private final TrackedLock changing = new TrackedLock(LockClass.SLOTS);
 
-    /** Who reads all dirty logs. Thread-safe by itself: who comes while a slot is made follows that slot himself. */
-    private final List<DirtyReader> dirtyReaders = new CopyOnWriteArrayList<>();
+    /**
+     * The readers of all dirty logs. An immutable array, replaced, so that to tell them of a change takes no memory. A
+     * reader that comes while a slot is made follows that slot itself.
+     */
+    private final AtomicReference<DirtyReader[]> dirtyReaders = new AtomicReference<>(new DirtyReader[0]);
 
     /** Where writes are logged. */
     public enum DirtyMode {
@@ -304,7 +307,7 @@ public final class Memslots {
             Function<MemslotTable, MemslotRequest> wish, boolean flagsAreAsked, MemslotTable now) {
         MemslotRequest request = wish.apply(now);
         Memslot former = now.byId(request.id());
-        boolean read = former == null && !dirtyReaders.isEmpty();
+        boolean read = former == null && dirtyReaders.get().length != 0;
         MemslotRequest.Step step = (read ? request.withLog() : request).against(now, rings);
         Memslot slot = step.successor() == null ? former : step.successor();
         if (flagsAreAsked && request.wantsLog() && slot != null && slot.log() != null) {
@@ -339,7 +342,9 @@ public final class Memslots {
 
     private void follow(Memslot slot) {
         if (slot != null && slot.logsDirtyPages()) {
-            dirtyReaders.forEach(reader -> reader.begins(slot));
+            for (DirtyReader reader : dirtyReaders.get()) { // bounded by the readers
+                reader.begins(slot);
+            }
         }
     }
 
@@ -347,7 +352,9 @@ public final class Memslots {
     private void forget(Memslot slot, Memslot other) {
         DirtyBitmap log = slot == null ? null : slot.log();
         if (log != null && (other == null || other.log() != log || !other.logsDirtyPages())) {
-            dirtyReaders.forEach(reader -> reader.ends(log));
+            for (DirtyReader reader : dirtyReaders.get()) { // bounded by the readers
+                reader.ends(log);
+            }
         }
     }
 
@@ -422,12 +429,19 @@ public final class Memslots {
      */
     public DirtyReader newDirtyReader() {
         DirtyReader reader = new DirtyReader(this);
-        dirtyReaders.add(reader);
+        dirtyReaders.updateAndGet(now -> {
+            DirtyReader[] more = Arrays.copyOf(now, now.length + 1);
+            more[now.length] = reader;
+            return more;
+        });
         return reader;
     }
 
-    void readerEnds(DirtyReader reader) {
-        dirtyReaders.remove(reader);
+    /** Lets go of the readers that have been closed, this time or when memory was short, and of their logs. */
+    void endReaders() {
+        dirtyReaders.updateAndGet(now ->
+                Arrays.stream(now).filter(reader -> !reader.hasEnded()).toArray(DirtyReader[]::new));
+        turnOffIdleLogs();
     }
 
     /** Turns a log on for readers; what the slot is then, or null if it cannot be done now or the slot has gone. */
@@ -439,7 +453,7 @@ public final class Memslots {
     }
 
     /** Turns the logs off that were on for readers alone; the judgement and the change are one. */
-    void turnOffIdleLogs() {
+    private void turnOffIdleLogs() {
         for (Memslot each : table()) { // bounded by the slots
             if (each.logsDirtyPages() && each.log() != null && each.log().isIdle()) {
                 changeIfThere(each.id(), slot -> {
@@ -479,7 +493,9 @@ public final class Memslots {
         } else if (log != null) {
             log.markForNamed(page);
         }
-        dirtyReaders.forEach(reader -> reader.markGone(id, page));
+        for (DirtyReader reader : dirtyReaders.get()) { // bounded by the readers
+            reader.markGone(id, page);
+        }
     }
 
     /**

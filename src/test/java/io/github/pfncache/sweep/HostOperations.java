@@ -118,24 +118,32 @@ final class HostOperations {
                     if (page == null) {
                         return "no page";
                     }
-                    HostMapping mapping = m.host.map(page);
                     try {
-                        return atomics(mapping);
+                        return mapped(m.host, page, null) + mapped(m.host, page, m.host.map(page));
                     } finally {
-                        m.host.unmap(mapping);
-                        HostMapping again = m.host.map(page, mapping);
-                        m.host.unmap(again);
                         m.host.release(page);
                     }
                 }));
     }
 
+    private static String mapped(HostMemory host, HostPage page, HostMapping former) {
+        HostMapping mapping = former;
+        try {
+            mapping = host.map(page, former);
+            return atomics(mapping);
+        } finally {
+            if (mapping != null) {
+                host.unmap(mapping);
+            }
+        }
+    }
+
     private static String atomics(HostMapping mapping) {
         HostWindow window = mapping.window(8, 8);
         window.put(0, 4, 7);
-        mapping.putIntVolatile(16, 1);
+        mapping.putIntRelease(16, 1);
         mapping.compareAndSetInt(16, 1, 2);
-        mapping.putLongVolatile(24, 1);
+        mapping.putLongRelease(24, 1);
         mapping.compareAndSetLong(24, 1, 2);
         return window.get(0, 4) + " " + mapping.getIntVolatile(16) + " " + mapping.getLongVolatile(24);
     }
@@ -181,6 +189,9 @@ final class HostOperations {
                     return m.file.sync();
                 }),
                 new Operation("host.openFile", m -> {
+                    if (m.vm.memslots().table().byId(8) != null) { // of a run that was cut short
+                        m.vm.ram().remove(8);
+                    }
                     HostFile cold = m.host.openFile(m.coldChannel);
                     try {
                         byte[] bytes = new byte[8];

@@ -50,8 +50,9 @@ final class VmOperations {
                 new Operation("memslots.move", m -> m.vm.memslots().move(SPARE_SLOT, NEW_GPA)),
                 new Operation("memslots.setFlags", m -> m.vm.memslots().setFlags(SPARE_SLOT,
                         Memslot.FLAG_LOG_DIRTY_PAGES)),
-                new Operation("memslots.setFlags, in use", m -> m.vm.memslots().setFlags(0, 0) + " "
-                        + m.vm.memslots().setFlags(0, Memslot.FLAG_LOG_DIRTY_PAGES)),
+                new Operation("memslots.setFlags, in use", m -> // off already, if it was cut short in between
+                        m.vm.memslots().setFlags(0, 0) != Memslots.Change.BUSY
+                        && m.vm.memslots().setFlags(0, Memslot.FLAG_LOG_DIRTY_PAGES) == Memslots.Change.DONE),
                 new Operation("memslots, section", m -> {
                     int token = m.vm.memslots().enterRead();
                     try {
@@ -129,6 +130,8 @@ final class VmOperations {
                 }),
                 new Operation("ring", m -> {
                     DirtyRing ring = m.neighbour.vcpu(1).dirtyRing();
+                    ring.entries(); // of a run that was cut short
+                    ring.reset();
                     Vcpu.Exit exit = m.neighbour.vcpu(1).run(() -> {
                         m.adopter.run();
                         m.neighbour.guestMemory().write(LOW + 0x1008, new byte[] {1});
