@@ -56,7 +56,7 @@ final class Backing {
 
     /** The file became smaller, to whole pages; what is behind its end is forgotten, for good. */
     void shrunk(long npages) {
-        marks.change(npages, PageTable.PAGES_END, WriteBack.UNSAVED | PageMarks.ZEROED, 0);
+        marks.change(npages, PageTable.PAGES_END, PageMarks.UNSAVED | PageMarks.ZEROED, 0);
         long size = npages << Pages.PAGE_SHIFT;
         sourceEnd = Math.min(sourceEnd, size);
         shrunkTo = Math.min(shrunkTo, size);

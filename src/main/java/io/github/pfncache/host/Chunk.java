@@ -5,14 +5,14 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 
 /** A run of frames in one buffer, with their counts. */
 final class Chunk {
 
-    static final ByteBuffer ZEROS = pattern((byte) 0);
-    /** What a free frame holds in checked mode: neither zero nor a plausible pointer, count or version. */
-    static final ByteBuffer POISON = pattern((byte) 0xd9);
+    /** The content of a page that nobody has touched. Never written. */
+    static final byte[] ZEROS = new byte[Pages.PAGE_SIZE];
+    /** What a free frame is filled with in checked mode: neither zero nor a plausible pointer, count or version. */
+    static final long POISON = 0xd9d9d9d9d9d9d9d9L;
 
     private static final VarHandle REFS = MethodHandles.arrayElementVarHandle(int[].class);
 
@@ -101,32 +101,20 @@ final class Chunk {
         owners[index] = count;
     }
 
-    void fill(int index, ByteBuffer pattern) {
-        buffer.put(base(index), pattern, 0, Pages.PAGE_SIZE);
-    }
-
-    /** The bytes of a frame, as a view of its own. */
-    ByteBuffer page(int index) {
-        return buffer.slice(base(index), Pages.PAGE_SIZE);
-    }
-
-    boolean isZero(int index) {
-        return page(index).equals(ZEROS);
-    }
-
     /** Allocates nothing: the frame is counted nowhere at that moment. */
-    boolean isPoisoned(int index) {
+    void poison(int index) {
         for (int at = 0; at < Pages.PAGE_SIZE; at += Long.BYTES) {
-            if (buffer.getLong(base(index) + at) != POISON.getLong(at)) {
+            buffer.putLong(base(index) + at, POISON);
+        }
+    }
+
+    /** Whether a frame is 512 times the same 8 bytes. Allocates nothing. */
+    boolean isFilled(int index, long pattern) {
+        for (int at = 0; at < Pages.PAGE_SIZE; at += Long.BYTES) {
+            if (buffer.getLong(base(index) + at) != pattern) {
                 return false;
             }
         }
         return true;
-    }
-
-    private static ByteBuffer pattern(byte value) {
-        byte[] bytes = new byte[Pages.PAGE_SIZE];
-        Arrays.fill(bytes, value);
-        return ByteBuffer.allocateDirect(Pages.PAGE_SIZE).put(bytes).flip().asReadOnlyBuffer();
     }
 }

@@ -1,5 +1,6 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 
 /**
@@ -10,20 +11,22 @@ import io.github.pfncache.address.Pages;
  */
 final class DebuggerCopy {
 
-    private final HostMemory memory;
+    private final AddressSpace space;
     private final HostFamily family;
+    private final PageStore store;
 
-    DebuggerCopy(HostMemory memory) {
-        this.memory = memory;
-        this.family = memory.family();
+    DebuggerCopy(AddressSpace space) {
+        this.space = space;
+        this.family = space.family;
+        this.store = space.store;
     }
 
-    /** A debugger's read of the bytes from {@code hva} on, which lie in pages {@code [from, to)}. */
-    HostResult peek(long from, long to, long hva, byte[] into) {
+    /** A debugger's read of the bytes from {@code hva} on, which lie in a range. */
+    HostResult peek(HvaRange range, long hva, byte[] into) {
         FetchedPages fetched = new FetchedPages();
         byte[] bytes = new byte[into.length];
         for (int attempt = 0; attempt < FaultPath.MAX_ATTEMPTS; attempt++) { // more than two: mappings changed
-            HostResult covered = family.getLocked(() -> peekLocked(from, to, hva, bytes, fetched));
+            HostResult covered = family.getLocked(() -> peekLocked(range, hva, bytes, fetched));
             if (!fetched.isWaiting()) {
                 if (covered == HostResult.OK) {
                     System.arraycopy(bytes, 0, into, 0, bytes.length);
@@ -37,18 +40,18 @@ final class DebuggerCopy {
         return HostResult.BUSY;
     }
 
-    private HostResult peekLocked(long from, long to, long hva, byte[] into, FetchedPages fetched) {
-        if (memory.ranges().coverageLocked(from, to) != HostResult.OK) {
+    private HostResult peekLocked(HvaRange range, long hva, byte[] into, FetchedPages fetched) {
+        if (space.coverageLocked(range) != HostResult.OK) {
             return HostResult.EFAULT;
         }
         for (int at = 0; at < into.length; ) { // bounded by the pages of the array
             int within = Pages.offsetInPage(hva + at);
             int length = Math.min(into.length - at, Pages.PAGE_SIZE - within);
             long page = (hva + at) >>> Pages.PAGE_SHIFT;
-            Vma vma = memory.vmas().find(page);
-            long pte = memory.table().get(page);
+            Vma vma = space.vmas.find(page);
+            long pte = space.table.get(page);
             if (Pte.isPresent(pte) || Pte.isSwapped(pte) || vma.file() == null) {
-                family.readEntry(pte, within, into, at, length);
+                store.read(pte, within, into, at, length);
             } else {
                 vma.file().read(vma.toFilePage(page), within, into, at, length, fetched);
             }
@@ -64,9 +67,9 @@ final class DebuggerCopy {
             int within = Pages.offsetInPage(hva + at);
             int length = Math.min(from.length - at, Pages.PAGE_SIZE - within);
             long page = (hva + at) >>> Pages.PAGE_SHIFT;
-            FaultPath.FrameUse write = pfn -> family.frames.write(pfn, within, from, at, length);
+            FaultPath.FrameUse write = pfn -> store.frames.write(pfn, within, from, at, length);
             HostResult result =
-                    switch (new FaultPath(memory, page, FaultPath.Access.DEBUG_WRITE, write).run()) {
+                    switch (new FaultPath(space, page, FaultPath.Access.DEBUG_WRITE, write).run()) {
                         case DONE -> HostResult.OK;
                         case UNMAPPED, BEYOND_END, REFUSED -> HostResult.EFAULT;
                         case FORBIDDEN -> HostResult.EACCES;

@@ -1,6 +1,5 @@
 package io.github.pfncache.host;
 
-import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.Interleaving;
 import java.nio.ByteBuffer;
@@ -53,9 +52,6 @@ final class FaultPath {
         }
     }
 
-    /** What a page holds that nobody has touched. Never written. */
-    private static final byte[] ZEROS = new byte[Pages.PAGE_SIZE];
-
     /** Looks at one page before a fault gives up: each turn means that the page changed under a handler. */
     static final int MAX_ATTEMPTS = 16;
 
@@ -69,8 +65,9 @@ final class FaultPath {
      */
     private record Answer(PageFault.Reason reason, Vma vma, long entry, byte[] evicted, byte[] content) {}
 
-    private final HostMemory memory;
+    private final AddressSpace space;
     private final HostFamily family;
+    private final PageStore store;
     private final long page;
     private final Access access;
     private final FrameUse use;
@@ -88,9 +85,10 @@ final class FaultPath {
     private FaultPath outer;
 
     /** A fault of one page. */
-    FaultPath(HostMemory memory, long page, Access access, FrameUse use) {
-        this.memory = memory;
-        this.family = memory.family();
+    FaultPath(AddressSpace space, long page, Access access, FrameUse use) {
+        this.space = space;
+        this.family = space.family;
+        this.store = space.store;
         this.page = page;
         this.access = access;
         this.use = use;
@@ -106,7 +104,7 @@ final class FaultPath {
             } else if (outcome == null && fetched.isWaiting() && !fetched.fetch()) {
                 outcome = End.UNREADABLE;
             }
-            if (outcome == null && frameNeeded && !family.frames.grow()) {
+            if (outcome == null && frameNeeded && !store.frames.grow(1)) {
                 outcome = End.NO_MEMORY;
             }
             if (outcome != null) {
@@ -134,7 +132,7 @@ final class FaultPath {
 
     private End copyOnWrite() {
         copied = null;
-        HostResult result = family.change(HostFamily.fixed(memory, range()), true, () -> {
+        HostResult result = family.change(HostFamily.fixed(space, PageTable.rangeOf(page, page + 1)), true, () -> {
             copied = copyLocked();
             return HostResult.OK;
         });
@@ -151,7 +149,7 @@ final class FaultPath {
         boolean writeProtected = question.reason == PageFault.Reason.WRITE_PROTECTED;
         ByteBuffer content = ByteBuffer.wrap(question.content);
         PageFault fault = new PageFault(
-                HostMemory.pageToHva(page),
+                PageTable.hvaOf(page),
                 access == Access.WRITE,
                 question.reason,
                 (writeProtected ? content.asReadOnlyBuffer() : content).order(ByteOrder.LITTLE_ENDIAN));
@@ -174,7 +172,7 @@ final class FaultPath {
     /** Whether this thread is inside a handler of this very page already. */
     private boolean isBeingAskedFor() {
         for (FaultPath asking = outer; asking != null; asking = asking.outer) { // bounded by the faults that nest
-            if (asking.memory == memory && asking.page == page) {
+            if (asking.space == space && asking.page == page) {
                 return true;
             }
         }
@@ -185,18 +183,18 @@ final class FaultPath {
 
     /** The outcome, or null when the lock has to be left first. */
     private End lookLocked() {
-        Vma vma = memory.vmas().find(page);
+        Vma vma = space.vmas.find(page);
         End refused = refuse(vma);
         if (refused != null) {
             return refused;
         }
-        long pte = memory.table().get(page);
+        long pte = space.table.get(page);
         if (!Pte.isPresent(pte)) {
             End over = bringIn(vma, pte);
             if (over != null || question != null || fetched.isWaiting() || frameNeeded) {
                 return over;
             }
-            pte = memory.table().get(page);
+            pte = space.table.get(page);
         }
         if (isReading()) {
             use.use(Pte.index(pte));
@@ -208,8 +206,8 @@ final class FaultPath {
             }
             pte = Pte.disarmed(pte);
         }
-        if (!vma.shared() && family.frames.owners(Pte.index(pte)) > 1) {
-            memory.table().set(page, pte);
+        if (!vma.shared() && store.frames.owners(Pte.index(pte)) > 1) {
+            space.table.set(page, pte);
             copyNeeded = true;
             return null;
         }
@@ -260,19 +258,19 @@ final class FaultPath {
                 return null;
             }
             if (access == Access.LOOK && answer == null && file.isHole(filePage)) {
-                use.useContent(ZEROS);
+                use.useContent(Chunk.ZEROS);
                 return End.DONE;
             }
             if (lacksFrame()) {
                 return null;
             }
         }
-        memory.table().reserve(page); // before there is anything that could be lost
+        space.table.reserve(page); // before there is anything that could be lost
         if (!Pte.isPresent(entry)) {
             pfn = answer != null ? file.install(filePage, answer.content) : file.load(filePage, fetched);
         }
-        family.frames.addOwner(pfn);
-        memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
+        store.frames.addOwner(pfn);
+        space.table.set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
         return null;
     }
 
@@ -285,17 +283,17 @@ final class FaultPath {
         boolean swapped = Pte.isSwapped(pte);
         boolean followsFile = vma.file() != null; // which a copy of the page would end
         if (access == Access.LOOK && answer == null && !swapped) {
-            use.useContent(followsFile ? content(vma, pte) : ZEROS);
+            use.useContent(followsFile ? content(vma, pte) : Chunk.ZEROS);
             return End.DONE;
         }
         if (lacksFrame()) {
             return null;
         }
-        byte[] content = answer != null ? answer.content : swapped || followsFile ? content(vma, pte) : ZEROS;
-        memory.table().reserve(page); // before there is anything that could be lost
-        int pfn = family.frames.allocateWith(content);
-        memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
-        family.dropEntry(pte);
+        byte[] content = answer != null ? answer.content : swapped || followsFile ? content(vma, pte) : Chunk.ZEROS;
+        space.table.reserve(page); // before there is anything that could be lost
+        int pfn = store.frames.allocateWith(content);
+        space.table.set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
+        store.drop(pte);
         return null;
     }
 
@@ -305,7 +303,7 @@ final class FaultPath {
 
     /** Whether the lock has to be left for a frame. */
     private boolean lacksFrame() {
-        frameNeeded = !family.frames.hasFree();
+        frameNeeded = !store.frames.hasFree(1);
         return frameNeeded;
     }
 
@@ -319,7 +317,7 @@ final class FaultPath {
             return false;
         }
         answer = null;
-        handler = access == Access.DEBUG_WRITE ? null : memory.handlerFor(HostMemory.pageToHva(page), reason);
+        handler = access == Access.DEBUG_WRITE ? null : space.handlerFor(page, reason);
         if (handler == null) {
             return false;
         }
@@ -329,7 +327,7 @@ final class FaultPath {
 
     /** The content that an entry stands for, the same array as long as it does; null if it was not evicted. */
     private byte[] evicted(long entry) {
-        return Pte.isSwapped(entry) ? family.swap.content(Pte.index(entry)) : null;
+        return Pte.isSwapped(entry) ? store.swap.content(Pte.index(entry)) : null;
     }
 
     /** What the page holds: its entry's content, or what its file would give it, which has been fetched. */
@@ -338,23 +336,23 @@ final class FaultPath {
         if (!Pte.isPresent(entry) && !Pte.isSwapped(entry) && vma.file() != null) {
             vma.file().read(vma.toFilePage(page), 0, bytes, 0, Pages.PAGE_SIZE, fetched);
         } else {
-            family.readEntry(entry, 0, bytes, 0, Pages.PAGE_SIZE);
+            store.read(entry, 0, bytes, 0, Pages.PAGE_SIZE);
         }
         return bytes;
     }
 
     /** The copy itself, after the invalidation has started; null when the page no longer needs it. */
     private End copyLocked() {
-        Vma vma = memory.vmas().find(page);
-        long pte = memory.table().get(page);
+        Vma vma = space.vmas.find(page);
+        long pte = space.table.get(page);
         if (refuse(vma) != null || vma.shared() || !Pte.isPresent(pte) || Pte.isArmed(pte) && access == Access.WRITE) {
             return null;
         }
         int shared = Pte.index(pte);
-        if (family.frames.owners(shared) == 1) {
+        if (store.frames.owners(shared) == 1) {
             return finish(vma, pte, shared); // the other owner has gone: nothing to copy, and nothing to come back for
         }
-        return lacksFrame() ? null : finish(vma, pte, family.frames.allocateCopy(shared));
+        return lacksFrame() ? null : finish(vma, pte, store.frames.allocateCopy(shared));
     }
 
     /** Makes a frame the page's own, instead of the one in its entry if it is another; the entry is there. */
@@ -363,20 +361,16 @@ final class FaultPath {
             vma.file().markChanged(vma.toFilePage(page)); // before the first byte can change
         }
         boolean writable = vma.isWritable() && !Pte.isArmed(pte);
-        memory.table().set(page, Pte.keepArmed(Pte.ofFrame(pfn, writable), pte));
+        space.table.set(page, Pte.keepArmed(Pte.ofFrame(pfn, writable), pte));
         if (pfn != Pte.index(pte)) {
-            family.frames.dropOwner(Pte.index(pte));
+            store.frames.dropOwner(Pte.index(pte));
         }
         use.use(pfn);
         return End.DONE;
     }
 
-    private HvaRange range() {
-        return HvaRange.ofPages(HostMemory.pageToHva(page), 1);
-    }
-
     @Override
     public String toString() {
-        return "fault at hva=" + Pages.hex(HostMemory.pageToHva(page)) + Arrays.asList(question, answer);
+        return "fault at hva=" + Pages.hex(PageTable.hvaOf(page)) + Arrays.asList(question, answer);
     }
 }

@@ -1,5 +1,6 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.rules.HeldLocks;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -34,7 +35,7 @@ final class FetchedPages {
     boolean fetch() {
         for (Map.Entry<Key, Integer> one : wanted.entrySet()) { // bounded by the pages of the operation
             Key key = one.getKey();
-            key.file().family.checkUnlocked("reading a file");
+            HeldLocks.mightSleep("reading a file");
             byte[] content = key.file().backing.read(key.page(), one.getValue());
             if (content == null) {
                 return false;

@@ -9,7 +9,7 @@ import io.github.pfncache.address.Pages;
  */
 final class FilePages {
 
-    final HostFamily family;
+    final PageStore store;
     /** Whether the pages are a caller's memory: no holes can be made, nothing moves, gone when mapped nowhere. */
     final boolean userMemory;
     /** The real file that pages come from and go to, or null. */
@@ -25,8 +25,8 @@ final class FilePages {
     /** Made once: to let go must not need memory. */
     private final PageTable.Visitor dropOne = this::dropLocked;
 
-    FilePages(HostFamily family, long size, boolean userMemory, Backing backing) {
-        this.family = family;
+    FilePages(PageStore store, long size, boolean userMemory, Backing backing) {
+        this.store = store;
         this.size = size;
         this.userMemory = userMemory;
         this.backing = backing;
@@ -97,7 +97,7 @@ final class FilePages {
 
     private void dropLocked(long page, long entry) {
         entries.set(page, 0);
-        family.dropEntry(entry);
+        store.drop(entry);
     }
 
     /**
@@ -112,7 +112,7 @@ final class FilePages {
             return Pte.index(entry);
         }
         if (Pte.isSwapped(entry)) {
-            return install(page, family.swap.content(Pte.index(entry)));
+            return install(page, store.swap.content(Pte.index(entry)));
         }
         return install(page, isUnread(page) ? fetched.get(this, page) : null);
     }
@@ -122,9 +122,9 @@ final class FilePages {
      */
     int install(long page, byte[] content) {
         entries.reserve(page); // before there is a frame that could be lost
-        int pfn = content == null ? family.frames.allocateZeroed() : family.frames.allocateWith(content);
+        int pfn = store.frames.allocateWith(content == null ? Chunk.ZEROS : content);
         if (pfn != FrameStore.NONE) {
-            family.dropEntry(entries.get(page));
+            store.drop(entries.get(page));
             entries.set(page, Pte.ofFrame(pfn, true));
         }
         return pfn;
@@ -137,7 +137,7 @@ final class FilePages {
      */
     boolean read(long page, int offset, byte[] into, int at, int length, FetchedPages fetched) {
         if (!isUnread(page)) {
-            family.readEntry(entry(page), offset, into, at, length);
+            store.read(entry(page), offset, into, at, length);
             return true;
         }
         byte[] content = fetched.get(this, page);

@@ -1,46 +1,29 @@
 package io.github.pfncache.host;
 
-import io.github.pfncache.address.HvaRange;
 import java.util.ArrayList;
 import java.util.List;
 
-/** {@code fork()}: a child address space that shares private frames copy on write. */
+/** The making of a child address space that shares private frames copy on write: {@code fork()}. */
 final class Fork {
 
     private Fork() {}
 
-    static HostMemory of(HostMemory parent) {
-        HostFamily family = parent.family();
-        HostMemory child = new HostMemory(family);
+    /** Gives a child, which is of the same family and empty, what the parent has. */
+    static void share(AddressSpace parent, AddressSpace child) {
+        HostFamily family = parent.family;
         // Private writable pages become read-only in the parent, which is why its mappings of them have to go.
-        HostFamily.Scope privateWritable = new HostFamily.Scope() {
-            @Override
-            public List<Invalidation.Target> targets(boolean wide) {
-                return wide ? List.of(new Invalidation.Target(parent, HvaRange.WHOLE)) : privateRanges(parent);
-            }
-
-            @Override
-            public boolean followsLayout() {
-                return true;
-            }
-
-            @Override
-            public HostMemory memory() {
-                return parent;
-            }
-        };
+        HostFamily.Scope privateWritable = new HostFamily.Scope(parent, true, () -> privateRanges(parent));
         HostResult result = null;
         try {
             result = family.change(privateWritable, true, () -> {
                 parent.checkOpen();
-                for (Vma vma : parent.vmas().all()) { // bounded by the number of mappings
-                    child.vmas().insert(vma);
+                for (Vma vma : parent.vmas.all()) { // bounded by the number of mappings
+                    child.vmas.insert(vma);
                     if (!vma.shared()) { // shared pages come back by themselves when the child touches them
                         shareLocked(parent, child, vma);
                     }
                 }
-                family.members.add(child);
-                family.listenersChanged();
+                child.enterLocked();
                 return HostResult.OK;
             });
         } finally {
@@ -52,41 +35,34 @@ final class Fork {
             throw new IllegalStateException(
                     "host memory cannot be forked while its notifiers change, or a vCPU keeps its pages");
         }
-        return child;
     }
 
-    /** Gives back what a child has that nobody gets. */
-    static void abandon(HostMemory child) {
-        HostFamily family = child.family();
-        family.locked(() -> {
-            child.ranges().removeLocked(0, PageTable.PAGES_END);
-            if (family.members.remove(child)) {
-                family.listenersChanged();
-            }
-        });
+    /** Gives back what a child has that nobody gets. Allocates nothing. */
+    static void abandon(AddressSpace child) {
+        child.family.lock.lock();
+        try {
+            child.leaveLocked();
+        } finally {
+            child.family.lock.unlock();
+        }
     }
 
-    private static List<Invalidation.Target> privateRanges(HostMemory parent) {
+    private static List<Invalidation.Target> privateRanges(AddressSpace parent) {
         List<Invalidation.Target> targets = new ArrayList<>();
-        for (Vma vma : parent.vmas().all()) { // bounded by the number of mappings
+        for (Vma vma : parent.vmas.all()) { // bounded by the number of mappings
             if (!vma.shared() && vma.isWritable()) {
-                targets.add(new Invalidation.Target(parent, HostMemory.pagesToHvaRange(vma.start(), vma.end())));
+                targets.add(parent.target(vma.range()));
             }
         }
         return targets;
     }
 
-    /** Gives the child the private pages that the parent has, to be copied by whoever writes first. Lock held. */
-    static void shareLocked(HostMemory parent, HostMemory child, Vma vma) {
-        HostFamily family = parent.family();
-        parent.table().forEach(vma.start(), vma.end(), (page, pte) -> {
-            child.table().set(page, Pte.disarmed(Pte.readOnly(pte))); // first: there may be no memory for the table
-            if (Pte.isPresent(pte)) {
-                family.frames.addOwner(Pte.index(pte));
-            } else if (Pte.isSwapped(pte)) {
-                family.swap.share(Pte.index(pte));
-            }
-            parent.table().set(page, Pte.readOnly(pte));
+    /** Gives the child the private pages that the parent has, to be copied by the first writer. Lock held. */
+    static void shareLocked(AddressSpace parent, AddressSpace child, Vma vma) {
+        parent.table.forEach(vma.start(), vma.end(), (page, pte) -> {
+            child.table.set(page, Pte.disarmed(Pte.readOnly(pte))); // first: there may be no memory for the table
+            parent.store.share(pte);
+            parent.table.set(page, Pte.readOnly(pte));
         });
     }
 }

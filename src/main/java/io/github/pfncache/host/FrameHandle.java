@@ -3,8 +3,8 @@ package io.github.pfncache.host;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
-/** What a memory hands out of one of its frames, and takes back once: a reference or a mapping. */
-abstract sealed class FrameHandle permits HostPage, PageBytes {
+/** A reference to a frame, or a mapping of one: handed out by an address space, and taken back once. */
+abstract class FrameHandle {
 
     private static final VarHandle LIVE;
 
@@ -16,12 +16,12 @@ abstract sealed class FrameHandle permits HostPage, PageBytes {
         }
     }
 
-    private final HostMemory memory;
+    private final AddressSpace space;
     private final int pfn;
     private boolean live = true; // accessed through LIVE; a plain field costs no fence when it is made
 
-    FrameHandle(HostMemory memory, int pfn) {
-        this.memory = memory;
+    FrameHandle(AddressSpace space, int pfn) {
+        this.space = space;
         this.pfn = pfn;
     }
 
@@ -39,13 +39,13 @@ abstract sealed class FrameHandle permits HostPage, PageBytes {
         return pfn;
     }
 
-    /** Whether a memory handed it out and has not taken it back. */
-    final boolean isLiveFrom(HostMemory owner) {
-        return memory == owner && (boolean) LIVE.getAcquire(this);
+    /** Whether an address space handed it out and has not taken it back. */
+    final boolean isLiveFrom(AddressSpace owner) {
+        return space == owner && (boolean) LIVE.getAcquire(this);
     }
 
-    /** Takes it back; false if it is another memory's or was taken back before. */
-    final boolean endFrom(HostMemory owner) {
-        return memory == owner && (boolean) LIVE.compareAndSet(this, true, false);
+    /** Takes it back; false if it is another one's or was taken back before. */
+    final boolean endFrom(AddressSpace owner) {
+        return space == owner && (boolean) LIVE.compareAndSet(this, true, false);
     }
 }

@@ -4,6 +4,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.Rules;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.function.IntConsumer;
 
 /**
  * The physical memory of a family of address spaces: page frames in off-heap chunks, reference counted.
@@ -13,7 +14,7 @@ import java.util.List;
  *
  * <p>Two counts per frame. <em>References</em> keep the frame: atomic, taken and dropped by any thread. <em>Owners</em>
  * are the references held by page-table and file entries, guarded by the family lock; a frame with more references than
- * owners is pinned by somebody who is about to map it.
+ * owners is pinned by a thread that is about to map it.
  */
 final class FrameStore {
 
@@ -29,9 +30,8 @@ final class FrameStore {
     }
 
     /**
-     * A frame of unspecified content with one reference, which is its one owner; or {@link #NONE}. Under the family
-     * lock, so a frame that {@link #hasFree} is there. If there is none, the platform is asked here and now, which may
-     * take long: whoever can leaves the family lock and calls {@link #grow} instead.
+     * A frame of unspecified content with one reference, which is its one owner; {@link #NONE} if none is free: then
+     * the caller leaves the family lock and calls {@link #grow}. Under the family lock.
      */
     int allocate() {
         int pfn = supply.take();
@@ -40,21 +40,21 @@ final class FrameStore {
         }
         Chunk chunk = chunk(pfn);
         if (checked) {
-            HostRule.FREE_FRAME_UNTOUCHED.check(chunk.isPoisoned(index(pfn)), this);
+            HostRule.FREE_FRAME_UNTOUCHED.check(chunk.isFilled(index(pfn), Chunk.POISON), this);
         }
         chunk.setOwners(index(pfn), 1);
         chunk.setRefs(index(pfn), 1);
         return pfn;
     }
 
-    /** Whether {@link #allocate} has a frame at once. Under the family lock it stays so until it is called. */
-    boolean hasFree() {
-        return supply.hasFree();
+    /** Whether so many frames can be allocated at once. Under the family lock it stays so until they are. */
+    boolean hasFree(int wanted) {
+        return supply.hasFree(wanted);
     }
 
-    /** More frames, if there are none: see {@link FrameSupply#grow}. No lock held. */
-    boolean grow() {
-        return supply.grow();
+    /** More frames, if there are too few: see {@link FrameSupply#grow}. No lock held. */
+    boolean grow(int wanted) {
+        return supply.grow(wanted);
     }
 
     /** See {@link FrameSupply#shortage}. */
@@ -62,31 +62,31 @@ final class FrameStore {
         return supply.shortage();
     }
 
-    /** A zeroed frame with one owner, or {@link #NONE}. */
-    int allocateZeroed() {
-        int pfn = allocate();
-        if (pfn != NONE) {
-            chunk(pfn).fill(index(pfn), Chunk.ZEROS);
-        }
-        return pfn;
-    }
-
     /** A frame with one owner and the given 4096 bytes, or {@link #NONE}. */
     int allocateWith(byte[] content) {
-        int pfn = allocate();
-        if (pfn != NONE) {
-            write(pfn, 0, content, 0, Pages.PAGE_SIZE);
-        }
-        return pfn;
+        return allocateFilled(pfn -> write(pfn, 0, content, 0, Pages.PAGE_SIZE));
     }
 
     /** A copy of a frame with one owner, or {@link #NONE}. */
     int allocateCopy(int source) {
+        return allocateFilled(pfn -> copyTo(source, pfn));
+    }
+
+    /** Gives the frame back if it cannot be filled. */
+    private int allocateFilled(IntConsumer filling) {
         int pfn = allocate();
-        if (pfn != NONE) {
-            copyTo(source, pfn);
+        boolean done = pfn == NONE;
+        try {
+            if (!done) {
+                filling.accept(pfn);
+                done = true;
+            }
+            return pfn;
+        } finally {
+            if (!done) {
+                dropOwner(pfn);
+            }
         }
-        return pfn;
     }
 
     /** Makes a frame's bytes those of another. Allocates nothing. */
@@ -167,7 +167,7 @@ final class FrameStore {
 
     /** Whether a frame is all zeros. */
     boolean isZero(int pfn) {
-        return chunk(pfn).isZero(index(pfn));
+        return chunk(pfn).isFilled(index(pfn), 0);
     }
 
     /** Copies bytes out; 1, 2, 4 or 8 in one load. Allocates nothing. */
@@ -178,7 +178,7 @@ final class FrameStore {
             chunk.buffer.get(index, into, at, length);
             return;
         }
-        long value = HostWindow.get(chunk.buffer, index, length);
+        long value = LockAtomics.plainGet(chunk.buffer, index, length);
         for (int i = 0; i < length; i++) { // at most eight
             into[at + i] = (byte) (value >>> i * Byte.SIZE);
         }
@@ -196,7 +196,7 @@ final class FrameStore {
         for (int i = 0; i < length; i++) { // at most eight
             value |= (from[at + i] & 0xffL) << i * Byte.SIZE;
         }
-        HostWindow.put(chunk.buffer, index, length, value);
+        LockAtomics.plainPut(chunk.buffer, index, length, value);
     }
 
     private static boolean isOneAccess(int length) {
@@ -236,7 +236,7 @@ final class FrameStore {
             return;
         }
         if (checked) {
-            chunk.fill(index(pfn), Chunk.POISON); // before the frame can be found in the free list
+            chunk.poison(index(pfn)); // before the frame can be found in the free list
         }
         supply.give(pfn);
     }

@@ -1,6 +1,7 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.nio.ByteBuffer;
@@ -11,7 +12,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 
 /**
- * Where the frames of a {@link FrameStore} come from: the chunks, their numbers, and which frames are free. Chunks
+ * The supply of frames of a {@link FrameStore}: the chunks, their numbers, and which frames are free. Chunks
  * start small and double, because most memories are tiny. Thread-safe.
  *
  * <p>Whatever gives something back allocates nothing: there is room for it since it was handed out.
@@ -90,13 +91,8 @@ final class FrameSupply {
         return inUse.get();
     }
 
-    /** A free frame, or {@link FrameStore#NONE}: see {@link FrameStore#allocate}. */
+    /** A free frame, or {@link FrameStore#NONE}. */
     int take() {
-        int pfn = takeFree();
-        return pfn == FrameStore.NONE && addChunk() ? takeFree() : pfn;
-    }
-
-    private int takeFree() {
         lock.lock();
         try {
             if (freeCount == 0) {
@@ -109,9 +105,9 @@ final class FrameSupply {
         }
     }
 
-    /** Whether there is a free frame. */
-    boolean hasFree() {
-        return freeCount != 0;
+    /** Whether there are so many free frames. */
+    boolean hasFree(int wanted) {
+        return freeCount >= wanted;
     }
 
     /** Takes a frame back. */
@@ -172,8 +168,8 @@ final class FrameSupply {
         lock.lock();
         try {
             if (--chunk.live == 0) {
-                // Nobody can hold or take a reference: every count in it is zero, and zero is never counted up. Whoever
-                // still has a number of it finds nothing, or another frame, and looks again at the entry.
+                // Nobody can hold or take a reference: every count in it is zero, and zero is never counted up. A thread
+                // that still has a number of it finds nothing, or another frame, and looks again at the entry.
                 publish(null, number);
                 freeNumbers[freeNumberCount++] = number;
             }
@@ -183,18 +179,29 @@ final class FrameSupply {
     }
 
     /**
-     * Asks the platform for memory, if no frame is free. That may take long, half a second where direct memory is at
-     * its limit: no lock is held, and after a failure the platform is left alone ten times as long as it took.
+     * Asks the platform for memory, if fewer frames are free than wanted. That may take long, half a second where direct
+     * memory is at its limit: no lock is held, and after a failure the platform is left alone ten times as long as it
+     * took.
      *
-     * @return whether to look again: frames are free, or may be; if not, {@link #shortage} says why
+     * @return whether to look again: they are free, or may be; if not, {@link #shortage} says why
      */
-    boolean grow() {
+    boolean grow(int wanted) {
+        HeldLocks.mightSleep("more frames");
+        for (int turn = 0; freeCount < wanted && turn < wanted; turn++) { // each adds a frame, or others have taken it
+            if (!growOnce(wanted)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean growOnce(int wanted) {
         lock.lock();
         try {
-            if (shortage == null) { // somebody else is at it: that will do for us too
-                lock.await(() -> freeCount > 0 || growing == 0, System.nanoTime() + LONGEST_PAUSE_NANOS);
+            if (shortage == null) { // another thread is at it: that will do here, too
+                lock.await(() -> freeCount >= wanted || growing == 0, System.nanoTime() + LONGEST_PAUSE_NANOS);
             }
-            if (freeCount > 0 || shortage == null && growing > 0) {
+            if (freeCount >= wanted || shortage == null && growing > 0) {
                 return true;
             }
         } finally {
@@ -265,7 +272,7 @@ final class FrameSupply {
         }
         Chunk chunk = new Chunk(memory, 0, frames, false);
         for (int i = 0; checked && i < frames; i++) { // a chunk has at most 1024 frames
-            chunk.fill(i, Chunk.POISON);
+            chunk.poison(i);
         }
         return chunk;
     }
@@ -278,7 +285,7 @@ final class FrameSupply {
             if (chunk == null) {
                 ownFrames -= frames;
                 notBefore = System.nanoTime() + Math.min(LONGEST_PAUSE_NANOS, 10 * tookNanos);
-                nextChunkFrames = Math.max(1, frames / 2); // a smaller one may be had, later
+                nextChunkFrames = Math.max(1, frames / 2); // a smaller one may be there, later
             } else {
                 int first = chunkCount << CHUNK_SHIFT;
                 publish(chunk, chunkCount);

@@ -14,7 +14,7 @@ final class HostAudit {
 
     HostAudit(HostFamily family) {
         this.family = family;
-        this.frames = family.frames;
+        this.frames = family.store.frames;
     }
 
     void run() {
@@ -30,10 +30,10 @@ final class HostAudit {
             file.entries.forEach(0, PageTable.PAGES_END, (page, entry) -> count(entry));
             userFrames += file.userMemory ? (int) file.npages() : 0;
         }
-        for (HostMemory memory : family.members) { // bounded by the address spaces of the family
-            memory.table().forEach(0, PageTable.PAGES_END, (page, pte) -> {
+        for (AddressSpace space : family.members) { // bounded by the address spaces of the family
+            space.table.forEach(0, PageTable.PAGES_END, (page, pte) -> {
                 count(pte);
-                checkEntry(memory, page, pte);
+                checkEntry(space, page, pte);
             });
         }
         int temporary = 0;
@@ -46,17 +46,17 @@ final class HostAudit {
             temporary += frames.references(pfn) - e.getValue();
         }
         for (Map.Entry<Integer, Integer> e : swapOwners.entrySet()) { // bounded by the evicted pages
-            HostRule.OWNERS_COUNTED.check(family.swap.owners(e.getKey()) == e.getValue(), "swap slot=" + e.getKey());
+            HostRule.OWNERS_COUNTED.check(family.store.swap.owners(e.getKey()) == e.getValue(), "swap slot=" + e.getKey());
         }
-        HostRule.OWNERS_COUNTED.check(swapOwners.size() == family.swap.size(), "swap slots=" + family.swap.size());
+        HostRule.OWNERS_COUNTED.check(swapOwners.size() == family.store.swap.size(), "swap slots=" + family.store.swap.size());
         checkBalance(userFrames, temporary);
     }
 
     /** A frame that no entry names is in use only because somebody holds a temporary reference. */
     private void checkBalance(int userFrames, int temporary) {
         long held = 0;
-        for (HostMemory memory : family.members) { // bounded by the address spaces of the family
-            held += memory.pageReferences();
+        for (AddressSpace space : family.members) { // bounded by the address spaces of the family
+            held += space.pageReferences.sum();
         }
         int unnamed = frames.inUse() + userFrames - frameOwners.size();
         String state = "frames in use=" + frames.inUse() + " named=" + frameOwners.size() + " user=" + userFrames
@@ -72,9 +72,9 @@ final class HostAudit {
         }
     }
 
-    private void checkEntry(HostMemory memory, long page, long pte) {
-        Vma vma = memory.vmas().find(page);
-        String state = "hva=" + Pages.hex(HostMemory.pageToHva(page)) + " entry=" + Pages.hex(pte) + " in " + vma;
+    private void checkEntry(AddressSpace space, long page, long pte) {
+        Vma vma = space.vmas.find(page);
+        String state = "hva=" + Pages.hex(PageTable.hvaOf(page)) + " entry=" + Pages.hex(pte) + " in " + vma;
         HostRule.ENTRY_WITHIN_MAPPING.check(vma != null, state);
         HostRule.ENTRY_WITHIN_MAPPING.check(!Pte.isWritable(pte) || vma.isWritable() && !Pte.isArmed(pte), state);
         if (!Pte.isPresent(pte)) {

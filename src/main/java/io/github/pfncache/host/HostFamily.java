@@ -12,8 +12,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /**
- * What an address space shares with its forks: frames, swap, files, and one lock over all their page tables. One lock,
- * because a change of a file page has to see every table that maps it at once.
+ * The state that an address space shares with its forks: frames, swap, files, and one lock over all their page tables.
+ * One lock, because a change of a file page has to see every table that maps it at once.
  *
  * <p>{@link #change} is the only way in which a mapping is taken away.
  */
@@ -25,13 +25,12 @@ final class HostFamily {
     /** HOST_PAGES: guards everything below, every page table, mapping and file of the family. */
     final TrackedLock lock = new TrackedLock(LockClass.HOST_PAGES);
 
-    final FrameStore frames;
-    final SwapStore swap = new SwapStore();
+    final PageStore store;
     final int maxMappings;
     final AtomicInteger invalidationsInProgress = new AtomicInteger();
 
     // Guarded by lock.
-    final List<HostMemory> members = new ArrayList<>();
+    final List<AddressSpace> members = new ArrayList<>();
     final ArrayList<FilePages> files = new ArrayList<>();
     /** Counts changes of mappings, of members and of notifiers. */
     private long layoutVersion;
@@ -39,45 +38,22 @@ final class HostFamily {
     private long listenersVersion;
 
     HostFamily(FrameStore frames, int maxMappings) {
-        this.frames = frames;
+        this.store = new PageStore(frames);
         this.maxMappings = maxMappings;
     }
 
-    /** Which ranges a change takes away. Computed under the lock. */
-    interface Scope {
+    /**
+     * The ranges that a change takes away.
+     *
+     * @param only the address space that all ranges are of; null if they may be of several
+     * @param followsLayout whether they depend on how memory is mapped
+     * @param targets computes them, under the lock
+     */
+    record Scope(AddressSpace only, boolean followsLayout, Supplier<List<Invalidation.Target>> targets) {}
 
-        /** The ranges; {@code wide} after they once turned out to have changed between computing and locking. */
-        List<Invalidation.Target> targets(boolean wide);
-
-        /** Whether {@code targets(false)} depends on how memory is mapped. */
-        boolean followsLayout();
-
-        /** The address space that all ranges are always of; null if they may be of several. */
-        default HostMemory memory() {
-            return null;
-        }
-    }
-
-    /** One range of one address space, whatever is mapped there. */
-    static Scope fixed(HostMemory memory, HvaRange... ranges) {
-        return new Scope() {
-            @Override
-            public List<Invalidation.Target> targets(boolean wide) {
-                return Arrays.stream(ranges)
-                        .map(r -> new Invalidation.Target(memory, r))
-                        .toList();
-            }
-
-            @Override
-            public boolean followsLayout() {
-                return false;
-            }
-
-            @Override
-            public HostMemory memory() {
-                return memory;
-            }
-        };
+    /** Ranges of one address space, whatever is mapped there. */
+    static Scope fixed(AddressSpace space, HvaRange... ranges) {
+        return new Scope(space, false, () -> Arrays.stream(ranges).map(space::target).toList());
     }
 
     /**
@@ -89,24 +65,25 @@ final class HostFamily {
      */
     HostResult change(Scope scope, boolean mayBlock, Supplier<HostResult> apply) {
         for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-            boolean wide = attempt > 0;
+            boolean wide = scope.followsLayout() && attempt > 0;
             boolean precise = scope.followsLayout() && !wide;
             List<Invalidation.Target> targets;
-            Object version;
+            long version;
             lock.lock();
             try {
-                targets = scope.targets(wide);
+                targets = wide ? everythingOf(scope) : scope.targets().get();
                 version = versionOf(scope, precise);
             } finally {
                 lock.unlock();
             }
-            try (Invalidation invalidation = Invalidation.start(this, targets, mayBlock)) {
+            checkUnlocked("an invalidation");
+            try (Invalidation invalidation = new Invalidation(targets, mayBlock, invalidationsInProgress)) {
                 if (!invalidation.isAccepted()) {
                     return HostResult.BUSY;
                 }
                 lock.lock();
                 try {
-                    if (version.equals(versionOf(scope, precise))) {
+                    if (version == versionOf(scope, precise)) {
                         return apply.get();
                     }
                 } finally {
@@ -117,48 +94,36 @@ final class HostFamily {
         return HostResult.BUSY;
     }
 
+    private List<Invalidation.Target> everythingOf(Scope scope) {
+        List<AddressSpace> spaces = scope.only() == null ? members : List.of(scope.only());
+        return spaces.stream().map(space -> space.target(HvaRange.WHOLE)).toList();
+    }
+
     /**
      * What has to hold still from the starts to the change. Ranges of one address space need its own notifiers only:
      * forks that come and go do not hold it up.
      */
-    private Object versionOf(Scope scope, boolean precise) {
+    private long versionOf(Scope scope, boolean precise) {
         if (precise) {
             return layoutVersion;
         }
-        return scope.memory() == null ? listenersVersion : scope.memory().notifiers();
+        return scope.only() == null ? listenersVersion : scope.only().notifiersVersion;
     }
 
     /** Where pages of a file are mapped: shared mappings, and with {@code alsoPrivate} private ones too. */
     Scope ofFile(FilePages file, long from, long to, boolean alsoPrivate) {
-        return new Scope() {
-            @Override
-            public List<Invalidation.Target> targets(boolean wide) {
-                return wide ? everything() : targetsOf(file, from, to, alsoPrivate);
-            }
-
-            @Override
-            public boolean followsLayout() {
-                return true;
-            }
-        };
+        return new Scope(null, true, () -> targetsOf(file, from, to, alsoPrivate));
     }
 
-    /** All of every address space. */
-    List<Invalidation.Target> everything() {
-        return members.stream()
-                .map(m -> new Invalidation.Target(m, HvaRange.WHOLE))
-                .toList();
-    }
-
-    private List<Invalidation.Target> targetsOf(FilePages file, long from, long to, boolean alsoPrivate) {
+    /** The ranges of {@link #ofFile}. Lock held. */
+    List<Invalidation.Target> targetsOf(FilePages file, long from, long to, boolean alsoPrivate) {
         return placesOf(file, from, to, alsoPrivate).stream()
-                .map(place -> new Invalidation.Target(
-                        place.memory(), HostMemory.pagesToHvaRange(place.part().start(), place.part().end())))
+                .map(place -> place.space().target(place.part().range()))
                 .toList();
     }
 
     /** A part of a mapping that shows certain pages of a file. */
-    record Place(HostMemory memory, Vma part) {}
+    record Place(AddressSpace space, Vma part) {}
 
     /**
      * Every place of every address space that shows one of the file's pages {@code [from, to)}: shared mappings, and
@@ -166,14 +131,14 @@ final class HostFamily {
      */
     List<Place> placesOf(FilePages file, long from, long to, boolean alsoPrivate) {
         List<Place> places = new ArrayList<>();
-        for (HostMemory memory : members) { // bounded by the address spaces of the family
-            for (Vma vma : memory.vmas().all()) { // bounded by its mappings
+        for (AddressSpace space : members) { // bounded by the address spaces of the family
+            for (Vma vma : space.vmas.all()) { // bounded by its mappings
                 if (vma.file() == file && (vma.shared() || alsoPrivate)) {
                     long first = Math.max(from, vma.filePage());
                     long end = Math.min(to, vma.toFilePage(vma.end()));
                     if (first < end) {
                         long shift = vma.start() - vma.filePage();
-                        places.add(new Place(memory, vma.slice(first + shift, end + shift)));
+                        places.add(new Place(space, vma.slice(first + shift, end + shift)));
                     }
                 }
             }
@@ -202,26 +167,24 @@ final class HostFamily {
     }
 
     /** A file of holes, or with a real file behind it. */
-    HostFile newFile(long size, Backing backing, boolean writable) {
-        FilePages file = new FilePages(this, size, false, backing);
-        HostFile handle = new HostFile(file, writable);
+    FilePages newFile(long size, Backing backing) {
+        FilePages file = new FilePages(store, size, false, backing);
         locked(() -> files.add(file));
-        return handle;
+        return file;
     }
 
     /** A file whose pages are a caller's blocks; null if frames cannot be numbered any more. */
-    HostFile adopt(List<ByteBuffer> blocks) {
+    FilePages adopt(List<ByteBuffer> blocks) {
         List<ByteBuffer> memory = UserBlocks.checked(blocks);
         int npages = memory.stream().mapToInt(block -> block.capacity() >>> Pages.PAGE_SHIFT).sum();
-        FilePages file = new FilePages(this, (long) npages << Pages.PAGE_SHIFT, true, null);
-        HostFile handle = new HostFile(file, true);
+        FilePages file = new FilePages(store, (long) npages << Pages.PAGE_SHIFT, true, null);
         for (int i = 0; i < npages; i++) { // bounded by the blocks' pages
             file.entries.reserve(i); // nobody else knows the file yet
         }
         lock.lock();
         try {
             files.ensureCapacity(files.size() + 1);
-            int[] pfns = frames.adopt(memory);
+            int[] pfns = store.frames.adopt(memory);
             if (pfns == null) {
                 return null;
             }
@@ -230,7 +193,7 @@ final class HostFamily {
                 file.entries.set(i, Pte.ofFrame(pfns[i], true));
             }
             files.add(file);
-            return handle;
+            return file;
         } finally {
             lock.unlock();
         }
@@ -255,26 +218,6 @@ final class HostFamily {
     void listenersChanged() {
         layoutVersion++;
         listenersVersion++;
-    }
-
-    /** Lets go of what an entry owns. Allocates nothing. Lock held. */
-    void dropEntry(long entry) {
-        if (Pte.isPresent(entry)) {
-            frames.dropOwner(Pte.index(entry));
-        } else if (Pte.isSwapped(entry)) {
-            swap.drop(Pte.index(entry));
-        }
-    }
-
-    /** Copies what an entry holds: a frame, evicted content, or zeros. Lock held. */
-    void readEntry(long entry, int offset, byte[] into, int at, int length) {
-        if (Pte.isPresent(entry)) {
-            frames.read(Pte.index(entry), offset, into, at, length);
-        } else if (Pte.isSwapped(entry)) {
-            System.arraycopy(swap.content(Pte.index(entry)), offset, into, at, length);
-        } else {
-            Arrays.fill(into, at, at + length, (byte) 0);
-        }
     }
 
     void checkUnlocked(String what) {

@@ -14,13 +14,13 @@ import java.util.List;
  */
 public final class HostFile {
 
-    private final FilePages pages;
     private final HostFamily family;
+    private final FilePages pages;
     private final boolean writable;
 
-    HostFile(FilePages pages, boolean writable) {
+    HostFile(HostFamily family, FilePages pages, boolean writable) {
+        this.family = family;
         this.pages = pages;
-        this.family = pages.family;
         this.writable = writable;
     }
 
@@ -35,7 +35,7 @@ public final class HostFile {
      * @return a read-only handle
      */
     public HostFile asReadOnly() {
-        return new HostFile(pages, false);
+        return new HostFile(family, pages, false);
     }
 
     /**
@@ -53,12 +53,7 @@ public final class HostFile {
      * @return number of pages
      */
     public long npages() {
-        family.lock.lock();
-        try {
-            return pages.npages();
-        } finally {
-            family.lock.unlock();
-        }
+        return family.getLocked(pages::npages);
     }
 
     /**
@@ -73,20 +68,7 @@ public final class HostFile {
      */
     public HostResult punchHole(long page, long npages) {
         checkRange(page, npages);
-        return writable ? punch(pages, page, page + npages) : HostResult.EACCES;
-    }
-
-    static HostResult punch(FilePages file, long from, long to) {
-        if (file.userMemory) {
-            return HostResult.EINVAL;
-        }
-        HostFamily family = file.family;
-        return family.change(family.ofFile(file, from, to, false), true, () -> {
-            List<HostFamily.Place> places = family.placesOf(file, from, to, false);
-            file.punch(from, to); // what can fail first: the entries that go after it are not looked at in between
-            unmapLocked(places);
-            return HostResult.OK;
-        });
+        return writable ? RangeOps.punch(family, pages, page, page + npages) : HostResult.EACCES;
     }
 
     /**
@@ -109,18 +91,10 @@ public final class HostFile {
         return family.change(family.ofFile(pages, npages, PageTable.PAGES_END, true), true, () -> {
             List<HostFamily.Place> places = family.placesOf(pages, npages, PageTable.PAGES_END, true);
             pages.resize(npages);
-            unmapLocked(places);
+            RangeOps.unmapLocked(places);
             pages.drop(npages, PageTable.PAGES_END);
             return HostResult.OK;
         });
-    }
-
-    /** Allocates nothing. */
-    private static void unmapLocked(List<HostFamily.Place> places) {
-        for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the family
-            HostFamily.Place place = places.get(i);
-            place.memory().ranges().dropPagesLocked(place.part().start(), place.part().end());
-        }
     }
 
     /**
@@ -179,7 +153,7 @@ public final class HostFile {
             result = family.getLocked(() -> writeLocked(offset, from, fetched));
             if (fetched.isWaiting()) {
                 result = fetched.fetch() ? null : HostResult.EIO;
-            } else if (result == null && !family.frames.grow()) {
+            } else if (result == null && !pages.store.frames.grow(1)) {
                 result = HostResult.ENOMEM;
             }
         }
@@ -199,7 +173,7 @@ public final class HostFile {
             long page = (offset + at) >>> Pages.PAGE_SHIFT;
             int within = Pages.offsetInPage(offset + at);
             int length = Math.min(from.length - at, Pages.PAGE_SIZE - within);
-            if (!Pte.isPresent(pages.entry(page)) && !family.frames.hasFree()) {
+            if (!Pte.isPresent(pages.entry(page)) && !pages.store.frames.hasFree(1)) {
                 return null;
             }
             pages.markChanged(page);
@@ -209,7 +183,7 @@ public final class HostFile {
             if (pfn == FrameStore.NONE) {
                 return HostResult.ENOMEM;
             }
-            family.frames.write(pfn, within, from, at, length);
+            pages.store.frames.write(pfn, within, from, at, length);
             at += length;
             pages.growTo(offset + at);
         }
@@ -238,7 +212,7 @@ public final class HostFile {
      * @throws IOException if the real file cannot be written; what could not be written stays changed
      */
     public HostResult sync() throws IOException {
-        return pages.backing == null || !pages.backing.writable ? HostResult.OK : new WriteBack(pages).run();
+        return pages.backing == null || !pages.backing.writable ? HostResult.OK : new WriteBack(family, pages).run();
     }
 
     /**
@@ -247,7 +221,7 @@ public final class HostFile {
      * @return pages; 0 of a file in memory
      */
     public long changedPages() {
-        return pages.backing == null ? 0 : family.getLocked(() -> pages.backing.marks.size(WriteBack.UNSAVED));
+        return pages.backing == null ? 0 : family.getLocked(() -> pages.backing.marks.size(PageMarks.UNSAVED));
     }
 
     /**

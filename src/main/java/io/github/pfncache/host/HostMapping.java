@@ -6,7 +6,7 @@ import java.nio.ByteBuffer;
 /**
  * A usable mapping of one page frame, the khva: typed little-endian access to its 4096 bytes.
  *
- * <p>A mapping does not keep its frame. Whoever holds one has to stop using it when a {@link MmuNotifier} says so;
+ * <p>A mapping does not keep its frame. Its holder has to stop using it when a {@link MmuNotifier} says so;
  * until the host memory is collected an access through a stale mapping stays inside memory of the family, or inside the
  * caller's buffer that it maps, so that a reader may read first and find out afterwards that the value is worthless.
  *
@@ -19,12 +19,16 @@ import java.nio.ByteBuffer;
  * <p>Kernel counterpart: the {@code khva} of {@code struct gfn_to_pfn_cache}, {@code kmap()}. Thread-safe as far as its
  * operations are atomic.
  */
-public final class HostMapping extends PageBytes {
+public final class HostMapping extends FrameHandle {
 
+    private final ByteBuffer buffer;
+    private final int base;
     private final boolean nativeAtomics;
 
-    HostMapping(HostMemory memory, FrameStore frames, int pfn) {
-        super(memory, pfn, frames.buffer(pfn), frames.base(pfn));
+    HostMapping(AddressSpace space, FrameStore frames, int pfn) {
+        super(space, pfn);
+        this.buffer = frames.buffer(pfn);
+        this.base = frames.base(pfn);
         this.nativeAtomics = frames.hasNativeAtomics(pfn);
     }
 
@@ -77,10 +81,100 @@ public final class HostMapping extends PageBytes {
         return frame() == pfn && buffer == frames.buffer(pfn);
     }
 
+    // ---- plain
+
+    /**
+     * Reads a byte.
+     *
+     * @param offset byte in the page
+     * @return the byte
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public byte getByte(int offset) {
+        return buffer.get(at(offset, Byte.BYTES));
+    }
+
+    /**
+     * Writes a byte.
+     *
+     * @param offset byte in the page
+     * @param value the byte
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public void putByte(int offset, byte value) {
+        buffer.put(at(offset, Byte.BYTES), value);
+    }
+
+    /**
+     * Reads 2 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public short getShort(int offset) {
+        return (short) LockAtomics.SHORT.get(buffer, at(offset, Short.BYTES));
+    }
+
+    /**
+     * Writes 2 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public void putShort(int offset, short value) {
+        LockAtomics.SHORT.set(buffer, at(offset, Short.BYTES), value);
+    }
+
+    /**
+     * Reads 4 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public int getInt(int offset) {
+        return (int) LockAtomics.INT.get(buffer, at(offset, Integer.BYTES));
+    }
+
+    /**
+     * Writes 4 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public void putInt(int offset, int value) {
+        LockAtomics.INT.set(buffer, at(offset, Integer.BYTES), value);
+    }
+
+    /**
+     * Reads 8 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @return the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public long getLong(int offset) {
+        return (long) LockAtomics.LONG.get(buffer, at(offset, Long.BYTES));
+    }
+
+    /**
+     * Writes 8 bytes, little endian, with no ordering and any alignment.
+     *
+     * @param offset byte in the page
+     * @param value the value
+     * @throws IllegalArgumentException if the access leaves the page
+     */
+    public void putLong(int offset, long value) {
+        LockAtomics.LONG.set(buffer, at(offset, Long.BYTES), value);
+    }
+
     // ---- ordered and atomic
 
     /**
-     * Reads 4 bytes in one access: later accesses stay behind it.
+     * Reads 4 bytes in one access: later accesses stay after it.
      * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
      *
      * @param offset byte in the page, 4-byte aligned
@@ -89,7 +183,7 @@ public final class HostMapping extends PageBytes {
      */
     public int getIntAcquire(int offset) {
         int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getAcquire(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
+        return nativeAtomics ? (int) LockAtomics.INT.getAcquire(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
     }
 
     /**
@@ -103,7 +197,7 @@ public final class HostMapping extends PageBytes {
     public void putIntRelease(int offset, int value) {
         int index = aligned(offset, Integer.BYTES);
         if (nativeAtomics) {
-            INT.setRelease(buffer, index, value);
+            LockAtomics.INT.setRelease(buffer, index, value);
         } else {
             LockAtomics.put(buffer, index, 4, value);
         }
@@ -119,24 +213,7 @@ public final class HostMapping extends PageBytes {
      */
     public int getIntVolatile(int offset) {
         int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getVolatile(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
-    }
-
-    /**
-     * Writes 4 bytes in one access: sequentially consistent.
-     * Without native atomics one plain store under the lock, of all the bytes.
-     *
-     * @param offset byte in the page, 4-byte aligned
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public void putIntVolatile(int offset, int value) {
-        int index = aligned(offset, Integer.BYTES);
-        if (nativeAtomics) {
-            INT.setVolatile(buffer, index, value);
-        } else {
-            LockAtomics.put(buffer, index, 4, value);
-        }
+        return nativeAtomics ? (int) LockAtomics.INT.getVolatile(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
     }
 
     /**
@@ -153,24 +230,8 @@ public final class HostMapping extends PageBytes {
     public boolean compareAndSetInt(int offset, int expected, int value) {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
-                ? INT.compareAndSet(buffer, index, expected, value)
+                ? LockAtomics.INT.compareAndSet(buffer, index, expected, value)
                 : (int) LockAtomics.update(buffer, index, 4, now -> now == expected ? value : now) == expected;
-    }
-
-    /**
-     * Exchanges 4 bytes: atomic, sequentially consistent.
-     * Without native atomics under the lock, a plain load and one plain store of all the bytes.
-     *
-     * @param offset byte in the page, 4-byte aligned
-     * @param value the new value
-     * @return the former value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public int getAndSetInt(int offset, int value) {
-        int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics
-                ? (int) INT.getAndSet(buffer, index, value)
-                : (int) LockAtomics.getAndSet(buffer, index, 4, value);
     }
 
     /**
@@ -186,7 +247,7 @@ public final class HostMapping extends PageBytes {
     public int getAndAddInt(int offset, int value) {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
-                ? (int) INT.getAndAdd(buffer, index, value)
+                ? (int) LockAtomics.INT.getAndAdd(buffer, index, value)
                 : (int) LockAtomics.update(buffer, index, 4, now -> now + value);
     }
 
@@ -203,7 +264,7 @@ public final class HostMapping extends PageBytes {
     public int getAndBitwiseOrInt(int offset, int value) {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
-                ? (int) INT.getAndBitwiseOr(buffer, index, value)
+                ? (int) LockAtomics.INT.getAndBitwiseOr(buffer, index, value)
                 : (int) LockAtomics.update(buffer, index, 4, now -> now | value);
     }
 
@@ -220,12 +281,12 @@ public final class HostMapping extends PageBytes {
     public int getAndBitwiseAndInt(int offset, int value) {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
-                ? (int) INT.getAndBitwiseAnd(buffer, index, value)
+                ? (int) LockAtomics.INT.getAndBitwiseAnd(buffer, index, value)
                 : (int) LockAtomics.update(buffer, index, 4, now -> now & value);
     }
 
     /**
-     * Reads 8 bytes in one access: later accesses stay behind it.
+     * Reads 8 bytes in one access: later accesses stay after it.
      * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
      *
      * @param offset byte in the page, 8-byte aligned
@@ -234,7 +295,7 @@ public final class HostMapping extends PageBytes {
      */
     public long getLongAcquire(int offset) {
         int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getAcquire(buffer, index) : LockAtomics.get(buffer, index, 8);
+        return nativeAtomics ? (long) LockAtomics.LONG.getAcquire(buffer, index) : LockAtomics.get(buffer, index, 8);
     }
 
     /**
@@ -248,7 +309,7 @@ public final class HostMapping extends PageBytes {
     public void putLongRelease(int offset, long value) {
         int index = aligned(offset, Long.BYTES);
         if (nativeAtomics) {
-            LONG.setRelease(buffer, index, value);
+            LockAtomics.LONG.setRelease(buffer, index, value);
         } else {
             LockAtomics.put(buffer, index, 8, value);
         }
@@ -264,24 +325,7 @@ public final class HostMapping extends PageBytes {
      */
     public long getLongVolatile(int offset) {
         int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getVolatile(buffer, index) : LockAtomics.get(buffer, index, 8);
-    }
-
-    /**
-     * Writes 8 bytes in one access: sequentially consistent.
-     * Without native atomics one plain store under the lock, of all the bytes.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public void putLongVolatile(int offset, long value) {
-        int index = aligned(offset, Long.BYTES);
-        if (nativeAtomics) {
-            LONG.setVolatile(buffer, index, value);
-        } else {
-            LockAtomics.put(buffer, index, 8, value);
-        }
+        return nativeAtomics ? (long) LockAtomics.LONG.getVolatile(buffer, index) : LockAtomics.get(buffer, index, 8);
     }
 
     /**
@@ -298,24 +342,8 @@ public final class HostMapping extends PageBytes {
     public boolean compareAndSetLong(int offset, long expected, long value) {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
-                ? LONG.compareAndSet(buffer, index, expected, value)
+                ? LockAtomics.LONG.compareAndSet(buffer, index, expected, value)
                 : LockAtomics.update(buffer, index, 8, now -> now == expected ? value : now) == expected;
-    }
-
-    /**
-     * Exchanges 8 bytes: atomic, sequentially consistent.
-     * Without native atomics under the lock, a plain load and one plain store of all the bytes.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @param value the new value
-     * @return the former value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public long getAndSetLong(int offset, long value) {
-        int index = aligned(offset, Long.BYTES);
-        return nativeAtomics
-                ? (long) LONG.getAndSet(buffer, index, value)
-                : LockAtomics.getAndSet(buffer, index, 8, value);
     }
 
     /**
@@ -331,42 +359,24 @@ public final class HostMapping extends PageBytes {
     public long getAndAddLong(int offset, long value) {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
-                ? (long) LONG.getAndAdd(buffer, index, value)
+                ? (long) LockAtomics.LONG.getAndAdd(buffer, index, value)
                 : LockAtomics.update(buffer, index, 8, now -> now + value);
     }
 
-    /**
-     * Sets bits of 8 bytes: atomic, sequentially consistent.
-     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
-     * them changed before the rest.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @param value the bits to set
-     * @return the former value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public long getAndBitwiseOrLong(int offset, long value) {
-        int index = aligned(offset, Long.BYTES);
-        return nativeAtomics
-                ? (long) LONG.getAndBitwiseOr(buffer, index, value)
-                : LockAtomics.update(buffer, index, 8, now -> now | value);
+    /** Index in the buffer of an access, checked. */
+    private int at(int offset, int width) {
+        if (offset < 0 || width < 0 || offset > Pages.PAGE_SIZE - width) {
+            throw new IllegalArgumentException("offset=" + offset + " width=" + width + " leaves the page of " + this);
+        }
+        return base + offset;
     }
 
-    /**
-     * Clears bits of 8 bytes: atomic, sequentially consistent.
-     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
-     * them changed before the rest.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @param value the bits to keep
-     * @return the former value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public long getAndBitwiseAndLong(int offset, long value) {
-        int index = aligned(offset, Long.BYTES);
-        return nativeAtomics
-                ? (long) LONG.getAndBitwiseAnd(buffer, index, value)
-                : LockAtomics.update(buffer, index, 8, now -> now & value);
+    /** Index in the buffer of an aligned access, checked. */
+    private int aligned(int offset, int width) {
+        if ((offset & width - 1) != 0) {
+            throw new IllegalArgumentException("offset=" + offset + " width=" + width + " is not aligned in " + this);
+        }
+        return at(offset, width);
     }
 
     @Override

@@ -4,8 +4,14 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.NonReadableChannelException;
+import java.nio.channels.NonWritableChannelException;
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.Objects;
+import java.util.function.LongConsumer;
 
 /**
  * The address space of an emulated host process: hva to page frame to mapping.
@@ -30,34 +36,21 @@ import java.util.stream.Stream;
  * <p>Kernel counterpart: {@code struct mm_struct} with its page tables and the {@code mmap()} family of calls;
  * {@code hva_to_pfn()} and {@code gpc_map()} of KVM. Thread-safe.
  */
-public final class HostMemory extends MemoryBlocks implements AutoCloseable {
+public final class HostMemory implements AutoCloseable {
 
-    private final HostFamily family;
-    private final VmaSet vmas = new VmaSet();
-    private final PageTable table = new PageTable();
+    private final AddressSpace space;
+    private final PageStore store;
     private final RangeOps ranges;
     private final Residency residency;
-    private final StripedCount pageReferences = new StripedCount();
+    private final DebuggerCopy debugger;
     private final StripedCount liveMappings = new StripedCount();
 
-    // Written under the family lock; immutable lists, replaced.
-    private volatile List<MmuNotifier> notifiers = List.of();
-    private volatile List<Registration> handlers = List.of();
-
-    // Guarded by the family lock.
-    private boolean closed;
-
-    /** One registered fault handler. */
-    private record Registration(HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
-        boolean covers(long hva, PageFault.Reason reason) {
-            return range.contains(hva) && (reason == PageFault.Reason.WRITE_PROTECTED ? writeProtect : missing);
-        }
-    }
-
-    HostMemory(HostFamily family) {
-        this.family = family;
-        this.ranges = new RangeOps(this);
-        this.residency = new Residency(this);
+    HostMemory(AddressSpace space) {
+        this.space = space;
+        this.store = space.store;
+        this.ranges = new RangeOps(space);
+        this.residency = new Residency(space);
+        this.debugger = new DebuggerCopy(space);
     }
 
     /**
@@ -96,25 +89,25 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
             return null;
         }
         long page = uhva >>> Pages.PAGE_SHIFT;
-        long pte = table.get(page);
+        long pte = space.table.get(page);
         if (Pte.isWritable(pte)) {
             int pfn = Pte.index(pte);
             Interleaving.reached("host.resident.seen");
             // Reference first, then look again: pairs with Residency and RangeOps, which clear the entry first and then
             // look at the references or drop theirs. The same entry again means that it named this live frame.
-            if (family.frames.tryGet(pfn)) {
-                if (table.get(page) == pte) {
+            if (store.frames.tryGet(pfn)) {
+                if (space.table.get(page) == pte) {
                     return referenced(pfn);
                 }
-                family.frames.put(pfn);
+                store.frames.put(pfn);
             }
         }
         HostPage[] found = new HostPage[1];
         FaultPath.FrameUse use = pfn -> {
-            family.frames.get(pfn);
+            store.frames.get(pfn);
             found[0] = referenced(pfn);
         };
-        new FaultPath(this, page, forWriting ? FaultPath.Access.WRITE : FaultPath.Access.READ, use).run();
+        new FaultPath(space, page, forWriting ? FaultPath.Access.WRITE : FaultPath.Access.READ, use).run();
         Interleaving.reached("host.resolved");
         return found[0];
     }
@@ -123,12 +116,12 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     private HostPage referenced(int pfn) {
         HostPage page = null;
         try {
-            page = new HostPage(this, pfn);
-            pageReferences.add(1);
+            page = new HostPage(space, pfn);
+            space.pageReferences.add(1);
             return page;
         } finally {
             if (page == null) {
-                family.frames.put(pfn);
+                store.frames.put(pfn);
             }
         }
     }
@@ -140,13 +133,13 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @throws IllegalStateException if the reference has been given back before, or is another memory's
      */
     public void release(HostPage page) {
-        boolean held = page.endFrom(this);
+        boolean held = page.endFrom(space);
         HostRule.PAGE_RELEASED_ONCE.check(held, page);
         if (!held) {
             throw new IllegalStateException(page + " is not held from this memory");
         }
-        pageReferences.add(-1);
-        family.frames.put(page.frame());
+        space.pageReferences.add(-1);
+        store.frames.put(page.frame());
     }
 
     /**
@@ -171,13 +164,13 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     public HostMapping map(HostPage page, HostMapping former) {
         HeldLocks.mightSleep("map");
         Interleaving.reached("host.map");
-        if (!page.isLiveFrom(this)) {
+        if (!page.isLiveFrom(space)) {
             throw new IllegalStateException(page + " is not held from this memory");
         }
-        if (former != null && former.isLiveFrom(this) && former.isOf(family.frames, page.frame())) {
+        if (former != null && former.isLiveFrom(space) && former.isOf(store.frames, page.frame())) {
             return former;
         }
-        HostMapping khva = new HostMapping(this, family.frames, page.frame());
+        HostMapping khva = new HostMapping(space, store.frames, page.frame());
         liveMappings.add(1); // last: there may be no memory for a mapping
         return khva;
     }
@@ -191,12 +184,502 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
     public void unmap(HostMapping mapping) {
         HeldLocks.mightSleep("unmap");
         Interleaving.reached("host.unmap");
-        boolean live = mapping.endFrom(this);
+        boolean live = mapping.endFrom(space);
         HostRule.MAPPING_UNMAPPED_ONCE.check(live, mapping);
         if (!live) {
             throw new IllegalStateException(mapping + " is not mapped by this memory");
         }
         liveMappings.add(-1);
+    }
+
+    // ---- what is mapped
+
+    /**
+     * Maps fresh private pages over whatever was there: {@code mmap(MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param protection what is allowed
+     * @return OK, or ENOMEM if there are too many mappings
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapAnonymous(long hva, long npages, Protection protection) {
+        return ranges.map(Vma.anonymous(HvaRange.ofPages(hva, npages), protection));
+    }
+
+    /**
+     * Maps pages of a file, shared: {@code mmap(MAP_FIXED | MAP_SHARED)}. May reach behind the file's end.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param file a file of this family
+     * @param filePage page of the file at {@code hva}
+     * @param protection what is allowed
+     * @return OK; EACCES for a writable mapping of a read-only handle; ENOMEM if there are too many mappings
+     * @throws IllegalArgumentException if the file is another family's or the file range is impossible
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapShared(long hva, long npages, HostFile file, long filePage, Protection protection) {
+        if (protection == Protection.READ_WRITE && !file.isWritable()) {
+            return HostResult.EACCES;
+        }
+        return ranges.map(fileMapping(hva, npages, file, filePage, true, protection));
+    }
+
+    /**
+     * Maps pages of a file, private: reads see the file until a page is first written ({@code mmap(MAP_FIXED |
+     * MAP_PRIVATE)}).
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param file a file of this family
+     * @param filePage page of the file at {@code hva}
+     * @param protection what is allowed
+     * @return OK, or ENOMEM if there are too many mappings
+     * @throws IllegalArgumentException if the file is another family's or the file range is impossible
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapPrivate(long hva, long npages, HostFile file, long filePage, Protection protection) {
+        return ranges.map(fileMapping(hva, npages, file, filePage, false, protection));
+    }
+
+    private Vma fileMapping(
+            long hva, long npages, HostFile file, long filePage, boolean shared, Protection protection) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        HostFile.checkRange(filePage, npages);
+        if (file.pages().store != store) {
+            throw new IllegalArgumentException(file + " belongs to another memory");
+        }
+        boolean mayWrite = !shared || file.isWritable();
+        return Vma.of(range, file.pages(), filePage, shared, mayWrite, protection);
+    }
+
+    /**
+     * Makes a file that every memory of this family can map: {@code memfd_create()} and {@code ftruncate()}.
+     *
+     * @param npages its size; all holes
+     * @return a writable handle
+     * @throws IllegalArgumentException if the size is negative or beyond 2<sup>44</sup> pages
+     */
+    public HostFile createFile(long npages) {
+        HostFile.checkRange(npages, 0);
+        return newFile(npages << Pages.PAGE_SHIFT, null, true);
+    }
+
+    /**
+     * Opens a real file for mapping by every memory of this family: {@code open()}. Pages are read when they are first
+     * needed; where the file has holes, and behind its end in the last page, they are zeros. What is written stays in
+     * memory until {@link HostFile#sync}.
+     *
+     * <p>The channel stays the caller's: it is used by offset only, its position does not matter, and nobody closes it
+     * but the caller. Close it when no page of the file is needed any more, after a last {@code sync}. Without it pages
+     * that have been read work on, the others are faults, and {@code sync} throws. Do not open it for appending, nor
+     * change the file by other means as long as it is mapped. It is used on threads of the library's own: an interrupt
+     * of a thread that needs a page, or syncs, closes nothing and is kept until the page is there.
+     *
+     * @param channel a readable channel; if it is not writable, the result is {@linkplain HostFile#asReadOnly
+     *     read-only}
+     * @return a handle; as many pages as the file's size needs
+     * @throws IOException if the size of the file cannot be read
+     * @throws IllegalArgumentException if the channel is not readable or the file larger than 2<sup>56</sup> bytes
+     */
+    public HostFile openFile(FileChannel channel) throws IOException {
+        ByteBuffer nothing = ByteBuffer.allocate(0);
+        boolean writable = true;
+        long size = Undisturbed.call(channel::size);
+        HostFile.checkOffset(size, 0);
+        try {
+            Undisturbed.call(() -> channel.read(nothing, 0) + channel.write(nothing, 0));
+        } catch (NonReadableChannelException e) {
+            throw new IllegalArgumentException("the channel is not open for reading", e);
+        } catch (NonWritableChannelException e) {
+            writable = false;
+        }
+        return newFile(size, new Backing(channel, size, writable), writable);
+    }
+
+    private HostFile newFile(long size, Backing backing, boolean writable) {
+        return new HostFile(space.family, space.family.newFile(size, backing), writable);
+    }
+
+    /**
+     * Takes a range away: {@code munmap()}. Holes do not matter.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK, or ENOMEM if splitting would make too many mappings
+     */
+    public HostResult unmap(long hva, long npages) {
+        return ranges.unmap(HvaRange.ofPages(hva, npages));
+    }
+
+    /**
+     * Moves what is mapped in a range to another place, over what was there: {@code mremap(MREMAP_MAYMOVE |
+     * MREMAP_FIXED)} with an unchanged size. Frames move along. Holes behind the first page are skipped, and what is at
+     * the place that a hole would go to stays.
+     *
+     * @param hva first address of the source
+     * @param npages number of pages, at least 1
+     * @param newHva first address of the destination
+     * @return OK; EFAULT if the first page is not mapped; EINVAL if the ranges overlap; ENOMEM with too many mappings;
+     *     nothing changed unless OK
+     */
+    public HostResult move(long hva, long npages, long newHva) {
+        return ranges.move(HvaRange.ofPages(hva, npages), HvaRange.ofPages(newHva, npages));
+    }
+
+    /**
+     * Changes the protection page by page up to the first hole: {@code mprotect()}. Only pages whose protection changes
+     * are told to the notifiers.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param protection what is allowed from now on
+     * @return OK; ENOMEM at a hole or with too many mappings; EACCES at a shared mapping of a read-only file
+     */
+    public HostResult protect(long hva, long npages, Protection protection) {
+        return ranges.protect(HvaRange.ofPages(hva, npages), Objects.requireNonNull(protection, "protection"));
+    }
+
+    // ---- advice: what is behind the mappings
+
+    /**
+     * Forgets private pages, which become zero (or the file's) again; shared pages keep their content:
+     * {@code madvise(MADV_DONTNEED)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK, or ENOMEM if there is a hole, with the rest done
+     */
+    public HostResult discard(long hva, long npages) {
+        return ranges.discard(HvaRange.ofPages(hva, npages));
+    }
+
+    /**
+     * Frees the file pages that are mapped in a range, whatever the protection: {@code madvise(MADV_REMOVE)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK; ENOMEM if there is a hole, with the rest done; EINVAL at the first private page or caller's buffer,
+     *     and EACCES at the first page of a read-only handle, with what comes before done
+     */
+    public HostResult remove(long hva, long npages) {
+        return ranges.remove(HvaRange.ofPages(hva, npages));
+    }
+
+    /**
+     * Faults every page in for writing: {@code madvise(MADV_POPULATE_WRITE)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK; else the first failure, with the pages before it done: ENOMEM not mapped or out of memory, EINVAL not
+     *     writable, EFAULT behind a file's end or not readable from it or refused by a handler, BUSY
+     */
+    public HostResult populateWrite(long hva, long npages) {
+        return ranges.populate(HvaRange.ofPages(hva, npages));
+    }
+
+    /**
+     * Allows the host to reclaim private anonymous pages lazily; here it never does: {@code madvise(MADV_FREE)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK; ENOMEM if there is a hole; EINVAL if a page is not private and anonymous
+     */
+    public HostResult freeLazily(long hva, long npages) {
+        return ranges.freeLazily(HvaRange.ofPages(hva, npages));
+    }
+
+    /**
+     * Arms or disarms write-protection faults of the pages that are resident or evicted: {@code UFFDIO_WRITEPROTECT}.
+     * An armed page without a handler is disarmed by its next write.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @param armed whether the next write asks the handler
+     * @return OK, or ENOMEM if there is a hole, with the rest done
+     */
+    public HostResult writeProtect(long hva, long npages, boolean armed) {
+        return ranges.arm(HvaRange.ofPages(hva, npages), armed);
+    }
+
+    /**
+     * Moves the resident pages of a range to other frames, where they can be: {@code madvise(MADV_COLLAPSE)}.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK, or ENOMEM if there is a hole, with the rest done
+     */
+    public HostResult collapse(long hva, long npages) {
+        return residency.collapse(HvaRange.ofPages(hva, npages));
+    }
+
+    /**
+     * Takes the frames of a range away and keeps the contents; the next access faults them back: swap out,
+     * {@code madvise(MADV_PAGEOUT)}. Callers' buffers stay.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return OK; ENOMEM if there is a hole; BUSY if a page is referenced; in both cases with the rest done
+     */
+    public HostResult evict(long hva, long npages) {
+        return residency.evict(HvaRange.ofPages(hva, npages), true);
+    }
+
+    /**
+     * {@link #evict} that never waits: pages for which a notifier would have to wait are skipped.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return as {@code evict}; BUSY also if a notifier refused
+     */
+    public HostResult tryEvict(long hva, long npages) {
+        return residency.evict(HvaRange.ofPages(hva, npages), false);
+    }
+
+    /**
+     * Gives the page at an address another frame with the same content, at every place that shares it: page migration.
+     *
+     * @param hva any address of the page
+     * @return OK if it moved; ENOMEM if it is not mapped or memory is short, EINVAL if it is not resident or a caller's
+     *     buffer: nobody is told then; BUSY if it is referenced or a notifier refused
+     */
+    public HostResult migrate(long hva) {
+        return residency.migrate(PageTable.firstPage(HvaRange.pageOf(hva)));
+    }
+
+    /**
+     * Reads like a debugger: protections do not matter, nothing is populated. Behind a file's end are zeros.
+     *
+     * @param hva first byte
+     * @param into receives the bytes, at least 1
+     * @return OK; EFAULT if a page is not mapped, EIO if it cannot be read from its file, BUSY if the mappings would
+     *     not hold still: all with nothing read
+     */
+    public HostResult peek(long hva, byte[] into) {
+        return debugger.peek(HvaRange.roundedOut(hva, into.length), hva, into);
+    }
+
+    /**
+     * Writes like a debugger: protections and armed write-protection do not matter, fault handlers are not asked.
+     *
+     * @param hva first byte
+     * @param from the bytes, at least 1
+     * @return OK; else the first failure, with the pages before it written: EFAULT not mapped or behind a file's end,
+     *     EACCES a shared page of a read-only handle, EIO a page that cannot be read from its file, ENOMEM, BUSY
+     */
+    public HostResult poke(long hva, byte[] from) {
+        HvaRange.roundedOut(hva, from.length); // throws unless all bytes are user addresses
+        return debugger.poke(hva, from);
+    }
+
+    // ---- memory as a whole: brought in by the caller, copied, put back
+
+    /**
+     * Maps a caller's buffer: {@link #mapBuffers} of one block.
+     *
+     * @param hva first address
+     * @param buffer its bytes from position to limit, a positive multiple of 4096
+     * @param protection what is allowed
+     * @return OK, or ENOMEM if there are too many mappings or buffers
+     * @throws IllegalArgumentException if the buffer is read-only or not a number of pages
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapBuffer(long hva, ByteBuffer buffer, Protection protection) {
+        return mapBuffers(hva, List.of(buffer), protection);
+    }
+
+    /**
+     * Maps a caller's array: {@link #mapBuffers} of the wrapped array.
+     *
+     * @param hva first address
+     * @param bytes a positive multiple of 4096 bytes
+     * @param protection what is allowed
+     * @return OK, or ENOMEM if there are too many mappings
+     * @throws IllegalArgumentException if the length is not a number of pages
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapBuffer(long hva, byte[] bytes, Protection protection) {
+        return mapBuffers(hva, List.of(ByteBuffer.wrap(bytes)), protection);
+    }
+
+    /**
+     * Maps memory that the caller has, block after block, shared: guest and caller see the same bytes, at once. Heap,
+     * direct and mapped buffers may be mixed. What belongs to the buffers and not to the bytes does not matter and does
+     * not change: position, limit, mark, byte order.
+     *
+     * <p><b>Blocks of any place, of whole pages.</b> A block may begin anywhere: a slice with an odd offset is as good,
+     * but see {@link #hasNativeAtomics}. Its length has to be a multiple of 4096: a part of a page is refused.
+     *
+     * <p><b>Aliases.</b> A block, or a part of it, may be mapped any number of times: that is the same memory at
+     * several addresses. Each address faults, is invalidated and is logged dirty for itself; a follower of the log
+     * knows of aliases, but for buffers that are not arrays and were brought in twice. Atomic accesses exclude
+     * each other through every alias, if its distance from the others is a multiple of 8 bytes.
+     *
+     * <p><b>The caller's own accesses</b> go past this library: they are not logged as dirty, no lock of a cache holds
+     * them back, and no unmap waits for them. What other threads see of them is the Java memory model's business, as
+     * with any shared buffer: to hand a value over, use an ordered access on both sides. That of the guest's side is
+     * one only where {@link #hasNativeAtomics} is true.
+     *
+     * <p><b>What the host does with such pages.</b> They are never moved and never evicted: {@link HostMemory#migrate}
+     * answers EINVAL, {@link #evict} OK with nothing done. {@link #discard} takes the mapping away and keeps the bytes;
+     * {@link #remove} answers EINVAL. {@link HostMemory#fork} shares them with the child; {@link HostMemory#snapshot}
+     * copies them. The blocks stay referenced until no memory of the family maps them, then they are let go. Memory
+     * that can be freed by other means than by the garbage collector must outlive that, and the loads that were under
+     * way then: a load of a cache reads first, and finds out afterwards that the value is worthless.
+     *
+     * @param hva first address
+     * @param blocks their bytes from position to limit, each a positive multiple of 4096; at most 2<sup>31</sup> - 1
+     *     pages. Each block, and each 4 MiB of one, takes one of some 2 million numbers: 8 GiB of single pages
+     * @param protection what is allowed
+     * @return OK, or ENOMEM if there are too many mappings or blocks
+     * @throws IllegalArgumentException if a block is read-only or not a number of pages, or there is none
+     * @throws IllegalStateException if this memory is closed
+     */
+    public HostResult mapBuffers(long hva, List<ByteBuffer> blocks, Protection protection) {
+        Objects.requireNonNull(protection, "protection");
+        HvaRange.roundedOut(hva, Math.max(1, blocks.stream().mapToLong(ByteBuffer::remaining).sum()));
+        if (!Pages.isPageAligned(hva)) {
+            throw new IllegalArgumentException("hva=" + Pages.hex(hva) + " is not page aligned");
+        }
+        return ranges.mapBlocks(hva, blocks, protection);
+    }
+
+    /**
+     * Whether ordered and atomic accesses to a buffer mapped here would be the processor's own, and so be atomic
+     * against the caller's own ones too. Where not, they exclude each other by a lock: see {@link HostMapping}. False
+     * for pages that do not begin at a multiple of 8 bytes, and for all memory on the heap on newer platforms: JDK 17
+     * has such accesses there, JDK 25 has not.
+     *
+     * @param buffer its bytes from position to limit
+     * @return what {@link HostMapping#hasNativeAtomics} will answer
+     */
+    public static boolean hasNativeAtomics(ByteBuffer buffer) {
+        return !buffer.isReadOnly() && LockAtomics.areNative(buffer, buffer.position());
+    }
+
+    /**
+     * Finds room and maps it without access, for something else to be mapped over it: {@code mmap(NULL, PROT_NONE)}.
+     * What is found lies in [2<sup>55</sup>, 2<sup>56</sup>) and is used again as late as possible; who chooses
+     * addresses himself stays below that.
+     *
+     * @param npages number of pages, at least 1
+     * @return the first address; -1 if there are too many mappings, or that much room is nowhere
+     * @throws IllegalArgumentException if {@code npages} is below 1
+     * @throws IllegalStateException if this memory is closed
+     */
+    public long reserve(long npages) {
+        if (npages < 1) {
+            throw new IllegalArgumentException("npages=" + npages);
+        }
+        return ranges.reserve(npages);
+    }
+
+    // ---- copies
+
+    /**
+     * Makes a child: private pages are shared copy on write, shared mappings are shared. Notifiers and fault handlers
+     * are not inherited. To keep what memory is now, all of it, take a {@link #snapshot}.
+     *
+     * @return the child, to be {@linkplain HostMemory#close closed}
+     * @throws IllegalStateException if this memory is closed, or its notifiers kept changing
+     */
+    public HostMemory fork() {
+        HostMemory child = newChild(); // first: when there is a copy, nothing may fail any more
+        Fork.share(space, child.space);
+        return child;
+    }
+
+    /**
+     * Makes a child whose pages are all private and stay as they are now: {@link #snapshot(List)} of everything.
+     *
+     * @return the child, to be {@linkplain HostMemory#close closed}; nobody is told of its changes
+     * @throws IllegalStateException as there
+     */
+    public HostMemory snapshot() {
+        return snapshot(List.of(HvaRange.WHOLE));
+    }
+
+    /**
+     * Makes a child of some ranges, whose pages are all private and stay as they are now: {@link #fork}, and what is
+     * mapped of files and of callers' memory is copied. Private pages cost nothing before they are written, zeros and
+     * the holes of a file nothing at all; the copied ones cost their size at once, and the time to copy it, for which
+     * the ranges stand still, and whoever else maps the same files.
+     *
+     * <p><b>What is in it.</b> One moment, for all pages together: every access through a mapping that a notifier
+     * guards has either ended before, or begins after. It is so for the accesses of caches and for
+     * {@link HostMemory#copyToUser}. It is not so for those who go past the library, the caller's own accesses to its
+     * buffers; nor for an operation of several accesses, which the moment may fall between.
+     *
+     * <p><b>Pages that a {@linkplain HostMemory#registerFaultHandler fault handler} has still to fill</b> are filled
+     * first, as by somebody who reads them: so the snapshot has what a reader would get, and never asks anybody.
+     *
+     * @param within what to copy, as far as it is mapped; may overlap
+     * @return the child, to be {@linkplain HostMemory#close closed}; nobody is told of its changes
+     * @throws IllegalStateException if this memory is closed, memory is short, a mapped file cannot be read, a fault
+     *     handler refuses a page, or notifiers, files and pages kept changing. Nothing has changed then, and no frame
+     *     stays taken, but for pages that a handler has filled; so it is, too, when a handler or a notifier throws
+     */
+    public HostMemory snapshot(List<HvaRange> within) {
+        HostMemory child = newChild();
+        new Snapshot(space, within, child.space).take();
+        return child;
+    }
+
+    private HostMemory newChild() {
+        return new HostMemory(new AddressSpace(space.family));
+    }
+
+    /**
+     * Makes the pages of a range what they are in another memory of the family: puts a {@link #snapshot} back. As at
+     * the snapshot, that is one moment for the whole range; notifiers are told of the range, so no cache keeps what was
+     * there. Private pages become shared with the snapshot, copy on write; into shared ones the bytes are copied, if
+     * they differ. The snapshot stays as it is, and can be put back again.
+     *
+     * <p>How pages are protected and what they are mapped of does not change; mappings of files without the right to
+     * write them are passed over.
+     *
+     * @param snapshot another memory of the same family, whose pages there are private and not a file's
+     * @param from first address in the snapshot
+     * @param hva first address here
+     * @param npages number of pages, at least 1
+     * @param changed told the address here of each page that may have other bytes now, ascending, with no lock held;
+     *     if it throws, it is told of the others all the same
+     * @return OK; EINVAL if the snapshot is this memory, another family's, or has other pages there; ENOMEM if the
+     *     range has a hole here or memory is short, EFAULT if it has pages in the snapshot that are behind a file's end
+     *     here, EIO if a file cannot be read, BUSY if mappings would not hold still: all with nothing changed
+     */
+    public HostResult rewind(HostMemory snapshot, long from, long hva, long npages, LongConsumer changed) {
+        return rewind(snapshot, List.of(new RewindRange(from, hva, npages)), changed);
+    }
+
+    /**
+     * As {@link #rewind(HostMemory, long, long, long, LongConsumer)}, of several ranges at one moment, all or none.
+     *
+     * @param snapshot another memory of the same family, whose pages there are private and not a file's
+     * @param wanted what goes where
+     * @param changed told the address here of each page that may have other bytes now, with no lock held; if it throws,
+     *     it is told of the others all the same
+     * @return as there
+     */
+    public HostResult rewind(HostMemory snapshot, List<RewindRange> wanted, LongConsumer changed) {
+        if (snapshot == this || snapshot.store != store) {
+            return HostResult.EINVAL;
+        }
+        return new Rewind(space, snapshot.space, wanted).run(changed);
+    }
+
+    /**
+     * What the pages of a range are of: who knows that finds the same memory at other addresses.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return the runs, ascending by address; nothing for what is not mapped, two for a private mapping of a file: its
+     *     own pages and the file's
+     */
+    public List<MemoryRun> runs(long hva, long npages) {
+        HvaRange range = HvaRange.ofPages(hva, npages);
+        return space.family.getLocked(() -> MemoryRun.within(space, range));
     }
 
     // ---- where contents live
@@ -208,7 +691,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @return true if a frame backs the page now
      */
     public boolean isPresent(long hva) {
-        return hva >= 0 && hva < HvaRange.USER_END && Pte.isPresent(table.get(hva >>> Pages.PAGE_SHIFT));
+        return hva >= 0 && hva < HvaRange.USER_END && Pte.isPresent(space.table.get(hva >>> Pages.PAGE_SHIFT));
     }
 
     /**
@@ -225,7 +708,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      */
     public boolean copyToUser(long hva, byte[] from, int at, int length) {
         HeldLocks.mightSleep("copyToUser");
-        return UserCopy.to(this, hva, from, at, length);
+        return UserCopy.to(space, hva, from, at, length);
     }
 
     /**
@@ -243,7 +726,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      */
     public boolean copyFromUser(long hva, byte[] into, int at, int length) {
         HeldLocks.mightSleep("copyFromUser");
-        return UserCopy.from(this, hva, into, at, length);
+        return UserCopy.from(space, hva, into, at, length);
     }
 
     /**
@@ -254,7 +737,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @return the page frame number; -1 if the page is not present or not writable
      */
     public long presentPfn(long hva) {
-        long pte = hva < 0 || hva >= HvaRange.USER_END ? 0 : table.get(hva >>> Pages.PAGE_SHIFT);
+        long pte = hva < 0 || hva >= HvaRange.USER_END ? 0 : space.table.get(hva >>> Pages.PAGE_SHIFT);
         return Pte.isWritable(pte) ? Pte.index(pte) : -1;
     }
 
@@ -266,10 +749,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @param notifier told from now on
      */
     public void registerNotifier(MmuNotifier notifier) {
-        family.locked(() -> {
-            notifiers = Stream.concat(notifiers.stream(), Stream.of(notifier)).toList();
-            family.listenersChanged();
-        });
+        space.registerNotifier(notifier);
     }
 
     /**
@@ -278,10 +758,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @param notifier a registered notifier; another one is ignored
      */
     public void unregisterNotifier(MmuNotifier notifier) {
-        family.locked(() -> {
-            notifiers = notifiers.stream().filter(n -> n != notifier).toList();
-            family.listenersChanged();
-        });
+        space.unregisterNotifier(notifier);
     }
 
     /**
@@ -294,9 +771,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      */
     public void registerFaultHandler(
             HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
-        Registration registration = new Registration(range, handler, missing, writeProtect);
-        // Latest first, in the order in which they are asked.
-        family.locked(() -> handlers = Stream.concat(Stream.of(registration), handlers.stream()).toList());
+        space.registerHandler(range, handler, missing, writeProtect);
     }
 
     /**
@@ -305,7 +780,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @param handler a registered handler; another one is ignored
      */
     public void unregisterFaultHandler(PageFaultHandler handler) {
-        family.locked(() -> handlers = handlers.stream().filter(r -> r.handler != handler).toList());
+        space.unregisterHandler(handler);
     }
 
     // ---- balance
@@ -316,7 +791,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @return the number of VMs that use this memory, and the like
      */
     public int mappingOwners() {
-        return (int) notifiers.stream().filter(MmuNotifier::ownsMappings).count();
+        return (int) space.notifiers().stream().filter(MmuNotifier::ownsMappings).count();
     }
 
     /**
@@ -325,7 +800,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @return exact when no call is in progress
      */
     public long pageReferences() {
-        return pageReferences.sum();
+        return space.pageReferences.sum();
     }
 
     /**
@@ -343,7 +818,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @return number of frames
      */
     public long framesInUse() {
-        return family.frames.inUse();
+        return store.frames.inUse();
     }
 
     /**
@@ -355,7 +830,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      *     exhausted (direct memory, {@link HostMemoryBuilder#maxBytes}), how much is in use, and what raises it
      */
     public String shortage() {
-        return family.frames.shortage();
+        return store.frames.shortage();
     }
 
     /**
@@ -364,7 +839,7 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
      * @throws io.github.pfncache.rules.RuleViolation if something does not add up and rules are checked
      */
     public void audit() {
-        new HostAudit(family).run();
+        new HostAudit(space.family).run();
     }
 
     /** Ends the process: everything is unmapped, relatives live on. Later map calls throw, others find nothing. */
@@ -373,79 +848,16 @@ public final class HostMemory extends MemoryBlocks implements AutoCloseable {
         ranges.close();
     }
 
-    // ---- for this package
-
-    @Override
-    HostFamily family() {
-        return family;
-    }
-
-    VmaSet vmas() {
-        return vmas;
-    }
-
-    PageTable table() {
-        return table;
-    }
-
-    @Override
-    RangeOps ranges() {
-        return ranges;
-    }
-
-    @Override
-    Residency residency() {
-        return residency;
-    }
-
-    @Override
-    DebuggerCopy debuggerCopy() {
-        return new DebuggerCopy(this);
-    }
-
-    List<MmuNotifier> notifiers() {
-        return notifiers;
-    }
-
-    boolean hasFaultHandlers() {
-        return !handlers.isEmpty();
-    }
-
-    PageFaultHandler handlerFor(long hva, PageFault.Reason reason) {
-        for (Registration registration : handlers) { // bounded by the registrations
-            if (registration.covers(hva, reason)) {
-                return registration.handler;
-            }
-        }
-        return null;
-    }
-
-    /** Lock held. */
-    void markClosed() {
-        closed = true;
-    }
-
-    /** Lock held. */
-    @Override
-    void checkOpen() {
-        if (closed) {
-            throw new IllegalStateException("host memory is closed");
-        }
+    /** For tests of this package. */
+    AddressSpace space() {
+        return space;
     }
 
     /** Takes no lock: a rule that is broken names the memory with locks held. */
     @Override
     public String toString() {
-        String shortage = family.frames.shortage();
-        return "HostMemory[" + liveMappings.sum() + " mappings, " + pageReferences.sum() + " page references, "
-                + family.frames + (shortage == null ? "" : ", short: " + shortage) + "]";
-    }
-
-    static long pageToHva(long page) {
-        return page << Pages.PAGE_SHIFT;
-    }
-
-    static HvaRange pagesToHvaRange(long from, long to) {
-        return new HvaRange(pageToHva(from), pageToHva(to));
+        String shortage = store.frames.shortage();
+        return "HostMemory[" + liveMappings.sum() + " mappings, " + space.pageReferences.sum() + " page references, "
+                + store.frames + (shortage == null ? "" : ", short: " + shortage) + "]";
     }
 }

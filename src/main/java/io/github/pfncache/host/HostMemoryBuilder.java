@@ -53,7 +53,7 @@ public final class HostMemoryBuilder {
     }
 
     /**
-     * Most bytes of frames, of the memory and all its relatives; behind it faults fail, as {@link HostMemory#shortage}
+     * Most bytes of frames, of the memory and all its relatives; beyond it faults fail, as {@link HostMemory#shortage}
      * says. Default 2<sup>42</sup>. They are direct memory, which the JVM limits as well: whichever comes first.
      *
      * @param maxBytes bytes, 4096 to 2<sup>42</sup>
@@ -69,7 +69,7 @@ public final class HostMemoryBuilder {
     }
 
     /**
-     * Most mappings of one memory ({@code vm.max_map_count}); behind it calls answer ENOMEM. Default 65,530.
+     * Most mappings of one memory ({@code vm.max_map_count}); beyond it calls answer ENOMEM. Default 65,530.
      *
      * @param maxMappings at least 2
      * @return this builder
@@ -100,9 +100,8 @@ public final class HostMemoryBuilder {
     }
 
     static HostMemory build(FrameStore frames, int maxMappings) {
-        HostFamily family = new HostFamily(frames, maxMappings);
-        HostMemory memory = new HostMemory(family);
-        family.locked(() -> family.members.add(memory));
-        return memory;
+        AddressSpace space = new AddressSpace(new HostFamily(frames, maxMappings));
+        space.family.locked(space::enterLocked);
+        return new HostMemory(space);
     }
 }

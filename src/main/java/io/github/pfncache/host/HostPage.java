@@ -10,8 +10,8 @@ import io.github.pfncache.address.Pages;
  */
 public final class HostPage extends FrameHandle {
 
-    HostPage(HostMemory memory, int pfn) {
-        super(memory, pfn);
+    HostPage(AddressSpace space, int pfn) {
+        super(space, pfn);
     }
 
     @Override

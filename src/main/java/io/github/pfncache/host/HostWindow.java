@@ -9,7 +9,7 @@ import java.nio.ByteBuffer;
  * <p>An access costs what it costs on a {@link ByteBuffer} of just these bytes, which checks it: one that would leave
  * the window is an {@link IndexOutOfBoundsException} and touches nothing.
  *
- * <p>Immutable, so whoever finds one by a race finds a whole one. To be used as long as the mapping it is of; through a
+ * <p>Immutable, so a thread that finds one by a race finds a whole one. To be used as long as the mapping it is of; through a
  * stale one memory of the family is read, see {@link HostMapping}.
  *
  * <p>Kernel counterpart: {@code khva} plus the offset of {@code gpa} in its page, with the length.
@@ -99,13 +99,7 @@ public final class HostWindow {
      * @throws IllegalArgumentException for another width
      */
     public static long get(ByteBuffer bytes, int offset, int width) {
-        return switch (width) {
-            case Byte.BYTES -> bytes.get(offset);
-            case Short.BYTES -> (short) PageBytes.SHORT.get(bytes, offset);
-            case Integer.BYTES -> (int) PageBytes.INT.get(bytes, offset);
-            case Long.BYTES -> (long) PageBytes.LONG.get(bytes, offset);
-            default -> throw badWidth(width);
-        };
+        return LockAtomics.plainGet(bytes, offset, width);
     }
 
     /**
@@ -119,13 +113,7 @@ public final class HostWindow {
      * @throws IllegalArgumentException for another width
      */
     public static void put(ByteBuffer bytes, int offset, int width, long value) {
-        switch (width) {
-            case Byte.BYTES -> bytes.put(offset, (byte) value);
-            case Short.BYTES -> PageBytes.SHORT.set(bytes, offset, (short) value);
-            case Integer.BYTES -> PageBytes.INT.set(bytes, offset, (int) value);
-            case Long.BYTES -> PageBytes.LONG.set(bytes, offset, value);
-            default -> throw badWidth(width);
-        }
+        LockAtomics.plainPut(bytes, offset, width, value);
     }
 
     /**
@@ -152,10 +140,6 @@ public final class HostWindow {
      */
     public void put(int offset, byte[] from, int at, int count) {
         bytes.put(offset, from, at, count);
-    }
-
-    private static IllegalArgumentException badWidth(int width) {
-        return new IllegalArgumentException("width=" + width + " is not 1, 2, 4 or 8");
     }
 
     @Override

@@ -1,32 +1,43 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.HvaRange;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The invalidations that surround one change of page tables: all starts on construction, all ends on close, in reverse.
- * Confined to the changing thread, which holds no lock of the host at either moment.
+ * Confined to the changing thread, which holds no lock of the host at either moment. Allocates nothing.
  */
 final class Invalidation implements AutoCloseable {
 
-    /** A range of one address space. */
-    record Target(HostMemory memory, HvaRange range) {}
+    /**
+     * A range of one address space.
+     *
+     * @param range the pages
+     * @param notifiers those to be told, as they were when the range was computed
+     */
+    record Target(HvaRange range, List<MmuNotifier> notifiers) {}
 
-    /** One start that was accepted. */
-    private record Started(MmuNotifier notifier, HvaRange range) {}
-
-    private final HostFamily family;
-    private final List<Started> started = new ArrayList<>();
+    private final List<Target> targets;
+    private final AtomicInteger inProgress;
     private final boolean accepted;
 
-    private Invalidation(HostFamily family, List<Target> targets, boolean mayBlock) {
-        this.family = family;
-        family.invalidationsInProgress.incrementAndGet();
+    /** How many starts were accepted, counted over all notifiers of all targets. */
+    private int started;
+
+    /**
+     * Starts the invalidation of every target; {@link #isAccepted} tells whether every notifier agreed.
+     *
+     * @param inProgress counts the invalidations that have begun and not ended
+     */
+    Invalidation(List<Target> targets, boolean mayBlock, AtomicInteger inProgress) {
+        this.targets = targets;
+        this.inProgress = inProgress;
+        inProgress.incrementAndGet();
         boolean all = false;
         Throwable failure = null;
         try {
-            all = startAll(targets, mayBlock);
+            all = startAll(mayBlock);
         } catch (Throwable e) { // whatever a notifier throws
             failure = e;
         }
@@ -36,33 +47,19 @@ final class Invalidation implements AutoCloseable {
         }
     }
 
-    /** Starts the invalidation of every target; {@link #isAccepted} tells whether every notifier agreed. */
-    static Invalidation start(HostFamily family, List<Target> targets, boolean mayBlock) {
-        family.checkUnlocked("invalidateRangeStart");
-        return new Invalidation(family, targets, mayBlock);
-    }
-
     /** Whether the change may go on. Starts that came before a refusal are ended by {@link #close} all the same. */
     boolean isAccepted() {
         return accepted;
     }
 
-    private boolean startAll(List<Target> targets, boolean mayBlock) {
-        for (Target target : targets) { // bounded by the mappings of the family
-            for (MmuNotifier notifier : target.memory().notifiers()) { // bounded by the registrations
-                // Noted before it is accepted: afterwards there may be no memory to note it.
-                started.add(new Started(notifier, target.range()));
-                boolean yes = false;
-                try {
-                    yes = notifier.invalidateRangeStart(target.range(), mayBlock);
-                } finally {
-                    if (!yes) {
-                        started.remove(started.size() - 1);
-                    }
-                }
-                if (!yes) {
+    private boolean startAll(boolean mayBlock) {
+        for (int t = 0; t < targets.size(); t++) { // bounded by the mappings of the family
+            Target target = targets.get(t);
+            for (int n = 0; n < target.notifiers.size(); n++) { // bounded by the registrations
+                if (!target.notifiers.get(n).invalidateRangeStart(target.range, mayBlock)) {
                     return false;
                 }
+                started++;
             }
         }
         return true;
@@ -71,35 +68,48 @@ final class Invalidation implements AutoCloseable {
     /** Ends what was started. A notifier that fails does not keep the others from being told. */
     @Override
     public void close() {
-        family.checkUnlocked("invalidateRangeEnd");
         endAll(null);
     }
 
-    /** Tells every notifier, and throws the first failure after that. Allocates nothing by itself. */
+    /** Tells every notifier that has accepted a start, and throws the first failure after that. */
     private void endAll(Throwable former) {
         Throwable failure = former;
-        for (int i = started.size() - 1; i >= 0; i--) { // bounded by the starts
-            try {
-                started.get(i).notifier().invalidateRangeEnd(started.get(i).range());
-            } catch (Throwable e) { // whatever it throws
-                failure = failure == null ? e : joined(failure, e);
+        int place = 0;
+        for (int t = 0; t < targets.size(); t++) {
+            place += targets.get(t).notifiers.size();
+        }
+        for (int t = targets.size() - 1; t >= 0; t--) { // bounded by the targets
+            Target target = targets.get(t);
+            for (int n = target.notifiers.size() - 1; n >= 0; n--) { // bounded by the registrations
+                if (--place < started) {
+                    failure = end(target.notifiers.get(n), target.range, failure);
+                }
             }
         }
-        family.invalidationsInProgress.decrementAndGet();
+        inProgress.decrementAndGet();
         if (failure != null) {
             Invalidation.<RuntimeException>rethrow(failure);
         }
     }
 
-    private static Throwable joined(Throwable first, Throwable second) {
-        if (first != second) {
-            try {
-                first.addSuppressed(second);
-            } catch (OutOfMemoryError e) {
-                return first; // no memory to keep the second
+    private static Throwable end(MmuNotifier notifier, HvaRange range, Throwable former) {
+        try {
+            notifier.invalidateRangeEnd(range);
+            return former;
+        } catch (Throwable e) { // whatever it throws
+            if (former != null && former != e) {
+                suppress(former, e);
             }
+            return former == null ? e : former;
         }
-        return first;
+    }
+
+    private static void suppress(Throwable first, Throwable second) {
+        try {
+            first.addSuppressed(second);
+        } catch (OutOfMemoryError e) {
+            return; // no memory to keep the second; the first is thrown
+        }
     }
 
     /** Throws anything, as a notifier of another language may have. */

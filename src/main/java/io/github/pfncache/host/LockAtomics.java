@@ -2,7 +2,10 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.function.LongUnaryOperator;
 
 /**
@@ -14,6 +17,10 @@ import java.util.function.LongUnaryOperator;
  * take the same lock for the same bytes, if they lie a multiple of 8 apart.
  */
 final class LockAtomics {
+
+    static final VarHandle SHORT = MethodHandles.byteBufferViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+    static final VarHandle INT = MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    static final VarHandle LONG = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     private static final int STRIPES = 64;
     /** So many bytes until the stripes are used again: a power of two, as a unit of alignment has to be. */
@@ -43,7 +50,7 @@ final class LockAtomics {
     /** Asks the platform itself: what it allows on the heap has changed between releases. */
     private static boolean tryOn(ByteBuffer heap) {
         try {
-            return PageBytes.LONG.compareAndSet(heap, 0, 0L, 1L) && PageBytes.INT.getVolatile(heap, 0) != null;
+            return LONG.compareAndSet(heap, 0, 0L, 1L) && INT.getVolatile(heap, 0) != null;
         } catch (IllegalStateException | UnsupportedOperationException e) {
             return false; // the refusal is the answer
         }
@@ -54,37 +61,56 @@ final class LockAtomics {
         return buffer.isDirect() ? buffer.alignmentOffset(index, PERIOD) : buffer.arrayOffset() + index;
     }
 
+    /** Reads 1, 2, 4 or 8 bytes with no ordering, at any alignment, sign-extended. */
+    static long plainGet(ByteBuffer bytes, int offset, int width) {
+        return switch (width) {
+            case Byte.BYTES -> bytes.get(offset);
+            case Short.BYTES -> (short) SHORT.get(bytes, offset);
+            case Integer.BYTES -> (int) INT.get(bytes, offset);
+            case Long.BYTES -> (long) LONG.get(bytes, offset);
+            default -> throw badWidth(width);
+        };
+    }
+
+    /** Writes 1, 2, 4 or 8 bytes with no ordering, at any alignment. */
+    static void plainPut(ByteBuffer bytes, int offset, int width, long value) {
+        switch (width) {
+            case Byte.BYTES -> bytes.put(offset, (byte) value);
+            case Short.BYTES -> SHORT.set(bytes, offset, (short) value);
+            case Integer.BYTES -> INT.set(bytes, offset, (int) value);
+            case Long.BYTES -> LONG.set(bytes, offset, value);
+            default -> throw badWidth(width);
+        }
+    }
+
+    private static IllegalArgumentException badWidth(int width) {
+        return new IllegalArgumentException("width=" + width + " is not 1, 2, 4 or 8");
+    }
+
     static long get(ByteBuffer buffer, int index, int width) {
         return update(buffer, index, width, now -> now);
     }
 
     /** Writes all the bytes, in one store. */
     static void put(ByteBuffer buffer, int index, int width, long value) {
-        getAndSet(buffer, index, width, value);
-    }
-
-    /** Writes all the bytes, in one store, and returns what was there. */
-    static long getAndSet(ByteBuffer buffer, int index, int width, long value) {
         TrackedLock lock = lockOf(buffer, index);
         lock.lock();
         try {
-            long former = HostWindow.get(buffer, index, width);
-            HostWindow.put(buffer, index, width, value);
-            return former;
+            plainPut(buffer, index, width, value);
         } finally {
             lock.unlock();
         }
     }
 
     /**
-     * Applies a function and returns the former value. Writes the bytes that change and no others: a plain store to
-     * another one, which may be of somebody who has no part in this, is not lost.
+     * Applies a function and returns the former value. Writes the bytes that change and no others: a plain store of
+     * another thread to another byte is not lost.
      */
     static long update(ByteBuffer buffer, int index, int width, LongUnaryOperator function) {
         TrackedLock lock = lockOf(buffer, index);
         lock.lock();
         try {
-            long former = HostWindow.get(buffer, index, width);
+            long former = plainGet(buffer, index, width);
             long next = function.applyAsLong(former);
             write(buffer, index, width, next, former ^ next);
             return former;
@@ -100,7 +126,7 @@ final class LockAtomics {
             changed += (changes >>> i * Byte.SIZE & 0xff) != 0 ? 1 : 0;
         }
         if (changed == width) {
-            HostWindow.put(buffer, index, width, value);
+            plainPut(buffer, index, width, value);
         } else if (changed != 0) {
             int half = width / 2;
             write(buffer, index, half, value, changes);

@@ -1,5 +1,6 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -16,19 +17,19 @@ import java.util.List;
  */
 public record MemoryRun(Object memory, long offset, long hva, long npages) {
 
-    /** Runs of pages {@code [from, to)}, ascending by address. Family lock held. */
-    static List<MemoryRun> within(HostMemory memory, long from, long to) {
+    /** Runs of a range, ascending by address. Family lock held. */
+    static List<MemoryRun> within(AddressSpace space, HvaRange range) {
         List<MemoryRun> runs = new ArrayList<>();
-        for (Vma part : memory.vmas().within(from, to)) { // bounded by the number of mappings
-            long hva = HostMemory.pageToHva(part.start());
+        for (Vma part : space.partsLocked(range)) { // bounded by the number of mappings
+            long hva = PageTable.hvaOf(part.start());
             long npages = part.end() - part.start();
             if (!part.shared()) {
-                runs.add(new MemoryRun(memory, hva, hva, npages));
+                runs.add(new MemoryRun(space, hva, hva, npages));
             }
             if (part.file() != null && part.file().userMemory) {
                 addBlocks(runs, part);
             } else if (part.file() != null) { // of a private mapping, too: it shows the file until it is written
-                runs.add(new MemoryRun(part.file(), HostMemory.pageToHva(part.filePage()), hva, npages));
+                runs.add(new MemoryRun(part.file(), PageTable.hvaOf(part.filePage()), hva, npages));
             }
         }
         return runs;
@@ -43,17 +44,17 @@ public record MemoryRun(Object memory, long offset, long hva, long npages) {
             if (!Pte.isPresent(entry)) {
                 continue; // behind the end of the blocks: nothing is there
             }
-            ByteBuffer block = file.family.frames.buffer(Pte.index(entry));
+            ByteBuffer block = file.store.frames.buffer(Pte.index(entry));
             boolean known = block.hasArray();
             Object of = known ? block.array() : file;
             long offset = known
-                    ? block.arrayOffset() + (long) file.family.frames.base(Pte.index(entry))
-                    : HostMemory.pageToHva(part.toFilePage(page));
+                    ? block.arrayOffset() + (long) file.store.frames.base(Pte.index(entry))
+                    : PageTable.hvaOf(part.toFilePage(page));
             if (last != null && last.isContinuedAt(of, offset)) {
                 last = new MemoryRun(of, last.offset, last.hva, last.npages + 1);
                 runs.set(runs.size() - 1, last);
             } else {
-                last = new MemoryRun(of, offset, HostMemory.pageToHva(page), 1);
+                last = new MemoryRun(of, offset, PageTable.hvaOf(page), 1);
                 runs.add(last);
             }
         }

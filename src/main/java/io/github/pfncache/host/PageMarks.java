@@ -13,6 +13,9 @@ final class PageMarks {
     /** The page reads as zeros, whatever the real file holds there. */
     static final int ZEROED = 4;
 
+    /** Marks of pages that have to be written: a page whose writing failed is one of them. */
+    static final int UNSAVED = CHANGED | WRITING;
+
     // Guarded by the family lock. The marks of each run by its first page; a run ends where the next begins.
     private final TreeMap<Long, Integer> runs = new TreeMap<>();
 

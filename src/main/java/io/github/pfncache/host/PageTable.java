@@ -1,5 +1,7 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
@@ -23,6 +25,22 @@ final class PageTable {
 
     // Slots: written under the family lock, read by anyone. 44 - 4 * 9 = 8 bits are left for the root.
     private final Object[] root = new Object[1 << 44 - TOP_SHIFT];
+
+    static long hvaOf(long page) {
+        return page << Pages.PAGE_SHIFT;
+    }
+
+    static HvaRange rangeOf(long from, long to) {
+        return new HvaRange(hvaOf(from), hvaOf(to));
+    }
+
+    static long firstPage(HvaRange range) {
+        return range.start() >>> Pages.PAGE_SHIFT;
+    }
+
+    static long endPage(HvaRange range) {
+        return range.end() >>> Pages.PAGE_SHIFT;
+    }
 
     long get(long page) {
         long[] leaf = leaf(page);

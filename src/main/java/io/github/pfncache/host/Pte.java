@@ -48,6 +48,16 @@ final class Pte {
         return (pte & SWAPPED) != 0;
     }
 
+    /** Whether there is a page, here or evicted. */
+    static boolean hasContent(long pte) {
+        return (pte & (PRESENT | SWAPPED)) != 0;
+    }
+
+    /** Whether both are the same page: one frame, or one evicted content, or nothing. */
+    static boolean isSameContent(long pte, long other) {
+        return ((pte ^ other) & (PRESENT | SWAPPED | INDEX)) == 0;
+    }
+
     static boolean isArmed(long pte) {
         return (pte & ARMED) != 0;
     }

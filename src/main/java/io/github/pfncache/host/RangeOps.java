@@ -1,6 +1,7 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.HvaRange;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -8,18 +9,14 @@ import java.util.function.Supplier;
 /**
  * The calls that change what is mapped in a range of one address space: {@code mmap}, {@code munmap}, {@code mprotect},
  * {@code madvise} and {@code mremap}. Methods that end in {@code Locked} run under the family lock; the others take it,
- * with the invalidation around it. Ranges are page numbers, checked by the caller.
+ * with the invalidation around it. What the calls answer is documented at {@link HostMemory}.
  */
 final class RangeOps {
 
-    private final HostMemory memory;
+    private final AddressSpace space;
     private final HostFamily family;
     private final VmaSet vmas;
     private final PageTable table;
-
-    // Made once: what runs when a change has begun must not need memory.
-    private final PageTable.Visitor dropOne = this::dropLocked;
-    private final PageTable.Visitor makeReadOnly = this::makeReadOnly;
 
     // Guarded by the family lock.
     /** Counts the armings. */
@@ -27,37 +24,49 @@ final class RangeOps {
     /** Where the next reservation is looked for: an address is used again as late as possible. */
     private long nextReserved = PageTable.PAGES_END / 2;
 
-    RangeOps(HostMemory memory) {
-        this.memory = memory;
-        this.family = memory.family();
-        this.vmas = memory.vmas();
-        this.table = memory.table();
+    RangeOps(AddressSpace space) {
+        this.space = space;
+        this.family = space.family;
+        this.vmas = space.vmas;
+        this.table = space.table;
     }
 
-    /** One change of pages {@code [from, to)}. */
-    private HostResult change(long from, long to, Supplier<HostResult> apply) {
-        return family.change(HostFamily.fixed(memory, HostMemory.pagesToHvaRange(from, to)), true, apply);
+    /** One change of a range. */
+    private HostResult change(HvaRange range, Supplier<HostResult> apply) {
+        return family.change(HostFamily.fixed(space, range), true, apply);
     }
 
     /** Puts a mapping in place of what was there. */
     HostResult map(Vma vma) {
-        return change(vma.start(), vma.end(), () -> {
-            memory.checkOpen();
-            if (lacksRoom(2)) {
-                return HostResult.ENOMEM;
-            }
-            replaceLocked(vma.start(), vma.end(), List.of(vma));
-            return HostResult.OK;
+        return change(vma.range(), () -> {
+            space.checkOpen();
+            return lacksRoom(2) ? HostResult.ENOMEM : replaceLocked(vma.start(), vma.end(), List.of(vma));
         });
     }
 
-    /**
-     * Maps pages without access where nothing is: see {@link HostMemory#reserve}. Nothing is taken away, so nobody has
-     * to be told.
-     */
+    /** Maps a caller's memory, shared; lets go of it if that fails. */
+    HostResult mapBlocks(long hva, List<ByteBuffer> blocks, Protection protection) {
+        FilePages file = family.adopt(blocks);
+        if (file == null) {
+            return HostResult.ENOMEM;
+        }
+        try {
+            HvaRange range = HvaRange.ofPages(hva, file.npages());
+            return map(Vma.of(range, file, 0, true, true, protection));
+        } finally { // if it could not be mapped; with nothing to allocate, or that could fail too
+            family.lock.lock();
+            try {
+                family.forgetUnmapped(file);
+            } finally {
+                family.lock.unlock();
+            }
+        }
+    }
+
+    /** Maps pages without access where nothing is. Nothing is taken away, so nobody has to be told. */
     long reserve(long npages) {
         return family.getLocked(() -> {
-            memory.checkOpen();
+            space.checkOpen();
             long end = PageTable.PAGES_END;
             long page = vmas.gap(nextReserved, npages, end);
             if (page < 0) {
@@ -66,67 +75,87 @@ final class RangeOps {
             if (page < 0 || lacksRoom(1)) {
                 return -1L;
             }
-            vmas.insert(Vma.anonymous(page, page + npages, Protection.NONE));
+            vmas.insert(Vma.anonymous(PageTable.rangeOf(page, page + npages), Protection.NONE));
             family.layoutChanged();
             nextReserved = page + npages;
-            return HostMemory.pageToHva(page);
+            return PageTable.hvaOf(page);
         });
     }
 
-    HostResult unmap(long from, long to) {
-        return change(from, to, () -> {
-            if (lacksRoom(1)) {
-                return HostResult.ENOMEM;
+    HostResult unmap(HvaRange range) {
+        return change(range, () -> lacksRoom(1)
+                ? HostResult.ENOMEM
+                : replaceLocked(PageTable.firstPage(range), PageTable.endPage(range), List.of()));
+    }
+
+    /**
+     * What a change of protection does, judged at one moment.
+     *
+     * @param parts the mappings that change, as they are
+     * @param result the answer when they have: the first hole is ENOMEM, the first file that forbids it EACCES
+     */
+    private record Reprotection(List<Vma> parts, HostResult result) {}
+
+    private Reprotection judgeLocked(HvaRange range, Protection protection) {
+        List<Vma> parts = new ArrayList<>();
+        long at = PageTable.firstPage(range);
+        for (Vma part : space.partsLocked(range)) { // bounded by the number of mappings
+            if (part.start() != at) {
+                break;
             }
-            removeLocked(from, to);
-            return HostResult.OK;
-        });
+            if (protection == Protection.READ_WRITE && !part.mayWrite()) {
+                return new Reprotection(parts, HostResult.EACCES);
+            }
+            if (part.protection() != protection) {
+                parts.add(part);
+            }
+            at = part.end();
+        }
+        return new Reprotection(parts, at == PageTable.endPage(range) ? HostResult.OK : HostResult.ENOMEM);
     }
 
     /** Applies a protection up to the first hole, which answers ENOMEM, or to the first file that forbids it. */
-    HostResult protect(long from, long to, Protection protection) {
-        return change(from, to, () -> {
+    HostResult protect(HvaRange range, Protection protection) {
+        HostFamily.Scope whatChanges = new HostFamily.Scope(space, true, () ->
+                judgeLocked(range, protection).parts.stream().map(part -> space.target(part.range())).toList());
+        return family.change(whatChanges, true, () -> {
+            Reprotection change = judgeLocked(range, protection);
+            if (change.parts.isEmpty()) {
+                return change.result;
+            }
             if (lacksRoom(2)) {
                 return HostResult.ENOMEM;
             }
-            List<Vma> raised = new ArrayList<>();
-            HostResult result = HostResult.OK;
-            long at = from;
-            for (Vma part : vmas.within(from, to)) { // bounded by the number of mappings
-                if (part.start() != at) {
-                    break;
-                }
-                if (protection == Protection.READ_WRITE && !part.mayWrite()) {
-                    result = HostResult.EACCES;
-                    break;
-                }
-                raised.add(part.withProtection(protection));
-                at = part.end();
+            long start = change.parts.get(0).start();
+            long end = change.parts.get(change.parts.size() - 1).end();
+            VmaSet draft = vmas.draft(start, end);
+            for (Vma part : change.parts) { // bounded by the number of mappings
+                draft.replace(part.start(), part.end(), List.of(part.withProtection(protection)));
             }
-            vmas.replace(from, at, raised);
+            vmas.replace(start, end, draft.all());
             family.layoutChanged();
             // Raised to read-write, the entries stay: the next write faults, and finds out about copy on write there.
-            if (protection != Protection.READ_WRITE) {
-                makeReadOnlyLocked(from, at);
+            for (int i = 0; protection != Protection.READ_WRITE && i < change.parts.size(); i++) {
+                space.makeReadOnlyLocked(change.parts.get(i).start(), change.parts.get(i).end());
             }
-            return result == HostResult.OK && at != to ? HostResult.ENOMEM : result;
+            return change.result;
         });
     }
 
     /** Forgets private pages and unmaps shared ones; a hole answers ENOMEM, the rest is done. */
-    HostResult discard(long from, long to) {
-        return change(from, to, () -> {
-            HostResult covered = coverageLocked(from, to);
-            dropPagesLocked(from, to);
+    HostResult discard(HvaRange range) {
+        return change(range, () -> {
+            HostResult covered = space.coverageLocked(range);
+            space.dropPagesLocked(PageTable.firstPage(range), PageTable.endPage(range));
             return covered;
         });
     }
 
-    /** Frees the file pages mapped in a range, mapping by mapping: see {@link HostMemory#remove}. */
-    HostResult remove(long from, long to) {
+    /** Frees the file pages mapped in a range, mapping by mapping. */
+    HostResult remove(HvaRange range) {
         HostResult result = HostResult.OK;
-        long at = from;
-        for (Vma part : partsWithin(from, to)) { // bounded by the number of mappings
+        long at = PageTable.firstPage(range);
+        for (Vma part : space.partsWithin(range)) { // bounded by the number of mappings
             if (part.start() != at) {
                 result = HostResult.ENOMEM;
             }
@@ -136,32 +165,51 @@ final class RangeOps {
             if (!part.mayWrite()) {
                 return HostResult.EACCES;
             }
-            FilePages file = part.file();
-            HostResult punched = HostFile.punch(file, part.filePage(), part.toFilePage(part.end()));
+            HostResult punched = punch(family, part.file(), part.filePage(), part.toFilePage(part.end()));
             if (punched != HostResult.OK) {
                 return punched;
             }
             at = part.end();
         }
-        return at == to ? result : HostResult.ENOMEM;
+        return at == PageTable.endPage(range) ? result : HostResult.ENOMEM;
     }
 
-    /** Moves what is mapped in {@code [from, from + npages)} to {@code target}: see {@link HostMemory#move}. */
-    HostResult move(long from, long npages, long target) {
-        HvaRange source = HostMemory.pagesToHvaRange(from, from + npages);
-        HvaRange destination = HostMemory.pagesToHvaRange(target, target + npages);
+    /** Makes a hole of a file's pages {@code [from, to)}, at every place that maps them shared. */
+    static HostResult punch(HostFamily family, FilePages file, long from, long to) {
+        if (file.userMemory) {
+            return HostResult.EINVAL;
+        }
+        return family.change(family.ofFile(file, from, to, false), true, () -> {
+            List<HostFamily.Place> places = family.placesOf(file, from, to, false);
+            file.punch(from, to); // what can fail first: the entries that go after it are not looked at in between
+            unmapLocked(places);
+            return HostResult.OK;
+        });
+    }
+
+    /** Clears the entries of some places. Allocates nothing. */
+    static void unmapLocked(List<HostFamily.Place> places) {
+        for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the family
+            Vma part = places.get(i).part();
+            places.get(i).space().dropPagesLocked(part.start(), part.end());
+        }
+    }
+
+    /** Moves what is mapped in a range to {@code destination}, which is as long. */
+    HostResult move(HvaRange source, HvaRange destination) {
         if (source.overlaps(destination)) {
             return HostResult.EINVAL;
         }
-        return family.change(HostFamily.fixed(memory, source, destination), true, () -> {
-            List<Vma> parts = vmas.within(from, from + npages);
+        long from = PageTable.firstPage(source);
+        return family.change(HostFamily.fixed(space, source, destination), true, () -> {
+            List<Vma> parts = space.partsLocked(source);
             if (parts.isEmpty() || parts.get(0).start() != from) {
                 return HostResult.EFAULT;
             }
             if (lacksRoom(parts.size() + 2)) {
                 return HostResult.ENOMEM;
             }
-            moveLocked(parts, from, target, npages);
+            moveLocked(parts, from, PageTable.firstPage(destination), PageTable.endPage(source) - from);
             return HostResult.OK;
         });
     }
@@ -186,7 +234,7 @@ final class RangeOps {
         // From here on nothing is allocated.
         family.layoutChanged();
         for (int i = 0; i < gone.size(); i++) {
-            dropPagesLocked(gone.get(i).start(), gone.get(i).end());
+            space.dropPagesLocked(gone.get(i).start(), gone.get(i).end());
         }
         table.forEach(from, from + npages, moveOne);
         table.prune(from, from + npages);
@@ -194,53 +242,56 @@ final class RangeOps {
     }
 
     /** Arms or disarms the write-protect faults of the pages that are there. */
-    HostResult arm(long from, long to, boolean armed) {
-        return change(from, to, () -> {
-            HostResult covered = coverageLocked(from, to);
+    HostResult arm(HvaRange range, boolean armed) {
+        return change(range, () -> {
+            HostResult covered = space.coverageLocked(range);
             int round = armings + 1;
             PageTable.Visitor one =
                     (page, pte) -> table.set(page, armed ? Pte.armed(pte, round) : Pte.disarmed(pte));
             armings = round;
-            table.forEach(from, to, one);
+            table.forEach(PageTable.firstPage(range), PageTable.endPage(range), one);
             return covered;
         });
     }
 
-    /** Faults pages in: see {@link HostMemory#populateWrite}. */
-    HostResult populate(long from, long to) {
-        for (long page = from; page < to; page++) { // bounded by the range
-            HostResult result =
-                    switch (new FaultPath(memory, page, FaultPath.Access.WRITE, pfn -> {}).run()) {
+    /** Faults pages in for writing. */
+    HostResult populate(HvaRange range) {
+        HostResult result = HostResult.OK;
+        long end = PageTable.endPage(range);
+        for (long page = PageTable.firstPage(range); page < end && result == HostResult.OK; page++) { // by the range
+            FaultPath.End fault = new FaultPath(space, page, FaultPath.Access.WRITE, pfn -> {}).run();
+            result =
+                    switch (fault) {
                         case DONE -> HostResult.OK;
                         case UNMAPPED, NO_MEMORY -> HostResult.ENOMEM;
                         case FORBIDDEN -> HostResult.EINVAL;
                         case BEYOND_END, REFUSED, UNREADABLE -> HostResult.EFAULT;
                         case BUSY -> HostResult.BUSY;
                     };
-            if (result != HostResult.OK) {
-                return result;
-            }
         }
-        return HostResult.OK;
+        return result;
     }
 
-    HostResult freeLazily(long from, long to) {
+    HostResult freeLazily(HvaRange range) {
+        return family.getLocked(() -> {
+            boolean anonymous = space.partsLocked(range).stream().allMatch(part -> part.file() == null);
+            return anonymous ? space.coverageLocked(range) : HostResult.EINVAL;
+        });
+    }
+
+    /** The end of the process: everything is unmapped. Without notifiers it takes no memory. */
+    void close() {
         family.lock.lock();
         try {
-            boolean anonymous = vmas.within(from, to).stream().allMatch(part -> part.file() == null);
-            return anonymous ? coverageLocked(from, to) : HostResult.EINVAL;
+            if (space.notifiers().isEmpty()) {
+                space.closeLocked();
+                return;
+            }
         } finally {
             family.lock.unlock();
         }
-    }
-
-    /** The end of the process: everything is unmapped. */
-    void close() {
-        HostResult result = change(0, PageTable.PAGES_END, () -> {
-            removeLocked(0, PageTable.PAGES_END);
-            memory.markClosed();
-            family.members.remove(memory);
-            family.listenersChanged();
+        HostResult result = change(HvaRange.WHOLE, () -> {
+            space.closeLocked();
             return HostResult.OK;
         });
         if (result != HostResult.OK) {
@@ -248,61 +299,16 @@ final class RangeOps {
         }
     }
 
-    /** Parts of mappings in a range, as of now. */
-    List<Vma> partsWithin(long from, long to) {
-        family.lock.lock();
-        try {
-            return vmas.within(from, to);
-        } finally {
-            family.lock.unlock();
-        }
-    }
-
-    /** First page with an entry, or -1. */
-    long nextEntry(long from, long to) {
-        family.lock.lock();
-        try {
-            return table.next(from, to);
-        } finally {
-            family.lock.unlock();
-        }
-    }
-
-    /** ENOMEM if the range has a hole. */
-    HostResult coverage(long from, long to) {
-        family.lock.lock();
-        try {
-            return coverageLocked(from, to);
-        } finally {
-            family.lock.unlock();
-        }
-    }
-
-    /** ENOMEM if the range has a hole. */
-    HostResult coverageLocked(long from, long to) {
-        long at = from;
-        for (Vma part : vmas.within(from, to)) { // bounded by the number of mappings
-            if (part.start() != at) {
-                return HostResult.ENOMEM;
-            }
-            at = part.end();
-        }
-        return at == to ? HostResult.OK : HostResult.ENOMEM;
-    }
-
-    void removeLocked(long from, long to) {
-        replaceLocked(from, to, List.of());
-    }
-
     /** Puts mappings without pages in place of what was there; without memory for that, nothing has changed. */
-    private void replaceLocked(long from, long to, List<Vma> parts) {
+    private HostResult replaceLocked(long from, long to, List<Vma> parts) {
         List<Vma> gone = vmas.within(from, to);
         vmas.replace(from, to, parts);
         // From here on nothing is allocated.
-        dropPagesLocked(from, to);
+        space.dropPagesLocked(from, to);
         table.prune(from, to);
         family.layoutChanged();
         forgetLocked(gone);
+        return HostResult.OK;
     }
 
     private void forgetLocked(List<Vma> gone) {
@@ -311,28 +317,6 @@ final class RangeOps {
                 family.forgetUnmapped(gone.get(i).file());
             }
         }
-    }
-
-    /**
-     * Clears the entries of a range. The entry goes first: from then on no reader can take a new reference. Allocates
-     * nothing.
-     */
-    void dropPagesLocked(long from, long to) {
-        table.forEach(from, to, dropOne);
-    }
-
-    private void dropLocked(long page, long pte) {
-        table.set(page, 0);
-        family.dropEntry(pte);
-    }
-
-    private void makeReadOnly(long page, long pte) {
-        table.set(page, Pte.readOnly(pte));
-    }
-
-    /** Takes the right to write from the entries of a range. Allocates nothing. */
-    void makeReadOnlyLocked(long from, long to) {
-        table.forEach(from, to, makeReadOnly);
     }
 
     private boolean lacksRoom(int more) {

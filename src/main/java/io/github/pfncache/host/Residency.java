@@ -1,48 +1,51 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Where the contents of pages live: another frame (migration) or swap (eviction). The contents never change, the
- * mappings do. Methods that end in {@code Locked} run under the family lock.
+ * Moves of page contents: to another frame (migration) or to swap (eviction). The contents never change, the mappings
+ * do. Methods that end in {@code Locked} run under the family lock.
  *
- * <p>A page that somebody holds a reference to stays where it is: that somebody is about to use the frame. An entry is
+ * <p>A page that is referenced stays where it is: the holder of the reference is about to use the frame. An entry is
  * cleared before the references are looked at, and a resolver takes its reference before it looks at the entry again;
  * so either it sees the entry gone, or its reference is seen here.
  *
- * <p>The new place is allocated before an entry is cleared, and from there on nothing is: a page that has been taken
- * out of a table is put back or put elsewhere, whatever fails.
+ * <p>The new place is allocated before an entry is cleared, and a page whose entries have been cleared is put back or
+ * put elsewhere, whatever fails.
  */
 final class Residency {
 
     /** An entry of a page table, to be cleared, and put back or replaced. */
-    private record Taken(HostMemory memory, long page, long pte) {
+    private record Taken(AddressSpace space, long page, long pte) {
         void put(long entry) {
-            memory.table().set(page, entry);
+            space.table.set(page, entry);
         }
     }
 
-    private final HostMemory memory;
+    private final AddressSpace space;
     private final HostFamily family;
+    private final PageStore store;
 
-    Residency(HostMemory memory) {
-        this.memory = memory;
-        this.family = memory.family();
+    Residency(AddressSpace space) {
+        this.space = space;
+        this.family = space.family;
+        this.store = space.store;
     }
 
     /** Gives a page another frame with the same content: see {@link HostMemory#migrate}. */
     HostResult migrate(long page) {
         Vma[] found = new Vma[1];
         HostResult here = family.getLocked(() -> {
-            found[0] = memory.vmas().find(page);
+            found[0] = space.vmas.find(page);
             return found[0] == null ? HostResult.ENOMEM : isResidentLocked(found[0], page);
         });
         if (here != HostResult.OK) {
             return here; // nobody has to be told of what is not there
         }
-        if (!family.frames.hasFree() && !family.frames.grow()) {
+        if (!store.frames.grow(1)) {
             return HostResult.ENOMEM;
         }
         Vma part = found[0].slice(page, page + 1);
@@ -51,7 +54,7 @@ final class Residency {
             return family.change(scope, true, () -> migrateLocked(part.file(), part.filePage(), page));
         }
         return family.change(fixed(page, page + 1), true, () -> {
-            Vma now = memory.vmas().find(page);
+            Vma now = space.vmas.find(page);
             return now == null || now.shared() ? HostResult.EINVAL : migrateLocked(null, 0, page);
         });
     }
@@ -60,55 +63,66 @@ final class Residency {
     private HostResult isResidentLocked(Vma vma, long page) {
         boolean resident = vma.shared()
                 ? !vma.file().userMemory && Pte.isPresent(vma.file().entry(vma.toFilePage(page)))
-                : Pte.isPresent(memory.table().get(page));
+                : Pte.isPresent(space.table.get(page));
         return resident ? HostResult.OK : HostResult.EINVAL;
     }
 
     /** Of a file's page, or of a private one without a file. */
     private HostResult migrateLocked(FilePages file, long filePage, long page) {
-        long entry = file == null ? memory.table().get(page) : file.entry(filePage);
+        long entry = file == null ? space.table.get(page) : file.entry(filePage);
         if (!Pte.isPresent(entry)) {
             return HostResult.EINVAL;
         }
         int former = Pte.index(entry);
-        List<Taken> places = file == null ? List.of(new Taken(memory, page, entry)) : placesOf(file, filePage);
-        int frame = family.frames.allocate();
+        List<Taken> places = file == null ? List.of(new Taken(space, page, entry)) : placesOf(file, filePage);
+        int frame = store.frames.allocate();
         if (frame == FrameStore.NONE) {
-            return HostResult.ENOMEM;
+            return HostResult.BUSY; // another thread has taken the one that was there
         }
-        if (!takeAllLocked(places, former)) {
-            family.frames.dropOwner(frame);
+        boolean moved = false;
+        try {
+            moved = takeAllLocked(places, former, () -> store.frames.copyTo(former, frame));
+        } finally {
+            if (!moved) {
+                store.frames.dropOwner(frame);
+            }
+        }
+        if (!moved) {
             return HostResult.BUSY;
         }
-        family.frames.copyTo(former, frame);
         if (file != null) {
             file.entries.set(filePage, Pte.withFrame(entry, frame));
-            family.frames.dropOwner(former);
+            store.frames.dropOwner(former);
         }
         for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the page
             if (file != null) {
-                family.frames.addOwner(frame); // the file has the first
+                store.frames.addOwner(frame); // the file has the first
             }
             places.get(i).put(Pte.withFrame(places.get(i).pte(), frame));
-            family.frames.dropOwner(former);
+            store.frames.dropOwner(former);
         }
         return HostResult.OK;
     }
 
     /** Migrates the resident pages of a range: see {@link HostMemory#collapse}. */
-    HostResult collapse(long from, long to) {
-        RangeOps ranges = memory.ranges();
-        for (long page = ranges.nextEntry(from, to); page >= 0; page = ranges.nextEntry(page + 1, to)) { // ascending
+    HostResult collapse(HvaRange range) {
+        long page = nextEntry(PageTable.firstPage(range), range);
+        while (page >= 0) { // ascending
             migrate(page);
+            page = nextEntry(page + 1, range);
         }
-        return ranges.coverage(from, to);
+        return space.coverage(range);
+    }
+
+    private long nextEntry(long from, HvaRange range) {
+        return family.getLocked(() -> space.table.next(from, PageTable.endPage(range)));
     }
 
     /** Evicts the pages of a range: see {@link HostMemory#evict}. */
-    HostResult evict(long from, long to, boolean mayBlock) {
+    HostResult evict(HvaRange range, boolean mayBlock) {
         HostResult result = HostResult.OK;
-        long at = from;
-        for (Vma part : memory.ranges().partsWithin(from, to)) { // bounded by the number of mappings
+        long at = PageTable.firstPage(range);
+        for (Vma part : space.partsWithin(range)) { // bounded by the number of mappings
             if (part.start() != at && result == HostResult.OK) {
                 result = HostResult.ENOMEM;
             }
@@ -118,7 +132,7 @@ final class Residency {
             }
             at = part.end();
         }
-        return result == HostResult.OK && at != to ? HostResult.ENOMEM : result;
+        return result == HostResult.OK && at != PageTable.endPage(range) ? HostResult.ENOMEM : result;
     }
 
     /** Run by run of the pages that are there: nobody has to be told of the others. */
@@ -127,7 +141,7 @@ final class Residency {
             return HostResult.OK;
         }
         FilePages file = part.shared() ? part.file() : null;
-        PageTable table = file == null ? memory.table() : file.entries;
+        PageTable table = file == null ? space.table : file.entries;
         long end = file == null ? part.end() : part.toFilePage(part.end());
         HostResult result = HostResult.OK;
         long[] run = {0, file == null ? part.start() : part.filePage()};
@@ -139,7 +153,7 @@ final class Residency {
         return result;
     }
 
-    /** Finds the next run of resident pages behind a run; false if there is none before {@code end}. */
+    /** Finds the next run of resident pages after a run; false if there is none before {@code end}. */
     private static boolean findResident(PageTable table, long[] run, long end) {
         long page = table.next(run[1], end);
         while (page >= 0 && !Pte.isPresent(table.get(page))) { // bounded by the entries
@@ -158,45 +172,59 @@ final class Residency {
         HostResult result = HostResult.OK;
         for (long page = from; page < to; page++) { // bounded by the run
             long entry = table.get(page);
-            if (Pte.isPresent(entry) && (file != null || !memory.vmas().find(page).shared())) {
-                List<Taken> places = file == null ? List.of(new Taken(memory, page, entry)) : placesOf(file, page);
-                int slot = family.swap.allocate();
-                if (takeAllLocked(places, Pte.index(entry))) {
-                    evictPageLocked(file, page, places, Pte.index(entry), slot);
-                } else {
-                    family.swap.drop(slot);
-                    result = HostResult.BUSY;
-                }
+            if (Pte.isPresent(entry) && (file != null || !space.vmas.find(page).shared())) {
+                List<Taken> places = file == null ? List.of(new Taken(space, page, entry)) : placesOf(file, page);
+                result = evictPageLocked(file, page, places, Pte.index(entry)) ? result : HostResult.BUSY;
             }
         }
         return result;
     }
 
-    private void evictPageLocked(FilePages file, long page, List<Taken> places, int pfn, int slot) {
-        family.frames.read(pfn, 0, family.swap.content(slot), 0, Pages.PAGE_SIZE);
-        if (file != null) {
-            file.entries.set(page, Pte.ofSwap(slot));
-            family.frames.dropOwner(pfn);
+    private boolean evictPageLocked(FilePages file, long page, List<Taken> places, int pfn) {
+        int slot = store.swap.allocate();
+        boolean moved = false;
+        try {
+            byte[] content = store.swap.content(slot);
+            moved = takeAllLocked(places, pfn, () -> store.frames.read(pfn, 0, content, 0, Pages.PAGE_SIZE));
+        } finally {
+            if (!moved) {
+                store.swap.drop(slot);
+            }
         }
-        for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the page
+        if (moved && file != null) {
+            file.entries.set(page, Pte.ofSwap(slot));
+            store.frames.dropOwner(pfn);
+        }
+        for (int i = 0; moved && i < places.size(); i++) { // bounded by the mappings of the page
             long pte = places.get(i).pte();
             places.get(i).put(file == null ? Pte.keepArmed(Pte.ofSwap(slot), pte) : Pte.withoutFrame(pte));
-            family.frames.dropOwner(pfn);
+            store.frames.dropOwner(pfn);
         }
+        return moved;
     }
 
-    /** Clears the entries of a page; if somebody holds its frame puts them back, and answers false. */
-    private boolean takeAllLocked(List<Taken> places, int pfn) {
-        for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the page
-            places.get(i).put(0);
+    /**
+     * Clears the entries of a page, and copies what is in its frame. If the frame is referenced, or the copy fails, the
+     * entries are put back.
+     *
+     * @return whether that was done; false: the frame is referenced
+     */
+    private boolean takeAllLocked(List<Taken> places, int pfn, Runnable copy) {
+        boolean taken = false;
+        try {
+            for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the page
+                places.get(i).put(0);
+            }
+            if (!store.frames.isPinned(pfn)) {
+                copy.run();
+                taken = true;
+            }
+            return taken;
+        } finally {
+            for (int i = 0; !taken && i < places.size(); i++) {
+                places.get(i).put(places.get(i).pte());
+            }
         }
-        if (!family.frames.isPinned(pfn)) {
-            return true;
-        }
-        for (int i = 0; i < places.size(); i++) {
-            places.get(i).put(places.get(i).pte());
-        }
-        return false;
     }
 
     /** The entries that name a file's page. Lock held. */
@@ -204,15 +232,15 @@ final class Residency {
         List<Taken> all = new ArrayList<>();
         for (HostFamily.Place place : family.placesOf(file, filePage, filePage + 1, false)) { // bounded by the mappings
             long page = place.part().start();
-            long pte = place.memory().table().get(page);
+            long pte = place.space().table.get(page);
             if (Pte.isPresent(pte)) {
-                all.add(new Taken(place.memory(), page, pte));
+                all.add(new Taken(place.space(), page, pte));
             }
         }
         return all;
     }
 
     private HostFamily.Scope fixed(long from, long to) {
-        return HostFamily.fixed(memory, HostMemory.pagesToHvaRange(from, to));
+        return HostFamily.fixed(space, PageTable.rangeOf(from, to));
     }
 }

@@ -3,7 +3,7 @@ package io.github.pfncache.host;
 import io.github.pfncache.address.HvaRange;
 
 /**
- * What {@link HostMemory#rewind} puts where.
+ * One range of pages that {@link HostMemory#rewind} puts back.
  *
  * @param from first address in the snapshot
  * @param hva first address here
@@ -22,5 +22,13 @@ public record RewindRange(long from, long hva, long npages) {
     public RewindRange {
         HvaRange.ofPages(from, npages);
         HvaRange.ofPages(hva, npages);
+    }
+
+    HvaRange source() {
+        return HvaRange.ofPages(from, npages);
+    }
+
+    HvaRange target() {
+        return HvaRange.ofPages(hva, npages);
     }
 }

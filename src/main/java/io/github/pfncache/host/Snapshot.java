@@ -2,19 +2,19 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 
 /**
- * A child whose pages are all its own: private ones shared copy on write as by {@link Fork}, those of files copied.
- * Confined to one thread, single use.
+ * The making of a child whose pages are all its own: private ones shared copy on write as by {@link Fork}, those of
+ * files copied. Confined to one thread, single use.
  *
- * <p>Three steps, again if a file was mapped or grew, or a page went, in between. Pages that a fault handler has still
+ * <p>Four steps, again if a file was mapped or grew, or a page went, in between. Pages that a fault handler has still
  * to fill are filled, as by a reader. Pages that have never been read from their real file are read, into the child: it
- * needs frames for those that are not zeros, the file here needs none. Then, at one moment, all else. Whatever ends it
- * early, the child gives back what it has.
+ * needs frames for those that are not zeros, the file here needs none. Frames for the copies are made available, which
+ * may take long. Then, at one moment, all else. Whatever ends it early, the child gives back what it has.
  */
 final class Snapshot {
 
@@ -24,23 +24,21 @@ final class Snapshot {
     /** In the child's table, until the moment: the page has been read, and is zeros. Neither a frame nor swapped. */
     private static final long ZEROS = Pte.armed(0, 0);
 
-    private final HostMemory parent;
+    private final AddressSpace parent;
     private final HostFamily family;
-    private final HostMemory child;
+    private final PageStore store;
+    private final AddressSpace child;
 
     /** What to copy; disjoint, ascending. */
     private final List<HvaRange> ranges;
 
-    private Snapshot(HostMemory parent, List<HvaRange> ranges) {
+    /** Of all that is mapped in some ranges, which may overlap; into a child of the same family, which is empty. */
+    Snapshot(AddressSpace parent, List<HvaRange> ranges, AddressSpace child) {
         this.parent = parent;
-        this.family = parent.family();
-        this.child = new HostMemory(family);
-        this.ranges = ranges;
-    }
-
-    /** A snapshot of all that is mapped in some ranges, which may overlap. */
-    static HostMemory of(HostMemory parent, List<HvaRange> ranges) {
-        return new Snapshot(parent, union(ranges)).take();
+        this.family = parent.family;
+        this.store = parent.store;
+        this.child = child;
+        this.ranges = union(ranges);
     }
 
     private static List<HvaRange> union(List<HvaRange> ranges) {
@@ -56,65 +54,45 @@ final class Snapshot {
         return union;
     }
 
-    private HostMemory take() {
-        for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-            HostResult result = null;
+    void take() {
+        HostFamily.Scope involved = new HostFamily.Scope(null, true, this::involvedLocked);
+        HostResult result = HostResult.BUSY;
+        for (int attempt = 0; attempt < MAX_ATTEMPTS && result == HostResult.BUSY; attempt++) {
+            boolean taken = false;
             try {
                 fill();
                 readFiles();
-                result = family.change(new Involved(), true, this::copyLocked);
+                result = store.frames.grow(family.getLocked(this::copiesLocked))
+                        ? family.change(involved, true, this::copyLocked)
+                        : HostResult.ENOMEM;
+                taken = result == HostResult.OK;
             } finally {
-                if (result != HostResult.OK) {
+                if (!taken) {
                     Fork.abandon(child);
                 }
             }
-            if (result == HostResult.OK) {
-                return child;
-            }
-            if (result != HostResult.BUSY) {
-                throw new IllegalStateException("no snapshot: " + result);
-            }
         }
-        throw new IllegalStateException("no snapshot: " + HostResult.BUSY);
+        if (result != HostResult.OK) {
+            throw new IllegalStateException("no snapshot: " + result);
+        }
     }
 
     /** What must not be used meanwhile: the ranges, and wherever their files' pages are written besides. */
-    private final class Involved implements HostFamily.Scope {
-        @Override
-        public List<Invalidation.Target> targets(boolean wide) {
-            if (wide) {
-                return family.everything();
+    private List<Invalidation.Target> involvedLocked() {
+        List<Invalidation.Target> targets = new ArrayList<>();
+        for (Vma part : parent.partsLocked(ranges)) { // bounded by the number of mappings
+            if (!part.shared()) {
+                targets.add(parent.target(part.range()));
             }
-            List<Invalidation.Target> targets = new ArrayList<>();
-            for (Vma part : partsLocked()) { // bounded by the number of mappings
-                if (!part.shared()) {
-                    HvaRange range = HostMemory.pagesToHvaRange(part.start(), part.end());
-                    targets.add(new Invalidation.Target(parent, range));
-                }
-                if (part.file() != null) {
-                    long end = part.toFilePage(part.end());
-                    targets.addAll(family.ofFile(part.file(), part.filePage(), end, false).targets(false));
-                }
+            if (part.file() != null) {
+                targets.addAll(family.targetsOf(part.file(), part.filePage(), part.toFilePage(part.end()), false));
             }
-            return targets;
         }
-
-        @Override
-        public boolean followsLayout() {
-            return true;
-        }
-    }
-
-    private List<Vma> partsLocked() {
-        List<Vma> parts = new ArrayList<>();
-        for (HvaRange range : ranges) { // bounded by the ranges
-            parts.addAll(parent.vmas().within(MemoryMap.first(range), MemoryMap.end(range)));
-        }
-        return parts;
+        return targets;
     }
 
     private List<Vma> parts() {
-        return family.getLocked(this::partsLocked);
+        return family.getLocked(() -> parent.partsLocked(ranges));
     }
 
     // ---- before the moment, no lock held
@@ -126,7 +104,7 @@ final class Snapshot {
         }
         for (Vma part : parts()) { // bounded by the number of mappings
             for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped
-                if (isAskedFor(part, page) && !Pte.isPresent(parent.table().get(page))) {
+                if (isAskedFor(part, page) && !Pte.isPresent(parent.table.get(page))) {
                     fill(page);
                 }
             }
@@ -134,8 +112,7 @@ final class Snapshot {
     }
 
     private boolean isAskedFor(Vma part, long page) {
-        return part.protection() != Protection.NONE
-                && parent.handlerFor(HostMemory.pageToHva(page), PageFault.Reason.MISSING) != null;
+        return part.protection() != Protection.NONE && parent.handlerFor(page, PageFault.Reason.MISSING) != null;
     }
 
     private void fill(long page) {
@@ -153,7 +130,7 @@ final class Snapshot {
                     case REFUSED, UNREADABLE, NO_MEMORY, BUSY -> true;
                 };
         if (unreadable) {
-            throw new IllegalStateException("no snapshot: the page at hva=" + Pages.hex(HostMemory.pageToHva(page))
+            throw new IllegalStateException("no snapshot: the page at hva=" + Pages.hex(PageTable.hvaOf(page))
                     + ", which a fault handler has to fill, is " + outcome);
         }
     }
@@ -171,16 +148,22 @@ final class Snapshot {
 
     private void readPage(Vma part, long page) {
         FetchedPages fetched = new FetchedPages();
-        if (family.getLocked(() -> isFileUnread(part, page) && wanted(fetched, part, page) == null)) {
-            byte[] content = fetched.fetch() ? wanted(fetched, part, page) : null;
-            if (content == null) {
-                throw new IllegalStateException("no snapshot: a mapped file cannot be read at hva="
-                        + Pages.hex(HostMemory.pageToHva(page)));
-            }
-            child.table().set(page, ZEROS); // which also makes room for the entry
-            if (!Chunk.ZEROS.equals(ByteBuffer.wrap(content))) {
-                install(page, family.frames.allocateWith(content));
-            }
+        if (!family.getLocked(() -> parent.isUnread(part, page) && wanted(fetched, part, page) == null)) {
+            return;
+        }
+        byte[] content = fetched.fetch() ? wanted(fetched, part, page) : null;
+        if (content == null) {
+            throw new IllegalStateException("no snapshot: a mapped file cannot be read at hva="
+                    + Pages.hex(PageTable.hvaOf(page)));
+        }
+        child.table.set(page, ZEROS); // which also makes room for the entry
+        boolean there = Arrays.equals(content, Chunk.ZEROS);
+        for (int attempt = 0; attempt < MAX_ATTEMPTS && !there; attempt++) { // others may take what has become free
+            there = store.frames.grow(1)
+                    && family.getLocked(() -> isInstalled(page, store.frames.allocateWith(content)));
+        }
+        if (!there) {
+            throw new IllegalStateException("no snapshot: " + HostResult.ENOMEM);
         }
     }
 
@@ -188,42 +171,52 @@ final class Snapshot {
         return fetched.get(part.file(), part.toFilePage(page));
     }
 
-    private boolean isFileUnread(Vma part, long page) {
-        return part.file().isUnread(part.toFilePage(page)) && (part.shared() || !hasContent(parent.table().get(page)));
-    }
-
-    private static boolean hasContent(long entry) {
-        return Pte.isPresent(entry) || Pte.isSwapped(entry);
-    }
-
-    private void install(long page, int pfn) {
-        if (pfn == FrameStore.NONE) {
-            throw new IllegalStateException("no snapshot: " + HostResult.ENOMEM);
+    /** Gives the child a frame, if it is one; there is room for the entry. */
+    private boolean isInstalled(long page, int pfn) {
+        if (pfn != FrameStore.NONE) {
+            child.table.set(page, Pte.ofFrame(pfn, false));
         }
-        child.table().set(page, Pte.ofFrame(pfn, false));
+        return pfn != FrameStore.NONE;
+    }
+
+    /** How many frames the copies need. */
+    private int copiesLocked() {
+        int[] copies = {0};
+        for (Vma part : parent.partsLocked(ranges)) { // bounded by the number of mappings
+            if (part.file() != null) {
+                part.file().entries.forEach(part.filePage(), part.toFilePage(part.end()), (filePage, entry) ->
+                        copies[0] += needsCopy(part, part.toPage(filePage), entry) ? 1 : 0);
+            }
+        }
+        return copies[0];
+    }
+
+    private boolean needsCopy(Vma part, long page, long entry) {
+        return Pte.isPresent(entry)
+                && (part.shared() || !Pte.hasContent(parent.table.get(page)))
+                && !store.frames.isZero(Pte.index(entry));
     }
 
     // ---- the moment
 
     private HostResult copyLocked() {
         parent.checkOpen();
-        List<Vma> parts = partsLocked();
+        List<Vma> parts = parent.partsLocked(ranges);
         for (Vma part : parts) { // bounded by the number of mappings
             if (isToBeFilledLocked(part) || isToBeReadLocked(part)) {
                 return HostResult.BUSY;
             }
         }
         for (Vma part : parts) { // bounded by the number of mappings
-            child.vmas().insert(Vma.anonymous(part.start(), part.end(), part.protection()));
+            child.vmas.insert(Vma.anonymous(part.range(), part.protection()));
             if (!part.shared()) {
                 Fork.shareLocked(parent, child, part);
             }
-            if (part.file() != null) {
-                copyFileLocked(part);
+            if (part.file() != null && !copyFileLocked(part)) {
+                return HostResult.BUSY; // another thread has taken frames, or there is more to copy now
             }
         }
-        family.members.add(child);
-        family.listenersChanged();
+        child.enterLocked();
         return HostResult.OK;
     }
 
@@ -235,8 +228,8 @@ final class Snapshot {
         for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped
             FilePages file = part.file();
             boolean exists = file == null || part.toFilePage(page) < file.npages();
-            long entry = part.shared() ? file.entry(part.toFilePage(page)) : parent.table().get(page);
-            if (exists && !hasContent(entry) && isAskedFor(part, page)) {
+            long entry = part.shared() ? file.entry(part.toFilePage(page)) : parent.table.get(page);
+            if (exists && !Pte.hasContent(entry) && isAskedFor(part, page)) {
                 return true;
             }
         }
@@ -252,38 +245,40 @@ final class Snapshot {
             return false;
         }
         for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped
-            long had = child.table().get(page);
-            boolean unread = isFileUnread(part, page);
+            long had = child.table.get(page);
+            boolean unread = parent.isUnread(part, page);
             if (unread && had == 0) {
                 return true;
             }
             if (!unread && had != 0 || had == ZEROS) { // not unread: it has been read here since, and maybe written
-                child.table().set(page, 0);
-                family.dropEntry(had);
+                child.table.set(page, 0);
+                store.drop(had);
             }
         }
         return false;
     }
 
-    /** What the mapping shows of its file, where it has no private page instead. */
-    private void copyFileLocked(Vma part) {
+    /** What the mapping shows of its file, where it has no private page instead; false if there are too few frames. */
+    private boolean copyFileLocked(Vma part) {
         FilePages file = part.file();
-        long shift = part.start() - part.filePage();
+        boolean[] all = {true};
         file.entries.forEach(part.filePage(), part.toFilePage(part.end()), (filePage, entry) -> {
-            long page = filePage + shift;
-            if (child.table().get(page) == 0 && filePage < file.npages()) {
-                copyPageLocked(page, entry);
+            long page = part.toPage(filePage);
+            if (all[0] && child.table.get(page) == 0 && filePage < file.npages()) {
+                all[0] = isCopiedLocked(page, entry);
             }
         });
+        return all[0];
     }
 
-    private void copyPageLocked(long page, long entry) {
+    private boolean isCopiedLocked(long page, long entry) {
         if (Pte.isSwapped(entry)) {
-            child.table().set(page, Pte.ofSwap(Pte.index(entry)));
-            family.swap.share(Pte.index(entry));
-        } else if (!family.frames.isZero(Pte.index(entry))) {
-            child.table().set(page, ZEROS); // room for the entry first: there is nothing to give back then
-            install(page, family.frames.allocateCopy(Pte.index(entry)));
+            child.table.set(page, Pte.ofSwap(Pte.index(entry)));
+            store.share(entry);
+        } else if (!store.frames.isZero(Pte.index(entry))) {
+            child.table.set(page, ZEROS); // room for the entry first: there is nothing to give back then
+            return isInstalled(page, store.frames.allocateCopy(Pte.index(entry)));
         }
+        return true;
     }
 }

@@ -15,18 +15,18 @@ final class UserCopy {
     private UserCopy() {}
 
     /** Writes bytes of one page; false if the page cannot be written. */
-    static boolean to(HostMemory memory, long hva, byte[] from, int at, int length) {
+    static boolean to(AddressSpace space, long hva, byte[] from, int at, int length) {
         if (!isInOnePage(hva, from, at, length)) {
             return false;
         }
         int within = Pages.offsetInPage(hva);
-        FaultPath.FrameUse write = pfn -> memory.family().frames.write(pfn, within, from, at, length);
-        FaultPath fault = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.WRITE, write);
+        FaultPath.FrameUse write = pfn -> space.store.frames.write(pfn, within, from, at, length);
+        FaultPath fault = new FaultPath(space, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.WRITE, write);
         return fault.run() == FaultPath.End.DONE;
     }
 
     /** Reads bytes of one page; false if the page cannot be read. */
-    static boolean from(HostMemory memory, long hva, byte[] into, int at, int length) {
+    static boolean from(AddressSpace space, long hva, byte[] into, int at, int length) {
         if (!isInOnePage(hva, into, at, length)) {
             return false;
         }
@@ -34,7 +34,7 @@ final class UserCopy {
         FaultPath.FrameUse read = new FaultPath.FrameUse() {
             @Override
             public void use(int pfn) {
-                memory.family().frames.read(pfn, within, into, at, length);
+                space.store.frames.read(pfn, within, into, at, length);
             }
 
             @Override
@@ -42,7 +42,7 @@ final class UserCopy {
                 System.arraycopy(content, within, into, at, length);
             }
         };
-        FaultPath fault = new FaultPath(memory, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.LOOK, read);
+        FaultPath fault = new FaultPath(space, hva >>> Pages.PAGE_SHIFT, FaultPath.Access.LOOK, read);
         return fault.run() == FaultPath.End.DONE;
     }
 

@@ -1,5 +1,6 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.address.HvaRange;
 import java.util.Objects;
 
 /**
@@ -20,17 +21,37 @@ record Vma(
         Objects.requireNonNull(protection, "protection");
     }
 
-    static Vma anonymous(long start, long end, Protection protection) {
-        return new Vma(start, end, null, 0, false, true, protection);
+    static Vma anonymous(HvaRange range, Protection protection) {
+        return of(range, null, 0, false, true, protection);
+    }
+
+    static Vma of(
+            HvaRange range, FilePages file, long filePage, boolean shared, boolean mayWrite, Protection protection) {
+        long start = PageTable.firstPage(range);
+        return new Vma(start, PageTable.endPage(range), file, filePage, shared, mayWrite, protection);
     }
 
     boolean isWritable() {
         return protection == Protection.READ_WRITE;
     }
 
-    /** Page of the file behind a page of this mapping. */
+    HvaRange range() {
+        return PageTable.rangeOf(start, end);
+    }
+
+    /** Page of the file that a page of this mapping shows. */
     long toFilePage(long page) {
         return filePage + (page - start);
+    }
+
+    /** First page that the file does not reach; the end, if there is none. Family lock held. */
+    long endInFile() {
+        return file == null ? end : Math.max(start, Math.min(end, toPage(file.npages())));
+    }
+
+    /** Page of this mapping that shows a page of the file. */
+    long toPage(long pageOfFile) {
+        return start + (pageOfFile - filePage);
     }
 
     /** The part of this mapping inside {@code [from, to)}, which overlaps it. */

@@ -84,6 +84,14 @@ final class VmaSet {
         return size;
     }
 
+    /** Takes the last mapping out. Allocates nothing. */
+    Vma removeLast() {
+        Vma last = vmas[--size];
+        vmas[size] = null;
+        count(last, -1);
+        return last;
+    }
+
     /** Adds a mapping where there is none. */
     void insert(Vma vma) {
         replace(vma.start(), vma.end(), List.of(vma));

@@ -13,9 +13,6 @@ import java.nio.ByteBuffer;
  */
 final class WriteBack {
 
-    /** Marks of pages that have to be written: a page whose writing failed is one of them. */
-    static final int UNSAVED = PageMarks.CHANGED | PageMarks.WRITING;
-
     /** Pages copied and written at a time. */
     private static final int RUN = 64;
 
@@ -26,9 +23,9 @@ final class WriteBack {
     /** The run being written; null until it has been copied. */
     private ByteBuffer content;
 
-    WriteBack(FilePages file) {
+    WriteBack(HostFamily family, FilePages file) {
         this.file = file;
-        this.family = file.family;
+        this.family = family;
         this.backing = file.backing;
     }
 
@@ -56,12 +53,12 @@ final class WriteBack {
 
     private Run nextRun(long page) {
         return family.getLocked(() -> {
-            long from = backing.marks.next(UNSAVED, page);
+            long from = backing.marks.next(PageMarks.UNSAVED, page);
             while (from >= 0 && file.isUnread(from)) { // marked, and then it could not be changed; bounded by the marks
-                from = backing.marks.next(UNSAVED, from + 1);
+                from = backing.marks.next(PageMarks.UNSAVED, from + 1);
             }
             long end = from + 1;
-            while (end < from + RUN && backing.marks.has(UNSAVED, end) && !file.isUnread(end)) { // at most RUN pages
+            while (end < from + RUN && backing.marks.has(PageMarks.UNSAVED, end) && !file.isUnread(end)) { // at most RUN pages
                 end++;
             }
             return from < 0 ? null : new Run(from, end);
@@ -88,17 +85,17 @@ final class WriteBack {
 
     private HostResult copyLocked(Run run) {
         for (HostFamily.Place place : family.placesOf(file, run.from(), run.end(), false)) { // bounded by the mappings
-            place.memory().ranges().makeReadOnlyLocked(place.part().start(), place.part().end());
+            place.space().makeReadOnlyLocked(place.part().start(), place.part().end());
         }
         byte[] bytes = new byte[(int) (run.end() - run.from()) << Pages.PAGE_SHIFT];
         for (long page = run.from(); page < run.end(); page++) { // at most RUN pages
             long entry = file.entry(page);
-            if (!Pte.isPresent(entry) || !family.frames.isPinned(Pte.index(entry))) {
+            if (!Pte.isPresent(entry) || !file.store.frames.isPinned(Pte.index(entry))) {
                 int given = backing.marks.has(PageMarks.CHANGED, page) ? PageMarks.WRITING : 0;
                 backing.marks.change(page, page + 1, PageMarks.CHANGED, given);
             }
             int at = (int) (page - run.from()) << Pages.PAGE_SHIFT;
-            family.readEntry(entry, 0, bytes, at, Pages.PAGE_SIZE);
+            file.store.read(entry, 0, bytes, at, Pages.PAGE_SIZE);
         }
         long inFile = file.size() - (run.from() << Pages.PAGE_SHIFT); // what is behind the end stays in memory
         content = ByteBuffer.wrap(bytes, 0, (int) Math.max(0, Math.min(bytes.length, inFile)));

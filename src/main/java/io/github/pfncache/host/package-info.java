@@ -8,12 +8,17 @@
  * mapping away goes the same way: notifiers start with no lock held; page-table lock, entries cleared, frames dropped,
  * unlock; notifiers end. A frame is freed only after the start has returned.
  *
- * <p><b>Layers</b>, each knowing those above it: entries and frames ({@code Pte}, {@code PageTable}, {@code
- * FrameStore}, {@code SwapStore}); what is mapped ({@code Vma}, {@code VmaSet}, {@code FilePages}, and {@code Backing}
- * for what a real file holds); the one way to change it ({@code HostFamily}, {@code Invalidation}); the changes ({@code
- * RangeOps}, {@code Residency}, {@code Fork}, {@code Snapshot}, {@code Rewind}, {@code FaultPath}, {@code WriteBack});
- * the interface ({@code HostMemory},
- * {@code HostFile}).
+ * <p><b>Layers</b>, each knowing itself and those above it, as a test holds. Values and what the library's user
+ * implements ({@code HostRule}, {@code HostResult}, {@code Protection}, {@code RewindRange}, {@code MmuNotifier},
+ * {@code PageFault}, {@code PageFaultHandler}); entries and frames ({@code LockAtomics}, {@code StripedCount},
+ * {@code Pte}, {@code PageTable}, {@code Chunk}, {@code FrameSupply}, {@code FrameStore}, {@code SwapStore},
+ * {@code PageStore}); what is mapped ({@code Undisturbed}, {@code PageMarks}, {@code UserBlocks}, {@code Backing} for
+ * the content of a real file, {@code FetchedPages}, {@code FilePages}, {@code Vma}, {@code VmaSet}); the state of an
+ * address space and its relatives, and the one way to change it ({@code Invalidation}, {@code AddressSpace},
+ * {@code HostFamily}); the changes ({@code FaultPath}, {@code RangeOps}, {@code Residency}, {@code Fork},
+ * {@code Snapshot}, {@code Rewind}, {@code WriteBack}, {@code UserCopy}, {@code DebuggerCopy}, {@code HostAudit}) and
+ * the use of a frame ({@code FrameHandle}, {@code HostPage}, {@code HostMapping}, {@code HostWindow},
+ * {@code MemoryRun}); the interface ({@code HostMemory}, {@code HostMemoryBuilder}, {@code HostFile}).
  *
  * <p><b>Locks owned.</b> HOST_PAGES, one for an address space and all its forks, over mappings, page tables, file pages
  * and swap; FRAMES, the free list, and the stripes that stand in for atomics where

@@ -2,6 +2,8 @@ package io.github.pfncache.architecture;
 
 import io.github.pfncache.rules.Rule;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
@@ -9,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.spi.ToolProvider;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -55,6 +58,18 @@ final class BuiltClasses {
     /** The package of {@code type}, without the root: {@code memslot}. */
     static String nameOfPackage(Class<?> type) {
         return type.getPackageName().substring(ROOT.length() + 1);
+    }
+
+    /** What jdeps says of some compiled classes, line by line: {@code "class"} or {@code "package"} edges. */
+    static List<String> jdeps(String edges, Path classes) {
+        ToolProvider tool = ToolProvider.findFirst("jdeps").orElseThrow();
+        StringWriter out = new StringWriter();
+        int status = tool.run(new PrintWriter(out), new PrintWriter(out),
+                "-verbose:" + edges, "-filter:none", classes.toString());
+        if (status != 0) {
+            throw new IllegalStateException("jdeps: " + out);
+        }
+        return List.of(out.toString().split("\\R"));
     }
 
     /** A path inside the checkout. */

@@ -3,8 +3,6 @@ package io.github.pfncache.architecture;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -16,7 +14,6 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.spi.ToolProvider;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -74,7 +71,7 @@ final class PackageEdgesTest {
     @Test
     void onlyTheCommandLineUsesMoreThanTheBaseModule() {
         Set<String> foreign = new TreeSet<>();
-        for (String line : jdeps(BuiltClasses.directory())) {
+        for (String line : BuiltClasses.jdeps("package", BuiltClasses.directory())) {
             Matcher edge = EDGE.matcher(line);
             if (edge.matches() && !edge.group(2).startsWith(PREFIX) && !edge.group(3).equals("java.base")
                     && !edge.group(1).equals(PREFIX + "cli")) {
@@ -128,7 +125,7 @@ final class PackageEdgesTest {
     /** Package to the other packages of the product that it uses, as compiled in {@code classes}. */
     private static Map<String, Set<String>> edges(Path classes) {
         Map<String, Set<String>> edges = new TreeMap<>();
-        for (String line : jdeps(classes)) {
+        for (String line : BuiltClasses.jdeps("package", classes)) {
             Matcher edge = EDGE.matcher(line);
             if (edge.matches() && edge.group(1).startsWith(PREFIX) && edge.group(2).startsWith(PREFIX)
                     && !edge.group(1).equals(edge.group(2))) {
@@ -137,15 +134,6 @@ final class PackageEdgesTest {
             }
         }
         return edges;
-    }
-
-    private static List<String> jdeps(Path classes) {
-        ToolProvider tool = ToolProvider.findFirst("jdeps").orElseThrow();
-        StringWriter out = new StringWriter();
-        int status = tool.run(new PrintWriter(out), new PrintWriter(out),
-                "-verbose:package", "-filter:none", classes.toString());
-        assertThat(status).as("jdeps: %s", out).isZero();
-        return Arrays.asList(out.toString().split("\\R"));
     }
 
     private static Row row(String name, String... mayUse) {

@@ -11,6 +11,6 @@ public final class Deafness {
      * @param host the memory
      */
     public static void inflict(HostMemory host) {
-        host.notifiers().forEach(host::unregisterNotifier);
+        host.space().notifiers().forEach(host::unregisterNotifier);
     }
 }

@@ -49,10 +49,14 @@ class HostLimitsTest {
         assertThat((long) FrameSupply.MAX_CHUNKS << 10).as("a pfn is an int").isEqualTo(1L << 31);
         FrameStore frames = new FrameStore(
                 new FrameSupply(false, 1, 1, 1 << 20, 3, ByteBuffer::allocateDirect), false);
+        assertThat(frames.allocate()).as("none before it is asked for").isEqualTo(FrameStore.NONE);
+        assertThat(frames.grow(1)).isTrue();
         assertThat(frames.allocate()).isZero();
         assertThat(frames.adopt(List.of(ByteBuffer.allocate(Pages.PAGE_SIZE)))).containsExactly(1024);
         assertThat(frames.adopt(List.of(ByteBuffer.allocate(1025 * Pages.PAGE_SIZE)))).isNull();
+        assertThat(frames.grow(1)).isTrue();
         assertThat(frames.allocate()).isPositive();
+        assertThat(frames.grow(1)).isFalse();
         assertThat(frames.allocate()).isEqualTo(FrameStore.NONE);
     }
 
@@ -60,13 +64,13 @@ class HostLimitsTest {
     void aBufferThatIsNotMappedIsNotKept() {
         HostMemory host = HostMemory.builder().maxMappings(2).build();
         byte[] page = new byte[Pages.PAGE_SIZE];
-        int files = host.family().files.size();
+        int files = host.space().family.files.size();
         assertThatIllegalArgumentException().isThrownBy(() -> host.mapBuffer(A + 1, page, READ_WRITE));
         assertThatIllegalArgumentException().isThrownBy(() -> host.mapBuffer(HvaRange.USER_END, page, READ_WRITE));
         assertThatNullPointerException().isThrownBy(() -> host.mapBuffer(A, page, null));
         host.close();
         assertThatIllegalStateException().isThrownBy(() -> host.mapBuffer(A, page, READ_WRITE));
-        assertThat(host.family().files).hasSize(files);
+        assertThat(host.space().family.files).hasSize(files);
     }
 
     @Test

@@ -53,10 +53,8 @@ class HostMappingTest {
             for (int offset : new int[] {-1, 4089, 4096, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
                 assertThatIllegalArgumentException().isThrownBy(() -> khva.getLong(offset));
                 assertThatIllegalArgumentException().isThrownBy(() -> khva.putLong(offset, 0));
-                assertThatIllegalArgumentException().isThrownBy(() -> khva.getBytes(offset, new byte[8], 0, 8));
             }
             assertThatIllegalArgumentException().isThrownBy(() -> khva.getByte(4096));
-            assertThatIllegalArgumentException().isThrownBy(() -> khva.putBytes(0, new byte[8], 0, -1));
             assertThatIllegalArgumentException().isThrownBy(() -> khva.getIntAcquire(4096));
             assertThatIllegalArgumentException().isThrownBy(() -> khva.getLongAcquire(-8));
             assertThatIllegalArgumentException()
@@ -71,15 +69,14 @@ class HostMappingTest {
         withPage(skewed, khva -> {
             khva.putIntRelease(4, 1);
             assertThat(khva.getIntAcquire(4)).isEqualTo(1);
-            khva.putIntVolatile(4, 3);
+            khva.putIntRelease(4, 3);
             assertThat(khva.getIntVolatile(4)).isEqualTo(3);
             assertThat(khva.compareAndSetInt(4, 2, 9)).isFalse();
             assertThat(khva.compareAndSetInt(4, 3, 8)).isTrue();
             assertThat(khva.getAndBitwiseOrInt(4, 3)).isEqualTo(8);
             assertThat(khva.getAndBitwiseAndInt(4, 9)).isEqualTo(11);
             assertThat(khva.getAndAddInt(4, 5)).isEqualTo(9);
-            assertThat(khva.getAndSetInt(4, -1)).isEqualTo(14);
-            assertThat(khva.getLong(0)).as("the neighbour is untouched").isEqualTo(0xffffffff00000000L);
+            assertThat(khva.getLong(0)).as("the neighbour is untouched").isEqualTo(14L << 32);
         });
     }
 
@@ -90,26 +87,12 @@ class HostMappingTest {
             long high = 1L << 40;
             khva.putLongRelease(8, high);
             assertThat(khva.getLongAcquire(8)).isEqualTo(high);
-            khva.putLongVolatile(8, high + 2);
+            khva.putLongRelease(8, high + 2);
             assertThat(khva.getLongVolatile(8)).isEqualTo(high + 2);
             assertThat(khva.compareAndSetLong(8, high, 9)).isFalse();
             assertThat(khva.compareAndSetLong(8, high + 2, high)).isTrue();
-            assertThat(khva.getAndBitwiseOrLong(8, 3)).isEqualTo(high);
-            assertThat(khva.getAndBitwiseAndLong(8, high | 1)).isEqualTo(high + 3);
-            assertThat(khva.getAndAddLong(8, 5)).isEqualTo(high + 1);
-            assertThat(khva.getAndSetLong(8, -1)).isEqualTo(high + 6);
-        });
-    }
-
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void bytesAreCopiedInAndOut(boolean skewed) {
-        withPage(skewed, khva -> {
-            byte[] bytes = {1, 2, 3, 4, 5};
-            khva.putBytes(4091, bytes, 0, 5);
-            byte[] back = new byte[7];
-            khva.getBytes(4092, back, 2, 4);
-            assertThat(back).containsExactly(0, 0, 2, 3, 4, 5, 0);
+            assertThat(khva.getAndAddLong(8, 5)).isEqualTo(high);
+            assertThat(khva.getLong(8)).isEqualTo(high + 5);
         });
     }
 }

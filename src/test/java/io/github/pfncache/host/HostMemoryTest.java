@@ -340,7 +340,7 @@ class HostMemoryTest {
             assertThat(small.protect(page(A, 2), 1, READ_WRITE)).isEqualTo(ENOMEM);
             assertThat(small.unmap(page(A, 3), 5)).isEqualTo(OK); // now 2
             assertThat(small.protect(page(A, 2), 1, READ_WRITE)).as("merges").isEqualTo(OK);
-            assertThat(small.vmas().size()).isEqualTo(1);
+            assertThat(small.space().vmas.size()).isEqualTo(1);
         }
     }
 

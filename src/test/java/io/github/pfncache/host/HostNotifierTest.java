@@ -41,9 +41,13 @@ class HostNotifierTest {
         HvaRange restOfB = HvaRange.ofPages(page(B, 2), 14); // the move back took two pages away
         return Stream.of(
                         new Case("map", () -> host.mapAnonymous(A, 2, READ_WRITE), a),
-                        new Case("unmap", () -> host.unmap(A, 2), a),
-                        new Case("protect", () -> host.protect(A, 2, READ), a),
+                        new Case("protect as it is", () -> host.protect(A, 2, READ_WRITE)),
+                        new Case("protect one page", () -> host.protect(A, 1, READ), HvaRange.ofPages(A, 1)),
+                        new Case("protect the other", () -> host.protect(A, 2, READ), HvaRange.ofPages(page(A, 1), 1)),
+                        new Case("protect again", () -> host.protect(A, 2, READ)),
                         new Case("raise", () -> host.protect(A, 2, READ_WRITE), a),
+                        new Case("unmap", () -> host.unmap(A, 2), a),
+                        new Case("protect what is not there", () -> host.protect(A, 2, READ)),
                         new Case("map again", () -> host.mapAnonymous(A, 2, READ_WRITE), a),
                         new Case("discard", () -> host.discard(A, 2), a),
                         new Case("move", () -> host.move(A, 2, B), a, HvaRange.ofPages(B, 2)),

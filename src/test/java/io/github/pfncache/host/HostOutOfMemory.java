@@ -95,7 +95,7 @@ final class HostOutOfMemory {
         String picture() throws IOException {
             StringBuilder text = new StringBuilder();
             for (HostMemory memory : new HostMemory[] {host, child}) {
-                for (Vma vma : memory.vmas().all()) {
+                for (Vma vma : memory.space().vmas.all()) {
                     text.append(Long.toHexString(vma.start())).append('+').append(vma.end() - vma.start())
                             .append(vma.protection()).append(vma.shared()).append(vma.filePage()).append(':');
                     for (long page = vma.start(); page < vma.end(); page++) {
@@ -294,9 +294,9 @@ final class HostOutOfMemory {
         world.host.close();
         world.file.truncate(0);
         world.real.truncate(0);
-        HostFamily family = world.host.family();
-        boolean nothing = world.host.framesInUse() == 0 && family.swap.size() == 0 && family.files.stream()
+        HostFamily family = world.host.space().family;
+        boolean nothing = world.host.framesInUse() == 0 && family.store.swap.size() == 0 && family.files.stream()
                 .allMatch(file -> !file.userMemory && file.mappedPages == 0);
-        return nothing ? null : world.host.framesInUse() + " frames and " + family.swap.size() + " contents are left";
+        return nothing ? null : world.host.framesInUse() + " frames and " + family.store.swap.size() + " contents are left";
     }
 }

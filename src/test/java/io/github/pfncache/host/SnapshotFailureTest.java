@@ -102,7 +102,7 @@ class SnapshotFailureTest {
                 .withMessageContaining("0x200000001000").withMessageContaining("REFUSED");
         host.protect(page(A, 1), 1, Protection.NONE); // nobody can read it: nothing to be filled
         assertThatThrownBy(host::snapshot).hasMessage("the line is dead");
-        assertThat(host.family().members).hasSize(1);
+        assertThat(host.space().family.members).hasSize(1);
         assertThat(host.framesInUse()).as("the page that was filled").isEqualTo(1);
         works[0] = true;
         host.protect(page(A, 1), 1, READ_WRITE);
@@ -202,7 +202,7 @@ class SnapshotFailureTest {
             HostWorld.store(small, U, 1);
             assertThatIllegalStateException().isThrownBy(small::snapshot).withMessageContaining("ENOMEM");
             assertThat(small.framesInUse()).isEqualTo(1);
-            assertThat(small.family().members).hasSize(1);
+            assertThat(small.space().family.members).hasSize(1);
             for (int i = 0; i < 6; i++) {
                 assertThat(HostWorld.store(small, page(U, i), 1)).as("there is memory for the guest").isTrue();
             }
@@ -252,7 +252,7 @@ class SnapshotFailureTest {
             host.registerNotifier(broken);
             assertThatThrownBy(copy::get).hasMessage("no end");
             host.unregisterNotifier(broken);
-            assertThat(host.family().members).hasSize(1);
+            assertThat(host.space().family.members).hasSize(1);
             assertThat(host.framesInUse()).isEqualTo(1);
             host.audit();
             assertThat(world.store(A, 2)).isTrue();

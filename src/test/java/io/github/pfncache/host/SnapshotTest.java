@@ -136,7 +136,7 @@ class SnapshotTest {
         host.mapShared(U, 1, host.openFile(channel), 0, READ);
         channel.close();
         assertThatIllegalStateException().isThrownBy(host::snapshot).withMessageContaining("cannot be read");
-        assertThat(host.family().members).hasSize(1);
+        assertThat(host.space().family.members).hasSize(1);
     }
 
     @Test
@@ -285,7 +285,7 @@ class SnapshotTest {
         user.putLong(0, 1).putLong(4096, 1);
         HostWorld.store(small, A, 1);
         assertThatIllegalStateException().isThrownBy(small::snapshot).withMessageContaining("ENOMEM");
-        assertThat(small.family().members).hasSize(1);
+        assertThat(small.space().family.members).hasSize(1);
         assertThat(small.framesInUse()).isEqualTo(1);
         assertThat(HostWorld.store(small, A, 2)).isTrue();
         user.putLong(4096, 0);

@@ -158,7 +158,7 @@ class UserMemoryTest {
 
     @Test
     void aPartOfAPageIsRefusedWithTheLengthThatCanBeUsed() {
-        int files = host.family().files.size();
+        int files = host.space().family.files.size();
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> host.mapBuffer(A, new byte[1_000_000], READ_WRITE))
                 .withMessageContaining("length=1000000")
@@ -174,7 +174,7 @@ class UserMemoryTest {
         assertThatIllegalArgumentException().isThrownBy(() -> host.mapBuffer(A, new byte[0], READ));
         assertThatIllegalArgumentException().isThrownBy(() -> host.mapBuffers(A, List.of(), READ));
         assertThat(host.mapBuffer(A, ByteBuffer.wrap(new byte[1_000_000]).limit(999_424), READ_WRITE)).isEqualTo(OK);
-        assertThat(host.family().files).hasSize(files + 1);
+        assertThat(host.space().family.files).hasSize(files + 1);
     }
 
     @Test
@@ -308,7 +308,7 @@ class UserMemoryTest {
                     .isEqualTo(ENOMEM);
             small.audit();
             small.unmap(A, 2);
-            assertThat(small.family().files).isEmpty();
+            assertThat(small.space().family.files).isEmpty();
         }
         assertThat(HostWorld.load(small, B)).isEqualTo(7);
         small.audit();

@@ -44,7 +44,6 @@ final class Checking {
                 .loopIterationsBeforeThreadSwitch(1000)
                 .addGuarantee(forClasses("io.github.pfncache.rules.RuleStats").allMethods().ignore())
                 .addGuarantee(forClasses(
-                                HOST + "PageBytes",
                                 HOST + "HostMapping",
                                 HOST + "FrameStore",
                                 HOST + "PageTable",

@@ -57,8 +57,8 @@ final class RefreshExhibits {
                                 "LockRule.NO_RECURSION"),
                 Exhibit.of("B23", "to map a page invalidates it, and the retries have no bound")
                         .edit(HOST, "        return khva;\n",
-                                "Invalidation.start(family, java.util.List.of("
-                                        + "new Invalidation.Target(this, HvaRange.WHOLE)), true).close();\n"
+                                "new Invalidation(java.util.List.of(space.target(HvaRange.WHOLE)), true, "
+                                        + "space.family.invalidationsInProgress).close();\n"
                                         + "return khva;\n")
                         .edit(REFRESHING, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
                         .foundBy("migratedPage", SingleThread::migratedPage, "LIVELOCK"),
@@ -77,7 +77,7 @@ final class RefreshExhibits {
                                 "assert: value read"),
                 Exhibit.of("B29", "the resolver's error is a page like any other")
                         .edit(HOST, "        return found[0];",
-                                "if (found[0] == null) { family.frames.get(0); return referenced(0); }\n"
+                                "if (found[0] == null) { store.frames.get(0); return referenced(0); }\n"
                                         + "        return found[0];")
                         .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere, STALE),
                 Exhibit.of("B29b", "the resolver's error is dropped")

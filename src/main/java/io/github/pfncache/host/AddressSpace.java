@@ -1,0 +1,208 @@
+package io.github.pfncache.host;
+
+import io.github.pfncache.address.HvaRange;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * The state of one address space: mappings, page table, notifiers, fault handlers. Everything in this package that
+ * changes memory works on it; {@link HostMemory} is its public face. Methods that end in {@code Locked}, or have no
+ * other comment, run under the family lock.
+ *
+ * <p>Kernel counterpart: {@code struct mm_struct}.
+ */
+final class AddressSpace {
+
+    final HostFamily family;
+    final PageStore store;
+    final VmaSet vmas = new VmaSet();
+    final PageTable table = new PageTable();
+
+    /** Pages resolved and not yet released. Thread-safe by itself. */
+    final StripedCount pageReferences = new StripedCount();
+
+    // Written under the family lock; immutable lists, replaced.
+    private volatile List<MmuNotifier> notifiers = List.of();
+    private volatile List<Registration> handlers = List.of();
+
+    // Guarded by the family lock.
+    /** Counts changes of the notifiers. */
+    long notifiersVersion;
+    private boolean closed;
+
+    // Made once: what runs when a change has begun must not need memory.
+    private final PageTable.Visitor dropOne = this::dropLocked;
+    private final PageTable.Visitor makeReadOnly = this::makeReadOnly;
+
+    /** One registered fault handler. */
+    private record Registration(HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
+        boolean covers(long hva, PageFault.Reason reason) {
+            return range.contains(hva) && (reason == PageFault.Reason.WRITE_PROTECTED ? writeProtect : missing);
+        }
+    }
+
+    /** A space of a family, which does not know it yet. */
+    AddressSpace(HostFamily family) {
+        this.family = family;
+        this.store = family.store;
+    }
+
+    // ---- notifiers, handlers
+
+    /** Any thread, no lock held. */
+    void registerNotifier(MmuNotifier notifier) {
+        family.locked(() ->
+                setNotifiers(Stream.concat(notifiers.stream(), Stream.of(notifier)).toList()));
+    }
+
+    /** Any thread, no lock held. */
+    void unregisterNotifier(MmuNotifier notifier) {
+        family.locked(() ->
+                setNotifiers(notifiers.stream().filter(one -> one != notifier).toList()));
+    }
+
+    private void setNotifiers(List<MmuNotifier> replaced) {
+        notifiers = replaced;
+        notifiersVersion++;
+        family.listenersChanged();
+    }
+
+    /** Any thread. */
+    List<MmuNotifier> notifiers() {
+        return notifiers;
+    }
+
+    /** A range of this space, with those to be told of its change. */
+    Invalidation.Target target(HvaRange range) {
+        return new Invalidation.Target(range, notifiers);
+    }
+
+    /** Any thread, no lock held. Latest first, in the order in which they are asked. */
+    void registerHandler(HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
+        Registration registration = new Registration(range, handler, missing, writeProtect);
+        family.locked(() -> handlers = Stream.concat(Stream.of(registration), handlers.stream()).toList());
+    }
+
+    /** Any thread, no lock held. */
+    void unregisterHandler(PageFaultHandler handler) {
+        family.locked(() -> handlers = handlers.stream().filter(one -> one.handler != handler).toList());
+    }
+
+    /** Any thread. */
+    boolean hasFaultHandlers() {
+        return !handlers.isEmpty();
+    }
+
+    /** The handler of a fault, or null. Any thread. */
+    PageFaultHandler handlerFor(long page, PageFault.Reason reason) {
+        for (Registration registration : handlers) { // bounded by the registrations
+            if (registration.covers(PageTable.hvaOf(page), reason)) {
+                return registration.handler;
+            }
+        }
+        return null;
+    }
+
+    // ---- mappings
+
+    /** Parts of mappings in a range, as of now. Any thread, no lock held. */
+    List<Vma> partsWithin(HvaRange range) {
+        return family.getLocked(() -> partsLocked(range));
+    }
+
+    /** Parts of mappings in a range. */
+    List<Vma> partsLocked(HvaRange range) {
+        return vmas.within(PageTable.firstPage(range), PageTable.endPage(range));
+    }
+
+    /** Parts of mappings in some ranges. */
+    List<Vma> partsLocked(List<HvaRange> ranges) {
+        List<Vma> parts = new ArrayList<>();
+        ranges.forEach(range -> parts.addAll(partsLocked(range))); // bounded by the ranges
+        return parts;
+    }
+
+    /** ENOMEM if a range has a hole. Any thread, no lock held. */
+    HostResult coverage(HvaRange range) {
+        return family.getLocked(() -> coverageLocked(range));
+    }
+
+    /** ENOMEM if a range has a hole. */
+    HostResult coverageLocked(HvaRange range) {
+        long at = PageTable.firstPage(range);
+        for (Vma part : partsLocked(range)) { // bounded by the number of mappings
+            if (part.start() != at) {
+                return HostResult.ENOMEM;
+            }
+            at = part.end();
+        }
+        return at == PageTable.endPage(range) ? HostResult.OK : HostResult.ENOMEM;
+    }
+
+    /** Whether what a page shows has never been read from its real file. */
+    boolean isUnread(Vma part, long page) {
+        return part.file() != null
+                && part.file().isUnread(part.toFilePage(page))
+                && (part.shared() || !Pte.hasContent(table.get(page)));
+    }
+
+    // ---- entries
+
+    /**
+     * Clears the entries of pages {@code [from, to)}. The entry goes first: from then on no reader can take a new
+     * reference. Allocates nothing.
+     */
+    void dropPagesLocked(long from, long to) {
+        table.forEach(from, to, dropOne);
+    }
+
+    private void dropLocked(long page, long pte) {
+        table.set(page, 0);
+        store.drop(pte);
+    }
+
+    /** Takes the right to write from the entries of pages {@code [from, to)}. Allocates nothing. */
+    void makeReadOnlyLocked(long from, long to) {
+        table.forEach(from, to, makeReadOnly);
+    }
+
+    private void makeReadOnly(long page, long pte) {
+        table.set(page, Pte.readOnly(pte));
+    }
+
+    // ---- life
+
+    void checkOpen() {
+        if (closed) {
+            throw new IllegalStateException("host memory is closed");
+        }
+    }
+
+    /** Becomes a member of its family. */
+    void enterLocked() {
+        family.members.add(this);
+        family.listenersChanged();
+    }
+
+    /** Unmaps everything and leaves the family: nobody has to be told any more. Allocates nothing. */
+    void leaveLocked() {
+        dropPagesLocked(0, PageTable.PAGES_END);
+        table.prune(0, PageTable.PAGES_END);
+        while (vmas.size() > 0) { // bounded by the mappings
+            FilePages file = vmas.removeLast().file();
+            if (file != null) {
+                family.forgetUnmapped(file);
+            }
+        }
+        if (family.members.remove(this)) {
+            family.listenersChanged();
+        }
+    }
+
+    /** Ends for good. Allocates nothing. */
+    void closeLocked() {
+        leaveLocked();
+        closed = true;
+    }
+}
