@@ -86,7 +86,7 @@ public final class RefreshScenarios {
     public static void accessAgainstTwoInvalidations(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
-        stage.thread("protect", () -> guest.host.protect(Guest.HVA, 2, Protection.READ_WRITE));
+        stage.thread("protect", () -> guest.host.writeProtect(Guest.HVA, 2, false));
         stage.thread("migrate", () -> guest.host.migrate(Guest.HVA));
         stage.thread("access", () -> Expect.that(Guest.read(cache)).as("value read").isEqualTo(1));
         guest.endsWith(stage, cache, 1);

@@ -168,8 +168,8 @@ final class FrameSupply {
         lock.lock();
         try {
             if (--chunk.live == 0) {
-                // Nobody can hold or take a reference: every count in it is zero, and zero is never counted up. A thread
-                // that still has a number of it finds nothing, or another frame, and looks again at the entry.
+                // Nobody can hold or take a reference: every count in it is zero, and zero is never counted up. A
+                // thread that still has a number of it finds nothing, or another frame, and looks again at the entry.
                 publish(null, number);
                 freeNumbers[freeNumberCount++] = number;
             }
@@ -179,9 +179,9 @@ final class FrameSupply {
     }
 
     /**
-     * Asks the platform for memory, if fewer frames are free than wanted. That may take long, half a second where direct
-     * memory is at its limit: no lock is held, and after a failure the platform is left alone ten times as long as it
-     * took.
+     * Asks the platform for memory, if fewer frames are free than wanted. That may take long, half a second where
+     * direct memory is at its limit: no lock is held, and after a failure the platform is left alone ten times as long
+     * as it took.
      *
      * @return whether to look again: they are free, or may be; if not, {@link #shortage} says why
      */

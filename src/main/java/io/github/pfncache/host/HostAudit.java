@@ -9,12 +9,14 @@ final class HostAudit {
 
     private final HostFamily family;
     private final FrameStore frames;
+    private final SwapStore swap;
     private final Map<Integer, Integer> frameOwners = new HashMap<>();
     private final Map<Integer, Integer> swapOwners = new HashMap<>();
 
     HostAudit(HostFamily family) {
         this.family = family;
         this.frames = family.store.frames;
+        this.swap = family.store.swap;
     }
 
     void run() {
@@ -46,9 +48,9 @@ final class HostAudit {
             temporary += frames.references(pfn) - e.getValue();
         }
         for (Map.Entry<Integer, Integer> e : swapOwners.entrySet()) { // bounded by the evicted pages
-            HostRule.OWNERS_COUNTED.check(family.store.swap.owners(e.getKey()) == e.getValue(), "swap slot=" + e.getKey());
+            HostRule.OWNERS_COUNTED.check(swap.owners(e.getKey()) == e.getValue(), "swap slot=" + e.getKey());
         }
-        HostRule.OWNERS_COUNTED.check(swapOwners.size() == family.store.swap.size(), "swap slots=" + family.store.swap.size());
+        HostRule.OWNERS_COUNTED.check(swapOwners.size() == swap.size(), "swap slots=" + swap.size());
         checkBalance(userFrames, temporary);
     }
 

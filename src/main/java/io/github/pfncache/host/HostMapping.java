@@ -1,5 +1,9 @@
 package io.github.pfncache.host;
 
+import static io.github.pfncache.host.LockAtomics.INT;
+import static io.github.pfncache.host.LockAtomics.LONG;
+import static io.github.pfncache.host.LockAtomics.SHORT;
+
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
 
@@ -113,7 +117,7 @@ public final class HostMapping extends FrameHandle {
      * @throws IllegalArgumentException if the access leaves the page
      */
     public short getShort(int offset) {
-        return (short) LockAtomics.SHORT.get(buffer, at(offset, Short.BYTES));
+        return (short) SHORT.get(buffer, at(offset, Short.BYTES));
     }
 
     /**
@@ -124,7 +128,7 @@ public final class HostMapping extends FrameHandle {
      * @throws IllegalArgumentException if the access leaves the page
      */
     public void putShort(int offset, short value) {
-        LockAtomics.SHORT.set(buffer, at(offset, Short.BYTES), value);
+        SHORT.set(buffer, at(offset, Short.BYTES), value);
     }
 
     /**
@@ -135,7 +139,7 @@ public final class HostMapping extends FrameHandle {
      * @throws IllegalArgumentException if the access leaves the page
      */
     public int getInt(int offset) {
-        return (int) LockAtomics.INT.get(buffer, at(offset, Integer.BYTES));
+        return (int) INT.get(buffer, at(offset, Integer.BYTES));
     }
 
     /**
@@ -146,7 +150,7 @@ public final class HostMapping extends FrameHandle {
      * @throws IllegalArgumentException if the access leaves the page
      */
     public void putInt(int offset, int value) {
-        LockAtomics.INT.set(buffer, at(offset, Integer.BYTES), value);
+        INT.set(buffer, at(offset, Integer.BYTES), value);
     }
 
     /**
@@ -157,7 +161,7 @@ public final class HostMapping extends FrameHandle {
      * @throws IllegalArgumentException if the access leaves the page
      */
     public long getLong(int offset) {
-        return (long) LockAtomics.LONG.get(buffer, at(offset, Long.BYTES));
+        return (long) LONG.get(buffer, at(offset, Long.BYTES));
     }
 
     /**
@@ -168,7 +172,7 @@ public final class HostMapping extends FrameHandle {
      * @throws IllegalArgumentException if the access leaves the page
      */
     public void putLong(int offset, long value) {
-        LockAtomics.LONG.set(buffer, at(offset, Long.BYTES), value);
+        LONG.set(buffer, at(offset, Long.BYTES), value);
     }
 
     // ---- ordered and atomic
@@ -183,7 +187,7 @@ public final class HostMapping extends FrameHandle {
      */
     public int getIntAcquire(int offset) {
         int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) LockAtomics.INT.getAcquire(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
+        return nativeAtomics ? (int) INT.getAcquire(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
     }
 
     /**
@@ -197,7 +201,7 @@ public final class HostMapping extends FrameHandle {
     public void putIntRelease(int offset, int value) {
         int index = aligned(offset, Integer.BYTES);
         if (nativeAtomics) {
-            LockAtomics.INT.setRelease(buffer, index, value);
+            INT.setRelease(buffer, index, value);
         } else {
             LockAtomics.put(buffer, index, 4, value);
         }
@@ -213,7 +217,7 @@ public final class HostMapping extends FrameHandle {
      */
     public int getIntVolatile(int offset) {
         int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) LockAtomics.INT.getVolatile(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
+        return nativeAtomics ? (int) INT.getVolatile(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
     }
 
     /**
@@ -230,7 +234,7 @@ public final class HostMapping extends FrameHandle {
     public boolean compareAndSetInt(int offset, int expected, int value) {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
-                ? LockAtomics.INT.compareAndSet(buffer, index, expected, value)
+                ? INT.compareAndSet(buffer, index, expected, value)
                 : (int) LockAtomics.update(buffer, index, 4, now -> now == expected ? value : now) == expected;
     }
 
@@ -247,7 +251,7 @@ public final class HostMapping extends FrameHandle {
     public int getAndAddInt(int offset, int value) {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
-                ? (int) LockAtomics.INT.getAndAdd(buffer, index, value)
+                ? (int) INT.getAndAdd(buffer, index, value)
                 : (int) LockAtomics.update(buffer, index, 4, now -> now + value);
     }
 
@@ -264,7 +268,7 @@ public final class HostMapping extends FrameHandle {
     public int getAndBitwiseOrInt(int offset, int value) {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
-                ? (int) LockAtomics.INT.getAndBitwiseOr(buffer, index, value)
+                ? (int) INT.getAndBitwiseOr(buffer, index, value)
                 : (int) LockAtomics.update(buffer, index, 4, now -> now | value);
     }
 
@@ -281,7 +285,7 @@ public final class HostMapping extends FrameHandle {
     public int getAndBitwiseAndInt(int offset, int value) {
         int index = aligned(offset, Integer.BYTES);
         return nativeAtomics
-                ? (int) LockAtomics.INT.getAndBitwiseAnd(buffer, index, value)
+                ? (int) INT.getAndBitwiseAnd(buffer, index, value)
                 : (int) LockAtomics.update(buffer, index, 4, now -> now & value);
     }
 
@@ -295,7 +299,7 @@ public final class HostMapping extends FrameHandle {
      */
     public long getLongAcquire(int offset) {
         int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LockAtomics.LONG.getAcquire(buffer, index) : LockAtomics.get(buffer, index, 8);
+        return nativeAtomics ? (long) LONG.getAcquire(buffer, index) : LockAtomics.get(buffer, index, 8);
     }
 
     /**
@@ -309,7 +313,7 @@ public final class HostMapping extends FrameHandle {
     public void putLongRelease(int offset, long value) {
         int index = aligned(offset, Long.BYTES);
         if (nativeAtomics) {
-            LockAtomics.LONG.setRelease(buffer, index, value);
+            LONG.setRelease(buffer, index, value);
         } else {
             LockAtomics.put(buffer, index, 8, value);
         }
@@ -325,7 +329,7 @@ public final class HostMapping extends FrameHandle {
      */
     public long getLongVolatile(int offset) {
         int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LockAtomics.LONG.getVolatile(buffer, index) : LockAtomics.get(buffer, index, 8);
+        return nativeAtomics ? (long) LONG.getVolatile(buffer, index) : LockAtomics.get(buffer, index, 8);
     }
 
     /**
@@ -342,7 +346,7 @@ public final class HostMapping extends FrameHandle {
     public boolean compareAndSetLong(int offset, long expected, long value) {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
-                ? LockAtomics.LONG.compareAndSet(buffer, index, expected, value)
+                ? LONG.compareAndSet(buffer, index, expected, value)
                 : LockAtomics.update(buffer, index, 8, now -> now == expected ? value : now) == expected;
     }
 
@@ -359,7 +363,7 @@ public final class HostMapping extends FrameHandle {
     public long getAndAddLong(int offset, long value) {
         int index = aligned(offset, Long.BYTES);
         return nativeAtomics
-                ? (long) LockAtomics.LONG.getAndAdd(buffer, index, value)
+                ? (long) LONG.getAndAdd(buffer, index, value)
                 : LockAtomics.update(buffer, index, 8, now -> now + value);
     }
 

@@ -58,7 +58,8 @@ final class WriteBack {
                 from = backing.marks.next(PageMarks.UNSAVED, from + 1);
             }
             long end = from + 1;
-            while (end < from + RUN && backing.marks.has(PageMarks.UNSAVED, end) && !file.isUnread(end)) { // at most RUN pages
+            long most = from + RUN; // bounds the loop
+            while (end < most && backing.marks.has(PageMarks.UNSAVED, end) && !file.isUnread(end)) {
                 end++;
             }
             return from < 0 ? null : new Run(from, end);

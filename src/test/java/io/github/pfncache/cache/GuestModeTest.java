@@ -275,7 +275,11 @@ final class GuestModeTest {
     void rangesOfAnySizeTakeWhatTheyCover() {
         mode.enter();
         for (Supplier<HostResult> change : List.<Supplier<HostResult>>of(
-                () -> host.evict(HVA, 5), () -> host.protect(HVA, 4, Protection.READ_WRITE),
+                () -> host.evict(HVA, 5),
+                () -> {
+                    host.protect(HVA, 4, Protection.READ);
+                    return host.protect(HVA, 4, Protection.READ_WRITE);
+                },
                 () -> host.writeProtect(HVA, 2, true), () -> host.collapse(HVA, 5))) { // bounded by the list
             dropped.clear();
             write(0, 1);

@@ -38,7 +38,7 @@ class RefreshInPlaceTest {
 
     /** Invalidates both pages, and leaves them where they are. */
     private void invalidate() {
-        host.protect(HVA, 2, Protection.READ_WRITE);
+        host.writeProtect(HVA, 2, false);
         assertThat(cache.check()).isFalse();
     }
 

@@ -295,8 +295,9 @@ final class HostOutOfMemory {
         world.file.truncate(0);
         world.real.truncate(0);
         HostFamily family = world.host.space().family;
-        boolean nothing = world.host.framesInUse() == 0 && family.store.swap.size() == 0 && family.files.stream()
+        int contents = family.store.swap.size();
+        boolean nothing = world.host.framesInUse() == 0 && contents == 0 && family.files.stream()
                 .allMatch(file -> !file.userMemory && file.mappedPages == 0);
-        return nothing ? null : world.host.framesInUse() + " frames and " + family.store.swap.size() + " contents are left";
+        return nothing ? null : world.host.framesInUse() + " frames and " + contents + " contents are left";
     }
 }

@@ -40,7 +40,7 @@ final class SingleThread {
         stage.thread("user", () -> {
             GfnPfnCache cache = guest.cacheOf(0);
             for (int i = 0; i < 5; i++) {
-                guest.host.protect(HVA, 1, Protection.READ_WRITE);
+                guest.host.writeProtect(HVA, 1, false); // told, and the frame stays
                 assertThat(Guest.read(cache)).as("value read").isEqualTo(1);
             }
         });
