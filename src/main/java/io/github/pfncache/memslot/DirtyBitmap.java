@@ -10,13 +10,13 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Which pages of one slot were written since the last harvest: one bit a page. Any number of threads may mark and
+ * The dirty log of one slot: one bit for each page, set since the last harvest. Any number of threads may mark and
  * harvest at once.
  *
- * <p><b>Readers.</b> Whoever harvests takes the marks out for all readers, and then gets those that are kept for him:
- * one place where bits leave the bitmap, and nobody takes a page from another. The reader without a name, {@link
- * Memslots#harvestDirty}, is one of them; each {@link DirtyReader} is another. What a reader puts back is kept for that
- * reader alone; what may still be written without a mark goes back for all, also for one that comes later.
+ * <p><b>Readers.</b> A harvest takes the marks out for all readers, and then returns those that are kept for its own
+ * reader: bits leave the bitmap in one place, and no reader takes a page from another. The reader without a name,
+ * {@link Memslots#harvestDirty}, is one of them; each {@link DirtyReader} is another. What a reader puts back is kept
+ * for that reader alone; what may still be written without a mark goes back for all, also for a later reader.
  *
  * <p>Bits live in chunks of 32,768 pages that are made when the first of their pages is marked, or gets a {@link
  * DirtyMark}, so the log of a large slot costs memory for the parts in use only.
@@ -24,17 +24,17 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * <p><b>Memory order.</b> A writer writes the data, then marks; a harvest clears the bit, then its caller reads the
  * data. A mark may find the bit set and skip the atomic instruction, which is why it fences first: data, full fence,
  * look at the bit. If it sees the bit set, the clearing comes later in the order of that word, so the fence has made
- * the data visible to whoever cleared it. Without the fence the look could be done before the data is visible: the
- * harvest clears the bit in between, its caller reads the old data, and the page written is lost to the log. If the
+ * the data visible to the harvest that cleared it. Without the fence the look could be done before the data is visible:
+ * the harvest clears the bit in between, its caller reads the old data, and the page written is lost to the log. If the
  * mark sees the bit clear, it sets it, and the next harvest reports the page: at worst once more than needed.
  *
  * <p>A writer that announced itself for a brief hold marks before it writes the data, so that nothing can come in
  * between that loses the mark; and it has fenced already. A harvest, having cleared the bits, waits until the brief
  * holds that were announced by then have ended. If the announcement came before the harvest looked for it, the harvest
  * waits, and the data is there when it returns. If it came after, so did the look at the bit, which was clear by then,
- * and the next harvest has the page, and waits. That look is opaque: it stays behind the announcement because the
- * writer reads the sequence of its lock in between, which is volatile. Whoever moves the look before that read breaks
- * this, on processors that let a load overtake the store of a compare-and-set. Holds that do not end in time may have
+ * and the next harvest has the page, and waits. That look is opaque: it stays after the announcement because the
+ * writer reads the sequence of its lock in between, which is volatile. To move the look before that read breaks this,
+ * on processors that let a load overtake the store of a compare-and-set. Holds that do not end in time may have
  * skipped any of the marks, so all are set again.
  *
  * <p>Kernel counterpart: {@code memslot->dirty_bitmap} and {@code KVM_GET_DIRTY_LOG}.
@@ -69,7 +69,7 @@ public final class DirtyBitmap {
     /** What is kept for the reader after this one. A list of links: leaving it takes no memory. Under the same lock. */
     private volatile DirtyBitmap next;
 
-    /** Whether the log is on by the wish of who made the slot; if not, it goes with its last reader. */
+    /** Whether the maker of the slot asked for the log; if not, it goes with its last reader. */
     private volatile boolean wanted;
 
     /**
@@ -186,7 +186,7 @@ public final class DirtyBitmap {
 
     /**
      * What may still be written without a mark is marked again where a writer would: a reader that is made after this
-     * copies the page as it is now, and has to get it once more, like all who are there.
+     * copies the page as it is now, and has to get it once more, like every other reader.
      */
     private void putBackForAll(List<Part> parts) {
         handing.lock();
@@ -206,21 +206,17 @@ public final class DirtyBitmap {
                 for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
                     reader.chunk(c);
                 }
-                moveMarks(c, words);
+                for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
+                    handOut(c, w, takeWord(words, w));
+                }
             }
         }
     }
 
-    /** Allocates nothing. */
-    private void moveMarks(int c, long[] words) {
-        for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
-            if ((long) WORDS.getOpaque(words, w) != 0) {
-                long marks = (long) WORDS.getAndSet(words, w, 0L);
-                WORDS.getAndBitwiseOr(unnamed.chunk(c), w, marks);
-                for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
-                    WORDS.getAndBitwiseOr(reader.chunk(c), w, marks);
-                }
-            }
+    private void handOut(int c, int w, long marks) {
+        unnamed.putWord(c, w, marks);
+        for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
+            reader.putWord(c, w, marks);
         }
     }
 
@@ -282,25 +278,22 @@ public final class DirtyBitmap {
         for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
             long[] words = (long[]) CHUNKS.getAcquire(unnamed.chunks, c);
             for (int w = 0; words != null && w < words.length; w++) { // bounded by the size of a chunk
-                long marks = (long) WORDS.getAndSet(words, w, 0L);
-                if (marks != 0) {
-                    WORDS.getAndBitwiseOr(chunk(c), w, marks);
-                }
+                putWord(c, w, takeWord(words, w));
             }
         }
     }
 
-    /** Whether nobody needs the log: its readers have gone, and whoever made the slot has not asked for it. */
+    /** Whether the log is needed no more: its readers have gone, and the maker of the slot has not asked for it. */
     boolean isIdle() {
         return named == null && !wanted;
     }
 
-    /** Whoever made the slot asks for the log. */
+    /** The maker of the slot asks for the log. */
     void want() {
         wanted = true;
     }
 
-    /** Marks a page for all readers but the one without a name, who has been told by a ring. */
+    /** Marks a page for all readers but the one without a name, which gets it from a ring. */
     void markForNamed(long page) {
         wordsOf(page); // what is put back for all finds its words here
         for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
@@ -312,23 +305,27 @@ public final class DirtyBitmap {
         return npages;
     }
 
+    /** Takes the marks out: room for them first, so that none is lost without memory. */
     private List<Part> take() {
         List<Part> parts = new ArrayList<>();
-        boolean done = false;
-        try {
-            for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
-                long[] words = (long[]) CHUNKS.getAcquire(chunks, c);
-                if (words != null) {
-                    takeInto(parts, c, words);
-                }
-            }
-            done = true;
-            return parts;
-        } finally {
-            if (!done) { // no memory for the next part
-                putBack(parts);
+        for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
+            long[] words = (long[]) CHUNKS.getAcquire(chunks, c);
+            if (words != null && isAnyMarked(words)) {
+                parts.add(new Part(c, new long[words.length]));
             }
         }
+        for (int i = 0; i < parts.size(); i++) {
+            long[] taken = parts.get(i).words;
+            long[] words = chunk(parts.get(i).chunk);
+            for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
+                taken[w] = takeWord(words, w);
+            }
+        }
+        return parts;
+    }
+
+    private static long takeWord(long[] words, int w) {
+        return (long) WORDS.getOpaque(words, w) == 0 ? 0 : (long) WORDS.getAndSet(words, w, 0L);
     }
 
     /** Whether the holds have ended that were announced by now; what was written under them can be seen then. */
@@ -336,28 +333,18 @@ public final class DirtyBitmap {
         return TrackedRwLock.awaitBriefReaders(System.nanoTime() + BRIEF_NANOS);
     }
 
-    private static void takeInto(List<Part> parts, int chunk, long[] words) {
-        long[] taken = null;
-        for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
-            if ((long) WORDS.getOpaque(words, w) != 0) {
-                if (taken == null) {
-                    taken = new long[words.length];
-                    parts.add(new Part(chunk, taken));
-                }
-                taken[w] = (long) WORDS.getAndSet(words, w, 0L);
-            }
+    /** Allocates nothing: the marks come from a chunk that is here. */
+    private void putWord(int c, int w, long marks) {
+        if (marks != 0) {
+            WORDS.getAndBitwiseOr(chunk(c), w, marks);
         }
     }
 
-    /** Allocates nothing: the marks come from chunks that are here. */
     private void putBack(List<Part> parts) {
         for (int i = 0; i < parts.size(); i++) { // bounded by the size of the slot
             Part part = parts.get(i);
-            long[] words = chunk(part.chunk);
-            for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
-                if (part.words[w] != 0) {
-                    WORDS.getAndBitwiseOr(words, w, part.words[w]);
-                }
+            for (int w = 0; w < part.words.length; w++) { // bounded by the size of a chunk
+                putWord(part.chunk, w, part.words[w]);
             }
         }
     }
@@ -368,7 +355,7 @@ public final class DirtyBitmap {
     /**
      * The pages that were found marked, taken out of the log. Safe from any thread.
      *
-     * <p>Whoever cannot deliver them puts them back, and the next harvest has them again.
+     * <p>A reader that cannot deliver them puts them back, and its next harvest has them again.
      */
     public static final class Harvest {
 
@@ -386,7 +373,7 @@ public final class DirtyBitmap {
             this.parts = parts;
         }
 
-        /** What there is to harvest where there is no log; its own for each caller, who may put it back. */
+        /** The harvest where there is no log; a new one for each caller, which may put it back. */
         static Harvest empty() {
             DirtyBitmap none = new DirtyBitmap(1);
             return new Harvest(none, none.unnamed, List.of());
@@ -426,20 +413,20 @@ public final class DirtyBitmap {
             return count;
         }
 
-        /** Marks the pages again, for all readers, because somebody may go on writing them without a mark. */
+        /** Marks the pages again, for all readers, because a vCPU may go on writing them without a mark. */
         void markAgain() {
             unsettled = true;
             origin.putBackForAll(parts);
         }
 
-        /** Whether somebody may have gone on writing pages without a mark; those that were taken are marked again. */
+        /** Whether pages may still be written without a mark; those that were taken are marked again. */
         boolean isUnsettled() {
             return unsettled;
         }
 
         /**
-         * Marks the pages again, for who harvested them, because they could not be delivered. If the slot has stopped
-         * logging or is gone, nobody will ask for them and nothing comes of it.
+         * Marks the pages again, for the reader that harvested them, because they could not be delivered. If the slot
+         * has stopped logging or is gone, no harvest will ask for them and nothing comes of it.
          *
          * @throws IllegalStateException if they were put back before: pages of a later harvest would be reported twice
          */

@@ -1,7 +1,7 @@
 package io.github.pfncache.memslot;
 
 /**
- * Marks one page of a slot that logs, again and again: what {@link Memslot#markDirty} finds out each time is found out
+ * A prepared mark of one page of a slot that logs: what {@link Memslot#markDirty} finds out each time is found out
  * once. Immutable; safe from any thread.
  *
  * <p>Kernel counterpart: {@code mark_page_dirty_in_slot()}.
@@ -15,7 +15,7 @@ public final class DirtyMark {
     /** The words of the bitmap that have the page's bit: made here, so that to mark takes no memory. */
     private final long[] words;
 
-    /** Whether marks go to rings first, which each thread has its own of. */
+    /** Whether marks go to the ring of the thread first. */
     private final boolean rings;
 
     DirtyMark(Memslot slot, DirtyBitmap bitmap, long page, boolean rings) {
@@ -32,7 +32,7 @@ public final class DirtyMark {
 
     /**
      * Logs that the page is written. For a caller that has announced a brief hold of a lock, and writes the data under
-     * it, afterwards: whoever reads the log waits for such holds. So an exception between the two cannot lose the mark.
+     * it, afterwards: a harvest waits for such holds. So an exception between the two cannot lose the mark.
      */
     public void setUnderBriefHold() {
         if (rings ? isForBitmap() : !DirtyBitmap.isMarked(words, page)) {

@@ -25,7 +25,7 @@ import java.util.function.BiConsumer;
  * <p><b>Limits.</b> A slot that is followed while it is being deleted may stay among the logs until the reader is
  * closed: it costs the memory of its log, and has no marks. A log that was turned on for readers, for a slot made while
  * the last of them closed, stays on until another reader closes. What is written through a slot whose making was {@link
- * Memslots.Change#BUSY}, after the next harvest, by somebody who found the slot meanwhile and has not left it, is not
+ * Memslots.Change#BUSY}, after the next harvest, by a thread that found the slot meanwhile and has not left it, is not
  * read, though it may be memory that another slot shows as well.
  *
  * <p>One thread harvests and closes at a time; any thread may change the slots. Kernel counterpart: none, a VMM hands
@@ -97,7 +97,7 @@ public final class DirtyReader implements AutoCloseable {
      *     than 1024 of that kind; if {@code reader} throws, the next harvest says so
      */
     public boolean harvest(BiConsumer<Memslot, long[]> reader) {
-        // Those that have gone already: nobody marks them any more, in a ring neither. First, before anything is read.
+        // Those that have gone already: no thread marks them any more, in a ring neither. First, before any is read.
         Set<DirtyBitmap> last = new HashSet<>();
         logs.forEach((bitmap, log) -> {
             if (log.gone) {
@@ -115,7 +115,7 @@ public final class DirtyReader implements AutoCloseable {
             return all;
         } finally {
             if (!done && !all) {
-                overflown = true; // nobody has been told
+                overflown = true; // the caller has not been told
             }
         }
     }
@@ -144,8 +144,8 @@ public final class DirtyReader implements AutoCloseable {
     }
 
     /**
-     * Whether, at the last harvest, somebody may have gone on writing pages that were handed out, without marking them:
-     * a vCPU in guest mode that did not give back in time what it holds for writing. The pages are marked again.
+     * Whether pages that the last harvest handed out may still be written without a mark: by a vCPU in guest mode that
+     * did not give back in time what it holds for writing. The pages are marked again.
      *
      * @return false iff every write that had begun before the harvest, and marks that came later, are accounted for
      */
@@ -179,7 +179,7 @@ public final class DirtyReader implements AutoCloseable {
         }
     }
 
-    /** A log is of no slot any more, and nobody marks it. Under SLOTS. Allocates nothing. */
+    /** A log is of no slot any more, and no thread marks it. Under SLOTS. Allocates nothing. */
     void ends(DirtyBitmap bitmap) {
         Log log = logs.get(bitmap);
         if (log != null && !log.gone) {
@@ -201,7 +201,7 @@ public final class DirtyReader implements AutoCloseable {
     }
 
     /**
-     * Ends the reading. Logs that nobody has asked for and nobody else reads are off, if the memory map can be changed
+     * Ends the reading. Logs that were on for readers alone and have no other are off, if the memory map can be changed
      * now. What an exception cuts short, such as an OutOfMemoryError, is done when this or another reader is closed.
      */
     @Override

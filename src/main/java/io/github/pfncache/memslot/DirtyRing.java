@@ -22,16 +22,16 @@ import java.util.concurrent.atomic.AtomicReference;
  * ring.reset();                           // the entries handed out may be reused
  * }</pre>
  *
- * <p>A reader of all logs ({@link DirtyReader}) moves the marks that it finds here to the bitmaps of the slots, for
- * everybody: {@link Memslots#harvestDirtyOutsideRings} has them then.
+ * <p>A reader of all logs ({@link DirtyReader}) moves the marks that it finds here to the bitmaps of the slots, for all
+ * readers: {@link Memslots#harvestDirtyOutsideRings} has them then.
  *
  * <p>An entry takes up room from the mark until the {@link #reset} after it was handed out. When {@link #softLimit}
  * entries are taken up the vCPU has to stop running ({@link #exitNeeded}); the rest of the ring is for what it still
  * writes on its way out. A mark that finds no room at all goes to the slot's bitmap.
  *
  * <p><b>Thread safety.</b> Only the bound thread marks, so an entry is published by one volatile store of the count,
- * and the data written before it is visible to whoever got the entry; so is the announcement of the hold under which
- * data may be written behind it, and {@link #entries} waits for that to end, as a harvest of a bitmap does. {@link
+ * and the data written before it is visible to the thread that got the entry; so is the announcement of the hold under
+ * which data may be written after it, and {@link #entries} waits for that to end, as a harvest of a bitmap does. {@link
  * #entries} and {@link #reset} may be called from any thread.
  *
  * <p>Kernel counterpart: {@code struct kvm_dirty_ring}, {@code KVM_RESET_DIRTY_RINGS} (of one ring) and

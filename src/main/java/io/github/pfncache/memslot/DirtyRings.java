@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Which dirty ring takes the marks of the current thread, for one holder of memslots. Safe from any thread. */
+/** The dirty rings of one memory map, and which of them takes the marks of a thread. Safe from any thread. */
 final class DirtyRings {
 
     /** What the marks are of. */
@@ -46,7 +46,7 @@ final class DirtyRings {
         all.forEach(DirtyRing::spill); // bounded by the rings
     }
 
-    /** A mark leaves its ring: readers are told, and with {@code alsoUnnamed} it is in the bitmap for everybody. */
+    /** A mark leaves its ring: readers are told, and with {@code alsoUnnamed} it is in the bitmap for all. */
     void leaves(DirtyRing.Entry entry, boolean alsoUnnamed) {
         memslots.markFromRing(entry.slotId(), entry.page(), alsoUnnamed);
     }

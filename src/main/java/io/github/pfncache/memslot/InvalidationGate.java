@@ -1,8 +1,8 @@
 package io.github.pfncache.memslot;
 
 /**
- * Lets a new table appear only while no host invalidation is in progress, so that the start and the end of an
- * invalidation see one table. Owned here, implemented by whoever counts the invalidations. Implementations are
+ * The gate through which a new table appears: only while no host invalidation is in progress, so that the start and the
+ * end of an invalidation see one table. Owned here, implemented where invalidations are counted. Implementations are
  * thread-safe.
  *
  * <p>Kernel counterpart: the wait for {@code mn_active_invalidate_count} before a memslot table is installed.

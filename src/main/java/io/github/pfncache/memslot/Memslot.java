@@ -5,7 +5,7 @@ import io.github.pfncache.address.Pages;
 
 /**
  * One guest memory region: the guest frames {@code [baseGfn, baseGfn + npages)} are backed by the host user addresses
- * from {@code hva} on. Immutable, but for the dirty log it leads to; safe from any thread.
+ * from {@code hva} on. Immutable, but for its dirty log; safe from any thread.
  *
  * <pre>{@code
  * Memslot slot = memslots.table().find(gfn);
@@ -34,7 +34,7 @@ public final class Memslot {
 
     /**
      * The log, or null. Written by the holder under its SLOTS lock, read without a lock: a thread that still sees the
-     * log of a slot that has ceased to log marks a page nobody will ask for, and may put an entry too many into its
+     * log of a slot that has ceased to log marks a page no harvest asks for, and may put an entry too many into its
      * ring. Useless, but no mark is ever lost.
      */
     private DirtyBitmap log;
@@ -83,7 +83,7 @@ public final class Memslot {
     }
 
     /**
-     * First guest frame behind the slot.
+     * First guest frame after the slot.
      *
      * @return {@code baseGfn + npages}
      */
@@ -178,7 +178,7 @@ public final class Memslot {
     }
 
     /**
-     * What marks a page, for whoever writes it often.
+     * A mark of a page that is written often.
      *
      * @param gfn a frame of this slot
      * @param former a mark the caller has, or null

@@ -3,7 +3,7 @@ package io.github.pfncache.memslot;
 import java.util.function.LongPredicate;
 
 /**
- * Drains those who keep using a slot outside of a read section, such as caches. Implementations are thread-safe.
+ * The users of slots outside of read sections, such as caches: told to let go. Implementations are thread-safe.
  *
  * <p>Kernel counterpart: {@code kvm_arch_flush_shadow_memslot()}.
  */
@@ -16,18 +16,18 @@ public interface MemslotListener {
      *
      * @param former the slot as it was
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
-     * @return true iff nobody uses {@code former} any more and nobody will
+     * @return true iff {@code former} is not used any more and will not be
      */
     boolean slotChanged(Memslot former, long deadlineNanos);
 
     /**
-     * Marks of pages were taken out of the log of a slot. Whoever writes such a page without a mark for each write,
-     * such as a vCPU that holds it, has to stop, and to mark it again before it goes on. Called after that.
+     * Marks of pages were taken out of the log of a slot. A vCPU that holds such a page, and writes it without a mark
+     * for each write, has to stop, and to mark it again before it goes on. Called after the marks were taken.
      *
      * @param slot the slot that logs
      * @param pages which pages, relative to the slot; asked by any thread
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
-     * @return true iff nobody writes one of them without marking it again; if not, the marks are put back
+     * @return true iff none of them is written without being marked again; if not, the marks are put back
      */
     default boolean protect(Memslot slot, LongPredicate pages, long deadlineNanos) {
         return true;

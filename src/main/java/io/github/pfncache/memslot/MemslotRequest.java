@@ -5,8 +5,8 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 
 /**
- * What a caller asks for: the arguments of {@code KVM_SET_USER_MEMORY_REGION}, any values. It is judged in two steps:
- * by itself, then against the table it shall change.
+ * A request to change the memory map: the arguments of {@code KVM_SET_USER_MEMORY_REGION}, any values. It is judged in
+ * two steps: by itself, then against the table it shall change.
  *
  * @param id slot id
  * @param flags flags of the slot

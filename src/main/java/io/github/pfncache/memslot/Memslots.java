@@ -28,17 +28,16 @@ import java.util.function.Supplier;
  * }</pre>
  *
  * <p><b>A change</b> is judged by KVM's rules ({@link Rejected}), makes the next table, publishes it through the {@link
- * InvalidationGate}, waits until those have left who may read an earlier table, and has the {@link MemslotListener}
- * drain those who kept the former slot. When {@link Change#DONE} is returned, nobody uses a slot that was deleted,
- * moved or replaced ([rule L11]).
+ * InvalidationGate}, waits for the readers of earlier tables, and has the {@link MemslotListener} drain the caches that
+ * kept the former slot. When {@link Change#DONE} is returned, a slot that was deleted, moved or replaced is not in use
+ * any more ([rule L11]).
  *
  * <p><b>BUSY.</b> No change waits for its own caller: a thread that is in a read section, in an invalidation or in
- * another change gets {@link Change#BUSY} at once. Everybody else waits up to the deadline. If it passes before the
+ * another change gets {@link Change#BUSY} at once. Every other thread waits up to the deadline. If it passes before the
  * publication, nothing has happened. If it passes after, the former content is published again under a new generation;
- * then the generation has grown by two, and nothing else has changed: the dirty log of the slot is complete. Those who
- * picked up the attempted slot meanwhile are waited for up to a second deadline; who keeps it beyond that, and may use
- * it still, makes the next change wait for him first. A thread that is interrupted counts as one whose deadline has
- * passed.
+ * then the generation has grown by two, and nothing else has changed: the dirty log of the slot is complete. Readers
+ * that obtained the attempted slot meanwhile are waited for until a second deadline. If one still holds it then, the
+ * next change waits for that reader first. A thread that is interrupted counts as one whose deadline has passed.
  *
  * <p><b>Thread safety.</b> Everything may be called from any thread. Look-ups, read sections and dirty marks take no
  * lock.
@@ -75,7 +74,7 @@ public final class Memslots {
 
     /** What became of a request that keeps the rules. */
     public enum Change {
-        /** The table has changed, and nobody uses what is no longer in it. */
+        /** The table has changed, and what is no longer in it is not in use. */
         DONE,
         /** The table was like this already; it has the same generation as before. */
         UNCHANGED,
@@ -154,11 +153,11 @@ public final class Memslots {
     }
 
     /**
-     * Ties the memory map to those who cache its translations. Until then a new table is published at once, and nobody
-     * is told of a slot that has gone.
+     * Ties the memory map to the caches of its translations. Until then a new table is published at once, and a slot
+     * goes without a word.
      *
      * @param gate lets a new table appear
-     * @param listener drains those who keep using a former slot
+     * @param listener drains the users of a former slot
      * @throws IllegalStateException if it was tied before
      */
     public void attach(InvalidationGate gate, MemslotListener listener) {
@@ -268,7 +267,7 @@ public final class Memslots {
         return slot;
     }
 
-    /** Does what is wished; {@code flagsAreAsked} if whoever made the slot says what it logs, and not a reader. */
+    /** Does what is wished; {@code flagsAreAsked} if the maker of the slot says what it logs, and not a reader. */
     private Change change(int id, boolean flagsAreAsked, Function<MemslotTable, MemslotRequest> wish) {
         SlotEvents.SlotChange event = SlotEvents.changeBegins(id);
         Change change = null;
@@ -389,7 +388,7 @@ public final class Memslots {
         return new HarvestResult(HarvestStatus.OK, harvest(slot, log::harvest));
     }
 
-    /** Takes marks out; then, whoever holds a page of theirs for writing has to mark it again. */
+    /** Takes marks out; then, a vCPU that holds a page of theirs for writing has to mark it again. */
     DirtyBitmap.Harvest harvest(Memslot slot, Supplier<DirtyBitmap.Harvest> taking) {
         HeldLocks.mightSleep("harvest"); // before marks are taken
         DirtyBitmap.Harvest harvest = taking.get();
@@ -423,7 +422,7 @@ public final class Memslots {
     }
 
     /**
-     * Starts to read the dirty logs besides all who read them already.
+     * Starts to read the dirty logs, besides the readers that are there.
      *
      * @return a reader, to be {@linkplain DirtyReader#close closed}
      */

@@ -5,8 +5,8 @@ import io.github.pfncache.rules.Rules;
 import java.util.function.LongPredicate;
 
 /**
- * The current table, and how the next one takes its place: published through the gate, then those are waited for who
- * may use what has left the table; if that takes too long, the former content is published again.
+ * The current table, and the step to the next one: published through the gate, then the users of what has left the
+ * table are waited for; if that takes too long, the former content is published again.
  *
  * <p>One change at a time: {@link #install} and {@link #attach} are called under the SLOTS lock.
  */
@@ -22,12 +22,12 @@ final class PublishedTable {
     private volatile Neighbours neighbours = NONE;
 
     /**
-     * A slot that was taken back while somebody kept it, who may use it still: no table is published before he has left
-     * it. Null if there is none. Guarded by SLOTS.
+     * A slot that was taken back while it was in use, and may be in use still: no table is published before it is left.
+     * Null if there is none. Guarded by SLOTS.
      */
     private Memslot abandoned;
 
-    /** Who has a say in a change. */
+    /** The two that have a say in a change. */
     private record Neighbours(InvalidationGate gate, MemslotListener listener) {}
 
     PublishedTable(ReadSections readers, long timeoutNanos) {
@@ -102,7 +102,7 @@ final class PublishedTable {
         return neighbours.listener.protect(slot, pages, deadlineFromNow());
     }
 
-    /** Waits for the readers of earlier tables, then for those who keep a slot that has left the table, if any. */
+    /** Waits for the readers of earlier tables, then for the users of a slot that has left the table, if any. */
     private boolean drain(Memslot gone, long deadlineNanos) {
         MemslotRule.NO_WAIT_IN_OWN_SECTION.check(!readers.isCurrentThreadInside(), gone);
         return readers.awaitEarlier(deadlineNanos)
@@ -117,8 +117,8 @@ final class PublishedTable {
             // Taking back is not refused: a caller told BUSY must find its slots. The gate is there so that an
             // invalidation sees one table; host pages are safe without it, because invalidations go by hva.
             table = again;
-            // Those who found the attempted slot get the time to leave it. The caller has not been told that it exists,
-            // so who does not leave in time only holds up the next change.
+            // Threads that found the attempted slot get the time to leave it. The caller has not been told that it
+            // exists, so one that does not leave in time only holds up the next change.
             abandoned = step.successor();
         }
         drainAbandoned(deadline);

@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * <p><b>Counters.</b> A thread counts itself in at its own stripe, under the current phase, and out at the same place.
  * So each counter is the exact number of threads inside that entered there.
  *
- * <p><b>Why nobody is missed.</b> A reader counts itself in, then reads the table. A writer publishes the new table,
+ * <p><b>Why no reader is missed.</b> A reader counts itself in, then reads the table. A writer publishes the new table,
  * then sees every counter, of both phases, at zero once. All of these are volatile, so they have one total order. If
  * the reader got an old table, it read before the publication, so it had counted itself in before the writer looked:
  * the zero the writer saw came after the reader counted itself out. If it counted itself in after the writer looked at
@@ -21,8 +21,8 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * the reader did in its section happens before the wait returns.
  *
  * <p><b>Why the wait ends.</b> With one phase, new readers could keep a counter above zero for ever. The writer first
- * waits for the idle phase, then turns newcomers to it, then waits for the other, which only those can still enter who
- * read the phase before the turn: one entry for each thread. Readers that stay inside are bounded by the deadline.
+ * waits for the idle phase, then turns newcomers to it, then waits for the other, which only those threads can still
+ * enter that read the phase before the turn: one entry for each. Readers that stay inside are bounded by the deadline.
  *
  * <p><b>Why no wake-up is lost.</b> The writer announces that it waits, then looks at the counters; a reader counts
  * itself out, then looks for the announcement. In the total order one of the two comes first, so either the writer sees
@@ -122,8 +122,8 @@ final class ReadSections {
     }
 
     /**
-     * Waits until everybody has left who was inside when this was called, and may have read a table published before
-     * then. One caller at a time, not from inside a section.
+     * Waits until every thread has left that was inside when this was called, and may have read a table published
+     * before then. One caller at a time, not from inside a section.
      *
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
      * @return false iff it gave up

@@ -2,7 +2,7 @@ package io.github.pfncache.memslot;
 
 import java.util.Arrays;
 
-/** A few slots in one part of a fan: at least two, sorted by frame. */
+/** A few slots in one part of a node: at least two, sorted by frame. */
 final class SlotBucket extends SlotIndex {
 
     private final Memslot[] slots;

@@ -7,7 +7,7 @@ import jdk.jfr.Label;
 import jdk.jfr.Name;
 
 /**
- * What a flight recording shows of the memslots: their changes. The first method answers null, and makes nothing,
+ * The events of a flight recording about memslots: their changes. The first method answers null, and makes nothing,
  * unless a recording is under way that wants the event. The nested class is loaded only then, and never on a runtime
  * image without {@code jdk.jfr}. Stateless.
  */

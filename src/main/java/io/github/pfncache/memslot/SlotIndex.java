@@ -8,7 +8,7 @@ import io.github.pfncache.address.Pages;
  *
  * <p>A {@link SlotNode} cuts its block into equal parts, more of them than it has slots, so that a part is mostly empty
  * or belongs to one slot: then a look-up is two array accesses, or a few more. A part that several slots share is a
- * {@link SlotBucket} if they are few, and otherwise a fan of its own, whose block is no larger than these slots lie
+ * {@link SlotBucket} if they are few, and otherwise a node of its own, whose block is no larger than these slots lie
  * apart: tiny slots next to huge or far ones take a further level, and no level is spent on empty space. A slot is
  * listed in every part it overlaps.
  */

@@ -3,20 +3,20 @@ package io.github.pfncache.memslot;
 import java.util.Arrays;
 
 /**
- * A block cut into equal parts, and for each part who is there. The slot that fills a part is in one list, so that it
- * is found without a look at it: a look-up that comes by chance finds little more than that list in the processor's
- * cache. In another list is who overlaps a part without filling it: null for nobody, a {@link Memslot} if it is one
- * slot, a {@link SlotIndex} if there are several.
+ * A block of guest frames cut into equal parts, with the slots of each part. The slot that fills a part is in one list,
+ * so that it is found without a look at it: a look-up that comes by chance finds little more than that list in the
+ * processor's cache. Slots that overlap a part without filling it are in another list: null for none, a {@link Memslot}
+ * for one, a {@link SlotIndex} for several.
  *
  * <p>There are at least {@value #PARTS_PER_SLOT} parts to a slot: more would share fewer parts, and take more of the
  * cache. Each list is kept in chunks of {@value #CHUNK}, so that a change copies a chunk or two and the list of chunks;
  * where a slot fills whole chunks, one chunk stands for all of them.
  *
- * <p>When a fan has outgrown its parts or its block it is made anew. What was too small at least doubles then, so this
+ * <p>When a node has outgrown its parts or its block it is made anew. What was too small at least doubles then, so this
  * happens some twenty times on the way to 32,764 slots and adds no more than a constant to the average change.
  *
- * <p>The depth is bounded by five: every fan has at least {@value #CHUNK} parts, so five of them, one inside the other,
- * cut the 2<sup>40</sup> guest frames into single ones, and a part of one frame is not shared.
+ * <p>The depth is bounded by five: every node has at least {@value #CHUNK} parts, so five of them, one inside the
+ * other, cut the 2<sup>40</sup> guest frames into single ones, and a part of one frame is not shared.
  */
 final class SlotNode extends SlotIndex {
 
@@ -30,7 +30,7 @@ final class SlotNode extends SlotIndex {
     private static final Memslot[] NOBODY_FILLS = new Memslot[CHUNK];
     private static final Object[] NOBODY_OVERLAPS = new Object[CHUNK];
 
-    /** A fan inside another one that is left with so few slots becomes a leaf: no change does that back and forth. */
+    /** A node inside another one that is left with so few slots becomes a leaf: no change does that back and forth. */
     private static final int COLLAPSE_AT = LEAF_SLOTS / 2;
 
     /** No slot. */
@@ -40,10 +40,10 @@ final class SlotNode extends SlotIndex {
 
     // Part i is element i % CHUNK of chunk i / CHUNK.
 
-    /** Who fills a part. */
+    /** The slot that fills a part. */
     private final Memslot[][] filled;
 
-    /** Who else overlaps it; null wherever somebody fills it. */
+    /** The other slots that overlap it; null wherever a slot fills it. */
     private final Object[][] shared;
 
     private final int size;
@@ -68,7 +68,7 @@ final class SlotNode extends SlotIndex {
     }
 
     /**
-     * A fan of some slots.
+     * A node of some slots.
      *
      * @param within the block to find them in
      * @param sorted slots that overlap it
@@ -79,9 +79,9 @@ final class SlotNode extends SlotIndex {
                 ? new Block(0, partBits)
                 : Block.spanning(within.firstOf(sorted[0]), within.lastOf(sorted[sorted.length - 1]), partBits);
         int chunks = 1 << partBits - CHUNK_BITS;
-        SlotNode fan = new SlotNode(block, new Memslot[chunks][], new Object[chunks][], sorted.length);
-        fan.fill(sorted);
-        return fan;
+        SlotNode node = new SlotNode(block, new Memslot[chunks][], new Object[chunks][], sorted.length);
+        node.fill(sorted);
+        return node;
     }
 
     /** Binary logarithm of the parts that so many slots need. */
@@ -202,7 +202,7 @@ final class SlotNode extends SlotIndex {
         return less.size <= COLLAPSE_AT ? new SlotBucket(less.sortedWith(null)) : less;
     }
 
-    /** This fan with one slot more or less. */
+    /** This node with one slot more or less. */
     SlotNode changed(Memslot slot, boolean add) {
         SlotNode copy = new SlotNode(block, filled.clone(), shared.clone(), size + (add ? 1 : -1));
         int first = partOf(block.firstOf(slot));
@@ -223,7 +223,7 @@ final class SlotNode extends SlotIndex {
         return copy;
     }
 
-    /** Changes some parts of a chunk; called on a fan that is being made, whose chunks may still be another one's. */
+    /** Changes some parts of a chunk; called on a node that is being made, whose chunks may still be another one's. */
     private void changeChunk(int c, int first, int last, Memslot slot, boolean add) {
         Memslot[] formerFilled = filled[c];
         Object[] formerShared = shared[c];

@@ -3,9 +3,9 @@
  *
  * <p><b>Purpose.</b> {@link io.github.pfncache.memslot.Memslots} holds the current {@link
  * io.github.pfncache.memslot.MemslotTable} and changes it by KVM's rules. A table is never modified: a change makes the
- * next one, publishes it through the {@link io.github.pfncache.memslot.InvalidationGate}, waits until everybody who may
- * still read an earlier table has left, and has the {@link io.github.pfncache.memslot.MemslotListener} drain those who
- * kept a slot. So when a delete has returned, nobody touches the slot's memory ([rule L11]).
+ * next one, publishes it through the {@link io.github.pfncache.memslot.InvalidationGate}, waits until every reader of
+ * an earlier table has left, and has the {@link io.github.pfncache.memslot.MemslotListener} drain the caches that kept
+ * a slot. So when a delete has returned, no thread touches the slot's memory ([rule L11]).
  *
  * <p><b>Dirty log.</b> One {@link io.github.pfncache.memslot.DirtyBitmap} for each slot that logs, or one
  * {@link io.github.pfncache.memslot.DirtyRing} for each vCPU; chosen once, when the holder is made.
