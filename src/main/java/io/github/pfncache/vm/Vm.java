@@ -361,9 +361,24 @@ public final class Vm implements AutoCloseable {
      * @throws IllegalStateException if the register has a handler
      */
     public void handleMsr(int index, MsrHandler handler) {
-        if (msrHandlers.putIfAbsent(index, handler) != null) {
-            throw new IllegalStateException("msr 0x" + Integer.toHexString(index) + " has a handler");
-        }
+        handleMsrs(Map.of(index, handler));
+    }
+
+    /**
+     * Lets an interface handle several registers, on all vCPUs.
+     *
+     * @param handlers what to do, by the number of the register
+     * @throws IllegalStateException if one of the registers has a handler; none of these is added then
+     */
+    public void handleMsrs(Map<Integer, MsrHandler> handlers) {
+        List<Integer> added = new ArrayList<>();
+        handlers.forEach((index, handler) -> {
+            if (msrHandlers.putIfAbsent(index, handler) != null) {
+                added.forEach(msrHandlers::remove);
+                throw new IllegalStateException("msr 0x" + Integer.toHexString(index) + " has a handler");
+            }
+            added.add(index);
+        });
     }
 
     /**

@@ -6,6 +6,7 @@ import io.github.pfncache.vm.MsrHandler;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -108,15 +109,15 @@ public final class Kvmclock {
      * @param vm the VM
      * @param tsc its time stamp counter
      * @return its clock, at 0
-     * @throws IllegalStateException if it has one
+     * @throws IllegalStateException if it has one, or a handler of one of its registers; the VM is as it was
      * @throws IllegalArgumentException if the TSC's frequency is out of range
      */
     public static Kvmclock attach(Vm vm, TscSource tsc) {
         Kvmclock clock = new Kvmclock(vm, tsc);
-        vm.handleMsr(MSR_SYSTEM_TIME, clock.new SystemTimeRegister(false));
-        vm.handleMsr(MSR_SYSTEM_TIME_OLD, clock.new SystemTimeRegister(true));
-        vm.handleMsr(MSR_WALL_CLOCK, clock.new WallClockRegister());
-        vm.handleMsr(MSR_WALL_CLOCK_OLD, clock.new WallClockRegister());
+        MsrHandler time = clock.new SystemTimeRegister();
+        MsrHandler wall = clock.new WallClockRegister();
+        vm.handleMsrs(Map.of(
+                MSR_SYSTEM_TIME, time, MSR_SYSTEM_TIME_OLD, time, MSR_WALL_CLOCK, wall, MSR_WALL_CLOCK_OLD, wall));
         vm.addEntryHook(new EntryHook() {
             @Override
             public void beforeEntry(Vcpu vcpu) {
@@ -232,13 +233,16 @@ public final class Kvmclock {
         VcpuClock clock = clocks.get(vcpu.id());
         long now = vm.clock().monotonicNanos(); // code of others, so before any request is taken
         fireDelayedUpdate(now);
-        if (clock.take(VcpuClock.Request.FIRST_ENTRY)) {
+        // Each is taken after it was served: memory may run out before. What comes meanwhile, the entry below serves.
+        if (clock.has(VcpuClock.Request.FIRST_ENTRY)) {
             requestUpdateOfAll();
             armDelayedUpdate(now);
+            clock.take(VcpuClock.Request.FIRST_ENTRY);
         }
-        if (clock.take(VcpuClock.Request.REGISTRATION)) {
+        if (clock.has(VcpuClock.Request.REGISTRATION)) {
             clock.request(VcpuClock.Request.UPDATE);
             armDelayedUpdate(now);
+            clock.take(VcpuClock.Request.REGISTRATION);
         }
         clock.enter(listeners);
     }
@@ -250,8 +254,9 @@ public final class Kvmclock {
 
     private void fireDelayedUpdate(long now) {
         Deadline due = delayed.get();
-        if (due != null && now - due.monotonicNanos >= 0 && delayed.compareAndSet(due, null)) { // one of the vCPUs
+        if (due != null && now - due.monotonicNanos >= 0) {
             requestUpdateOfAll();
+            delayed.compareAndSet(due, null); // after that: memory may run out before
         }
     }
 
@@ -269,14 +274,8 @@ public final class Kvmclock {
 
     // ------------------------------------------------------------------ registers
 
-    /** One of the two numbers of one register. */
+    /** One register that has two numbers. */
     private final class SystemTimeRegister implements MsrHandler {
-
-        private final boolean old;
-
-        SystemTimeRegister(boolean old) {
-            this.old = old;
-        }
 
         @Override
         public long read(Vcpu vcpu, int index) {
@@ -292,6 +291,7 @@ public final class Kvmclock {
         /** Which number vCPU 0's guest uses matters; which one the host uses to restore a register does not. */
         @Override
         public boolean guestWrite(Vcpu vcpu, int index, long value) {
+            boolean old = index == MSR_SYSTEM_TIME_OLD;
             if (vcpu.id() == 0 && oldRegister != old) {
                 oldRegister = old;
                 requestUpdateOfAll();

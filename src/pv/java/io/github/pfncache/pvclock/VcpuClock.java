@@ -70,9 +70,13 @@ final class VcpuClock {
         requests.accumulateAndGet(request.bit(), (pending, bit) -> pending | bit);
     }
 
+    boolean has(Request request) {
+        return (requests.get() & request.bit()) != 0;
+    }
+
     /** Takes a request away; true iff it was there. */
     boolean take(Request request) {
-        return (requests.getAndUpdate(pending -> pending & ~request.bit()) & request.bit()) != 0;
+        return (requests.getAndAccumulate(~request.bit(), (pending, kept) -> pending & kept) & request.bit()) != 0;
     }
 
     long register() {
@@ -98,10 +102,18 @@ final class VcpuClock {
      */
     void enter(List<ClockUpdateListener> listeners) {
         if (take(Request.UPDATE)) {
-            toldStopped = false;
-            write();
-            untold.clear();
-            untold.addAll(listeners);
+            boolean written = false;
+            try {
+                toldStopped = false;
+                write();
+                untold.clear();
+                untold.addAll(listeners);
+                written = true;
+            } finally {
+                if (!written) {
+                    request(Request.UPDATE);
+                }
+            }
         }
         for (int left = untold.size(); left > 0 && !untold.isEmpty(); left--) { // bounded by their number
             ClockUpdateListener listener = untold.remove(); // before the call, which may come back here

@@ -80,8 +80,7 @@ public final class EventChannels {
 
     /**
      * Delivers an event by numbers, as a host passes its monitor's request on. An event that finds no shared page is
-     * not
-     * kept: the caller is told. May wait. {@code KVM_XEN_HVM_EVTCHN_SEND}.
+     * not kept: the caller is told. May wait. {@code KVM_XEN_HVM_EVTCHN_SEND}.
      *
      * @param vcpu number of the vCPU that the port notifies, any value
      * @param port the port, any value

@@ -83,7 +83,20 @@ final class EventDelivery {
             if (layout.isMasked(shared, port)) { // after pending: a guest that unmasks looks at pending after it
                 return Delivery.MASKED;
             }
-            return target.info().raise(mode.vcpuInfo(), layout.wordOf(port));
+            return raise(mode, target, layout.wordOf(port));
+        }
+    }
+
+    private static Delivery raise(GuestMode mode, XenVcpu target, int word) {
+        boolean ended = false;
+        try {
+            Delivery done = target.info().raise(mode.vcpuInfo(), word);
+            ended = true;
+            return done;
+        } finally {
+            if (!ended) { // memory ran out: the event is parked, and will not be announced
+                target.workWaits();
+            }
         }
     }
 

@@ -230,8 +230,7 @@ final class Poller {
 
     /**
      * Whether a polled port is pending. At first a shared page that cannot be looked at answers yes: the guest will
-     * look
-     * itself. One that goes while the vCPU halts answers no: whatever ends the poll will.
+     * look itself. One that goes while the vCPU halts answers no: whatever ends the poll will.
      */
     private boolean isAnyPending(Poll poll, boolean atFirst) {
         XenRule.I10_POLL_BIT_BEFORE_TEST.check(xen.polling().isSet(vcpu.vcpu().id()), vcpu);

@@ -7,6 +7,7 @@ import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.vm.Vm;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * One vCPU's vcpu_info: its upcall, its selector, and the selector bits that wait while it cannot be written.
@@ -26,6 +27,12 @@ final class VcpuInfo {
     // Guarded by the place's lock.
 
     private VcpuInfoLayout layout;
+
+    /** That of the mode to which the guest changes. Written by who changes it, one at a time. */
+    private VcpuInfoLayout next;
+
+    /** Made once: in its middle a change of mode takes no memory. */
+    private final Supplier<VcpuInfoLayout> switching = this::switchLayout;
 
     VcpuInfo(Vm vm, GuestMode mode) {
         place = new Registration(vm, VcpuInfoLayout.SIZE);
@@ -100,13 +107,19 @@ final class VcpuInfo {
             Interleaving.reached("parked bits about to be taken");
             long bits = parked.getAndSet(0);
             Interleaving.reached("parked bits taken");
-            XenRule.I10_PARKED_BITS_FIT_MODE.check(layout.covers(bits), layout + " " + Long.toHexString(bits));
-            for (long left = bits; left != 0; left &= left - 1) { // bounded by the bits of a selector
-                layout.testAndSetSelector(access, Long.numberOfTrailingZeros(left)); // atomic: the guest clears others
-            }
-            if (bits != 0) {
-                layout.raiseUpcall(access);
-                raised[0] = true;
+            XenRule.I10_PARKED_BITS_FIT_MODE.check(layout.covers(bits), layout);
+            try {
+                for (long left = bits; left != 0; left &= left - 1) { // bounded by the bits of a selector
+                    layout.testAndSetSelector(access, Long.numberOfTrailingZeros(left)); // the guest clears others
+                }
+                if (bits != 0) {
+                    layout.raiseUpcall(access);
+                    raised[0] = true;
+                }
+            } finally {
+                if (!raised[0]) { // nothing was parked, or memory ran out: bits that are said twice do no harm
+                    parked.accumulateAndGet(bits, (now, again) -> now | again);
+                }
             }
         });
         return raised[0];
@@ -117,13 +130,16 @@ final class VcpuInfo {
      * work.
      */
     void switchMode(GuestMode mode) {
-        place.exclusively(() -> {
-            VcpuInfoLayout former = layout;
-            layout = mode.vcpuInfo();
-            long bits = parked.updateAndGet(old -> layout.rescaled(old, former));
-            XenRule.I10_PARKED_BITS_FIT_MODE.check(layout.covers(bits), layout + " " + Long.toHexString(bits));
-            return bits;
-        });
+        next = mode.vcpuInfo();
+        place.exclusively(switching);
+    }
+
+    private VcpuInfoLayout switchLayout() {
+        long bits = next.rescaled(parked.get(), layout); // nobody adds, and who takes them has the lock
+        XenRule.I10_PARKED_BITS_FIT_MODE.check(next.covers(bits), next);
+        parked.set(bits);
+        layout = next;
+        return layout;
     }
 
     /** Looks whether an upcall waits for the guest, or will. */

@@ -483,8 +483,7 @@ public final class XenVcpu {
     /**
      * The guest makes a hypercall. On the vCPU's thread; what it makes pending is done by the next entry,
      * {@link Vcpu#enterAgain}. May wait, but never halts: a poll that has to is {@link HypercallResult.Kind#HALTED},
-     * and
-     * goes on in {@link #awaitPoll}.
+     * and goes on in {@link #awaitPoll}.
      *
      * @param call the call
      * @return what the guest is told, or that the emulator has to answer
@@ -495,8 +494,7 @@ public final class XenVcpu {
 
     /**
      * The guest writes the register that asks for its hypercall page. The guest's mode becomes that of the writing
-     * code,
-     * also if the page cannot be written.
+     * code, also if the page cannot be written.
      *
      * @param writer the mode of the code that writes
      * @param value address of the page, and its index in the lower 12 bits
@@ -510,8 +508,7 @@ public final class XenVcpu {
 
     /**
      * The guest polls: it halts until one of some ports is pending or a time is over. {@code SCHEDOP_poll}. Also ended
-     * by
-     * a masked event of the vCPU if it polls several ports or none, and by every event that reaches the vCPU. On the
+     * by a masked event of the vCPU if it polls several ports or none, and by every event that reaches the vCPU. On the
      * vCPU's thread.
      *
      * @param argumentGpa guest physical address of the hypercall's argument; its timeout counts from now, and one that

@@ -67,8 +67,7 @@ public final class XenVm {
 
     /**
      * Held for reading by whoever uses the shared page by a mode's layout, without waiting for memory; for writing
-     * while
-     * the mode changes.
+     * while the mode changes.
      */
     private final TrackedRwLock layout = new TrackedRwLock(LockClass.VM_USER);
 
@@ -272,9 +271,8 @@ public final class XenVm {
      *
      * @param target the page, by gpa or by hva; a multiple of 4096, any value otherwise
      * @return OK; INVALID with nothing changed if it cannot be there; FAULT if there is no memory: it is used when
-     *     there
-     *     is, and has no wall clock then; BUSY if it cannot be written now, but will be when it can; BUSY with nothing
-     *     changed if another change of the page or the mode does not end, or is this very thread's
+     *     there is, and has no wall clock then; BUSY if it cannot be written now, but will be when it can; BUSY with
+     *     nothing changed if another change of the page or the mode does not end, or is this very thread's
      */
     public Outcome setSharedInfo(CacheTarget target) {
         if (!isPageAligned(target)) {
@@ -288,7 +286,7 @@ public final class XenVm {
             outcome = shared.activate(target);
         } finally {
             if (outcome != Outcome.INVALID) {
-                wallClockDue = outcome != Outcome.FAULT && target.equals(sharedInfo());
+                wallClockDue = outcome != Outcome.FAULT; // where nothing has changed, it is written once more
             }
             turn.unlock();
         }
@@ -329,8 +327,7 @@ public final class XenVm {
 
     /**
      * The shared page is no longer used. Events wait until there is one again. A poll that halts goes on until
-     * something
-     * else ends it.
+     * something else ends it.
      *
      * @return OK; BUSY with nothing changed if a call on it does not end, or another change of the page or the mode
      */
@@ -412,7 +409,9 @@ public final class XenVm {
                 }
                 try {
                     mode = next;
-                    vcpus.forEach(vcpu -> vcpu.switchMode(next));
+                    for (int id = 0; id < vcpus.size(); id++) { // the vCPUs; takes no memory
+                        vcpus.get(id).switchMode(next);
+                    }
                 } finally {
                     layout.writeUnlock();
                 }
@@ -504,8 +503,7 @@ public final class XenVm {
      * Fires the timers that are due, and lets polls whose time has come end.
      *
      * @param context where the caller is; in atomic context, as a timer's interrupt is, nothing waits, and a timer
-     *     whose
-     *     event would have to stays armed until its vCPU enters its guest or its timer is looked at
+     *     whose event would have to stays armed until its vCPU enters its guest or its timer is looked at
      */
     public void runTimers(CallContext context) {
         context.call(() -> {

@@ -14,8 +14,9 @@ final class OutOfScopeConformanceTest {
     void filesThatAreNotKnownAreNamed() throws IOException {
         List<String> known = Stream.concat(
                         Stream.concat(Scope.SCRIPTS.stream(), Scope.XEN_SCRIPTS.stream()),
-                        Stream.of(
-                                Scope.OFFSETS, Scope.TRACES, Scope.CONCURRENCY, Scope.USERFAULTFD))
+                        Stream.concat(CostComparison.FILES.stream(), Stream.of(
+                                Scope.OFFSETS, Scope.TRACES, Scope.CONCURRENCY, Scope.USERFAULTFD,
+                                Scope.XEN_CONCURRENCY, Scope.PREEMPTED, Scope.STOCK)))
                 .toList();
         List<String> others = Vectors.files().stream()
                 .filter(file -> !known.contains(file) && !file.endsWith(".class"))
@@ -29,8 +30,7 @@ final class OutOfScopeConformanceTest {
         }
         if (Vectors.areBundled()) {
             assertThat(others).containsExactly(
-                    "capabilities.tsv", "special_mappings.tsv", "steal_preempted_stock.tsv", "stock_vs_vendor.tsv",
-                    "xen_concurrency.tsv", "xen_counts.tsv", "xen_random_counts.tsv");
+                    "capabilities.tsv", "special_mappings.tsv");
         }
     }
 }

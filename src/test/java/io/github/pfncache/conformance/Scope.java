@@ -40,6 +40,9 @@ final class Scope {
     static final String TRACES = "trace_replay.tsv";
     static final String CONCURRENCY = "concurrency.tsv";
     static final String USERFAULTFD = "userfaultfd.tsv";
+    static final String PREEMPTED = "steal_preempted_stock.tsv";
+    static final String STOCK = "stock_vs_vendor.tsv";
+    static final String XEN_CONCURRENCY = "xen_concurrency.tsv";
 
     private static final List<String> SCRIPT_HEADER =
             List.of("case", "script", "observed", "stability_3runs", "model");

@@ -45,7 +45,7 @@ final class EventExhibits {
                         .foundBy("hasInterruptFromAtomicContext", EventScenarios::hasInterruptFromAtomicContext,
                                 "assert: may have an interrupt"),
                 Exhibit.of("B63", "parked bits keep their numbers when the words change their width")
-                        .edit(VCPU_INFO, "layout.rescaled(old, former)", "old")
+                        .edit(VCPU_INFO, "next.rescaled(parked.get(), layout)", "parked.get()")
                         .foundBy("parkedEventsAcrossModes", EventScenarios::parkedEventsAcrossModes,
                                 "assert: ports that the guest handles"),
                 Exhibit.of("B63b", "the mode changes without waiting for the senders at work")

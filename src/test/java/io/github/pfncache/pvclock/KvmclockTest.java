@@ -12,16 +12,22 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.vm.MsrHandler;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 /** What real KVM was seen to do with a kvmclock, rule by rule. */
 final class KvmclockTest {
+
+    private static final int[] REGISTERS = {
+        MSR_SYSTEM_TIME, MSR_SYSTEM_TIME_OLD, Kvmclock.MSR_WALL_CLOCK, Kvmclock.MSR_WALL_CLOCK_OLD
+    };
 
     private static final int STABLE = PvclockTimeInfo.FLAG_TSC_STABLE;
     private static final int POISON = 0xaaaaaaaa;
@@ -178,6 +184,29 @@ final class KvmclockTest {
         @Test
         void isPossibleOnceForAVm() {
             assertThatIllegalStateException().isThrownBy(() -> Kvmclock.attach(world.vm));
+        }
+
+        @Test
+        void takesAllItsRegistersOrNone() {
+            MsrHandler other = new MsrHandler() {
+                @Override
+                public long read(Vcpu vcpu, int index) {
+                    return 0;
+                }
+
+                @Override
+                public boolean write(Vcpu vcpu, int index, long value) {
+                    return true;
+                }
+            };
+            for (int taken : REGISTERS) {
+                Vm vm = Vm.builder().build();
+                vm.handleMsr(taken, other);
+                assertThatIllegalStateException().isThrownBy(() -> Kvmclock.attach(vm));
+                assertThatIllegalStateException().as("still there").isThrownBy(() -> vm.handleMsr(taken, other));
+                IntStream.of(REGISTERS).filter(each -> each != taken).forEach(each -> vm.handleMsr(each, other));
+                vm.close();
+            }
         }
     }
 

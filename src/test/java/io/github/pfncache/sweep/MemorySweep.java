@@ -43,7 +43,7 @@ public final class MemorySweep implements Function<String[], List<String>> {
         try (Sweep sweep = new Sweep(Files.createTempDirectory(Path.of(what[0]), "memory"))) {
             for (SweepMachine.Stage stage : SweepMachine.Stage.values()) {
                 for (Operation operation : Operations.all()) { // bounded by the operations
-                    if (!what[1].equals(EVERYTHING) && !operation.name().equals(what[1])) {
+                    if (!what[1].equals(EVERYTHING) && !operation.name().matches(what[1])) {
                         continue;
                     }
                     Sweep.Twin twin = sweep.twin(operation, stage);

@@ -141,9 +141,12 @@ final class PvOperations {
                 new Operation("events.deliverDeferred", m -> done(() -> m.xen.events().deliverDeferred())),
                 new Operation("events.send, loopback", m -> m.xen.events().send(SweepMachine.LOOPBACK)),
                 new Operation("events.send, external", m -> m.xen.events().send(SweepMachine.EXTERNAL)),
-                new Operation("events.bind", m -> m.xen.events().bindExternal(7, m.adopter) + " "
-                        + m.xen.events().bindLoopback(8, m.cpu(0), 9) + " " + m.xen.events().unbind(7) + " "
-                        + m.xen.events().unbind(8) + " " + m.xen.events().isBound(8)),
+                new Operation("events.bind", m -> {
+                    unbind(m);
+                    return m.xen.events().bindExternal(8, m.adopter) + " "
+                            + m.xen.events().bindLoopback(10, m.cpu(0), 9) + " " + unbind(m) + " "
+                            + m.xen.events().isBound(8);
+                }),
                 new Operation("events.reset", m -> done(() -> m.xen.events().reset())),
                 new Operation("route.signal", m -> {
                     try (EventRoute route = m.xen.events().route(m.cpu(1), PORT + 1)) {
@@ -181,8 +184,18 @@ final class PvOperations {
                     m.cpu(0).stopPoll();
                     return poll;
                 }),
-                new Operation("xen.runTimers, atomic", m -> done(() -> m.xen.runTimers(CallContext.ATOMIC))),
+                new Operation("xen.runTimers, atomic", m -> {
+                    m.cpu(0).setSingleShotTimer(m.clock.getClock() + 1);
+                    m.adopter.advance(1);
+                    m.xen.runTimers(CallContext.ATOMIC);
+                    return "done";
+                }),
                 new Operation("cpu.wake", m -> done(() -> m.cpu(0).wake())));
+    }
+
+    /** Also what an attempt that ended in its middle has left. */
+    private static boolean unbind(SweepMachine m) {
+        return m.xen.events().unbind(8) & m.xen.events().unbind(10);
     }
 
     private static List<Operation> runstates() {
@@ -245,11 +258,11 @@ final class PvOperations {
                         m.xen.events().deliverOnce(0, PORT, EventChannels.PRIORITY_2LEVEL)),
                 new Operation("events, by numbers", m -> {
                     EventChannels events = m.xen.events();
+                    unbind(m);
                     String bound = events.bindLoopback(8, 1, 9, EventChannels.PRIORITY_2LEVEL) + " "
                             + events.bindIpi(10, 1, EventChannels.PRIORITY_2LEVEL) + " "
                             + events.rebind(8, 0, 9, false);
-                    events.unbind(8);
-                    events.unbind(10);
+                    unbind(m);
                     try (EventRoute route = events.route(1, PORT, EventChannels.PRIORITY_2LEVEL)) {
                         return bound + " " + route.signal(CallContext.MAY_SLEEP);
                     }

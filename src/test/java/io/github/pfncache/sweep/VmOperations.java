@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 
 /** What is done with a VM, its memory map and its vCPUs. */
 final class VmOperations {
@@ -176,6 +177,7 @@ final class VmOperations {
                     try (fresh) {
                         fresh.addEntryHook(m.adopter);
                         fresh.handleMsr(1, m.adopter);
+                        fresh.handleMsrs(Map.of(2, m.adopter, 3, m.adopter));
                         fresh.memslots().set(0, 0, LOW, 0x1000, m.hvaOf(CACHED));
                         GfnPfnCache cache = fresh.newCache(8);
                         String outcome = cache.activate(LOW) + " " + cache.storeLong(0, 5) + " " + cache.deactivate();
