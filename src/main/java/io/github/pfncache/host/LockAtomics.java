@@ -1,5 +1,6 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.lang.invoke.MethodHandles;
@@ -111,6 +112,7 @@ final class LockAtomics {
         lock.lock();
         try {
             long former = plainGet(buffer, index, width);
+            Interleaving.reached("host.word.read");
             long next = function.applyAsLong(former);
             write(buffer, index, width, next, former ^ next);
             return former;

@@ -20,6 +20,7 @@ final class Museum {
         all.addAll(EventExhibits.all());
         all.addAll(PollExhibits.all());
         all.addAll(RunstateExhibits.all());
+        all.addAll(FaultExhibits.all());
         all.sort(Comparator.comparing(Exhibit::id));
         return all;
     }

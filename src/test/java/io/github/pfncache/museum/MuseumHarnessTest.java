@@ -11,6 +11,7 @@ import io.github.pfncache.interleaving.OneShotScenarios;
 import io.github.pfncache.interleaving.TlbScenarios;
 import io.github.pfncache.scenario.RefreshScenarios;
 import io.github.pfncache.scenario.SlotScenarios;
+import io.github.pfncache.sweep.SweepScenarios;
 import io.github.pfncache.xen.ClockScenarios;
 import io.github.pfncache.xen.EventScenarios;
 import io.github.pfncache.xen.PollScenarios;
@@ -33,13 +34,15 @@ final class MuseumHarnessTest {
             "B00", "B01", "B02", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B13", "B14", "B15", "B17",
             "B18", "B19", "B20", "B21", "B22", "B23", "B24", "B27", "B29", "B30", "B31", "B32", "B34", "B35", "B36",
             "B41", "B42", "B43", "B44", "B45", "B46", "B47", "B49", "B50", "B51", "B52", "B53", "B55", "B56", "B57",
-            "B58", "B59", "B60", "B61", "B63", "B65", "B66", "B68", "B69", "B71", "B73", "B74");
+            "B58", "B59", "B60", "B61", "B63", "B65", "B66", "B68", "B69", "B71", "B73", "B74", "B76",
+            "B77", "B78", "B79", "B81", "B83", "B84", "B86", "B87", "B88", "B90", "B91", "E01", "E02", "E03", "E04",
+            "E05", "E06", "E07", "E08", "E09", "E10");
 
     private static final List<Class<?>> SCENARIOS = List.of(
             RefreshScenarios.class, AccessScenarios.class, AreaScenarios.class, SlotScenarios.class,
             SingleThread.class, EventScenarios.class, PollScenarios.class, RunstateScenarios.class,
             ClockScenarios.class, OneShotScenarios.class, TlbScenarios.class,
-            GuestModeScenarios.class);
+            GuestModeScenarios.class, FaultScenarios.class, SweepScenarios.class);
 
     private static final Exhibit STALE = Museum.exhibit("B00");
 

@@ -1,5 +1,6 @@
 package io.github.pfncache.museum;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 final class MutantLoader extends ClassLoader {
 
     private static final String OURS = "io.github.pfncache.";
+    private static final String CLASS = ".class";
 
     /** Class files as they were compiled by the build; read once for all exhibits. */
     private static final Map<String, byte[]> ORIGINALS = new ConcurrentHashMap<>();
@@ -39,12 +41,21 @@ final class MutantLoader extends ClassLoader {
         }
     }
 
+    /** A class file as it is here: for those who read ours and define them anew. */
+    @Override
+    public InputStream getResourceAsStream(String name) {
+        String type = name.endsWith(CLASS) ? name.substring(0, name.length() - CLASS.length()).replace('/', '.') : "";
+        return mutants.containsKey(type)
+                ? new ByteArrayInputStream(mutants.get(type))
+                : super.getResourceAsStream(name);
+    }
+
     private byte[] original(String name) throws ClassNotFoundException {
         byte[] known = ORIGINALS.get(name);
         if (known != null) {
             return known;
         }
-        try (InputStream in = getParent().getResourceAsStream(name.replace('.', '/') + ".class")) {
+        try (InputStream in = getParent().getResourceAsStream(name.replace('.', '/') + CLASS)) {
             if (in == null) {
                 throw new ClassNotFoundException(name);
             }

@@ -19,6 +19,7 @@ import io.github.pfncache.vm.VmAudit;
 import io.github.pfncache.xen.CallContext;
 import io.github.pfncache.xen.Delivery;
 import io.github.pfncache.xen.XenVcpu;
+import java.util.List;
 
 /** The machine goes on working: a bit of everything, and in the end it lets go of all it has. */
 final class Battery {
@@ -34,6 +35,7 @@ final class Battery {
     /** Runs it, on another thread than the one that may have kept something. */
     static void run(SweepMachine machine) {
         audit(machine);
+        found(machine);
         pages(machine);
         slots(machine);
         snapshots(machine);
@@ -44,6 +46,15 @@ final class Battery {
     static void audit(SweepMachine machine) {
         VmAudit.atRest(machine.vm);
         VmAudit.atRest(machine.neighbour);
+    }
+
+    /** The caches that were there before: none of their pages goes without their being told. */
+    private static void found(SweepMachine machine) {
+        for (GfnPfnCache cache : List.of(machine.cache, machine.byHva)) {
+            if (cache.refresh() == Outcome.OK && machine.host.migrate(cache.state().uhva()) == HostResult.OK) {
+                assertThat(cache.check()).as("valid after its page has moved: %s", cache).isFalse();
+            }
+        }
     }
 
     private static void pages(SweepMachine machine) {

@@ -13,6 +13,9 @@ import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslots;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Events on their way to the guest, timers, and where their structures are. */
@@ -262,5 +265,43 @@ public final class EventScenarios {
             world.xen.setSharedInfo(new CacheTarget.ByHva(XenWorld.hva(SHARED_INFO)));
         });
         stage.afterwards(() -> requireHandled(world, 66, 67));
+    }
+
+    /** The vcpu_info lies at an address that only words of four bytes are aligned to. */
+    public static void selectorBetweenWords(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        long place = VCPU_INFO + Integer.BYTES;
+        stage.thread("guest", () -> {
+            assertThat(world.cpu.setVcpuInfo(world.target(place))).as("registration").isEqualTo(Outcome.OK);
+            assertThatCode(() -> world.send(66)).as("send").doesNotThrowAnyException();
+            List<Integer> ports = new ArrayList<>();
+            world.run(() -> ports.addAll(world.guest.handleUpcall(place, SHARED_INFO)));
+            assertThat(ports).as("ports that the guest handles").containsExactly(66);
+        });
+        stage.afterwards(world::audit);
+    }
+
+    /** The slot of an interrupt's structures goes: whoever looks is told that there may be one, or is not. */
+    public static void interruptAfterTheSlotWent() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.send(66);
+        assertThat(world.vm.memslots().delete(XenWorld.SLOT)).isEqualTo(Memslots.Change.DONE);
+        assertThat(world.cpu.hasInterrupt(CallContext.ATOMIC)).isTrue();
+        assertThat(world.cpu.hasInterrupt(CallContext.MAY_SLEEP)).isTrue();
+        world.slot(0);
+        requireHandled(world, 66);
+    }
+
+    /** There is an interrupt, then the page goes, then the guest enters: it takes none, and takes it later. */
+    public static void interruptThatIsGoneWhenItIsTaken() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.xen.setUpcallVector(0xf3);
+        world.send(66);
+        assertThat(world.cpu.hasInterrupt(CallContext.MAY_SLEEP)).isTrue();
+        world.makeUnwritable(VCPU_INFO);
+        assertThat(world.cpu.pendingVector()).isZero();
+        world.makeWritable(VCPU_INFO);
+        assertThat(world.cpu.pendingVector()).isEqualTo(0xf3);
+        requireHandled(world, 66);
     }
 }

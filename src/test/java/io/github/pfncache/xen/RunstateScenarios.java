@@ -181,4 +181,38 @@ public final class RunstateScenarios {
             world.audit();
         });
     }
+
+    private static void requireNothingLost(RunstateTimes before, RunstateTimes after) {
+        for (RunState state : RunState.values()) {
+            assertThat(after.in(state)).as("time that was had").isGreaterThanOrEqualTo(before.in(state));
+        }
+    }
+
+    /** The guest's clock is set back, and then the vCPU does something else. */
+    public static void clockSetBack(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        stage.thread("guest", () -> {
+            world.time.advance(100);
+            world.cpu.runstate().set(RunState.RUNNING);
+            RunstateTimes before = world.cpu.runstate().times();
+            world.clock.setClock(1);
+            world.cpu.runstate().set(RunState.BLOCKED);
+            requireNothingLost(before, world.cpu.runstate().times());
+        });
+        stage.afterwards(world::audit);
+    }
+
+    /** Something else is said to have run for longer than the vCPU had its processor. */
+    public static void moreStolenThanPassed(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        stage.thread("guest", () -> {
+            world.cpu.runstate().set(RunState.RUNNING);
+            RunstateTimes before = world.cpu.runstate().times();
+            world.time.advance(10);
+            world.cpu.runstate().addStolen(1000);
+            world.cpu.runstate().set(RunState.BLOCKED);
+            requireNothingLost(before, world.cpu.runstate().times());
+        });
+        stage.afterwards(world::audit);
+    }
 }
