@@ -185,7 +185,7 @@ final class AddressSpace {
         family.listenersChanged();
     }
 
-    /** Unmaps everything and leaves the family: nobody has to be told any more. Allocates nothing. */
+    /** Unmaps everything and leaves the family: no notifier has to be told any more. Allocates nothing. */
     void leaveLocked() {
         dropPagesLocked(0, PageTable.PAGES_END);
         table.prune(0, PageTable.PAGES_END);

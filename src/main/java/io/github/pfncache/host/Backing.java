@@ -8,8 +8,8 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 
 /**
- * The real file behind a {@link HostFile}: where pages come from that have not been read yet, and which pages the real
- * file has to be told about.
+ * The real file of a {@link HostFile}: the source of pages that have not been read yet, and the marks of pages that it
+ * has to be told about.
  *
  * <p>A page is <em>unread</em> until it is first needed in memory, written, punched or truncated away. It never becomes
  * unread again, so bytes that were read without a lock are still right if the page is still unread under the lock.
@@ -28,7 +28,7 @@ final class Backing {
 
     /** What is known of the pages. */
     final PageMarks marks = new PageMarks();
-    /** Bytes of the file that count; behind are zeros. */
+    /** Bytes of the file that count; after them are zeros. */
     private long sourceEnd;
     /** Smallest size since the last write-back, in bytes; {@link Long#MAX_VALUE} if it was not made smaller. */
     private long shrunkTo = Long.MAX_VALUE;
@@ -54,7 +54,7 @@ final class Backing {
         return (int) Math.min(Pages.PAGE_SIZE, sourceEnd - (page << Pages.PAGE_SHIFT));
     }
 
-    /** The file became smaller, to whole pages; what is behind its end is forgotten, for good. */
+    /** The file became smaller, to whole pages; what is after its end is forgotten, for good. */
     void shrunk(long npages) {
         marks.change(npages, PageTable.PAGES_END, PageMarks.UNSAVED | PageMarks.ZEROED, 0);
         long size = npages << Pages.PAGE_SHIFT;
@@ -67,7 +67,7 @@ final class Backing {
         return shrunkTo;
     }
 
-    /** It has been: behind there is nothing to be cut until the file becomes smaller still. */
+    /** It has been: after that there is nothing to be cut until the file becomes smaller still. */
     void cut(long size) {
         if (shrunkTo == size) {
             shrunkTo = Long.MAX_VALUE;
@@ -77,7 +77,7 @@ final class Backing {
     // ---- no lock of the family held: these sleep
 
     /**
-     * Reads an unread page; bytes behind {@code length}, and what the file has lost meanwhile, are zeros.
+     * Reads an unread page; bytes after {@code length}, and what the file has lost meanwhile, are zeros.
      *
      * @return null if it cannot be read: see {@link #readFailure()}
      */

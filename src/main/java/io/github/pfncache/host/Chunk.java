@@ -9,7 +9,7 @@ import java.nio.ByteOrder;
 /** A run of frames in one buffer, with their counts. */
 final class Chunk {
 
-    /** The content of a page that nobody has touched. Never written. */
+    /** The content of a page that was never touched. Never written. */
     static final byte[] ZEROS = new byte[Pages.PAGE_SIZE];
     /** What a free frame is filled with in checked mode: neither zero nor a plausible pointer, count or version. */
     static final long POISON = 0xd9d9d9d9d9d9d9d9L;

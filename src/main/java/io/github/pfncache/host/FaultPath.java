@@ -37,7 +37,7 @@ final class FaultPath {
         BEYOND_END,
         NO_MEMORY,
         REFUSED,
-        /** The file behind it cannot be read. */
+        /** Its file cannot be read. */
         UNREADABLE,
         BUSY
     }

@@ -46,7 +46,7 @@ final class FilePages {
         size = Math.max(size, end);
     }
 
-    /** Sets the size to whole pages. What is behind a smaller end is still to be dropped. */
+    /** Sets the size to whole pages. What is after a smaller end is still to be dropped. */
     void resize(long npages) {
         if (backing != null && npages < npages()) {
             backing.shrunk(npages);
@@ -64,19 +64,19 @@ final class FilePages {
         return entry(page) == 0 && !isUnread(page);
     }
 
-    /** A page will be, or can be from now on, written without anybody being told. Before it is: this may fail. */
+    /** A page will be, or can be from now on, written without a word. Before it is: this may fail. */
     void markChanged(long page) {
         if (backing != null) {
             backing.marks.change(page, page + 1, 0, PageMarks.CHANGED);
         }
     }
 
-    /** Whether a page that can be written without anybody being told will be written back. */
+    /** Whether a page that can be written without a word will be written back. */
     boolean isChanged(long page) {
         return backing == null || backing.marks.has(PageMarks.CHANGED, page);
     }
 
-    /** The entry of a page, zero for a hole and for what is behind the end. */
+    /** The entry of a page, zero for a hole and after the end. */
     long entry(long page) {
         return page < npages() ? entries.get(page) : 0;
     }
@@ -131,7 +131,7 @@ final class FilePages {
     }
 
     /**
-     * Copies content, zeros for a hole and behind the end; nothing is installed.
+     * Copies content, zeros for a hole and after the end; nothing is installed.
      *
      * @return false if the page has to be fetched first
      */

@@ -27,7 +27,7 @@ final class Fork {
                 return HostResult.OK;
             });
         } finally {
-            if (result != HostResult.OK) { // also after a notifier's end threw: nobody has the child
+            if (result != HostResult.OK) { // also after a notifier's end threw: the caller has no child
                 abandon(child);
             }
         }
@@ -37,7 +37,7 @@ final class Fork {
         }
     }
 
-    /** Gives back what a child has that nobody gets. Allocates nothing. */
+    /** Gives back what a child has that the caller does not get. Allocates nothing. */
     static void abandon(AddressSpace child) {
         child.family.lock.lock();
         try {

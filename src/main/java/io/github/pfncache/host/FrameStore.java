@@ -160,7 +160,7 @@ final class FrameStore {
         return chunk(pfn).refs(index(pfn));
     }
 
-    /** Whether somebody besides the entries holds the frame. Under the family lock, entries of the frame cleared. */
+    /** Whether a thread holds the frame, besides the entries. Under the family lock, entries of the frame cleared. */
     boolean isPinned(int pfn) {
         return references(pfn) > owners(pfn);
     }

@@ -4,7 +4,7 @@ import io.github.pfncache.address.Pages;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Recounts what every entry of a family owns and compares it with the counts that are kept. Single use. */
+/** One audit of a family: what every entry owns is counted again and compared with the counts kept. Single use. */
 final class HostAudit {
 
     private final HostFamily family;
@@ -54,7 +54,7 @@ final class HostAudit {
         checkBalance(userFrames, temporary);
     }
 
-    /** A frame that no entry names is in use only because somebody holds a temporary reference. */
+    /** A frame that no entry names is in use only because a thread holds a temporary reference. */
     private void checkBalance(int userFrames, int temporary) {
         long held = 0;
         for (AddressSpace space : family.members) { // bounded by the address spaces of the family

@@ -166,7 +166,7 @@ final class HostFamily {
         }
     }
 
-    /** A file of holes, or with a real file behind it. */
+    /** A file of holes, or of what a real file holds. */
     FilePages newFile(long size, Backing backing) {
         FilePages file = new FilePages(store, size, false, backing);
         locked(() -> files.add(file));
@@ -179,7 +179,7 @@ final class HostFamily {
         int npages = memory.stream().mapToInt(block -> block.capacity() >>> Pages.PAGE_SHIFT).sum();
         FilePages file = new FilePages(store, (long) npages << Pages.PAGE_SHIFT, true, null);
         for (int i = 0; i < npages; i++) { // bounded by the blocks' pages
-            file.entries.reserve(i); // nobody else knows the file yet
+            file.entries.reserve(i); // no other thread knows the file yet
         }
         lock.lock();
         try {
@@ -200,7 +200,7 @@ final class HostFamily {
     }
 
     /**
-     * Lets go of a caller's memory once it is mapped nowhere: nobody else can map it again. Allocates nothing. Lock
+     * Lets go of a caller's memory once it is mapped nowhere: it cannot be mapped again. Allocates nothing. Lock
      * held.
      */
     void forgetUnmapped(FilePages file) {

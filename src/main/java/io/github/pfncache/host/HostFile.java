@@ -60,7 +60,7 @@ public final class HostFile {
      * Frees pages; they read as zeros, at every place that maps them shared. The size stays. Private copies stay.
      * {@code fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)}.
      *
-     * @param page first page of the hole; behind the end of the file nothing happens
+     * @param page first page of the hole; after the end of the file nothing happens
      * @param npages pages, at least 1
      * @return OK; EACCES through a read-only handle; EINVAL for a caller's buffer; BUSY if mappings would not hold
      *     still
@@ -72,7 +72,7 @@ public final class HostFile {
     }
 
     /**
-     * Changes the size. Pages behind a smaller end are freed, private copies of them too, and accesses to mappings of
+     * Changes the size. Pages after a smaller end are freed, private copies of them too, and accesses to mappings of
      * them fail until the file grows again; pages gained by growing read as zeros.
      *
      * @param npages the new size in pages
@@ -103,7 +103,7 @@ public final class HostFile {
      * @param offset first byte
      * @param into receives the bytes
      * @return number of bytes read; fewer than asked at the end of the file; -1, with nothing read, if the real file
-     *     behind it cannot be read: see {@link #readFailure}
+     *     cannot be read: see {@link #readFailure}
      * @throws IllegalArgumentException if the offset is negative or too large
      */
     public int read(long offset, byte[] into) {
@@ -134,12 +134,12 @@ public final class HostFile {
     }
 
     /**
-     * Writes bytes, visible at every place that maps the pages shared. Grows the file if they end behind it.
+     * Writes bytes, visible at every place that maps the pages shared. Grows the file if they end after it.
      *
      * @param offset first byte
      * @param from the bytes
      * @return OK; EACCES through a read-only handle; ENOMEM if frames ran out, with the pages before it written; EINVAL
-     *     behind the end of a caller's buffer; EIO, with nothing written, if the real file behind it cannot be read
+     *     after the end of a caller's buffer; EIO, with nothing written, if the real file cannot be read
      * @throws IllegalArgumentException if the offset is negative or too large
      */
     public HostResult write(long offset, byte[] from) {

@@ -70,7 +70,7 @@ public final class HostMemory implements AutoCloseable {
      *
      * @param uhva any 64-bit value
      * @return the page with one reference taken, to be {@linkplain #release released}; null if there is none: not
-     *     mapped, not writable, behind the end of its file, refused by the handler, or out of memory
+     *     mapped, not writable, after the end of its file, refused by the handler, or out of memory
      */
     public HostPage hvaToPage(long uhva) {
         return hvaToPage(uhva, true);
@@ -154,7 +154,7 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
-     * Maps a page for somebody who has a mapping already, which is used again if it is of this very frame.
+     * Maps a page; a mapping that the caller has already is used again if it is of this very frame.
      *
      * @param page a page of this memory whose reference is held
      * @param former a mapping made by this memory and not unmapped, or null
@@ -208,7 +208,7 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
-     * Maps pages of a file, shared: {@code mmap(MAP_FIXED | MAP_SHARED)}. May reach behind the file's end.
+     * Maps pages of a file, shared: {@code mmap(MAP_FIXED | MAP_SHARED)}. May reach beyond the file's end.
      *
      * @param hva first address
      * @param npages number of pages, at least 1
@@ -268,11 +268,11 @@ public final class HostMemory implements AutoCloseable {
 
     /**
      * Opens a real file for mapping by every memory of this family: {@code open()}. Pages are read when they are first
-     * needed; where the file has holes, and behind its end in the last page, they are zeros. What is written stays in
+     * needed; where the file has holes, and after its end in the last page, they are zeros. What is written stays in
      * memory until {@link HostFile#sync}.
      *
-     * <p>The channel stays the caller's: it is used by offset only, its position does not matter, and nobody closes it
-     * but the caller. Close it when no page of the file is needed any more, after a last {@code sync}. Without it pages
+     * <p>The channel stays the caller's: it is used by offset only, its position does not matter, and only the caller
+     * closes it. Close it when no page of the file is needed any more, after a last {@code sync}. Without it pages
      * that have been read work on, the others are faults, and {@code sync} throws. Do not open it for appending, nor
      * change the file by other means as long as it is mapped. It is used on threads of the library's own: an interrupt
      * of a thread that needs a page, or syncs, closes nothing and is kept until the page is there.
@@ -315,7 +315,7 @@ public final class HostMemory implements AutoCloseable {
 
     /**
      * Moves what is mapped in a range to another place, over what was there: {@code mremap(MREMAP_MAYMOVE |
-     * MREMAP_FIXED)} with an unchanged size. Frames move along. Holes behind the first page are skipped, and what is at
+     * MREMAP_FIXED)} with an unchanged size. Frames move along. Holes after the first page are skipped, and what is at
      * the place that a hole would go to stays.
      *
      * @param hva first address of the source
@@ -341,7 +341,7 @@ public final class HostMemory implements AutoCloseable {
         return ranges.protect(HvaRange.ofPages(hva, npages), Objects.requireNonNull(protection, "protection"));
     }
 
-    // ---- advice: what is behind the mappings
+    // ---- advice: contents and frames
 
     /**
      * Forgets private pages, which become zero (or the file's) again; shared pages keep their content:
@@ -373,7 +373,7 @@ public final class HostMemory implements AutoCloseable {
      * @param hva first address
      * @param npages number of pages, at least 1
      * @return OK; else the first failure, with the pages before it done: ENOMEM not mapped or out of memory, EINVAL not
-     *     writable, EFAULT behind a file's end or not readable from it or refused by a handler, BUSY
+     *     writable, EFAULT after a file's end or not readable from it or refused by a handler, BUSY
      */
     public HostResult populateWrite(long hva, long npages) {
         return ranges.populate(HvaRange.ofPages(hva, npages));
@@ -442,14 +442,14 @@ public final class HostMemory implements AutoCloseable {
      *
      * @param hva any address of the page
      * @return OK if it moved; ENOMEM if it is not mapped or memory is short, EINVAL if it is not resident or a caller's
-     *     buffer: nobody is told then; BUSY if it is referenced or a notifier refused
+     *     buffer: no notifier is told then; BUSY if it is referenced or a notifier refused
      */
     public HostResult migrate(long hva) {
         return residency.migrate(PageTable.firstPage(HvaRange.pageOf(hva)));
     }
 
     /**
-     * Reads like a debugger: protections do not matter, nothing is populated. Behind a file's end are zeros.
+     * Reads like a debugger: protections do not matter, nothing is populated. After a file's end are zeros.
      *
      * @param hva first byte
      * @param into receives the bytes, at least 1
@@ -465,7 +465,7 @@ public final class HostMemory implements AutoCloseable {
      *
      * @param hva first byte
      * @param from the bytes, at least 1
-     * @return OK; else the first failure, with the pages before it written: EFAULT not mapped or behind a file's end,
+     * @return OK; else the first failure, with the pages before it written: EFAULT not mapped or after a file's end,
      *     EACCES a shared page of a read-only handle, EIO a page that cannot be read from its file, ENOMEM, BUSY
      */
     public HostResult poke(long hva, byte[] from) {
@@ -524,9 +524,9 @@ public final class HostMemory implements AutoCloseable {
      * <p><b>What the host does with such pages.</b> They are never moved and never evicted: {@link HostMemory#migrate}
      * answers EINVAL, {@link #evict} OK with nothing done. {@link #discard} takes the mapping away and keeps the bytes;
      * {@link #remove} answers EINVAL. {@link HostMemory#fork} shares them with the child; {@link HostMemory#snapshot}
-     * copies them. The blocks stay referenced until no memory of the family maps them, then they are let go. Memory
-     * that can be freed by other means than by the garbage collector must outlive that, and the loads that were under
-     * way then: a load of a cache reads first, and finds out afterwards that the value is worthless.
+     * copies them. The blocks stay referenced until no memory of the family maps them, then they are let go. If you
+     * free a block yourself, do so only after it is unmapped everywhere and every load then in progress has returned: a
+     * load of a cache reads first and validates afterwards.
      *
      * @param hva first address
      * @param blocks their bytes from position to limit, each a positive multiple of 4096; at most 2<sup>31</sup> - 1
@@ -560,8 +560,8 @@ public final class HostMemory implements AutoCloseable {
 
     /**
      * Finds room and maps it without access, for something else to be mapped over it: {@code mmap(NULL, PROT_NONE)}.
-     * What is found lies in [2<sup>55</sup>, 2<sup>56</sup>) and is used again as late as possible; who chooses
-     * addresses himself stays below that.
+     * What is found lies in [2<sup>55</sup>, 2<sup>56</sup>) and is used again as late as possible; a caller that
+     * chooses addresses stays below that.
      *
      * @param npages number of pages, at least 1
      * @return the first address; -1 if there are too many mappings, or that much room is nowhere
@@ -593,7 +593,7 @@ public final class HostMemory implements AutoCloseable {
     /**
      * Makes a child whose pages are all private and stay as they are now: {@link #snapshot(List)} of everything.
      *
-     * @return the child, to be {@linkplain HostMemory#close closed}; nobody is told of its changes
+     * @return the child, to be {@linkplain HostMemory#close closed}; it has no notifiers
      * @throws IllegalStateException as there
      */
     public HostMemory snapshot() {
@@ -604,18 +604,18 @@ public final class HostMemory implements AutoCloseable {
      * Makes a child of some ranges, whose pages are all private and stay as they are now: {@link #fork}, and what is
      * mapped of files and of callers' memory is copied. Private pages cost nothing before they are written, zeros and
      * the holes of a file nothing at all; the copied ones cost their size at once, and the time to copy it, for which
-     * the ranges stand still, and whoever else maps the same files.
+     * the ranges stand still, and all other mappings of the same files.
      *
      * <p><b>What is in it.</b> One moment, for all pages together: every access through a mapping that a notifier
      * guards has either ended before, or begins after. It is so for the accesses of caches and for
-     * {@link HostMemory#copyToUser}. It is not so for those who go past the library, the caller's own accesses to its
+     * {@link HostMemory#copyToUser}. It is not so for accesses that go past the library, the caller's own to its
      * buffers; nor for an operation of several accesses, which the moment may fall between.
      *
      * <p><b>Pages that a {@linkplain HostMemory#registerFaultHandler fault handler} has still to fill</b> are filled
-     * first, as by somebody who reads them: so the snapshot has what a reader would get, and never asks anybody.
+     * first, as by a reader: so the snapshot has what a reader would get, and never asks a handler.
      *
      * @param within what to copy, as far as it is mapped; may overlap
-     * @return the child, to be {@linkplain HostMemory#close closed}; nobody is told of its changes
+     * @return the child, to be {@linkplain HostMemory#close closed}; it has no notifiers
      * @throws IllegalStateException if this memory is closed, memory is short, a mapped file cannot be read, a fault
      *     handler refuses a page, or notifiers, files and pages kept changing. Nothing has changed then, and no frame
      *     stays taken, but for pages that a handler has filled; so it is, too, when a handler or a notifier throws
@@ -646,7 +646,7 @@ public final class HostMemory implements AutoCloseable {
      * @param changed told the address here of each page that may have other bytes now, ascending, with no lock held;
      *     if it throws, it is told of the others all the same
      * @return OK; EINVAL if the snapshot is this memory, another family's, or has other pages there; ENOMEM if the
-     *     range has a hole here or memory is short, EFAULT if it has pages in the snapshot that are behind a file's end
+     *     range has a hole here or memory is short, EFAULT if it has pages in the snapshot that are after a file's end
      *     here, EIO if a file cannot be read, BUSY if mappings would not hold still: all with nothing changed
      */
     public HostResult rewind(HostMemory snapshot, long from, long hva, long npages, LongConsumer changed) {
@@ -670,7 +670,7 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
-     * What the pages of a range are of: who knows that finds the same memory at other addresses.
+     * What the pages of a range are of: by that the same memory is found at other addresses.
      *
      * @param hva first address
      * @param npages number of pages, at least 1
@@ -696,7 +696,7 @@ public final class HostMemory implements AutoCloseable {
 
     /**
      * Writes as the process itself would: protections are obeyed, pages are faulted in, handlers are asked. Of 1, 2, 4
-     * or 8 bytes, naturally aligned, nobody sees a part.
+     * or 8 bytes, naturally aligned, no reader sees a part.
      *
      * @param hva first byte, any value
      * @param from holds the bytes
@@ -713,7 +713,7 @@ public final class HostMemory implements AutoCloseable {
 
     /**
      * Reads as the process itself would: protections are obeyed, handlers are asked, evicted pages are brought back.
-     * What nobody has touched reads as zeros, and takes no frame by being read. 1, 2, 4 or 8 bytes, naturally aligned,
+     * What was never touched reads as zeros, and takes no frame by being read. 1, 2, 4 or 8 bytes, naturally aligned,
      * are read in one load.
      *
      * @param hva first byte, any value
@@ -786,7 +786,7 @@ public final class HostMemory implements AutoCloseable {
     // ---- balance
 
     /**
-     * How many of the notifiers stand for somebody who owns mappings: see {@link MmuNotifier#ownsMappings}.
+     * How many of the notifiers stand for an owner of mappings: see {@link MmuNotifier#ownsMappings}.
      *
      * @return the number of VMs that use this memory, and the like
      */
@@ -822,7 +822,7 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
-     * Whether memory is short, and why: what tells a page that cannot be had for want of a frame from one that is not
+     * Whether memory is short, and why: what tells a page that there is no frame for from one that is not
      * there. Everything else about the two is the same: {@link #hvaToPage} answers null, a cache FAULT, {@link
      * #copyToUser} false.
      *

@@ -4,7 +4,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.Rules;
 import java.nio.ByteBuffer;
 
-/** Configures a {@link HostMemory}. Not thread-safe; can be used again. */
+/** The configuration of a {@link HostMemory}. Not thread-safe; can be used again. */
 public final class HostMemoryBuilder {
 
     /** Frames of a chunk at most; larger ones would not be numbered apart. */

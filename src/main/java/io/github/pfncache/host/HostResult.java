@@ -1,7 +1,7 @@
 package io.github.pfncache.host;
 
 /**
- * What a memory call reports: success, or the {@code errno} that the system call it emulates would set. A result other
+ * The answer of a memory call: success, or the {@code errno} that the system call it emulates would set. A result other
  * than {@link #OK} says nothing about partial effects; each call documents its own.
  */
 public enum HostResult {
@@ -18,7 +18,7 @@ public enum HostResult {
     /** A write was asked of a file that is open for reading only ({@code EACCES}). */
     EACCES,
 
-    /** The file behind the page cannot be read ({@code EIO}). */
+    /** The file of the page cannot be read ({@code EIO}). */
     EIO,
 
     /** The address has no page to give ({@code EFAULT}). */

@@ -2,16 +2,16 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.rules.Rule;
 
-/** What is always true of the emulated host memory. Checked under {@code -ea}; see {@link Rule}. */
+/** The invariants of the emulated host memory. Checked under {@code -ea}; see {@link Rule}. */
 public enum HostRule implements Rule {
 
-    /** [I5]: a reference that is given back twice would free a frame under somebody's feet. */
+    /** [I5]: a reference that is given back twice would free a frame that is in use. */
     REFCOUNT_NOT_NEGATIVE("a frame's reference count is never negative", "page_ref_dec_and_test()"),
 
     /** [I1]: a frame stays allocated while a page table, a file or a caller holds it. */
     FRAME_LIVE_WHILE_REFERENCED("a frame is not given away while something refers to it", "put_page()"),
 
-    /** A frame is written only by those who hold it; the poison of a free frame is found untouched. */
+    /** A frame is written only by threads that hold it; the poison of a free frame is found untouched. */
     FREE_FRAME_UNTOUCHED("nobody writes to a frame after it was freed", "page poisoning"),
 
     /** [I5]: a page reference is released once. */
@@ -32,7 +32,7 @@ public enum HostRule implements Rule {
     /** A page-table entry never outlives or exceeds its mapping. */
     ENTRY_WITHIN_MAPPING("a page-table entry lies in a mapping and is writable only if the mapping is", "pte_write()"),
 
-    /** A write through a writable entry goes by unseen: what is not marked by then is never written back. */
+    /** A write through a writable entry is not seen: what is not marked by then is never written back. */
     WRITABLE_FILE_PAGE_IS_CHANGED("a writable page of a file is written back by the next sync", "page_mkclean()"),
 
     /** Copy on write: one writable entry for one private frame. */

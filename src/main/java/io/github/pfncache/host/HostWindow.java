@@ -80,7 +80,7 @@ public final class HostWindow {
     }
 
     /**
-     * The bytes as a buffer of just these: for those who access them so often that one object less on the way counts.
+     * The bytes as a buffer of just these: for accesses so frequent that one object less on the way counts.
      *
      * @return the same buffer each time; to be used with {@link #get(ByteBuffer, int, int)} and its counterpart
      */

@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What a run of mapped pages is of. Two runs of the same memory that overlap there show the same bytes, at whatever
- * addresses they are mapped: see {@link HostMemory#runs}.
+ * A run of mapped pages, with the memory that it is of. Two runs of the same memory that overlap there show the same
+ * bytes, at whatever addresses they are mapped: see {@link HostMemory#runs}.
  *
  * @param memory what it is of, compared by identity: an address space, a file, a caller's array or buffer
  * @param offset first byte of the run in it, not negative; of an array any, of the others page aligned
@@ -42,7 +42,7 @@ public record MemoryRun(Object memory, long offset, long hva, long npages) {
         for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped
             long entry = file.entry(part.toFilePage(page));
             if (!Pte.isPresent(entry)) {
-                continue; // behind the end of the blocks: nothing is there
+                continue; // after the end of the blocks: nothing is there
             }
             ByteBuffer block = file.store.frames.buffer(Pte.index(entry));
             boolean known = block.hasArray();

@@ -3,7 +3,7 @@ package io.github.pfncache.host;
 import io.github.pfncache.address.HvaRange;
 
 /**
- * Told by {@link HostMemory} before it takes mappings away, and after.
+ * A listener of {@link HostMemory}: told before mappings are taken away, and after.
  *
  * <p>Every call runs with no lock of the host held, on the thread that changes the memory, and may call back into the
  * host for other pages. Starts and ends of different changes nest and run concurrently. Implementations are
@@ -14,8 +14,8 @@ import io.github.pfncache.address.HvaRange;
 public interface MmuNotifier {
 
     /**
-     * A change of a range is about to happen. When this returns true nobody may use a mapping of the range that was
-     * made before, and {@link #invalidateRangeEnd} will follow with the same range.
+     * A change of a range is about to happen. When this returns true no mapping of the range that was made before may
+     * be used, and {@link #invalidateRangeEnd} will follow with the same range.
      *
      * @param range the pages about to change
      * @param mayBlock whether the notifier may wait; if not and it would have to, it answers false
@@ -32,7 +32,7 @@ public interface MmuNotifier {
     void invalidateRangeEnd(HvaRange range);
 
     /**
-     * Whether it stands for somebody who owns mappings of this memory, and audits them.
+     * Whether it stands for an owner of mappings of this memory that audits them.
      *
      * @return false unless overridden
      */

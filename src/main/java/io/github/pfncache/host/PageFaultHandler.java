@@ -1,7 +1,7 @@
 package io.github.pfncache.host;
 
 /**
- * Supplies the content of pages that are not there: lazy restore, post-copy migration, write tracking.
+ * A supplier of the content of pages that are not there: lazy restore, post-copy migration, write tracking.
  *
  * <p>Runs on the faulting thread with no lock of the host held. It may block, and may change memory, that of the
  * faulting page included: the fault is then looked at again, and what is finally there wins. Two threads that fault on

@@ -52,7 +52,7 @@ final class PageMarks {
         }
     }
 
-    /** First page at or behind {@code page} with one of the marks, or -1. */
+    /** First page at or after {@code page} with one of the marks, or -1. */
     long next(int marks, long page) {
         if (has(marks, page)) {
             return page;

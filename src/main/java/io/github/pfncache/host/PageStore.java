@@ -2,7 +2,7 @@ package io.github.pfncache.host;
 
 import java.util.Arrays;
 
-/** What the entries of page tables and files name: frames, and the slots of evicted pages. Under the family lock. */
+/** The contents that entries of page tables and files name: frames and swap slots. Under the family lock. */
 final class PageStore {
 
     final FrameStore frames;

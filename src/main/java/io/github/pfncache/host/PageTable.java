@@ -49,7 +49,7 @@ final class PageTable {
 
     /**
      * Sets an entry. Volatile, which pairs with the frame reference that a lock-free reader takes between its two reads
-     * of the entry: either the reader sees this, or whoever set it sees the reference.
+     * of the entry: either the reader sees this, or the thread that set it sees the reference.
      */
     void set(long page, long entry) {
         long[] leaf = entry == 0 ? leaf(page) : leafForSet(page);

@@ -1,6 +1,6 @@
 package io.github.pfncache.host;
 
-/** What a mapping allows the process to do with its pages: the {@code PROT_*} values of {@code mmap()}. */
+/** The accesses that a mapping allows to the process: the {@code PROT_*} values of {@code mmap()}. */
 public enum Protection {
 
     /** No access ({@code PROT_NONE}). */

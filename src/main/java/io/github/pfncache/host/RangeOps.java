@@ -63,7 +63,7 @@ final class RangeOps {
         }
     }
 
-    /** Maps pages without access where nothing is. Nothing is taken away, so nobody has to be told. */
+    /** Maps pages without access where nothing is. Nothing is taken away, so no notifier has to be told. */
     long reserve(long npages) {
         return family.getLocked(() -> {
             space.checkOpen();

@@ -43,7 +43,7 @@ final class Residency {
             return found[0] == null ? HostResult.ENOMEM : isResidentLocked(found[0], page);
         });
         if (here != HostResult.OK) {
-            return here; // nobody has to be told of what is not there
+            return here; // no notifier has to be told of what is not there
         }
         if (!store.frames.grow(1)) {
             return HostResult.ENOMEM;
@@ -135,7 +135,7 @@ final class Residency {
         return result == HostResult.OK && at != PageTable.endPage(range) ? HostResult.ENOMEM : result;
     }
 
-    /** Run by run of the pages that are there: nobody has to be told of the others. */
+    /** Run by run of the pages that are there: no notifier has to be told of the others. */
     private HostResult evict(Vma part, boolean mayBlock) {
         if (part.shared() && part.file().userMemory) {
             return HostResult.OK;

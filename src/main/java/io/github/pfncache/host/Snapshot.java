@@ -97,7 +97,7 @@ final class Snapshot {
 
     // ---- before the moment, no lock held
 
-    /** Asks the fault handlers for what nobody has touched: the content is theirs to say. */
+    /** Asks the fault handlers for what was never touched: the content is theirs to say. */
     private void fill() {
         if (!parent.hasFaultHandlers()) {
             return;

@@ -18,7 +18,7 @@ final class StripedCount {
         cells.getAndAdd((int) (Thread.currentThread().getId() & STRIPES - 1) << LINE_BITS, difference);
     }
 
-    /** The sum; exact when nobody adds. */
+    /** The sum; exact when no thread adds. */
     long sum() {
         long sum = 0;
         for (int i = 0; i < STRIPES; i++) {

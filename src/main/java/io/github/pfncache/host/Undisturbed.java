@@ -9,8 +9,8 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Uses channels on threads that nobody interrupts. An interrupt of a thread that is using a channel closes it, for
- * everybody and for good; and an emulator interrupts its vCPUs to get them out of the guest. Whoever waits here keeps
+ * Threads of the library's own for uses of channels. An interrupt of a thread that is using a channel closes it, for
+ * all and for good; and an emulator interrupts its vCPUs to get them out of the guest. A thread that waits here keeps
  * the interrupt for afterwards.
  */
 final class Undisturbed {

@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What memory of the library's user can be guest memory: whole pages, writable. Where it begins does not matter, see
- * {@link HostMemory#hasNativeAtomics}.
+ * The check of a caller's memory that is to be guest memory: whole pages, writable. Where it begins does not matter,
+ * see {@link HostMemory#hasNativeAtomics}.
  *
  * <p>A part of a page is refused, not padded and not left out. Padding would be memory that only the guest sees, and a
  * page left out is one that the guest takes for there; either way the user finds out much later.

@@ -7,7 +7,7 @@ import java.util.Objects;
  * One mapping: pages {@code [start, end)} with one backing and one protection. Immutable; page numbers, not addresses.
  *
  * @param start first page
- * @param end first page behind it
+ * @param end first page after it
  * @param file what the pages come from, or null for anonymous memory
  * @param filePage page of the file at {@code start}; 0 without a file
  * @param shared whether writes reach the file; false: private, copied on write

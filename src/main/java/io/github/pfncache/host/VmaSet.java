@@ -35,12 +35,12 @@ final class VmaSet {
 
     /** The mapping of a page, or null. */
     Vma find(long page) {
-        int i = firstBehind(page);
+        int i = firstEndingAfter(page);
         return i < size && vmas[i].start() <= page ? vmas[i] : null;
     }
 
     /** Index of the first mapping that does not end before or at a page. */
-    private int firstBehind(long page) {
+    private int firstEndingAfter(long page) {
         int low = 0;
         int high = size;
         while (low < high) { // halves each turn
@@ -57,7 +57,7 @@ final class VmaSet {
     /** The parts of mappings inside {@code [start, end)}, ascending. */
     List<Vma> within(long start, long end) {
         List<Vma> parts = new ArrayList<>();
-        for (int i = firstBehind(start); i < size && vmas[i].start() < end; i++) { // bounded by the number of mappings
+        for (int i = firstEndingAfter(start); i < size && vmas[i].start() < end; i++) { // bounded by the mappings
             parts.add(vmas[i].slice(start, end));
         }
         return parts;
@@ -69,7 +69,7 @@ final class VmaSet {
      */
     long gap(long from, long npages, long end) {
         long start = from;
-        for (int i = firstBehind(from); i < size && vmas[i].start() - start < npages; i++) { // by the mappings
+        for (int i = firstEndingAfter(from); i < size && vmas[i].start() - start < npages; i++) { // by the mappings
             start = vmas[i].end();
         }
         return end - start >= npages ? start : -1;
@@ -104,7 +104,7 @@ final class VmaSet {
      * @param parts ascending, disjoint and inside the range
      */
     void replace(long start, long end, List<Vma> parts) {
-        int first = firstBehind(start - 1); // a neighbour too: it may be continued
+        int first = firstEndingAfter(start - 1); // a neighbour too: it may be continued
         List<Vma> merged = new ArrayList<>(parts.size() + 2);
         if (first < size && vmas[first].start() < start) {
             merged.add(vmas[first].slice(0, start));
@@ -112,19 +112,19 @@ final class VmaSet {
         for (Vma part : parts) { // the caller's
             append(merged, part);
         }
-        int behind = first;
-        for (; behind < size && vmas[behind].start() <= end; behind++) { // bounded by the mappings
-            if (vmas[behind].end() > end) {
-                append(merged, vmas[behind].slice(end, PageTable.PAGES_END));
+        int after = first;
+        for (; after < size && vmas[after].start() <= end; after++) { // bounded by the mappings
+            if (vmas[after].end() > end) {
+                append(merged, vmas[after].slice(end, PageTable.PAGES_END));
             }
         }
-        int newSize = size - (behind - first) + merged.size();
+        int newSize = size - (after - first) + merged.size();
         Vma[] room = newSize <= vmas.length ? vmas : Arrays.copyOf(vmas, 2 * newSize);
         // From here on nothing is allocated.
-        for (int i = first; i < behind; i++) {
+        for (int i = first; i < after; i++) {
             count(vmas[i], -1);
         }
-        System.arraycopy(vmas, behind, room, first + merged.size(), size - behind);
+        System.arraycopy(vmas, after, room, first + merged.size(), size - after);
         for (int i = 0; i < merged.size(); i++) {
             count(merged.get(i), 1);
             room[first + i] = merged.get(i);

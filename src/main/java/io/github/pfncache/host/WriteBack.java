@@ -9,7 +9,7 @@ import java.nio.ByteBuffer;
  *
  * <p>Run by run of changed pages: under an invalidation the pages become read-only wherever they are mapped and are
  * copied; the copy is then written with no family lock held. The next write to a page faults, and makes it changed
- * again. A page that somebody holds a reference to may be written without a fault, so it stays changed.
+ * again. A page that is referenced may be written without a fault, so it stays changed.
  */
 final class WriteBack {
 
@@ -35,7 +35,7 @@ final class WriteBack {
             cut();
             HostResult result = HostResult.OK;
             long end = 0;
-            // Ascending, each run behind the one before: bounded by the pages of the file.
+            // Ascending, each run after the one before: bounded by the pages of the file.
             for (Run run = nextRun(0); run != null && result == HostResult.OK; run = nextRun(end)) {
                 end = run.end();
                 result = write(run);
@@ -98,7 +98,7 @@ final class WriteBack {
             int at = (int) (page - run.from()) << Pages.PAGE_SHIFT;
             file.store.read(entry, 0, bytes, at, Pages.PAGE_SIZE);
         }
-        long inFile = file.size() - (run.from() << Pages.PAGE_SHIFT); // what is behind the end stays in memory
+        long inFile = file.size() - (run.from() << Pages.PAGE_SHIFT); // what is after the end stays in memory
         content = ByteBuffer.wrap(bytes, 0, (int) Math.max(0, Math.min(bytes.length, inFile)));
         return HostResult.OK;
     }

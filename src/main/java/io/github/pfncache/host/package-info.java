@@ -1,6 +1,6 @@
 /**
- * From a host user address to the page frame behind it, and to a usable mapping of that frame: an emulated process
- * address space that moves pages about the way a real host does.
+ * An emulated process address space that moves pages about the way a real host does: from a host user address to the
+ * page frame that backs it, and to a usable mapping of that frame.
  *
  * <p><b>Purpose.</b> {@link io.github.pfncache.host.HostMemory} is the memory map and its page tables;
  * {@link io.github.pfncache.host.HostPage} is a reference to a frame, {@link io.github.pfncache.host.HostMapping} a
