@@ -104,7 +104,7 @@ final class FaultPath {
             } else if (outcome == null && fetched.isWaiting() && !fetched.fetch()) {
                 outcome = End.UNREADABLE;
             }
-            if (outcome == null && frameNeeded && !store.frames.grow(1)) {
+            if (outcome == null && frameNeeded && !store.frames.supply.grow(1)) {
                 outcome = End.NO_MEMORY;
             }
             if (outcome != null) {
@@ -115,19 +115,14 @@ final class FaultPath {
     }
 
     private End look() {
-        family.lock.lock();
-        try {
-            question = null;
-            copyNeeded = false;
-            frameNeeded = false;
-            End outcome = lookLocked();
-            if (!frameNeeded) { // else it is used when there is a frame
-                answer = null;
-            }
-            return outcome;
-        } finally {
-            family.lock.unlock();
+        question = null;
+        copyNeeded = false;
+        frameNeeded = false;
+        End outcome = family.getLocked(this::lookLocked);
+        if (!frameNeeded) { // else it is used when there is a frame
+            answer = null;
         }
+        return outcome;
     }
 
     private End copyOnWrite() {
@@ -303,7 +298,7 @@ final class FaultPath {
 
     /** Whether the lock has to be left for a frame. */
     private boolean lacksFrame() {
-        frameNeeded = !store.frames.hasFree(1);
+        frameNeeded = !store.frames.supply.hasFree(1);
         return frameNeeded;
     }
 

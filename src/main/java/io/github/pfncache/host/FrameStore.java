@@ -3,7 +3,6 @@ package io.github.pfncache.host;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.Rules;
 import java.nio.ByteBuffer;
-import java.util.List;
 import java.util.function.IntConsumer;
 
 /**
@@ -21,7 +20,8 @@ final class FrameStore {
     /** No frame: the limit is reached. */
     static final int NONE = -1;
 
-    private final FrameSupply supply;
+    /** Where frames come from and go to. */
+    final FrameSupply supply;
     private final boolean checked;
 
     FrameStore(FrameSupply supply, boolean checked) {
@@ -31,7 +31,7 @@ final class FrameStore {
 
     /**
      * A frame of unspecified content with one reference, which is its one owner; {@link #NONE} if none is free: then
-     * the caller leaves the family lock and calls {@link #grow}. Under the family lock.
+     * the caller leaves the family lock and calls {@link FrameSupply#grow}. Under the family lock.
      */
     int allocate() {
         int pfn = supply.take();
@@ -45,21 +45,6 @@ final class FrameStore {
         chunk.setOwners(index(pfn), 1);
         chunk.setRefs(index(pfn), 1);
         return pfn;
-    }
-
-    /** Whether so many frames can be allocated at once. Under the family lock it stays so until they are. */
-    boolean hasFree(int wanted) {
-        return supply.hasFree(wanted);
-    }
-
-    /** More frames, if there are too few: see {@link FrameSupply#grow}. No lock held. */
-    boolean grow(int wanted) {
-        return supply.grow(wanted);
-    }
-
-    /** See {@link FrameSupply#shortage}. */
-    String shortage() {
-        return supply.shortage();
     }
 
     /** A frame with one owner and the given 4096 bytes, or {@link #NONE}. */
@@ -94,17 +79,6 @@ final class FrameStore {
         Chunk from = chunk(source);
         Chunk to = chunk(pfn);
         to.buffer.put(to.base(index(pfn)), from.buffer, from.base(index(source)), Pages.PAGE_SIZE);
-    }
-
-    /**
-     * Makes frames of a caller's memory, each with one owner. When the owner and the last reference have gone, so have
-     * they: their numbers may be another block's then, and the memory is the caller's alone.
-     *
-     * @param blocks little-endian or not, from index 0 to their capacity: whole pages
-     * @return the pfn of each page, in order; null if there are no numbers left
-     */
-    int[] adopt(List<ByteBuffer> blocks) {
-        return supply.adopt(blocks);
     }
 
     /**
@@ -213,11 +187,6 @@ final class FrameStore {
 
     boolean hasNativeAtomics(int pfn) {
         return chunk(pfn).nativeAtomics;
-    }
-
-    /** Frames allocated and not yet freed, the callers' memory not counted. */
-    int inUse() {
-        return supply.inUse();
     }
 
     @Override

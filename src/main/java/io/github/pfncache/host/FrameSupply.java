@@ -91,7 +91,7 @@ final class FrameSupply {
         return inUse.get();
     }
 
-    /** A free frame, or {@link FrameStore#NONE}. */
+    /** A free frame, or {@link FrameStore#NONE}: see {@link FrameStore#allocate}. */
     int take() {
         lock.lock();
         try {
@@ -105,7 +105,7 @@ final class FrameSupply {
         }
     }
 
-    /** Whether there are so many free frames. */
+    /** Whether so many frames are free. Under the family lock it stays so until they are taken. */
     boolean hasFree(int wanted) {
         return freeCount >= wanted;
     }
@@ -122,7 +122,8 @@ final class FrameSupply {
     }
 
     /**
-     * See {@link FrameStore#adopt}.
+     * Makes frames of a caller's memory, each with one owner. When the owner and the last reference have gone, so have
+     * they: their numbers may be another block's then, and the memory is the caller's alone.
      *
      * @param blocks little-endian or not, from index 0 to their capacity: whole pages
      * @return the pfn of each page, in order; null if there are no numbers left

@@ -60,8 +60,8 @@ final class HostAudit {
         for (AddressSpace space : family.members) { // bounded by the address spaces of the family
             held += space.pageReferences.sum();
         }
-        int unnamed = frames.inUse() + userFrames - frameOwners.size();
-        String state = "frames in use=" + frames.inUse() + " named=" + frameOwners.size() + " user=" + userFrames
+        int unnamed = frames.supply.inUse() + userFrames - frameOwners.size();
+        String state = "frames in use=" + frames.supply.inUse() + " named=" + frameOwners.size() + " user=" + userFrames
                 + " held=" + held + " temporary=" + temporary;
         HostRule.OWNERS_COUNTED.check(held != 0 || unnamed == 0 && temporary == 0, state);
     }

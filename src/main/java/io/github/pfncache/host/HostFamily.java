@@ -184,7 +184,7 @@ final class HostFamily {
         lock.lock();
         try {
             files.ensureCapacity(files.size() + 1);
-            int[] pfns = store.frames.adopt(memory);
+            int[] pfns = store.frames.supply.adopt(memory);
             if (pfns == null) {
                 return null;
             }

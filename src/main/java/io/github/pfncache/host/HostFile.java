@@ -153,7 +153,7 @@ public final class HostFile {
             result = family.getLocked(() -> writeLocked(offset, from, fetched));
             if (fetched.isWaiting()) {
                 result = fetched.fetch() ? null : HostResult.EIO;
-            } else if (result == null && !pages.store.frames.grow(1)) {
+            } else if (result == null && !pages.store.frames.supply.grow(1)) {
                 result = HostResult.ENOMEM;
             }
         }
@@ -173,7 +173,7 @@ public final class HostFile {
             long page = (offset + at) >>> Pages.PAGE_SHIFT;
             int within = Pages.offsetInPage(offset + at);
             int length = Math.min(from.length - at, Pages.PAGE_SIZE - within);
-            if (!Pte.isPresent(pages.entry(page)) && !pages.store.frames.hasFree(1)) {
+            if (!Pte.isPresent(pages.entry(page)) && !pages.store.frames.supply.hasFree(1)) {
                 return null;
             }
             pages.markChanged(page);

@@ -818,7 +818,7 @@ public final class HostMemory implements AutoCloseable {
      * @return number of frames
      */
     public long framesInUse() {
-        return store.frames.inUse();
+        return store.frames.supply.inUse();
     }
 
     /**
@@ -830,7 +830,7 @@ public final class HostMemory implements AutoCloseable {
      *     exhausted (direct memory, {@link HostMemoryBuilder#maxBytes}), how much is in use, and what raises it
      */
     public String shortage() {
-        return store.frames.shortage();
+        return store.frames.supply.shortage();
     }
 
     /**
@@ -856,7 +856,7 @@ public final class HostMemory implements AutoCloseable {
     /** Takes no lock: a rule that is broken names the memory with locks held. */
     @Override
     public String toString() {
-        String shortage = store.frames.shortage();
+        String shortage = store.frames.supply.shortage();
         return "HostMemory[" + liveMappings.sum() + " mappings, " + space.pageReferences.sum() + " page references, "
                 + store.frames + (shortage == null ? "" : ", short: " + shortage) + "]";
     }

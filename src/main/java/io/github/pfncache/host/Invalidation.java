@@ -88,7 +88,7 @@ final class Invalidation implements AutoCloseable {
         }
         inProgress.decrementAndGet();
         if (failure != null) {
-            Invalidation.<RuntimeException>rethrow(failure);
+            Undisturbed.<RuntimeException>rethrow(failure);
         }
     }
 
@@ -110,11 +110,5 @@ final class Invalidation implements AutoCloseable {
         } catch (OutOfMemoryError e) {
             return; // no memory to keep the second; the first is thrown
         }
-    }
-
-    /** Throws anything, as a notifier of another language may have. */
-    @SuppressWarnings("unchecked")
-    static <T extends Throwable> void rethrow(Throwable failure) throws T {
-        throw (T) failure;
     }
 }

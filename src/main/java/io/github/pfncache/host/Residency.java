@@ -45,7 +45,7 @@ final class Residency {
         if (here != HostResult.OK) {
             return here; // no notifier has to be told of what is not there
         }
-        if (!store.frames.grow(1)) {
+        if (!store.frames.supply.grow(1)) {
             return HostResult.ENOMEM;
         }
         Vma part = found[0].slice(page, page + 1);

@@ -86,7 +86,7 @@ final class Rewind {
             for (int attempt = 0; attempt < MAX_ATTEMPTS && result == HostResult.BUSY; attempt++) {
                 if (!readFiles()) {
                     result = HostResult.EIO;
-                } else if (!store.frames.grow(needed)) {
+                } else if (!store.frames.supply.grow(needed)) {
                     result = HostResult.ENOMEM;
                 } else {
                     result = family.change(bothSides, true, this::rewindLocked);
@@ -108,7 +108,7 @@ final class Rewind {
             }
         }
         if (failure != null) {
-            Invalidation.<RuntimeException>rethrow(failure);
+            Undisturbed.<RuntimeException>rethrow(failure);
         }
     }
 

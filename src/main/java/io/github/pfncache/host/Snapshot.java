@@ -62,7 +62,7 @@ final class Snapshot {
             try {
                 fill();
                 readFiles();
-                result = store.frames.grow(family.getLocked(this::copiesLocked))
+                result = store.frames.supply.grow(family.getLocked(this::copiesLocked))
                         ? family.change(involved, true, this::copyLocked)
                         : HostResult.ENOMEM;
                 taken = result == HostResult.OK;
@@ -116,14 +116,7 @@ final class Snapshot {
     }
 
     private void fill(long page) {
-        FaultPath.FrameUse nothing = new FaultPath.FrameUse() {
-            @Override
-            public void use(int pfn) {}
-
-            @Override
-            public void useContent(byte[] content) {}
-        };
-        FaultPath.End outcome = new FaultPath(parent, page, FaultPath.Access.READ, nothing).run();
+        FaultPath.End outcome = new FaultPath(parent, page, FaultPath.Access.READ, pfn -> {}).run();
         boolean unreadable =
                 switch (outcome) {
                     case DONE, UNMAPPED, FORBIDDEN, BEYOND_END -> false; // the last three: for the guest, too
@@ -159,7 +152,7 @@ final class Snapshot {
         child.table.set(page, ZEROS); // which also makes room for the entry
         boolean there = Arrays.equals(content, Chunk.ZEROS);
         for (int attempt = 0; attempt < MAX_ATTEMPTS && !there; attempt++) { // others may take what has become free
-            there = store.frames.grow(1)
+            there = store.frames.supply.grow(1)
                     && family.getLocked(() -> isInstalled(page, store.frames.allocateWith(content)));
         }
         if (!there) {

@@ -41,7 +41,8 @@ final class Undisturbed {
                 }
             }
         } catch (ExecutionException e) {
-            throw thrown(e.getCause());
+            Undisturbed.<IOException>rethrow(e.getCause());
+            return null; // never: what was thrown is
         } finally {
             if (interrupted) {
                 Thread.currentThread().interrupt();
@@ -49,14 +50,10 @@ final class Undisturbed {
         }
     }
 
-    private static IOException thrown(Throwable cause) {
-        if (cause instanceof RuntimeException e) {
-            throw e;
-        }
-        if (cause instanceof Error e) {
-            throw e;
-        }
-        return (IOException) cause; // no other is declared
+    /** Throws anything, as code of others may have. */
+    @SuppressWarnings("unchecked")
+    static <T extends Throwable> void rethrow(Throwable failure) throws T {
+        throw (T) failure;
     }
 
     private static Thread thread(Runnable body) {

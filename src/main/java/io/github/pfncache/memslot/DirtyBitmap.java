@@ -63,10 +63,10 @@ public final class DirtyBitmap {
     /** What is kept for {@link #harvest()}; null in what is itself kept for a reader. */
     private final DirtyBitmap unnamed;
 
-    /** What is kept for the other readers, the first one; null without any. Written under {@link #handing}. */
+    /** What is kept for the first of the other readers; null without any. Written under {@link #handing}. */
     private volatile DirtyBitmap named;
 
-    /** What is kept for the reader after this one. A list of links: leaving it takes no memory. Under the same lock. */
+    /** What is kept for the reader after this one; the last is {@link #unnamed}. To leave a chain takes no memory. */
     private volatile DirtyBitmap next;
 
     /** Whether the maker of the slot asked for the log; if not, it goes with its last reader. */
@@ -202,21 +202,16 @@ public final class DirtyBitmap {
         for (int c = 0; named != null && c < chunks.length; c++) { // bounded by the size of the slot
             long[] words = (long[]) CHUNKS.getAcquire(chunks, c);
             if (words != null && isAnyMarked(words)) {
-                unnamed.chunk(c);
                 for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
                     reader.chunk(c);
                 }
                 for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
-                    handOut(c, w, takeWord(words, w));
+                    long marks = takeWord(words, w);
+                    for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // as above
+                        reader.putWord(c, w, marks);
+                    }
                 }
             }
-        }
-    }
-
-    private void handOut(int c, int w, long marks) {
-        unnamed.putWord(c, w, marks);
-        for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
-            reader.putWord(c, w, marks);
         }
     }
 
@@ -239,7 +234,7 @@ public final class DirtyBitmap {
         handing.lock();
         try {
             if (reader != named && beforeReader(reader) == null) {
-                reader.next = named;
+                reader.next = named == null ? unnamed : named;
                 named = reader;
             }
         } finally {
@@ -255,7 +250,7 @@ public final class DirtyBitmap {
             if (before != null) {
                 before.next = reader.next;
             } else if (reader == named) {
-                named = reader.next;
+                named = reader.next == unnamed ? null : reader.next;
                 if (named == null) {
                     takeBackMarks(); // kept for the last one, which needs no place for it any more
                 }
@@ -296,7 +291,7 @@ public final class DirtyBitmap {
     /** Marks a page for all readers but the one without a name, which gets it from a ring. */
     void markForNamed(long page) {
         wordsOf(page); // what is put back for all finds its words here
-        for (DirtyBitmap reader = named; reader != null; reader = reader.next) { // bounded by the readers
+        for (DirtyBitmap reader = named; reader != null && reader != unnamed; reader = reader.next) { // by the readers
             reader.mark(page);
         }
     }

@@ -50,13 +50,13 @@ class HostLimitsTest {
         FrameStore frames = new FrameStore(
                 new FrameSupply(false, 1, 1, 1 << 20, 3, ByteBuffer::allocateDirect), false);
         assertThat(frames.allocate()).as("none before it is asked for").isEqualTo(FrameStore.NONE);
-        assertThat(frames.grow(1)).isTrue();
+        assertThat(frames.supply.grow(1)).isTrue();
         assertThat(frames.allocate()).isZero();
-        assertThat(frames.adopt(List.of(ByteBuffer.allocate(Pages.PAGE_SIZE)))).containsExactly(1024);
-        assertThat(frames.adopt(List.of(ByteBuffer.allocate(1025 * Pages.PAGE_SIZE)))).isNull();
-        assertThat(frames.grow(1)).isTrue();
+        assertThat(frames.supply.adopt(List.of(ByteBuffer.allocate(Pages.PAGE_SIZE)))).containsExactly(1024);
+        assertThat(frames.supply.adopt(List.of(ByteBuffer.allocate(1025 * Pages.PAGE_SIZE)))).isNull();
+        assertThat(frames.supply.grow(1)).isTrue();
         assertThat(frames.allocate()).isPositive();
-        assertThat(frames.grow(1)).isFalse();
+        assertThat(frames.supply.grow(1)).isFalse();
         assertThat(frames.allocate()).isEqualTo(FrameStore.NONE);
     }
 

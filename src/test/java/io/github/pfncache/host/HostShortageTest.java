@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -57,6 +58,43 @@ class HostShortageTest {
             assertThat(host.toString()).contains("frames in use=1 of 1048576", "short: direct memory");
             assertThat(host.populateWrite(A, 2)).isEqualTo(ENOMEM);
             assertThat(host.migrate(A)).isEqualTo(ENOMEM);
+        }
+    }
+
+    /** The platform may take half a second to answer: nobody else's pages wait for that. */
+    @Test
+    void framesAreAskedForWithNoLockHeld() {
+        AtomicInteger asked = new AtomicInteger();
+        HostMemory[] made = new HostMemory[1];
+        try (HostMemory host = host(1 << 20, bytes -> {
+            assertThat(made[0].space().family.lock.isHeldByCurrentThread()).isFalse();
+            asked.incrementAndGet();
+            return ByteBuffer.allocateDirect(bytes);
+        })) {
+            made[0] = host;
+            HostFile file = host.createFile(4);
+            host.mapShared(A, 4, file, 0, READ_WRITE);
+            for (int i = 0; i < 4; i++) {
+                assertThat(store(host, page(A, i), i + 1)).isTrue();
+            }
+            assertThat(asked).hasValue(4);
+            try (HostMemory snapshot = host.snapshot()) {
+                assertThat(asked).as("a copy of each").hasValue(8);
+                assertThat(file.punchHole(0, 4)).isEqualTo(OK);
+                assertThat(host.migrate(A)).as("nothing to move").isEqualTo(HostResult.EINVAL);
+                byte[] all = new byte[8 * Pages.PAGE_SIZE];
+                Arrays.fill(all, (byte) 1);
+                assertThat(file.write(0, all)).isEqualTo(OK);
+                assertThat(file.punchHole(0, 4)).isEqualTo(OK);
+                assertThat(store(host, page(A, 0), 9)).isTrue();
+                assertThat(host.framesInUse()).isEqualTo(9);
+                assertThat(host.rewind(snapshot, A, A, 4, hva -> {})).isEqualTo(OK);
+                assertThat(asked).as("as many as are in use at once").hasValue((int) host.framesInUse());
+                byte[] bytes = new byte[1];
+                assertThat(host.peek(page(A, 3), bytes)).isEqualTo(OK);
+                assertThat(bytes[0]).isEqualTo((byte) 4);
+            }
+            host.audit();
         }
     }
 

@@ -318,16 +318,16 @@ class UserMemoryTest {
     void aStaleNumberNamesNothingOrAnotherBlocksPage() {
         FrameStore frames = new FrameStore(
                 new FrameSupply(true, 4, 4, 1 << 20, 1, ByteBuffer::allocateDirect), true);
-        int[] two = frames.adopt(List.of(ByteBuffer.allocate(2 * PAGE)));
+        int[] two = frames.supply.adopt(List.of(ByteBuffer.allocate(2 * PAGE)));
         IntStream.of(two).forEach(frames::dropOwner);
         assertThat(frames.tryGet(two[0])).as("nothing has the number").isFalse();
-        int[] one = frames.adopt(List.of(ByteBuffer.allocate(PAGE)));
+        int[] one = frames.supply.adopt(List.of(ByteBuffer.allocate(PAGE)));
         assertThat(one[0]).as("the number is used again").isEqualTo(two[0]);
         assertThat(frames.tryGet(two[1])).as("behind the end of the smaller block").isFalse();
         assertThat(frames.tryGet(two[0])).isTrue();
         frames.put(two[0]);
         frames.dropOwner(one[0]);
-        assertThat(frames.adopt(List.of(ByteBuffer.allocate(PAGE)))).isNotNull();
+        assertThat(frames.supply.adopt(List.of(ByteBuffer.allocate(PAGE)))).isNotNull();
     }
 
     @Test

@@ -9,24 +9,22 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * Lets allocations of operations fail. Speaks in strings: it is loaded with a library of its own. Takes a directory,
- * what to sweep, how many of the failures to try (each {@code n}-th), and how many faults are enough; gives the number
- * of cases and the faults.
+ * Lets allocations of operations fail. Speaks in strings: it is loaded with a library of its own. Takes a directory, a
+ * pattern of the operations to sweep, how many of the failures to try (each {@code n}-th), and how many faults are
+ * enough; gives the number of cases and the faults.
  */
 public final class MemorySweep implements Function<String[], List<String>> {
 
-    private static final String EVERYTHING = "";
-
     /** Runs a sweep in a library that counts. */
     @SuppressWarnings("unchecked") // the interface is the platform's, so both loaders mean the same
-    static List<String> run(Path directory, String operation, int stride, int enough) {
+    static List<String> run(Path directory, String operations, int stride, int enough) {
         try {
             Class<?> type = new AllocationLoader(MemorySweep.class.getClassLoader(), true)
                     .loadClass(MemorySweep.class.getName());
             Function<String[], List<String>> sweep =
                     (Function<String[], List<String>>) type.getDeclaredConstructor().newInstance();
             return sweep.apply(new String[] {
-                directory.toString(), operation, String.valueOf(stride), String.valueOf(enough)
+                directory.toString(), operations, String.valueOf(stride), String.valueOf(enough)
             });
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
@@ -43,7 +41,7 @@ public final class MemorySweep implements Function<String[], List<String>> {
         try (Sweep sweep = new Sweep(Files.createTempDirectory(Path.of(what[0]), "memory"))) {
             for (SweepMachine.Stage stage : SweepMachine.Stage.values()) {
                 for (Operation operation : Operations.all()) { // bounded by the operations
-                    if (!what[1].equals(EVERYTHING) && !operation.name().matches(what[1])) {
+                    if (!operation.name().matches(what[1])) {
                         continue;
                     }
                     Sweep.Twin twin = sweep.twin(operation, stage);
