@@ -29,9 +29,7 @@ import picocli.CommandLine.Spec;
                     + " up to a bound, and draws the first schedule that goes wrong.",
             "With --exhibit: draws how a historical fault was found that had been put back into the source.",
             "With neither: lists what there is."
-        },
-        mixinStandardHelpOptions = true,
-        versionProvider = Main.Version.class)
+        })
 final class ExploreCommand implements Callable<Integer> {
 
     private static final int MAX_PREEMPTIONS = 64;

@@ -17,6 +17,12 @@ final class Json {
         return this;
     }
 
+    /** Adds the components of a record as members. */
+    Json putAll(Record record) {
+        members.putAll(members(record));
+        return this;
+    }
+
     /** In one line. */
     @Override
     public String toString() {

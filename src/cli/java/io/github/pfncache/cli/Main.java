@@ -13,6 +13,7 @@ import picocli.CommandLine.IVersionProvider;
         name = "pfncache",
         description = "KVM's gfn-to-pfn cache. New here? The command tour. Without a command: replay.",
         mixinStandardHelpOptions = true,
+        scope = CommandLine.ScopeType.INHERIT,
         versionProvider = Main.Version.class,
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:all as it should be", "1:something differs", "2:bad input"})
@@ -91,6 +92,7 @@ public final class Main implements Callable<Integer> {
         return new CommandLine(new Main(console))
                 .addSubcommand(new TourCommand(console))
                 .addSubcommand(new ReplayCommand(console))
+                .addSubcommand(new ReportCommand(console))
                 .addSubcommand(new StressCommand(console))
                 .addSubcommand(new ExploreCommand(console))
                 .setOut(new PrintWriter(console.out(), true))

@@ -5,7 +5,7 @@ import io.github.pfncache.report.ReplayReport;
 import io.github.pfncache.report.ReportFile;
 import io.github.pfncache.rules.RuleViolation;
 import io.github.pfncache.trace.BundledTraces;
-import io.github.pfncache.trace.ClockWrites;
+import io.github.pfncache.trace.LandingRecorder;
 import io.github.pfncache.trace.MalformedInput;
 import io.github.pfncache.trace.MemslotTrace;
 import io.github.pfncache.trace.ProbeTable;
@@ -43,9 +43,7 @@ import picocli.CommandLine.Spec;
             "Does to a virtual machine what recorded boots did to their memslots, and compares where clock updates land"
                     + " with what real KVM did.",
             "Without FILE: the 20 boots that come with the program."
-        },
-        mixinStandardHelpOptions = true,
-        versionProvider = Main.Version.class)
+        })
 final class ReplayCommand implements Callable<Integer> {
 
     private static final int SHOWN_DIFFERENCES = 20;
@@ -130,8 +128,7 @@ final class ReplayCommand implements Callable<Integer> {
     /** Where updates landed, as changes, and what was not as it should be. */
     private static final class Witness implements ReplayObserver {
 
-        private final List<ClockWrites> last = new ArrayList<>();
-        private final List<ProbeTable.Change> changes = new ArrayList<>();
+        private final LandingRecorder landings;
         private final List<String> differences = new ArrayList<>();
         private final Progress progress;
         private final String trace;
@@ -140,6 +137,7 @@ final class ReplayCommand implements Callable<Integer> {
         private int suppressed;
 
         Witness(Console console, Progress progress, String trace, ReplayObserver also) {
+            this.landings = new LandingRecorder(trace);
             this.console = console;
             this.progress = progress;
             this.trace = trace;
@@ -165,30 +163,13 @@ final class ReplayCommand implements Callable<Integer> {
         public void stepped(ReplayStep step) {
             also.stepped(step);
             progress.advance(trace);
-            for (int probe = 0; probe < Probes.COUNT; probe++) { // bounded by the probes
-                note(step.operation().index(), probe, step.landings().get(probe));
-            }
+            landings.stepped(step);
             for (ReplayStep.Difference each : step.differences()) { // bounded by the probes and the dirty pages
                 if (differences.size() < SHOWN_DIFFERENCES) {
                     differences.add(describe(step, each));
                 } else {
                     suppressed++;
                 }
-            }
-        }
-
-        private void note(int index, int probe, ClockWrites landing) {
-            boolean known = probe < last.size();
-            if (known && last.get(probe).equals(landing)) {
-                return;
-            }
-            if (known) {
-                last.set(probe, landing);
-            } else {
-                last.add(landing);
-            }
-            if (landing.places().size() <= 1) { // landing in two places is a difference, not a place
-                changes.add(new ProbeTable.Change(trace, index, probe, landing));
             }
         }
 
@@ -254,7 +235,7 @@ final class ReplayCommand implements Callable<Integer> {
     }
 
     private static List<ProbeTable.Change> changes(List<Witness> witnesses) {
-        return witnesses.stream().flatMap(witness -> witness.changes.stream()).toList();
+        return witnesses.stream().flatMap(witness -> witness.landings.changes().stream()).toList();
     }
 
     private Json json(List<ReplayResult> results, List<Witness> witnesses, ReplayReport report, boolean compared) {

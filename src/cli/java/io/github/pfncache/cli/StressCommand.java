@@ -27,9 +27,7 @@ import picocli.CommandLine.Spec;
                     + " for lost and torn writes, gaps in the dirty log and broken rules. A test, and no benchmark:"
                     + " every check is on.",
             "Without --seconds and --ops: 10 seconds. The same seed makes the same plan for every thread."
-        },
-        mixinStandardHelpOptions = true,
-        versionProvider = Main.Version.class)
+        })
 final class StressCommand implements Callable<Integer> {
 
     private static final long DEFAULT_SECONDS = 10;
@@ -143,22 +141,12 @@ final class StressCommand implements Callable<Integer> {
                 .put("seed", result.seed())
                 .put("vcpus", options.vcpus())
                 .put("devices", options.devices())
-                .put("seconds", result.seconds())
-                .put("accesses", result.accesses())
+                .putAll(result)
                 .put("hitRatio", result.hitRatio())
-                .put("guestModeAccesses", result.raw())
-                .put("guestModeDrops", result.drops())
-                .put("outcomes", result.outcomes())
-                .put("caches", result.caches())
-                .put("actions", result.actions())
                 .put("rules", result.rules().stream().map(line -> new Json()
                         .put("rule", line.name())
                         .put("checks", line.checks())
                         .put("violations", line.violations())).toList())
-                .put("findings", result.findings())
-                .put("lost", result.lost())
-                .put("torn", result.torn())
-                .put("violations", result.violations())
                 .put("interrupted", console.isInterrupted())
                 .put("summary", result.summary());
     }

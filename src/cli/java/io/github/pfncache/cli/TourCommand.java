@@ -18,9 +18,7 @@ import picocli.CommandLine.Mixin;
 @Command(
         name = "tour",
         description = "Shows in one screen what a cache does, and what each step costs: its page moves, its memslot is"
-                + " replaced, its memory goes and comes back.",
-        mixinStandardHelpOptions = true,
-        versionProvider = Main.Version.class)
+                + " replaced, its memory goes and comes back.")
 final class TourCommand implements Callable<Integer> {
 
     private static final long GPA = 0x7100;
@@ -90,18 +88,14 @@ final class TourCommand implements Callable<Integer> {
         outcome = Outcome.OK;
         body.run();
         CacheStats now = cache.stats();
-        String state = outcome != Outcome.OK ? outcome.name() : isUsable() ? "valid" : "stale";
+        GuestAccess access = cache.tryAccess();
+        String state = outcome != Outcome.OK ? outcome.name() : access.isUsable() ? "valid" : "stale";
+        access.close();
         boolean backed = vm.memslots().table().find(Pages.gpaToGfn(GPA)) != null;
         steps.add(new Step(what, state, backed ? "" + vm.host().presentPfn(HVA + GPA) : "none",
                 now.refreshes() - before.refreshes(), now.slotLookups() - before.slotLookups(),
                 now.resolutions() - before.resolutions(), now.invalidations() - before.invalidations()));
         before = now;
-    }
-
-    private boolean isUsable() {
-        try (GuestAccess access = cache.tryAccess()) {
-            return access.isUsable();
-        }
     }
 
     private void print(String summary) {

@@ -14,7 +14,9 @@ import java.util.TreeSet;
  */
 final class GpaAxis {
 
-    private static final double GAP = 5;
+    /** Height of a gap. */
+    static final double GAP = 5;
+
     private static final double LEAST = 12;
     private static final double BY_LOG = 1.6;
 
@@ -22,7 +24,9 @@ final class GpaAxis {
     private final TreeMap<Long, Double> places = new TreeMap<>();
 
     private final List<Double> gaps = new ArrayList<>();
-    private final int leftOut;
+    /** Addresses that had to be left out. */
+    final int leftOut;
+
 
     GpaAxis(List<SlotSpan> slots) {
         TreeSet<Long> addresses = new TreeSet<>();
@@ -88,14 +92,5 @@ final class GpaAxis {
     /** Tops of what never had memory, each {@link #GAP} high. */
     List<Double> gaps() {
         return gaps;
-    }
-
-    static double gapHeight() {
-        return GAP;
-    }
-
-    /** Addresses that had to be left out. */
-    int leftOut() {
-        return leftOut;
     }
 }

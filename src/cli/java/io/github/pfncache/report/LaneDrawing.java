@@ -1,6 +1,5 @@
 package io.github.pfncache.report;
 
-import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -44,7 +43,7 @@ final class LaneDrawing {
         for (Timeline.Lane lane : timeline.lanes) { // bounded by Budget.LANES
             to.open("text", "class", "label", "x", Frame.LEFT - 10, "y", y + 13)
                     .element("tspan", lane.name + " ", "class", "dim")
-                    .text(lane.gpa == Pages.INVALID_GPA ? "by hva" : Pages.hex(lane.gpa)).close().line();
+                    .text(lane.place()).close().line();
             spans(to, lane, y);
             y += PITCH;
         }

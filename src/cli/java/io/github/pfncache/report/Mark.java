@@ -30,8 +30,7 @@ enum Mark {
                     .add('l', -size, -size).shut();
             case FLAGS -> outline.add('M', x - size, y).add('a', size, size, 0, 1, 0, 2 * size, 0)
                     .add('a', size, size, 0, 1, 0, -2 * size, 0).shut();
-            case HOST -> outline.box(x - size, y - size / 4, 2 * size, size / 2).box(x - size, y - size, size / 2, size)
-                    .box(x + size / 2, y - size, size / 2, size);
+            case HOST -> outline.box(x - size, y - size / 2, 2 * size, size);
         };
     }
 }

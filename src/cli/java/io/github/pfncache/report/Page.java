@@ -1,9 +1,6 @@
 package io.github.pfncache.report;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
+import io.github.pfncache.scenario.Resource;
 import java.util.function.Consumer;
 
 /** A page: a document that needs no other, its style, light or dark as the reader prefers. */
@@ -24,20 +21,12 @@ final class Page {
         to.empty("meta", "name", "viewport", "content", "width=device-width, initial-scale=1").line();
         to.empty("meta", "name", "color-scheme", "content", "light dark").line();
         to.element("title", title).line();
-        to.open("style").trusted(style()).close().line();
+        to.open("style").trusted(Resource.text(Page.class, "page.css")).close().line();
         to.close().line();
         to.open("body").line();
         body.accept(to);
         to.close().line().close().line();
         return to.finish();
-    }
-
-    private static String style() {
-        try (InputStream in = Page.class.getResourceAsStream("page.css")) {
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     /** What this is all about, for whoever opens a page and nothing else. */

@@ -144,37 +144,24 @@ public final class ReplayReport {
     }
 
     private Table table(boolean drawn) {
-        Table table = new Table(drawn ? "<<>>>>>>>>" : "<>>>>>>>>");
-        table.head(cells(drawn, "trace", "caches", "operations", "probes", compared ? "agree" : 0,
+        Table table = new Table("<>>>>>>>>").head("trace", "operations", "probes", compared ? "agree" : "",
                 compared ? "differ" : "contradict", "dirty pages", "refreshes", "invalidations",
-                "slot look-ups avoided"));
+                "slot look-ups avoided");
         for (int i = 0; i < parts.size(); i++) { // bounded by the traces
             Part part = parts.get(i);
-            int number = i;
             String name = part.trace.name();
-            Table.Drawn link = to -> to.element("a", Markup.clip(name, NAME), "href", "#t" + number);
-            Table.Drawn lanes = to -> OverviewDrawing.draw(to, part.timeline);
-            ReplayResult result = part.result == null ? ReplayResult.none(name) : part.result;
-            boolean shown = drawn && part.timeline != null;
-            table.row(numbers(drawn, shown ? link : drawn ? Markup.clip(name, NAME) : name,
-                    shown ? lanes : new Table.Marked("not drawn", "dim"), result));
+            String anchor = "#t" + i;
+            Table.Drawn link = to -> to.element("a", Markup.clip(name, NAME), "href", anchor);
+            table.row(numbers(drawn && part.timeline != null ? link : drawn ? Markup.clip(name, NAME) : name,
+                    part.result == null ? ReplayResult.none(name) : part.result));
         }
-        return table.sum(numbers(drawn, "total", "", sum()));
+        return table.sum(numbers("total", sum()));
     }
 
-    private Object[] numbers(boolean drawn, Object name, Object picture, ReplayResult of) {
-        return cells(drawn, name, picture, of.operations(), of.probes(), compared ? of.agree() : 0,
-                of.differ() == 0 ? 0 : new Table.Marked(of.differ(), "bad"), of.dirtyPages(), of.refreshes(),
-                of.invalidations(), of.lookupsAvoided());
-    }
-
-    /** With the picture, or without. */
-    private static Object[] cells(boolean drawn, Object... cells) {
-        List<Object> kept = new ArrayList<>(List.of(cells));
-        if (!drawn) {
-            kept.remove(1);
-        }
-        return kept.toArray();
+    private Object[] numbers(Object name, ReplayResult of) {
+        return new Object[] {name, of.operations(), of.probes(), compared ? of.agree() : 0,
+            of.differ() == 0 ? 0 : new Table.Marked(of.differ(), "bad"), of.dirtyPages(), of.refreshes(),
+            of.invalidations(), of.lookupsAvoided()};
     }
 
     /**

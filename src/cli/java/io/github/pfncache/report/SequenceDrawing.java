@@ -1,5 +1,6 @@
 package io.github.pfncache.report;
 
+import io.github.pfncache.explore.LockSpans;
 import io.github.pfncache.explore.ScheduleStep;
 import io.github.pfncache.scenario.Sequence;
 import java.util.List;

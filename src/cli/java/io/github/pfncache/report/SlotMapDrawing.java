@@ -27,7 +27,7 @@ final class SlotMapDrawing {
     }
 
     int addressesLeftOut() {
-        return axis.leftOut();
+        return axis.leftOut;
     }
 
     void draw(Markup to, double top) {
@@ -44,7 +44,7 @@ final class SlotMapDrawing {
         to.line();
         for (double gap : axis.gaps()) { // bounded by Budget.ADDRESSES
             to.empty("rect", "class", "gap", "x", Frame.LEFT, "y", top + gap, "width", frame.end() - Frame.LEFT,
-                    "height", GpaAxis.gapHeight());
+                    "height", GpaAxis.GAP);
         }
         double lowestLane = -LABEL;
         timeline.slots.forEach(span -> slot(to, span, top)); // bounded by Budget.rectangles

@@ -1,11 +1,8 @@
 package io.github.pfncache.report;
 
 import io.github.pfncache.explore.ScheduleStep;
+import io.github.pfncache.scenario.Resource;
 import io.github.pfncache.scenario.Sequence;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -13,19 +10,11 @@ import java.util.stream.Collectors;
 /** The dictionary of a schedule's steps: what each of them means, in plain words. Immutable. */
 public final class StepWords {
 
-    private static final Map<String, String> ALL = read();
+    private static final Map<String, String> ALL = Resource.lines(StepWords.class, "steps.tsv")
+            .map(line -> line.split("\t"))
+            .collect(Collectors.toMap(line -> line[0], line -> line[1]));
 
     private StepWords() {}
-
-    private static Map<String, String> read() {
-        try (InputStream in = StepWords.class.getResourceAsStream("steps.tsv")) {
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8).lines()
-                    .map(line -> line.split("\t"))
-                    .collect(Collectors.toMap(line -> line[0], line -> line[1]));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
 
     /**
      * What a step is, whatever was done with it.

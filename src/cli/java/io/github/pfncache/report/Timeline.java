@@ -1,5 +1,6 @@
 package io.github.pfncache.report;
 
+import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -45,6 +46,19 @@ final class Timeline {
         /** How often its page was invalidated. */
         int invalidations;
 
+        /** What it is after the cell before, until somebody says something else. */
+        Cell(Cell last) {
+            if (last != null) {
+                settledAt(last.settled, last.place, last.block);
+            }
+        }
+
+        void settledAt(LaneState state, String where, String blockOfMemory) {
+            settled = state;
+            place = where;
+            block = blockOfMemory;
+        }
+
         void see(LaneState state) {
             before = before.compareTo(state) < 0 ? state : before;
         }
@@ -59,6 +73,10 @@ final class Timeline {
         Lane(String name, long gpa) {
             this.name = name;
             this.gpa = gpa;
+        }
+
+        String place() {
+            return gpa == Pages.INVALID_GPA ? "by hva" : Pages.hex(gpa);
         }
 
         Cell last() {
@@ -102,7 +120,7 @@ final class Timeline {
     Column changes(Mark mark, String what, long when) {
         if (begun++ % perColumn == 0) {
             columns.add(new Column(mark, what, when));
-            lanes.forEach(lane -> lane.cells.add(new Cell()));
+            lanes.forEach(lane -> lane.cells.add(new Cell(lane.cells.isEmpty() ? null : lane.last())));
         }
         micros = when;
         Column column = columns.get(columns.size() - 1);
@@ -113,6 +131,11 @@ final class Timeline {
 
     SlotSpan slot(int id) {
         return present.get(id);
+    }
+
+    /** The slot at an address now; null if none. */
+    SlotSpan slotAt(long gpa) {
+        return present.values().stream().filter(slot -> slot.covers(gpa)).findFirst().orElse(null);
     }
 
     /** A slot is like this from the last column on; null if it is gone. */

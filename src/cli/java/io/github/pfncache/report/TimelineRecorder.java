@@ -99,13 +99,11 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
     @Override
     public void stepped(ReplayStep step) {
         for (int lane = 0; lane < caches.size(); lane++) { // bounded by Budget.LANES
-            Timeline.Cell cell = timeline.lanes.get(lane).last();
-            cell.settled = stateOf(caches.get(lane));
             int probe = Probes.at(timeline.lanes.get(lane).gpa);
             ClockWrites landing = probe < 0 ? ClockWrites.NONE : step.landings().get(probe);
             boolean lost = landing.places().isEmpty();
-            cell.place = lost ? null : landing.toString();
-            cell.block = lost ? "" : landing.places().get(0).block();
+            timeline.lanes.get(lane).last().settledAt(stateOf(caches.get(lane)),
+                    lost ? null : landing.toString(), lost ? "" : landing.places().get(0).block());
         }
         timeline.columns.get(timeline.columns.size() - 1).differ += step.differ();
         if (step.operation().index() == timeline.operations - 1) {

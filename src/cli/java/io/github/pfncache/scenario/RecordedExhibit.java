@@ -1,9 +1,5 @@
 package io.github.pfncache.scenario;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 
@@ -26,11 +22,7 @@ public record RecordedExhibit(String id, String fault, String whyNot, CounterExa
      * @return by number
      */
     public static List<RecordedExhibit> all() {
-        try (InputStream in = RecordedExhibit.class.getResourceAsStream(RESOURCE)) {
-            return new ExhibitParser(new String(in.readAllBytes(), StandardCharsets.UTF_8)).exhibits();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return new ExhibitParser(Resource.text(RecordedExhibit.class, RESOURCE)).exhibits();
     }
 
     /**

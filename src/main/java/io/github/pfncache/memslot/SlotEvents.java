@@ -1,9 +1,12 @@
 package io.github.pfncache.memslot;
 
+import io.github.pfncache.address.Pages;
 import jdk.jfr.Category;
+import jdk.jfr.DataAmount;
 import jdk.jfr.Description;
 import jdk.jfr.Event;
 import jdk.jfr.Label;
+import jdk.jfr.MemoryAddress;
 import jdk.jfr.Name;
 
 /**
@@ -25,7 +28,7 @@ final class SlotEvents {
     /** The request keeps the rules, and this is what it does. */
     static void isJudged(SlotChange event, MemslotRequest.Step step) {
         if (event != null) {
-            event.kind = SlotChange.kind(step);
+            event.judged(step);
         }
     }
 
@@ -53,6 +56,23 @@ final class SlotEvents {
         @Description("create, delete, move, flags; none if there was nothing to change; unknown if it was not judged")
         String kind = "unknown";
 
+        @Label("Guest Physical Address")
+        @Description("First one of the slot; of a deleted slot its former one; -1 if there was nothing to change")
+        @MemoryAddress
+        long gpa = -1;
+
+        @Label("Size")
+        @DataAmount
+        long bytes;
+
+        @Label("Host User Address")
+        @MemoryAddress
+        long uhva = -1;
+
+        @Label("Flags")
+        @Description("As of KVM_SET_USER_MEMORY_REGION: 1 logs dirty pages, 2 is read-only")
+        int flags;
+
         @Label("Outcome")
         @Description("DONE, UNCHANGED, BUSY, or REJECTED with an exception")
         String outcome;
@@ -68,7 +88,18 @@ final class SlotEvents {
             return event;
         }
 
-        static String kind(MemslotRequest.Step step) {
+        void judged(MemslotRequest.Step step) {
+            kind = kind(step);
+            Memslot slot = step.successor() == null ? step.former() : step.successor();
+            if (slot != null) {
+                gpa = Pages.gfnToGpa(slot.baseGfn());
+                bytes = slot.npages() << Pages.PAGE_SHIFT;
+                uhva = slot.hva();
+                flags = slot.flags();
+            }
+        }
+
+        private static String kind(MemslotRequest.Step step) {
             Memslot former = step.former();
             Memslot successor = step.successor();
             if (former == null) {

@@ -78,8 +78,9 @@ final class PackageEdgesTest {
                 foreign.add(edge.group(1) + " -> " + edge.group(2));
             }
         }
-        // Two classes of events, which nobody loads where there is no jdk.jfr: see WithoutFlightRecorderTest.
-        assertThat(foreign).containsExactlyInAnyOrder(PREFIX + "cache -> jdk.jfr", PREFIX + "memslot -> jdk.jfr");
+        // Classes of events and their reader, which nobody loads without jdk.jfr: see WithoutFlightRecorderTest.
+        assertThat(foreign).containsExactlyInAnyOrder(PREFIX + "cache -> jdk.jfr", PREFIX + "memslot -> jdk.jfr",
+                PREFIX + "trace -> jdk.jfr", PREFIX + "trace -> jdk.jfr.consumer");
     }
 
     @Test

@@ -57,7 +57,7 @@ final class StressCommandTest {
                 .startsWith("{\"command\":\"stress\",\"seed\":7,\"vcpus\":1,\"devices\":2,")
                 .contains("\"caches\":{\"refreshes\":", "\"outcomes\":{\"OK\":")
                 .contains("{\"rule\":\"LockRule.ORDER\",\"checks\":")
-                .contains("\"lost\":0,\"torn\":0,\"violations\":0,\"interrupted\":false,");
+                .contains("\"lost\":0,\"torn\":0,\"violations\":0,", "\"interrupted\":false,");
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.github.pfncache.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.explore.Exploration;
+import io.github.pfncache.explore.LockSpans;
 import io.github.pfncache.explore.ScheduleFailure;
 import io.github.pfncache.explore.ScheduleStep;
 import io.github.pfncache.explore.ScheduleText;

@@ -1,11 +1,10 @@
-package io.github.pfncache.report;
+package io.github.pfncache.explore;
 
-import io.github.pfncache.explore.ScheduleStep;
 import java.util.ArrayList;
 import java.util.List;
 
-/** From when to when a schedule's threads held which lock, as far as its steps tell. */
-final class LockSpans {
+/** The times for which a schedule's threads hold locks, as far as its steps tell. Stateless. */
+public final class LockSpans {
 
     /**
      * A lock that was held.
@@ -16,15 +15,20 @@ final class LockSpans {
      * @param to the last step
      * @param depth how many others the thread held when it took it
      */
-    record Hold(int thread, String lock, int from, int to, int depth) {}
+    public record Hold(int thread, String lock, int from, int to, int depth) {}
 
     private static final String LOCK = "lock ";
     private static final String UNLOCK = "unlock ";
 
     private LockSpans() {}
 
-    /** Those that were released: whoever is still waiting for a lock at the end does not hold it. */
-    static List<Hold> in(List<ScheduleStep> steps) {
+    /**
+     * Finds the locks that are held and released again: a thread that waits for a lock at the end does not hold it.
+     *
+     * @param steps of a schedule, in order
+     * @return the locks held, in the order of their release
+     */
+    public static List<Hold> in(List<ScheduleStep> steps) {
         List<Hold> open = new ArrayList<>();
         List<Hold> done = new ArrayList<>();
         for (int i = 0; i < steps.size(); i++) { // bounded by the steps
