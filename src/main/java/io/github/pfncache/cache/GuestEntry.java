@@ -11,8 +11,9 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
- * Whether a vCPU is in the guest, whose it is, and how it is kicked out of pages that it holds: what {@link GuestMode}
- * and whoever takes pages away have in common. The argument is in {@link GuestMode}.
+ * The state that a vCPU and the takers of its pages share: whether the vCPU is in the guest, which thread owns the
+ * guest mode, which pages are wanted back, and up to which request they were given back. The argument is in
+ * {@link GuestMode}.
  *
  * <p>Kernel counterpart: {@code vcpu->mode} and {@code vcpu->requests}.
  */
@@ -38,16 +39,19 @@ abstract sealed class GuestEntry permits GuestMode {
     }
 
     /** Told on the vCPU's thread when its pages may be used, and when not. */
+    @FunctionalInterface
     interface Gate {
 
         /** Of an emulated CPU that knows by itself whether it is inside. */
-        Gate NONE = new Gate() {};
+        Gate NONE = (inside, empty) -> {};
 
-        /** Pages may be used from now on, or no longer. */
-        default void inside(boolean inside) {}
-
-        /** All pages were given back. */
-        default void cleared() {}
+        /**
+         * Pages may be used from now on, or no longer.
+         *
+         * @param inside whether they may
+         * @param empty whether all were given back
+         */
+        void change(boolean inside, boolean empty);
     }
 
     private final Gate gate;
@@ -66,7 +70,7 @@ abstract sealed class GuestEntry permits GuestMode {
     /** Those that are wanted back; null if none. Guarded by {@link #lock}. */
     private HeldPage wanted;
 
-    /** The thread that it belongs to; null if none. Written by that thread, or by the one that takes over. */
+    /** The thread that owns the guest mode; null if none. Written by that thread, or by the next owner. */
     private volatile Thread owner;
 
     /** Written once, by the owner. */
@@ -113,12 +117,12 @@ abstract sealed class GuestEntry permits GuestMode {
             }
         } finally {
             HeldLocks.guestMode(true);
-            gate.inside(true);
+            gate.change(true, false);
         }
     }
 
     final void goOutside() {
-        gate.inside(false);
+        gate.change(false, false);
         HeldLocks.guestMode(false);
         INSIDE.setVolatile(this, false); // first, then the look: pairs with the wait for an acknowledgement
         if ((long) REQUESTS.getVolatile(this) != acknowledged) {
@@ -186,7 +190,7 @@ abstract sealed class GuestEntry permits GuestMode {
         }
     }
 
-    // ------------------------------------------------------------------ the side of those who take pages away
+    // ------------------------------------------------------------------ the takers' side
 
     /** Wants pages back; answers which request has to be acknowledged. */
     final long kick(List<HeldPage> pages) {
@@ -242,29 +246,29 @@ abstract sealed class GuestEntry permits GuestMode {
         }
     }
 
-    /** Whether it is inside, and its thread lives: if that was seen to have ended, all that it did is seen as well. */
+    /** Whether the vCPU is inside, and its thread lives. A thread that is seen to have ended has done all it did. */
     final boolean isRunning() {
         Thread thread = owner;
         return isInside() && thread != null && thread.isAlive();
     }
 
-    // ------------------------------------------------------------------ whose it is
+    // ------------------------------------------------------------------ the owner
 
-    /** It belongs to nobody any more, and with {@code forGood} never will again. */
+    /** No thread owns the guest mode any more; with {@code forGood} none ever will again. */
     final void abandon(boolean forGood) {
         closed = forGood;
         owner = null;
     }
 
     final void cleared() {
-        gate.cleared();
+        gate.change(false, true);
     }
 
     final boolean isClosed() {
         return closed;
     }
 
-    /** Takes over what belongs to nobody. */
+    /** The current thread owns the guest mode, if no living thread does. */
     final void belongToCurrentThread() {
         Thread current = Thread.currentThread();
         if (owner == current) {
@@ -288,7 +292,7 @@ abstract sealed class GuestEntry permits GuestMode {
         requireOwner(false);
     }
 
-    /** With {@code orNobodys} it may belong to nobody as well. */
+    /** With {@code orNobodys} it is enough that no thread owns the guest mode. */
     final void requireOwner(boolean orNobodys) {
         Thread mine = owner;
         if (mine != Thread.currentThread() && !(orNobodys && mine == null)) {

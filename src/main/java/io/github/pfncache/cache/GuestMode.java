@@ -9,8 +9,9 @@ import java.util.Objects;
 import java.util.function.Predicate;
 
 /**
- * Pages that a vCPU holds raw, and gives back when it is kicked: guest memory at the speed of memory, on a host that
- * moves pages. For an emulated CPU that has a TLB of its own; {@link GuestTlb} is one that is ready made.
+ * The guest mode of one vCPU: the pages that the vCPU holds raw, and gives back when it is kicked. Guest memory has the
+ * speed of memory, on a host that moves pages. For an emulated CPU with a TLB of its own; {@link GuestTlb} is a
+ * ready-made one.
  *
  * <pre>{@code
  * GuestMode mode = vm.newGuestMode(gpa -> myTlb.forget(gpa));
@@ -31,16 +32,16 @@ import java.util.function.Predicate;
  * for each, and {@link #drops} counts them. Pages that are taken away while the vCPU is outside are not waited for;
  * {@code enter} drops them.
  *
- * <p><b>Who takes a page away</b>, a change of the host's, of the memslots, a harvest of the dirty log, kicks those who
- * hold it and waits until they have given it back, up to its deadline; then nothing has changed, and the answer is
- * BUSY. So {@code poll} has to be called often, each thousand instructions, say.
+ * <p><b>A taker</b> is a change of the host or of the memslots, or a harvest of the dirty log. A taker kicks the vCPUs
+ * that hold its pages, and waits until they have given the pages back. If its deadline passes first, nothing has
+ * changed, and the answer is BUSY. So call {@code poll} often: each thousand instructions, say.
  *
  * <p><b>The dirty log</b> has a page as soon as it is held for writing. A harvest takes the writable holds of the slot
  * back, and returns when that is acknowledged: what is written afterwards is marked again, by the next hold.
  *
- * <p><b>One thread never waits for itself.</b> {@code hold} is outside while it resolves the page, so it may wait for
- * an invalidation that waits for this very vCPU. Everything else that may wait breaks a rule inside, and without rules
- * is answered BUSY: {@link #leave} first, as an exit to user space does.
+ * <p><b>One thread never waits for itself.</b> {@code hold} is outside while it resolves the page, so {@code hold} may
+ * wait for an invalidation that waits for this very vCPU. Every other call that may wait breaks a rule inside, and is
+ * answered BUSY where rules are off: call {@link #leave} first, as an exit to user space does.
  *
  * <p><b>Memory order.</b>
  *
@@ -50,10 +51,10 @@ import java.util.function.Predicate;
  *   <li>{@code enter}: inside (volatile), then the look at the requests. Taker: request (volatile), then the look at
  *       the mode. One of the two sees the other: the taker waits, or the vCPU drops the page first.
  *   <li>{@code hold}: registers the page, full fence, then looks for an invalidation in progress and at the memslots,
- *       and only then resolves. Taker: in progress, or published, full fence, then looks who holds. Either the taker
+ *       and only then resolves. Taker: in progress, or published, full fence, then looks at the holds. Either the taker
  *       finds the hold, or the hold sees what the taker did, as for caches ([rule L5], [rule L6]).
- *   <li>{@code hold} for writing: writable, full fence, the mark. Harvest: clears the mark, full fence, looks who holds
- *       writable: it finds the hold, or the mark comes after it and is for the next harvest.
+ *   <li>{@code hold} for writing: writable, full fence, the mark. Harvest: clears the mark, full fence, looks at the
+ *       writable holds: the harvest finds the hold, or the mark comes after the harvest and is for the next one.
  *   <li>{@code poll}: an opaque look at the requests; the list of those wanted is read under the lock under which it
  *       was completed before the request.
  * </ul>
@@ -151,8 +152,8 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     }
 
     /**
-     * How many pages were dropped up to now. Whoever keeps an address in a local variable over a call that may drop
-     * pages compares this, and looks the page up again.
+     * How many pages were dropped up to now. An emulator that keeps an address in a local variable over a call that may
+     * drop pages compares the number, and looks the page up again.
      *
      * @return grows by one for each page
      */
@@ -173,7 +174,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         if (forWriting && page.isHeld()) {
             try {
                 pages.grantWriting(page);
-            } catch (Throwable e) { // the page is not in the log: whoever could read it is told
+            } catch (Throwable e) { // the page is not in the log: a reader that has its bytes is told
                 rethrow(drop(page, e));
             }
         }
@@ -251,8 +252,8 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     }
 
     /**
-     * Gives all pages back, without a call of {@link Dropped}, and lets another thread have it. By its owner, or when
-     * that has stopped using it.
+     * Gives all pages back, without a call of {@link Dropped}, and lets another thread have the guest mode. To be
+     * called by the owner, or when the owner has stopped using the guest mode.
      *
      * @return as for {@link #handOver}
      * @throws IllegalStateException if it is inside
@@ -272,8 +273,8 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     }
 
     /**
-     * Ends it: all pages are given back, and nobody can enter any more. By its owner, outside of the guest, or by
-     * anybody once it was handed over or its thread has ended. Idempotent.
+     * Ends the guest mode: all pages are given back, and no thread can enter any more. To be called by the owner,
+     * outside of the guest, or by any thread once the guest mode was handed over or its thread has ended. Idempotent.
      *
      * @throws IllegalStateException if it is another thread's, inside, or used by the caller's caller
      */

@@ -11,9 +11,9 @@ import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 
 /**
- * The guest modes of one domain, as whoever takes pages away sees them: kicks those that hold one, and waits until all
- * have given it back. A vCPU outside of the guest is not waited for, and one that holds none of the pages is not even
- * kicked. Thread-safe.
+ * The guest modes of one domain, as a taker of pages sees them: kicks the vCPUs that hold one of the pages, and waits
+ * until all have given the pages back. A vCPU outside of the guest is not waited for, and a vCPU that holds none of the
+ * pages is not even kicked. Thread-safe.
  *
  * <p>Kernel counterpart: {@code kvm_make_all_cpus_request()} with {@code KVM_REQUEST_WAIT}.
  */
@@ -22,7 +22,7 @@ final class GuestModes {
     /** Thread-safe by itself. */
     private final List<GuestMode> all = new CopyOnWriteArrayList<>();
 
-    /** A vCPU, the pages that it has to give back, and the kick that it has to acknowledge; of one thread. */
+    /** One kick: a vCPU, the pages that are wanted from it, and the request to be acknowledged. For one thread. */
     private static final class Kick implements BooleanSupplier {
         private final GuestMode mode;
         private final List<HeldPage> pages;
@@ -62,19 +62,19 @@ final class GuestModes {
     }
 
     /**
-     * Takes pages back. What makes sure that they are not held again, such as being in progress, has been done.
+     * Takes pages back. The caller has made sure that the pages cannot be held again, by an invalidation in progress.
      *
      * @param range the host pages
      * @param which those holds that have to go; asked without a lock
      * @param mayWait whether to wait; a thread in guest mode never does
      * @param deadlineNanos answers a value of {@link System#nanoTime()} after which to give up
-     * @return whether nobody holds one of them any more; if not, they will be given back at the next safepoint
+     * @return whether no vCPU holds one of them any more; if not, they will be given back at the next safepoint
      */
     boolean takeBack(HvaRange range, Predicate<HeldPage> which, boolean mayWait, LongSupplier deadlineNanos) {
         if (all.isEmpty()) {
             return true;
         }
-        VarHandle.fullFence(); // what the caller did comes first, then the look who holds: pairs with GuestMode.hold
+        VarHandle.fullFence(); // what the caller did, then the look at the holds: pairs with HeldPages.resolve
         boolean waits = mayWait && !isCurrentThreadInside();
         List<Kick> kicks = new ArrayList<>();
         for (GuestMode mode : all) { // bounded by the vCPUs
@@ -86,7 +86,7 @@ final class GuestModes {
                 kicks.add(new Kick(mode, pages));
             }
         }
-        for (Kick kick : kicks) { // bounded by the vCPUs; what it takes has been allocated: all of them, or none
+        for (Kick kick : kicks) { // bounded by the vCPUs; no more memory is needed: all are kicked, or none
             kick.request = kick.mode.kick(kick.pages);
         }
         boolean done = true;

@@ -7,9 +7,8 @@ import java.lang.invoke.VarHandle;
 import java.util.Objects;
 
 /**
- * How an emulated CPU accesses guest memory: loads and stores of 1, 2, 4 and 8 bytes at any guest physical address,
- * aligned or not. A TLB of pages that are held raw, as {@link GuestMode} has it: inside, a hit is a compare of the tag
- * and the access itself.
+ * A TLB for an emulated CPU: loads and stores of 1, 2, 4 and 8 bytes at any guest physical address, aligned or not. Its
+ * entries are pages that a {@link GuestMode} holds raw, so a hit inside is a compare of the tag and the access itself.
  *
  * <pre>{@code
  * GuestTlb tlb = vm.newTlb(devices);           // devices: a GuestTlb.Unbacked, asked where there is no memory
@@ -33,7 +32,7 @@ import java.util.Objects;
  * {@code poll} or in the access that needs another page. So nobody tells the TLB about migrations or slot changes, and
  * there is no flush that could be forgotten.
  *
- * <p><b>What cannot be had</b> goes to an {@link Unbacked} handler, with no lock held and outside of the guest: an
+ * <p><b>What is not available</b> goes to an {@link Unbacked} handler, with no lock held and outside of the guest: an
  * address without memory, a store to memory that is read-only, memory that is busy. What a guest can cause is never an
  * exception of ours. Memory that can be read and not written (a ROM's slot) is loaded from as any other. The handler
  * may use the TLB, and may do whatever waits; so may a page-fault handler of the host, while an access of this TLB is
@@ -50,9 +49,9 @@ import java.util.Objects;
  * there is room before it begins. After one out of the {@link Unbacked} handler, or out of a page-fault handler, the
  * machine has to be thrown away: a lock may be left held.
  *
- * <p>For one thread, a vCPU's: the first that uses it, until {@link #handOver} or {@link #deactivate}. That is looked
- * at on every miss, and on every access while rules are checked. Kernel counterpart: none; what a processor's TLB does
- * behind {@code KVM_RUN}.
+ * <p>For one thread, a vCPU's: the first that uses the TLB, until {@link #handOver} or {@link #deactivate}. Every miss
+ * checks the thread, and so does every access while rules are checked. Kernel counterpart: none; a processor's own TLB
+ * during {@code KVM_RUN}.
  */
 public final class GuestTlb extends TlbEntries implements AutoCloseable {
 
@@ -265,7 +264,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
      */
     public Outcome tryLoad(long gpa, int width) {
         requireWidth(width);
-        return loadSlowly(gpa, width);
+        return slowly(gpa, width, false, 0);
     }
 
     /**
@@ -288,7 +287,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
      */
     public Outcome tryStore(long gpa, int width, long value) {
         requireWidth(width);
-        return storeSlowly(gpa, width, value);
+        return slowly(gpa, width, true, value);
     }
 
     private static void requireWidth(int width) {
@@ -431,7 +430,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
         return before;
     }
 
-    // ------------------------------------------------------------------ whose it is, and what it did
+    // ------------------------------------------------------------------ the owner, and counts
 
     /**
      * Lets another thread have it, with all pages: the next one that uses it.
@@ -513,7 +512,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
     }
 
     private long missed(long gpa, int width) {
-        Outcome why = loadSlowly(gpa, width);
+        Outcome why = slowly(gpa, width, false, 0);
         return why == Outcome.OK ? loaded : askToLoad(gpa, width, why);
     }
 
@@ -532,7 +531,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
     }
 
     private void missed(long gpa, int width, long value) {
-        Outcome why = storeSlowly(gpa, width, value);
+        Outcome why = slowly(gpa, width, true, value);
         if (why != Outcome.OK) {
             askToStore(gpa, width, value, why);
         }

@@ -7,10 +7,11 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * What came of {@link GuestMode#hold}: a page of guest memory whose bytes stay where they are until the vCPU gives the
- * page back, or the outcome that says why there is none. A refusal is not garbage: there is one object for each.
+ * A page of guest memory that a vCPU holds raw, or the outcome that says why there is none: the answer of
+ * {@link GuestMode#hold}. The bytes stay where they are until the vCPU gives the page back. A refusal is no garbage:
+ * there is one object for each outcome.
  *
- * <p>Confined to the thread in guest mode, but for what others look at to decide whether they want the page back.
+ * <p>Confined to the thread in guest mode, but for the fields by which a taker decides whether it wants the page back.
  * Kernel counterpart: a leaf entry of a vCPU's page tables.
  */
 public final class HeldPage {
@@ -27,7 +28,7 @@ public final class HeldPage {
     /** Host user address of the page. */
     final long uhva;
 
-    /** Whether the page may be written. Written by the owner; read by whoever takes writable holds back. */
+    /** Whether the page may be written. Written by the owner; read by takers of writable holds. */
     volatile boolean writable;
 
     // Confined to the owner of the guest mode.
@@ -38,16 +39,16 @@ public final class HeldPage {
     private ByteBuffer bytes;
     /** Whether the index of the guest mode has it: from before its page is resolved until it is given back. */
     boolean indexed;
-    /** The hold of the same page that it takes the place of; null if there is none. */
+    /** The hold of the same page that this one replaces; null if there is none. */
     HeldPage former;
-    /** Whether it was resolved for writing: all that it takes to be writable is the mark. */
+    /** Whether the page was resolved for writing: only the mark is missing for it to be writable. */
     boolean prepared;
-    /** Whether it was handed out. */
+    /** Whether the page was handed out. */
     boolean granted;
 
     // Guarded by the lock of the guest mode.
 
-    /** Whether it is, or was, among those that are wanted back. Once. */
+    /** Whether the page is, or was, wanted back. Set once. */
     boolean wanted;
     /** The next of those that are wanted back. */
     HeldPage nextWanted;
@@ -111,9 +112,10 @@ public final class HeldPage {
     }
 
     /**
-     * The 4096 bytes, little endian; read-only unless the page {@linkplain #isWritable() may be written}. Direct if
-     * they lie outside of the heap: then their address, for those who use one, is that of the buffer, and good for as
-     * long as the page is held.
+     * The 4096 bytes, little endian; read-only unless the page {@linkplain #isWritable() may be written}. The buffer is
+     * direct if the bytes lie outside of the heap. Then they have an address, which is good for as long as the page is
+     * held: that of {@code MemorySegment.ofBuffer(bytes()).address()} from JDK 22 on, or of native code's
+     * {@code GetDirectBufferAddress}. JDK 17 offers no other without a flag.
      *
      * @return the same buffer each time; null if the page is not held
      */

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.function.Predicate;
 
 /**
- * The pages that one {@link GuestMode} holds or is about to hold, by host page: how they come and go. Changed by the
- * owner of the guest mode; whoever takes pages away looks at them without a lock.
+ * The index, by host page, of the pages that one {@link GuestMode} holds or is about to hold. Changed by the owner of
+ * the guest mode; takers of pages look at the index without a lock.
  */
 final class HeldPages {
 
@@ -50,7 +50,7 @@ final class HeldPages {
         return there != null && (there.prepared || !forWriting) ? there : wanted;
     }
 
-    /** The one that is held of the same page of the same slot, if there is one. */
+    /** The hold of the same page of the same slot; null if there is none. */
     private HeldPage find(HeldPage wanted) {
         HeldPage[] found = {null};
         long page = wanted.uhva >>> Pages.PAGE_SHIFT;

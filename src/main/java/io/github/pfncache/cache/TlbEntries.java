@@ -7,13 +7,13 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * The entries of a {@link GuestTlb}, and the ways that a load or a store takes when it is no hit. Confined to the TLB's
- * owner, who alone drops them: so tags and bytes are plain fields.
+ * The entries of a {@link GuestTlb}, and the paths of loads and stores that are no hits. Confined to the TLB's owner,
+ * the only thread that drops entries: so tags and blocks are plain fields.
  *
- * <p>A page has its entry by a hash of its number. One that has to make room goes to a second, smaller table, by
- * another hash, and comes back from there when it is used; only what has to make room there is given back.
+ * <p>A hash of the page number selects the entry. A page that has to make room goes to a second, smaller table, by
+ * another hash, and comes back from there when it is used. Only a page that has to make room there is given back.
  *
- * <p><b>Outside of the guest</b> the arrays that hits go by are empty ones: whoever is not inside takes the slow way.
+ * <p><b>Outside of the guest</b> the arrays that a hit reads are empty: an access outside takes the slow path.
  */
 abstract sealed class TlbEntries permits GuestTlb {
 
@@ -38,9 +38,9 @@ abstract sealed class TlbEntries permits GuestTlb {
     // Confined to the owner.
 
     /**
-     * What hits go by: the entries inside, nothing outside. Two numbers for each: the page, and what has to be added to
-     * an address for its index in the block. Pages of one block share the buffer, which so stays in the processor's
-     * cache.
+     * The arrays that a hit reads: the entries inside, nothing outside. Two numbers for each entry: the page, and the
+     * number to add to an address for its index in the block. Pages of one block share the buffer, which so stays in
+     * the processor's cache.
      */
     long[] loads = NO_ENTRIES;
 
@@ -71,22 +71,15 @@ abstract sealed class TlbEntries permits GuestTlb {
         }
         this.domain = domain;
         this.size = entries;
-        this.mode = new GuestMode(domain, this::drop, new Gate());
+        this.mode = new GuestMode(domain, this::drop, this::gate);
     }
 
-    /** What the guest mode tells. */
-    private final class Gate implements GuestEntry.Gate {
-        @Override
-        public void inside(boolean inside) {
-            open(inside);
-        }
-
-        @Override
-        public void cleared() {
+    private void gate(boolean inside, boolean empty) {
+        if (empty) {
             pages = null;
             fetchBlock = null;
-            open(false);
         }
+        open(inside);
     }
 
     /**
@@ -205,11 +198,7 @@ abstract sealed class TlbEntries permits GuestTlb {
         if (counting) {
             accesses++;
         }
-        boolean entered = !mode.isInside();
-        if (entered) {
-            mode.enter();
-        }
-        if (pages == null) {
+        if (pages == null) { // before anything is entered, for want of memory
             pageLoads = new long[2 * size];
             pageStores = new long[2 * size];
             pageBlocks = new ByteBuffer[size];
@@ -217,87 +206,68 @@ abstract sealed class TlbEntries permits GuestTlb {
             Arrays.fill(pageLoads, NONE);
             Arrays.fill(pageStores, NONE);
             pages = new HeldPage[size];
-            open(true);
+            open(mode.isInside());
+        }
+        boolean entered = !mode.isInside();
+        if (entered) {
+            mode.enter();
         }
         return entered;
     }
 
-    /** OK, and it is {@link #loaded}; or FAULT or BUSY. */
-    final Outcome loadSlowly(long gpa, int width) {
+    /**
+     * One load or store that is no hit.
+     *
+     * @return OK, and a load has set {@link #loaded}; otherwise nothing was written: FAULT or BUSY
+     */
+    final Outcome slowly(long gpa, int width, boolean writes, long value) {
         mode.requireOwner(true);
         boolean entered = begin();
         try {
-            return Pages.fitsInPage(gpa, width) ? loadWithin(gpa, width) : loadAcross(gpa, width);
+            return Pages.fitsInPage(gpa, width)
+                    ? within(gpa, width, writes, value)
+                    : across(gpa, width, writes, value);
         } finally {
-            comeBackOut(entered);
+            end(entered);
         }
     }
 
-    private Outcome loadWithin(long gpa, int width) {
-        HeldPage page = page(gpa, false);
+    private Outcome within(long gpa, int width, boolean writes, long value) {
+        HeldPage page = page(gpa, writes);
         if (page.isHeld()) {
             HostMapping at = page.mapping();
-            loaded = HostWindow.get(at.block(), at.base() + Pages.offsetInPage(gpa), width);
+            int index = at.base() + Pages.offsetInPage(gpa);
+            if (writes) {
+                HostWindow.put(at.block(), index, width, value);
+            } else {
+                loaded = HostWindow.get(at.block(), index, width);
+            }
         }
         return page.outcome();
     }
 
-    private Outcome loadAcross(long gpa, int width) {
+    private Outcome across(long gpa, int width, boolean writes, long value) {
         long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
         for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-            HeldPage low = page(gpa, false);
-            HeldPage high = low.isHeld() ? page(second, false) : low;
+            HeldPage low = mode.prepare(gpa, writes); // neither is marked unless both can be written
+            HeldPage high = low.isHeld() ? mode.prepare(second, writes) : low;
             if (!high.isHeld()) {
                 return high.outcome();
             }
             if (low.isHeld()) { // still
-                long value = 0;
+                if (writes) {
+                    mode.hold(gpa, true);
+                    mode.hold(second, true);
+                }
+                long read = 0;
                 for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
-                    HeldPage page = gpa + i < second ? low : high;
-                    value = value << Byte.SIZE | page.mapping().getByte(Pages.offsetInPage(gpa + i)) & 0xff;
+                    HostMapping at = (gpa + i < second ? low : high).mapping();
+                    if (writes) {
+                        at.putByte(Pages.offsetInPage(gpa + i), (byte) (value >>> Byte.SIZE * i));
+                    }
+                    read = read << Byte.SIZE | at.getByte(Pages.offsetInPage(gpa + i)) & 0xff;
                 }
-                loaded = signExtended(value, width);
-                return Outcome.OK;
-            }
-        }
-        return Outcome.BUSY;
-    }
-
-    /** OK; otherwise nothing was written: FAULT or BUSY. */
-    final Outcome storeSlowly(long gpa, int width, long value) {
-        mode.requireOwner(true);
-        boolean entered = begin();
-        try {
-            return Pages.fitsInPage(gpa, width) ? storeWithin(gpa, width, value) : storeAcross(gpa, width, value);
-        } finally {
-            comeBackOut(entered);
-        }
-    }
-
-    private Outcome storeWithin(long gpa, int width, long value) {
-        HeldPage page = page(gpa, true);
-        if (page.isHeld()) {
-            HostMapping at = page.mapping();
-            HostWindow.put(at.block(), at.base() + Pages.offsetInPage(gpa), width, value);
-        }
-        return page.outcome();
-    }
-
-    private Outcome storeAcross(long gpa, int width, long value) {
-        long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
-        for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-            HeldPage low = mode.prepare(gpa, true); // neither is marked unless both can be written
-            HeldPage high = low.isHeld() ? mode.prepare(second, true) : low;
-            if (!high.isHeld()) {
-                return high.outcome();
-            }
-            if (low.isHeld()) { // still
-                mode.hold(gpa, true);
-                mode.hold(second, true);
-                for (int i = 0; i < width; i++) { // bounded by the eight bytes of an access
-                    HeldPage page = gpa + i < second ? low : high;
-                    page.mapping().putByte(Pages.offsetInPage(gpa + i), (byte) (value >>> Byte.SIZE * i));
-                }
+                loaded = writes ? loaded : signExtended(read, width);
                 install(low);
                 if (high.isHeld()) { // and did not have to make room
                     install(high);
@@ -322,7 +292,7 @@ abstract sealed class TlbEntries permits GuestTlb {
             }
             return page.outcome();
         } finally {
-            comeBackOut(entered);
+            end(entered);
         }
     }
 
@@ -347,7 +317,8 @@ abstract sealed class TlbEntries permits GuestTlb {
 
     // ------------------------------------------------------------------ in and out
 
-    private void comeBackOut(boolean entered) {
+    /** Leaves, if {@link #begin} has entered. */
+    private void end(boolean entered) {
         if (entered) {
             mode.leave();
         }
