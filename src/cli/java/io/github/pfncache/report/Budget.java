@@ -1,7 +1,8 @@
 package io.github.pfncache.report;
 
 /**
- * How much of a trace is drawn, so that a page has a bound whatever it is made of. The more traces there are, the less
+ * The budget of a picture: how much is drawn, so that a page has a bound whatever it is made of.
+ * The more traces there are, the less
  * each of them gets.
  *
  * @param pictures traces that are drawn at most; the others are rows of the table only

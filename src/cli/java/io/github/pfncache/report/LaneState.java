@@ -2,7 +2,7 @@ package io.github.pfncache.report;
 
 import java.util.Locale;
 
-/** What a lane shows of its cache, the less wanted the later. */
+/** The state of a cache as a lane shows it, the less wanted the later. */
 enum LaneState {
     /** It is not in use. */
     INACTIVE("not active"),

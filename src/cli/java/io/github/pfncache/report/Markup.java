@@ -4,7 +4,8 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * Builds HTML with SVG in it that is also well-formed XML. Every text and every attribute is escaped here and nowhere
+ * A writer of HTML with SVG in it that is also well-formed XML.
+ * Every text and every attribute is escaped here and nowhere
  * else, so nothing that comes from a trace can become markup. Not thread-safe.
  */
 final class Markup {
