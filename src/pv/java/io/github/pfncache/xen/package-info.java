@@ -7,9 +7,9 @@
  * times'. The {@code *Layout} enums own the numbers of the guest ABI, in its 64-bit and its 32-bit form; nobody else
  * writes one.
  *
- * <p><b>The mode comes with the mapping.</b> The shared page has one cache for each mode, of that mode's length, and an
- * operation reads the pair once. A change of mode takes the pair away, waits until the operations on it have ended,
- * re-scales what was kept for the guest, and publishes another pair.
+ * <p><b>The mode stays while it is used.</b> The shared page has one cache, long enough for the layouts of both modes.
+ * A sender holds the mode from the look at the page until the event is said or parked. A change of mode waits until the
+ * senders have ended, and re-scales what was kept for the guest.
  *
  * <p><b>Events.</b> Where the shared page or the vCPU's structure cannot be had, an event is kept: in the vCPU's set of
  * deferred ports, or in its parked selector bits. Whoever keeps one says so afterwards, by a kick; the entry that
