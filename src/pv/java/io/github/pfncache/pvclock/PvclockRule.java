@@ -2,28 +2,28 @@ package io.github.pfncache.pvclock;
 
 import io.github.pfncache.rules.Rule;
 
-/** The invariants of the clock interfaces. Those marked [I12] are the atomicity that the guest ABI promises. */
+/** The rules that hold in the clock interfaces. Those marked [I12] are the atomicity that the guest ABI promises. */
 public enum PvclockRule implements Rule {
 
-    /** [I12] Looked at after each write of a clock structure. */
+    /** [I12] Checked after each write of a clock structure. */
     I12_VERSION_EVEN_AFTER_WRITE(
             "a write starts with an odd version and leaves an even one that is new", "pvclock-abi.h: version"),
 
-    /** [I12] Looked at after each write of a clock structure. */
+    /** [I12] Checked after each write of a clock structure. */
     I12_STOPPED_IS_RETAINED(
             "a GUEST_STOPPED flag found in guest memory is written back: the guest alone clears it",
             "pvclock-abi.h: PVCLOCK_GUEST_STOPPED"),
 
-    /** [I12] Looked at when a vCPU's clock is updated. */
+    /** [I12] Checked when a vCPU's clock is updated. */
     I12_TIME_IS_MONOTONIC(
             "an update never shows a time before what the last one lets the guest compute, unless the clock was set",
             "KVM's master clock"),
 
-    /** [I12] Looked at after each write of a steal time structure. */
+    /** [I12] Checked after each write of a steal time structure. */
     I12_STEAL_VERSION_EVEN(
             "steal time is written under an odd version and left with an even one", "struct kvm_steal_time: version"),
 
-    /** Looked at when a register turns an interface off. */
+    /** Checked when a register turns an interface off. */
     DISABLED_MEANS_INACTIVE(
             "when the write of a register with bit 0 clear returns, its cache is inactive", "kvm_gpc_deactivate()");
 

@@ -113,9 +113,6 @@ public final class RunstateArea {
 
     private Outcome point(CacheTarget target) {
         int length = lengthAt(addressOf(target), layout);
-        if (target.equals(area.target()) && area.length() == length) {
-            return refresh(); // it is there already
-        }
         return target instanceof CacheTarget.ByGpa byGpa
                 ? area.activate(byGpa.gpa(), length)
                 : area.activateHva(((CacheTarget.ByHva) target).hva(), length);
