@@ -23,7 +23,7 @@ public final class AnnouncedReaderStress {
     @Outcome(expect = Expect.FORBIDDEN, desc = "half written")
     @State
     public static class Pair {
-        private final OpenLock lock = new OpenLock();
+        private final TrackedRwLock lock = new OpenLock().lock;
         private int first;
         private int second;
 
@@ -53,7 +53,7 @@ public final class AnnouncedReaderStress {
     @Outcome(expect = Expect.FORBIDDEN, desc = "half written")
     @State
     public static class PairTried {
-        private final OpenLock lock = new OpenLock();
+        private final TrackedRwLock lock = new OpenLock().lock;
         private int first;
         private int second;
 
@@ -92,7 +92,8 @@ public final class AnnouncedReaderStress {
     @Outcome(expect = Expect.FORBIDDEN, desc = "each before the other")
     @State
     public static class Store {
-        private final OpenLock lock = new OpenLock();
+        private final OpenLock open = new OpenLock();
+        private final TrackedRwLock lock = open.lock;
         private int data;
         private int withdrawn;
 
@@ -100,7 +101,7 @@ public final class AnnouncedReaderStress {
         @Actor
         public void store(II_Result r) {
             r.r1 = -1;
-            int hold = lock.tryReadBriefly();
+            int hold = open.tryReadBriefly();
             if (hold != TrackedRwLock.NOT_TAKEN) {
                 r.r1 = withdrawn;
                 data = 1;

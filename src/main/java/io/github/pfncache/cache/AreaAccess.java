@@ -44,14 +44,14 @@ public final class AreaAccess implements AutoCloseable {
         long holds = lock(segments, waits, latest, moreHolds);
         this.firstHold = (int) holds;
         this.secondHold = (int) (holds >> Integer.SIZE);
-        this.owner = GuestAccess.isHold(firstHold) ? Thread.currentThread() : null;
-        this.outcome = GuestAccess.outcomeOf(firstHold);
+        this.owner = Hold.isHold(firstHold) ? Thread.currentThread() : null;
+        this.outcome = Hold.outcomeOf(firstHold);
     }
 
     /** Locks every page or none; the first hold and above it the second, or a refusal of {@link GuestAccess}. */
     private static long lock(GuestArea.Segments segments, boolean waits, Deadline latest, int[] more) {
         int pages = segments.caches().size();
-        int hold = GuestAccess.codeOf(Outcome.INACTIVE);
+        int hold = Hold.codeOf(Outcome.INACTIVE);
         int first = hold;
         int second = 0;
         int opened = 0;
@@ -63,8 +63,8 @@ public final class AreaAccess implements AutoCloseable {
                 } else {
                     hold = mapping.tryLockUsable();
                 }
-                if (!GuestAccess.isHold(hold)) {
-                    return waits ? GuestAccess.codeOf(Outcome.BUSY) : hold;
+                if (!Hold.isHold(hold)) {
+                    return waits ? Hold.codeOf(Outcome.BUSY) : hold;
                 }
                 first = opened == 0 ? hold : first;
                 second = opened == 1 ? hold : second;
@@ -90,7 +90,7 @@ public final class AreaAccess implements AutoCloseable {
     // The methods that do more than a little are static: the object itself is seen by none of them, and need not exist.
 
     private static GuardedMapping mapping(GuestArea.Segments segments, int page) {
-        return segments.caches().get(page).mapping();
+        return segments.caches().get(page).mapping;
     }
 
     /** Gives back the holds of the first pages, in the reverse of the order of locking. */
@@ -103,7 +103,7 @@ public final class AreaAccess implements AutoCloseable {
                     mapping.markDirty(); // under the lock: afterwards the cache may point elsewhere [rule L12]
                 }
             } finally {
-                mapping.readUnlock(page == 0 ? first : page == 1 ? second : more[page - 2]);
+                mapping.lock.readUnlock(page == 0 ? first : page == 1 ? second : more[page - 2]);
             }
         }
     }

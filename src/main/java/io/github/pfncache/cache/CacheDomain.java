@@ -2,16 +2,13 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostMemory;
-import io.github.pfncache.host.HostPage;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotListener;
 import io.github.pfncache.memslot.Memslots;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongPredicate;
 import java.util.function.Predicate;
 
@@ -28,20 +25,14 @@ public final class CacheDomain {
     public static final boolean READER_BIAS =
             Boolean.parseBoolean(System.getProperty("pfncache.readerBias", "true"));
 
-    final Memslots memslots;
-    final HostMemory host;
-    final RetryPolicy retry;
-    final boolean readerBias;
-    final CacheIndex index = new CacheIndex();
-    final GuestModes guestModes = new GuestModes();
-    final Invalidations invalidations = new Invalidations(guestModes);
-    final CacheCounters counters = new CacheCounters();
+    final DomainState state;
 
-    private final GuestMemory guestMemory;
+    private final Memslots memslots;
+    private final HostMemory host;
+    private final CacheIndex index;
+    private final GuestModes guestModes;
+    private final Invalidations invalidations;
     private final Notifier notifier = new Notifier();
-
-    /** This domain's part of the host's mappings. To count takes no memory. */
-    private final AtomicLong mappings = new AtomicLong();
 
     /**
      * Makes the domain and ties it to the memory it caches.
@@ -64,11 +55,12 @@ public final class CacheDomain {
      *     read side of a plain read-write lock, to the same effect
      */
     public CacheDomain(Memslots memslots, HostMemory host, RetryPolicy retry, boolean readerBias) {
+        this.state = new DomainState(memslots, host, retry, readerBias);
         this.memslots = memslots;
         this.host = host;
-        this.retry = retry;
-        this.readerBias = readerBias;
-        this.guestMemory = new GuestMemory(memslots, host);
+        this.index = state.index;
+        this.guestModes = state.guestModes;
+        this.invalidations = state.invalidations;
         memslots.attach(invalidations, new SlotChanges());
         host.registerNotifier(notifier);
     }
@@ -92,7 +84,7 @@ public final class CacheDomain {
         }
         boolean waits = !guestModes.refusesToWait("closing");
         if (!guestModes.takeBack(HvaRange.WHOLE, page -> true, waits, memslots::deadlineFromNow)) {
-            guestModes.all().stream().filter(GuestMode::isRunning).forEach(left::add);
+            guestModes.all().stream().filter(GuestEntry::isRunning).forEach(left::add);
         }
         if (left.isEmpty()) {
             host.unregisterNotifier(notifier);
@@ -108,7 +100,7 @@ public final class CacheDomain {
      * @throws IllegalArgumentException if {@code length} is not in 1..4096
      */
     public GfnPfnCache newCache(int length) {
-        return new GfnPfnCache(this, length);
+        return new GfnPfnCache(state, length);
     }
 
     /**
@@ -117,7 +109,7 @@ public final class CacheDomain {
      * @return the area
      */
     public GuestArea newArea() {
-        return new GuestArea(this);
+        return new GuestArea(state);
     }
 
     /**
@@ -130,7 +122,7 @@ public final class CacheDomain {
      * @throws IllegalArgumentException if {@code entries} is not such a number
      */
     public GuestTlb newTlb(int entries, GuestTlb.Unbacked unbacked) {
-        return new GuestTlb(this, entries, unbacked);
+        return new GuestTlb(state, entries, unbacked);
     }
 
     /**
@@ -140,7 +132,7 @@ public final class CacheDomain {
      * @return the guest mode, for the thread that enters it first; to be closed
      */
     public GuestMode newGuestMode(GuestMode.Dropped dropped) {
-        return new GuestMode(this, dropped, GuestEntry.Gate.NONE);
+        return new GuestMode(state, dropped, GuestEntry.Gate.NONE);
     }
 
     /**
@@ -160,7 +152,7 @@ public final class CacheDomain {
      * @return the same object each time
      */
     public GuestMemory guestMemory() {
-        return guestMemory;
+        return state.guestMemory;
     }
 
     /**
@@ -169,7 +161,7 @@ public final class CacheDomain {
      * @return a snapshot of the counts
      */
     public CacheStats stats() {
-        return counters.snapshot();
+        return state.counters.snapshot();
     }
 
     /**
@@ -178,7 +170,9 @@ public final class CacheDomain {
      * @return a snapshot of the list, in no order
      */
     public List<GfnPfnCache> activeCaches() {
-        return index.all();
+        List<GfnPfnCache> all = new ArrayList<>();
+        index.all().forEach(each -> all.add((GfnPfnCache) ((GuardedMapping) each).fastPath));
+        return all;
     }
 
     /**
@@ -192,46 +186,29 @@ public final class CacheDomain {
     public void audit(boolean atRest) {
         long owned = 0;
         for (GfnPfnCache cache : activeCaches()) { // bounded by the number of caches
-            CacheState state = cache.state();
-            CacheRule.I2_ACTIVE_IFF_LISTED.check(state.active() || !atRest, state);
+            CacheState now = cache.state();
+            CacheRule.I2_ACTIVE_IFF_LISTED.check(now.active() || !atRest, now);
             cache.check();
-            CacheRule.I14_VALID_IS_FOUND.check(!atRest || !state.valid() || isFound(cache, state.uhva()), state);
-            CacheRule.I8_GENERATION_IS_CURRENT.check(!atRest || cache.isTranslatedAsNow(), state);
-            owned += state.pfn() == -1 ? 0 : 1;
+            CacheRule.I14_VALID_IS_FOUND.check(!atRest || !now.valid() || isFound(cache.mapping, now.uhva()), now);
+            CacheRule.I8_GENERATION_IS_CURRENT.check(!atRest || cache.mapping.isTranslatedAsNow(), now);
+            owned += now.pfn() == -1 ? 0 : 1;
         }
-        for (GuestMode mode : guestModes.all()) { // bounded by the vCPUs
+        for (GuestEntry mode : guestModes.all()) { // bounded by the vCPUs
             owned += mode.held();
         }
         if (atRest) {
             CacheRule.NOTIFIER_PAIRS.check(invalidations.inProgress() == 0, invalidations.inProgress());
             boolean alone = host.mappingOwners() <= 1; // else the host's balance is others', too, who may be at work
             long held = alone ? host.pageReferences() : 0;
-            long mapped = alone ? host.liveMappings() : mappings.get();
+            long mapped = alone ? host.liveMappings() : state.mappings();
             CacheRule.I5_BALANCE.check(
                     held == 0 && mapped == owned,
                     "page references " + held + ", mappings " + mapped + ", owned " + owned);
         }
     }
 
-    private boolean isFound(GfnPfnCache cache, long uhva) {
+    private boolean isFound(Placed cache, long uhva) {
         return !index.walk(HvaRange.ofPages(Pages.pageStart(uhva), 1), each -> each != cache);
-    }
-
-    /** Maps a page, or keeps the former mapping if that is of the same frame. May sleep: no cache lock is held. */
-    HostMapping map(HostPage page, HostMapping former) {
-        HostMapping khva = host.map(page, former);
-        if (khva != former) {
-            mappings.getAndIncrement();
-        }
-        return khva;
-    }
-
-    /** Gives a mapping back that is no longer owned, if there is one. May sleep: no cache lock is held. */
-    void unmap(HostMapping khva) {
-        if (khva != null) {
-            host.unmap(khva);
-            mappings.getAndDecrement();
-        }
     }
 
     /** What the host tells us. */
@@ -244,7 +221,7 @@ public final class CacheDomain {
 
         @Override
         public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
-            counters.ranges.increment();
+            state.counters.ranges.increment();
             boolean waits = mayBlock && !guestModes.refusesToWait("an invalidation");
             CacheEvents.Walk event = CacheEvents.invalidationBegins(range, mayBlock);
             if (mayBlock) {
@@ -278,7 +255,7 @@ public final class CacheDomain {
         @Override
         public boolean slotChanged(Memslot former, long deadlineNanos) {
             boolean[] drained = {true};
-            Predicate<GfnPfnCache> drain = cache -> {
+            Predicate<Placed> drain = cache -> {
                 // All of them: one that stays in use keeps its window, and makes the change wait no longer.
                 drained[0] &= cache.drain(drained[0] ? deadlineNanos : System.nanoTime());
                 return true;
@@ -288,7 +265,7 @@ public final class CacheDomain {
                     && takeBack(former, held -> held.slot == former, deadlineNanos);
         }
 
-        private boolean visit(Memslot former, Predicate<GfnPfnCache> drain) {
+        private boolean visit(Memslot former, Predicate<Placed> drain) {
             return index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);
         }
 
@@ -301,7 +278,7 @@ public final class CacheDomain {
         }
 
         private boolean takeBack(Memslot slot, Predicate<HeldPage> which, long deadlineNanos) {
-            boolean waits = !guestModes.refusesToWait("taking pages of " + slot);
+            boolean waits = !guestModes.refusesToWait("taking pages of a slot");
             HvaRange range = HvaRange.ofPages(slot.hva(), slot.npages());
             return guestModes.takeBack(range, which, waits, () -> deadlineNanos);
         }

@@ -29,13 +29,26 @@ final class CacheEvents {
 
     // ------------------------------------------------------------------ refresh
 
+    /** What an event is about. */
+    interface Subject {
+
+        /** Where the cache points. */
+        Translation where();
+
+        /** The mapping it owns; null if none. */
+        HostMapping khva();
+
+        /** Whether that is usable as far as the host is concerned. */
+        boolean isValid();
+    }
+
     /** The refresh lock is held. */
-    static Refresh refreshBegins(GuardedMapping mapping, CacheTarget target, long generation) {
+    static Refresh refreshBegins(Subject mapping, CacheTarget target, long generation) {
         return POSSIBLE && Refresh.ASKED.isEnabled() ? Refresh.begun(mapping, target, generation) : null;
     }
 
     /** The refresh lock is still held; the outcome is null after an exception. */
-    static void refreshEnds(Refresh event, Outcome outcome, GuardedMapping mapping) {
+    static void refreshEnds(Refresh event, Outcome outcome, Subject mapping) {
         if (event != null) {
             event.ended(outcome, mapping);
         }
@@ -83,7 +96,7 @@ final class CacheEvents {
     // ------------------------------------------------------------------ giving up
 
     /** A call on a cache answers BUSY. Where the cache points may be read while it is changed: then either may show. */
-    static void busy(String awaited, GuardedMapping mapping) {
+    static void busy(String awaited, Subject mapping) {
         if (POSSIBLE && Busy.ASKED.isEnabled()) {
             Busy.happened(awaited, mapping.where());
         }
@@ -152,14 +165,14 @@ final class CacheEvents {
         @Description("Of the memslots that translated it")
         long generation;
 
-        static Refresh begun(GuardedMapping mapping, CacheTarget target, long generation) {
+        static Refresh begun(Subject mapping, CacheTarget target, long generation) {
             Refresh event = new Refresh();
             event.reason = reason(mapping, target, generation);
             event.begin();
             return event;
         }
 
-        private static String reason(GuardedMapping mapping, CacheTarget target, long generation) {
+        private static String reason(Subject mapping, CacheTarget target, long generation) {
             if (!target.equals(mapping.where().target()) || mapping.where().isPending()) {
                 return "activation";
             }
@@ -172,7 +185,7 @@ final class CacheEvents {
             return mapping.isValid() ? "requested" : "invalidated";
         }
 
-        void ended(Outcome result, GuardedMapping mapping) {
+        void ended(Outcome result, Subject mapping) {
             end();
             if (shouldCommit()) {
                 Translation where = mapping.where();

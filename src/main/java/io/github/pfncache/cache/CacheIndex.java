@@ -48,7 +48,7 @@ final class CacheIndex {
     private volatile boolean closed;
 
     /** Active caches that have a host page. Written under {@link #lock}, walked without. */
-    private final CachesByPage<GfnPfnCache> placed = new CachesByPage<>();
+    private final CachesByPage<Placed> placed = new CachesByPage<>();
 
     /**
      * A cache's place in the index, made once with the cache: to list the cache takes no memory. Written with the
@@ -58,7 +58,7 @@ final class CacheIndex {
 
         private static final long NO_PAGE = -1;
 
-        private final GfnPfnCache cache;
+        private final Placed cache;
 
         /** Where an invalidation finds the cache; NO_PAGE also while it is on its way from one page to another. */
         private long page = NO_PAGE;
@@ -68,7 +68,7 @@ final class CacheIndex {
         private Entry before = this;
         private Entry behind = this;
 
-        Entry(GfnPfnCache cache) {
+        Entry(Placed cache) {
             this.cache = cache;
         }
 
@@ -164,7 +164,7 @@ final class CacheIndex {
      *
      * @return false iff a visit did
      */
-    boolean walk(HvaRange range, Predicate<GfnPfnCache> visit) {
+    boolean walk(HvaRange range, Predicate<Placed> visit) {
         Interleaving.reached("index walk");
         VarHandle.fullFence(); // in progress first, then looks who is placed: pairs with move
         long first = range.start() >>> Pages.PAGE_SHIFT;
@@ -173,10 +173,10 @@ final class CacheIndex {
     }
 
     /** Every listed cache, looked up with the index locked: one that moves to or from a page is not missed. */
-    List<GfnPfnCache> all() {
+    List<Placed> all() {
         lock.lock();
         try {
-            List<GfnPfnCache> all = new ArrayList<>();
+            List<Placed> all = new ArrayList<>();
             for (Entry each = listed.behind; each != listed; each = each.behind) { // bounded by the listed caches
                 all.add(each.cache);
             }

@@ -9,23 +9,23 @@ import java.util.function.LongSupplier;
  */
 final class Deadline implements LongSupplier {
 
-    private final CacheDomain domain;
+    private final DomainState domain;
     private boolean isKnown;
     private long nanos;
 
-    private Deadline(CacheDomain domain, boolean isKnown, long nanos) {
+    private Deadline(DomainState domain, boolean isKnown, long nanos) {
         this.domain = domain;
         this.isKnown = isKnown;
         this.nanos = nanos;
     }
 
     /** At a value of {@link System#nanoTime()}. */
-    static Deadline at(CacheDomain domain, long nanos) {
+    static Deadline at(DomainState domain, long nanos) {
         return new Deadline(domain, true, nanos);
     }
 
     /** When the patience of the domain's retry policy is over. */
-    static Deadline of(CacheDomain domain) {
+    static Deadline of(DomainState domain) {
         return new Deadline(domain, false, 0);
     }
 

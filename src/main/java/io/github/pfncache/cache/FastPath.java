@@ -4,6 +4,8 @@ import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.memslot.DirtyMark;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.ReaderBias;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.StackRoom;
 import io.github.pfncache.rules.TrackedRwLock;
@@ -40,16 +42,13 @@ import java.nio.ByteBuffer;
  * <p>Why a number, and not new bytes for each time that the lock is open: what a refresh makes and keeps in an older
  * object costs the garbage collector more than all the rest of it costs.
  */
-abstract sealed class FastPath permits GfnPfnCache {
+abstract class FastPath extends ReaderBias {
 
-    private static final VarHandle SEQUENCE;
     private static final VarHandle BYTES;
 
     static {
         try {
-            MethodHandles.Lookup lookup = MethodHandles.lookup();
-            SEQUENCE = lookup.findVarHandle(FastPath.class, "sequence", long.class);
-            BYTES = lookup.findVarHandle(FastPath.class, "bytes", ByteBuffer.class);
+            BYTES = MethodHandles.lookup().findVarHandle(FastPath.class, "bytes", ByteBuffer.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -58,14 +57,14 @@ abstract sealed class FastPath permits GfnPfnCache {
     /** Always 0, as a word that is free where holds are announced; orders what comes before it. */
     private static volatile long free;
 
-    /** The mapping and the read-write lock that guards it. */
+    /** Open as long as the window is usable. */
+    final TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, this);
+
+    /** The mapping that the lock guards. */
     final GuardedMapping mapping;
 
     /** What the lock goes by where brief holds are announced. */
     private final long briefName;
-
-    /** Even while the lock is open, odd while it is shut. Accessed through SEQUENCE, written by the lock's writer. */
-    private long sequence = 1;
 
     /** Of the last window; null without a mapping. Accessed through BYTES, written with the lock shut. */
     private ByteBuffer bytes;
@@ -73,27 +72,12 @@ abstract sealed class FastPath permits GfnPfnCache {
     /** Marks the page of the bytes; null if there is no log. Written with the lock shut, read under a hold. */
     private DirtyMark mark;
 
-    FastPath(CacheDomain domain, int length) {
+    FastPath(DomainState domain, int length) {
         this.mapping = new GuardedMapping(this, domain, length);
-        this.briefName = mapping.briefName();
+        this.briefName = lock.briefName();
     }
 
     // ------------------------------------------------------------------ for the writer of the lock
-
-    /** The sequence; volatile. */
-    final long sequenceInOrder() {
-        return (long) SEQUENCE.getVolatile(this);
-    }
-
-    /** Shuts the lock, which is open; volatile. */
-    final void shut() {
-        SEQUENCE.setVolatile(this, sequence + 1);
-    }
-
-    /** Opens the lock, which is shut; a release. */
-    final void open() {
-        SEQUENCE.setRelease(this, sequence + 1);
-    }
 
     /** The lock is shut: what it may be opened for from now on. Most often nothing new, which costs nothing. */
     final void install(ByteBuffer to, DirtyMark with) {
@@ -105,17 +89,22 @@ abstract sealed class FastPath permits GfnPfnCache {
         }
     }
 
+    @Override
+    protected final void heldUpBy(String holder) {
+        CacheEvents.heldUp(holder, mapping.where());
+    }
+
+    /** Whether the lock is open when its writer has gone. */
+    final void openIf(boolean usable) {
+        opens(usable);
+    }
+
     /** The mark of the last window. The lock's writer asks. */
     final DirtyMark mark() {
         return mark;
     }
 
     // ------------------------------------------------------------------ load and store
-
-    /** What {@link #isOpenSince} compares with; an acquire, so that the bytes are no older. */
-    final long sequence() {
-        return (long) SEQUENCE.getAcquire(this);
-    }
 
     /** The window's bytes if the lock is open at this sequence, else null; what they lead to can be seen. */
     final ByteBuffer bytesAt(long seen) {
@@ -125,12 +114,12 @@ abstract sealed class FastPath permits GfnPfnCache {
     /** Loads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
     final long load(int offset, int width, long otherwise) {
         HeldLocks.mayHaveToSleep("load"); // it does if it has to refresh
-        long seen = sequence();
+        long seen = sequenceAcquire();
         ByteBuffer at = bytesAt(seen);
         if (at != null) {
             try {
                 long value = peek(at, offset, width);
-                if (isOpenSince(seen)) {
+                if (isStill(seen)) {
                     return value;
                 }
             } catch (IndexOutOfBoundsException e) {
@@ -146,12 +135,6 @@ abstract sealed class FastPath permits GfnPfnCache {
         long value = HostWindow.get(at, offset, width);
         Interleaving.reached("loaded");
         return value;
-    }
-
-    /** Whether all is good that was loaded up to now from the {@link #bytesAt} a sequence. */
-    private boolean isOpenSince(long seen) {
-        VarHandle.loadLoadFence(); // the data before the look, see the class comment
-        return (long) SEQUENCE.getOpaque(this) == seen;
     }
 
     private long loadLocked(int offset, int width, long otherwise) {
@@ -170,7 +153,7 @@ abstract sealed class FastPath permits GfnPfnCache {
 
     /** As {@link #store}, if the lock is open; else false, and nothing was stored. */
     final boolean storeIfOpen(int offset, int width, long value) {
-        long seen = sequence();
+        long seen = sequenceAcquire();
         ByteBuffer at = bytesAt(seen);
         return at != null && storeAnnounced(at, seen, offset, width, value);
     }
@@ -180,31 +163,31 @@ abstract sealed class FastPath permits GfnPfnCache {
         if (offset < 0 || offset > at.limit() - width) { // before it is marked
             throw mapping.exceeds(offset, width);
         }
-        int hold = TrackedRwLock.enterBriefly(mapping, briefName);
+        int hold = TrackedRwLock.enterBriefly(lock, briefName);
         if (hold == TrackedRwLock.NOT_TAKEN) {
             return false;
         }
         boolean open;
         try {
-            open = sequenceInOrder() == seen;
+            open = sequenceVolatile() == seen;
             if (open) {
                 mapping.checkInUse();
                 markDirty(); // before the data: nothing that throws in between loses the mark, see the class comment
                 Interleaving.reached("about to store");
                 HostWindow.put(at, offset, width, value);
             }
-            TrackedRwLock.leaveBriefly(mapping, hold);
+            TrackedRwLock.leaveBriefly(lock, hold);
         } catch (RuntimeException | Error failure) {
-            free = 0; // the stack may have ended, and leaves no room for a call: see TrackedRwLock.BRIEF_HOLDS
-            GuardedMapping.BRIEF[hold] = free;
-            TrackedRwLock.leftBriefly(mapping);
+            free = 0; // the stack may have ended, and leaves no room for a call: see there
+            BRIEF_HOLDS[hold] = free;
+            TrackedRwLock.leftBriefly(lock);
             throw failure;
         }
         return open;
     }
 
     private void markDirty() {
-        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || mapping.isHeldByCurrentThread(), mapping);
+        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock.isHeldByCurrentThread(), lock);
         if (mark != null) {
             mark.setUnderBriefHold();
         }

@@ -40,17 +40,17 @@ import io.github.pfncache.address.Pages;
  */
 public final class GfnPfnCache extends FastPath {
 
-    private final CacheDomain domain;
+    private final DomainState domain;
     private final int length;
 
     /** What changes where the cache points, and the refresh lock that makes that one at a time. */
     private final RefreshPath refreshPath;
 
-    GfnPfnCache(CacheDomain domain, int length) {
+    GfnPfnCache(DomainState domain, int length) {
         super(domain, requireLength(length));
         this.domain = domain;
         this.length = length;
-        this.refreshPath = new RefreshPath(domain, mapping, new CacheIndex.Entry(this), length);
+        this.refreshPath = new RefreshPath(domain, mapping, new CacheIndex.Entry(mapping), length);
     }
 
     private static int requireLength(int length) {
@@ -187,7 +187,7 @@ public final class GfnPfnCache extends FastPath {
      *     RetryPolicy}'s patience, one without it, whose check is false
      */
     public GuestAccess readLock() {
-        return GuestAccess.unchecked(mapping, length, mapping.readLock(Deadline.of(domain)));
+        return new GuestAccess(mapping, length, mapping.lock.readLock(Deadline.of(domain)), Outcome.BUSY);
     }
 
     /**
@@ -286,26 +286,6 @@ public final class GfnPfnCache extends FastPath {
      */
     public Outcome storeByte(int offset, byte value) {
         return store(offset, Byte.BYTES, value);
-    }
-
-    // ------------------------------------------------------------------ for the area and the domain
-
-    /** The mapping with its lock, for the area. */
-    GuardedMapping mapping() {
-        return mapping;
-    }
-
-    /** See {@link GuardedMapping#isTranslatedAsNow}. */
-    boolean isTranslatedAsNow() {
-        return mapping.isTranslatedAsNow();
-    }
-
-    boolean invalidate(boolean mayBlock) {
-        return mapping.invalidate(mayBlock);
-    }
-
-    boolean drain(long deadlineNanos) {
-        return mapping.drain(deadlineNanos);
     }
 
     /**

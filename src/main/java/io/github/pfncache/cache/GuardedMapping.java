@@ -6,7 +6,6 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
-import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedRwLock;
 
@@ -30,13 +29,12 @@ import io.github.pfncache.rules.TrackedRwLock;
  *
  * <p>Kernel counterpart: {@code gpc->lock} and the fields it protects.
  */
-final class GuardedMapping extends TrackedRwLock {
+final class GuardedMapping implements Placed, CacheEvents.Subject {
 
-    /** See there. For {@link FastPath}, which is no lock itself. */
-    static final long[] BRIEF = BRIEF_HOLDS;
+    final TrackedRwLock lock;
+    final FastPath fastPath;
 
-    private final CacheDomain domain;
-    private final FastPath front;
+    private final DomainState domain;
     private final Memslots memslots;
     private final HostMemory host;
     private final int length;
@@ -63,11 +61,11 @@ final class GuardedMapping extends TrackedRwLock {
     /** The part of {@link #khva} that the cache is for, kept as long as it is that part; null without a mapping. */
     private HostWindow window;
 
-    /** For the cache that {@code front} is part of, which keeps what readers look at while the lock is open. */
-    GuardedMapping(FastPath front, CacheDomain domain, int length) {
-        super(LockClass.CACHE);
+    /** Of the cache that the fast path is part of, where readers look while the lock is open. */
+    GuardedMapping(FastPath fastPath, DomainState domain, int length) {
+        this.lock = fastPath.lock;
+        this.fastPath = fastPath;
         this.domain = domain;
-        this.front = front;
         this.memslots = domain.memslots;
         this.host = domain.host;
         this.length = length;
@@ -82,17 +80,20 @@ final class GuardedMapping extends TrackedRwLock {
     }
 
     /** Whether the mapping may be used as far as the host is concerned; without the lock, and so for reports only. */
-    boolean isValid() {
+    @Override
+    public boolean isValid() {
         return valid;
     }
 
     /** The mapping it owns, usable or not; null if none. */
-    HostMapping khva() {
+    @Override
+    public HostMapping khva() {
         return khva;
     }
 
     /** Where it points. */
-    Translation where() {
+    @Override
+    public Translation where() {
         return where;
     }
 
@@ -204,7 +205,7 @@ final class GuardedMapping extends TrackedRwLock {
 
     /** Takes the write side; false if somebody keeps the lock, but for the current thread, which is told so. */
     private boolean lockBefore(Deadline latest) {
-        boolean locked = tryWriteLock(latest);
+        boolean locked = lock.tryWriteLock(latest);
         if (!locked) {
             requireNotHeld();
             CacheEvents.busy("the end of an access", this);
@@ -214,8 +215,8 @@ final class GuardedMapping extends TrackedRwLock {
 
     /** A call that waits for accesses to end was made by a thread that has one open: nothing has changed. */
     void requireNotHeld() {
-        boolean held = isHeldByCurrentThread();
-        CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, this);
+        boolean held = lock.isHeldByCurrentThread();
+        CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, lock);
         if (held) {
             throw new IllegalStateException("this thread has an access open to " + state());
         }
@@ -230,10 +231,11 @@ final class GuardedMapping extends TrackedRwLock {
      * @param mayBlock false if the caller must not wait for accesses to end
      * @return false iff it would have had to wait
      */
-    boolean invalidate(boolean mayBlock) {
+    @Override
+    public boolean invalidate(boolean mayBlock) {
         if (mayBlock) {
-            writeLock();
-        } else if (!tryWriteLock()) {
+            lock.writeLock();
+        } else if (!lock.tryWriteLock()) {
             return false;
         }
         boolean hit = valid;
@@ -254,14 +256,16 @@ final class GuardedMapping extends TrackedRwLock {
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
      * @return false if an access has not ended; at once if it is the current thread's
      */
-    boolean drain(long deadlineNanos) {
+    @Override
+    public boolean drain(long deadlineNanos) {
         if (where.slot() == null) {
             return true; // who translated by the former table has left its read section: this is as new as that
         }
-        boolean drained = tryWriteLock(deadlineNanos);
+        boolean drained = lock.tryWriteLock(deadlineNanos);
         if (drained) {
             usable = false;
-            writeUnlock();
+            fastPath.openIf(false);
+            lock.writeUnlock();
         }
         return drained;
     }
@@ -276,11 +280,12 @@ final class GuardedMapping extends TrackedRwLock {
                 renewWindow();
             } else if (khva == null) {
                 window = null;
-                front.install(null, null);
+                fastPath.install(null, null);
             }
             usable = valid;
         } finally {
-            writeUnlock();
+            fastPath.openIf(readerBias && usable);
+            lock.writeUnlock();
         }
     }
 
@@ -291,7 +296,7 @@ final class GuardedMapping extends TrackedRwLock {
             window = khva.window(offset, length);
         }
         CacheRule.I7_IN_BOUNDS.check(window.length() == length, window);
-        front.install(window.bytes(), where.dirtyMark(front.mark()));
+        fastPath.install(window.bytes(), where.dirtyMark(fastPath.mark()));
     }
 
     // ------------------------------------------------------------------ the access side
@@ -299,32 +304,32 @@ final class GuardedMapping extends TrackedRwLock {
     /**
      * Takes the read side if the window is usable under it.
      *
-     * @return the hold; {@link TrackedRwLock#NOT_TAKEN} if it is not usable; a {@link GuestAccess#codeOf} if the lock
+     * @return the hold; {@link TrackedRwLock#NOT_TAKEN} if it is not usable; a {@link Hold#codeOf} if the lock
      *     cannot be had without waiting
      */
     int lockUsable() {
-        int hold = readLockNow();
-        return hold == NOT_TAKEN ? GuestAccess.codeOf(Outcome.BUSY) : keepIfUsable(hold);
+        int hold = lock.readLockNow();
+        return hold == TrackedRwLock.NOT_TAKEN ? Hold.codeOf(Outcome.BUSY) : keepIfUsable(hold);
     }
 
     /** As {@link #lockUsable()}, waiting up to a deadline for the lock. */
     int lockUsable(Deadline latest) {
-        int hold = readLock(latest);
-        if (hold == NOT_TAKEN) {
+        int hold = lock.readLock(latest);
+        if (hold == TrackedRwLock.NOT_TAKEN) {
             CacheEvents.busy("the end of an access", this);
-            return GuestAccess.codeOf(Outcome.BUSY);
+            return Hold.codeOf(Outcome.BUSY);
         }
         return keepIfUsable(hold);
     }
 
     /** As {@link #lockUsable()}, with an outcome: a hold, or a refusal of {@link GuestAccess}. */
     int tryLockUsable() {
-        int hold = tryReadLock();
-        if (hold == NOT_TAKEN) {
-            return GuestAccess.codeOf(Outcome.BUSY);
+        int hold = lock.tryReadLock();
+        if (hold == TrackedRwLock.NOT_TAKEN) {
+            return Hold.codeOf(Outcome.BUSY);
         }
-        int refusal = GuestAccess.codeOf(active ? Outcome.BUSY : Outcome.INACTIVE);
-        return keepIfUsable(hold) == NOT_TAKEN ? refusal : hold;
+        int refusal = Hold.codeOf(active ? Outcome.BUSY : Outcome.INACTIVE);
+        return keepIfUsable(hold) == TrackedRwLock.NOT_TAKEN ? refusal : hold;
     }
 
     /** Gives a hold back unless the window is usable under it; also when a rule is broken. */
@@ -334,10 +339,10 @@ final class GuardedMapping extends TrackedRwLock {
             keep = isUsable();
         } finally {
             if (!keep) {
-                readUnlock(hold);
+                lock.readUnlock(hold);
             }
         }
-        return keep ? hold : NOT_TAKEN;
+        return keep ? hold : TrackedRwLock.NOT_TAKEN;
     }
 
     /** Whether the window is usable. The caller holds the read side. */
@@ -365,33 +370,9 @@ final class GuardedMapping extends TrackedRwLock {
         return usable ? window : null;
     }
 
-    // ------------------------------------------------------------------ the reader bias
-
-    @Override
-    protected long sequence() {
-        return front.sequenceInOrder();
-    }
-
-    @Override
-    protected void shut() {
-        front.shut();
-    }
-
-    @Override
-    protected void open() {
-        if (readerBias && usable) {
-            front.open();
-        }
-    }
-
-    @Override
-    protected void heldUpBy(String holder) {
-        CacheEvents.heldUp(holder, where);
-    }
-
     /** Marks the guest page dirty; the caller holds the read side, so it is the page it wrote ([rule L12]). */
     void markDirty() {
-        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || isHeldByCurrentThread(), this);
+        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock.isHeldByCurrentThread(), lock);
         where.markDirty();
     }
 
@@ -410,24 +391,24 @@ final class GuardedMapping extends TrackedRwLock {
     // ------------------------------------------------------------------ looking at it
 
     CacheState state() {
-        if (isHeldByCurrentThread()) {
+        if (lock.isHeldByCurrentThread()) {
             return stateLocked(); // whoever has an access open may look and log, too
         }
-        int hold = readLock(Deadline.of(domain));
+        int hold = lock.readLock(Deadline.of(domain));
         try {
             return stateLocked(); // also without the lock: of a machine that is stuck a report is wanted most
         } finally {
-            readUnlock(hold);
+            lock.readUnlock(hold);
         }
     }
 
     /** Whether the current memslots lead where this mapping is, if it is usable; for audits at rest. */
     boolean isTranslatedAsNow() {
-        int hold = readLock(Deadline.of(domain));
+        int hold = lock.readLock(Deadline.of(domain));
         try {
             return !usable || Translation.of(where.target(), memslots.table()).leadsToSamePlaceAs(where);
         } finally {
-            readUnlock(hold);
+            lock.readUnlock(hold);
         }
     }
 
@@ -449,13 +430,13 @@ final class GuardedMapping extends TrackedRwLock {
 
     /** Looks at the invariants of the state. */
     void checkState(int length) {
-        int hold = readLock(Deadline.of(domain));
-        if (hold == NOT_TAKEN) {
+        int hold = lock.readLock(Deadline.of(domain));
+        if (hold == TrackedRwLock.NOT_TAKEN) {
             return; // somebody keeps the lock: looked at the next time
         }
         CacheState state = stateLocked();
         boolean mapped = khva != null && where.isBacked() && where.offsetsAgree(length);
-        readUnlock(hold);
+        lock.readUnlock(hold);
         CacheRule.I3_VALID_IMPLIES_ACTIVE.check(!state.valid() || state.active(), state);
         CacheRule.I4_VALID_IMPLIES_MAPPED.check(!state.valid() || mapped, state);
     }

@@ -2,7 +2,6 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostWindow;
-import io.github.pfncache.rules.TrackedRwLock;
 
 /**
  * One access to the window of a {@link GfnPfnCache}: owns the read side of the cache's lock, and is the only way to its
@@ -24,8 +23,6 @@ import io.github.pfncache.rules.TrackedRwLock;
  */
 public final class GuestAccess implements AutoCloseable {
 
-    private static final Outcome[] OUTCOMES = Outcome.values();
-
     private final GuardedMapping mapping;
     private final int length;
 
@@ -42,45 +39,26 @@ public final class GuestAccess implements AutoCloseable {
     private boolean written;
 
     /**
-     * An access with what came of locking: a hold of the read side, checked, or a {@link #codeOf refusal}. The caller
+     * An access with what came of locking: a hold of the read side, checked, or a {@link Hold refusal}. The caller
      * makes it in one place for both, so that the compiler can keep it in registers.
      */
     GuestAccess(GuardedMapping mapping, int length, int hold) {
-        boolean held = isHold(hold);
+        boolean held = Hold.isHold(hold);
         this.mapping = mapping;
         this.length = length;
         this.hold = hold;
         this.owner = held ? Thread.currentThread() : null;
         this.window = held ? mapping.window() : null;
-        this.outcome = outcomeOf(hold);
+        this.outcome = Hold.outcomeOf(hold);
     }
 
-    private GuestAccess(GuardedMapping mapping, int length, int hold, Outcome outcome) {
+    /** An access whose thread holds the read side, not yet checked; or that got no hold, and never is usable. */
+    GuestAccess(GuardedMapping mapping, int length, int hold, Outcome outcome) {
         this.mapping = mapping;
         this.length = length;
         this.hold = hold;
         this.owner = Thread.currentThread();
         this.outcome = outcome;
-    }
-
-    /** An access whose thread holds the read side, not yet checked; or that got no hold, and never is usable. */
-    static GuestAccess unchecked(GuardedMapping mapping, int length, int hold) {
-        return new GuestAccess(mapping, length, hold, Outcome.BUSY);
-    }
-
-    /** What stands for an outcome where a hold would be. */
-    static int codeOf(Outcome outcome) {
-        return TrackedRwLock.NOT_TAKEN - outcome.ordinal();
-    }
-
-    /** Whether this is a hold, and not a refusal or {@link TrackedRwLock#NOT_TAKEN}. */
-    static boolean isHold(int hold) {
-        return hold > TrackedRwLock.NOT_TAKEN;
-    }
-
-    /** The outcome of a refusal; OK for a hold. */
-    static Outcome outcomeOf(int hold) {
-        return isHold(hold) ? Outcome.OK : OUTCOMES[TrackedRwLock.NOT_TAKEN - hold];
     }
 
     /**
@@ -91,7 +69,7 @@ public final class GuestAccess implements AutoCloseable {
      */
     public boolean check() {
         requireOwner();
-        if (window == null && isHold(hold)) {
+        if (window == null && Hold.isHold(hold)) {
             if (mapping.check()) {
                 window = mapping.window();
                 outcome = Outcome.OK;
@@ -143,7 +121,7 @@ public final class GuestAccess implements AutoCloseable {
                 mapping.markDirty(); // under the lock: afterwards the cache may point elsewhere [rule L12]
             }
         } finally {
-            mapping.readUnlock(hold);
+            mapping.lock.readUnlock(hold);
         }
     }
 

@@ -28,7 +28,7 @@ public final class GuestArea {
     /** Largest area: sixteen pages, touching at most seventeen. */
     public static final int MAX_LENGTH = 16 * Pages.PAGE_SIZE;
 
-    private final CacheDomain domain;
+    private final DomainState domain;
     private final TrackedLock lock = new TrackedLock(LockClass.REFRESH);
 
     /**
@@ -48,13 +48,13 @@ public final class GuestArea {
         static final Segments NONE = new Segments(null, 0, 0, List.of());
 
         /** The pages of a range, with the caches that a former range has of them. */
-        static Segments of(CacheDomain domain, CacheTarget target, int length, Segments former) {
+        static Segments of(DomainState domain, CacheTarget target, int length, Segments former) {
             int start = Pages.offsetInPage(addressOf(target));
             int pages = (start + length - 1 >>> Pages.PAGE_SHIFT) + 1;
             List<GfnPfnCache> caches = new ArrayList<>();
             for (int page = 0; page < pages; page++) { // bounded by the pages of the range
                 GfnPfnCache known = former.cacheOf(place(target, page));
-                caches.add(known == null ? domain.newCache(Pages.PAGE_SIZE) : known);
+                caches.add(known == null ? new GfnPfnCache(domain, Pages.PAGE_SIZE) : known);
             }
             return new Segments(target, start, length, List.copyOf(caches));
         }
@@ -102,7 +102,7 @@ public final class GuestArea {
         }
     }
 
-    GuestArea(CacheDomain domain) {
+    GuestArea(DomainState domain) {
         this.domain = domain;
     }
 

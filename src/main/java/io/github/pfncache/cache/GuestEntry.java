@@ -1,5 +1,6 @@
 package io.github.pfncache.cache;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
@@ -9,6 +10,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 
 /**
  * The state that a vCPU and the takers of its pages share: whether the vCPU is in the guest, which thread owns the
@@ -17,7 +19,7 @@ import java.util.function.BooleanSupplier;
  *
  * <p>Kernel counterpart: {@code vcpu->mode} and {@code vcpu->requests}.
  */
-abstract sealed class GuestEntry permits GuestMode {
+abstract class GuestEntry {
 
     /** A deadline that has passed already. */
     static final long AT_ONCE = Long.MIN_VALUE;
@@ -191,6 +193,12 @@ abstract sealed class GuestEntry permits GuestMode {
     }
 
     // ------------------------------------------------------------------ the takers' side
+
+    /** What is held, or about to be, of some pages. Asked by anybody. */
+    abstract List<HeldPage> holdsOf(HvaRange range, Predicate<HeldPage> which);
+
+    /** How many pages are held; at rest. */
+    abstract int held();
 
     /** Wants pages back; answers which request has to be acknowledged. */
     final long kick(List<HeldPage> pages) {

@@ -79,7 +79,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         void dropped(long gpa);
     }
 
-    private final CacheDomain domain;
+    private final DomainState domain;
     private final Dropped dropped;
     private final HeldPages pages;
 
@@ -92,7 +92,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     /** Whether the domain knows it: as long as it belongs to somebody, or holds pages. */
     private boolean listed;
 
-    GuestMode(CacheDomain domain, Dropped dropped, Gate gate) {
+    GuestMode(DomainState domain, Dropped dropped, Gate gate) {
         super(gate);
         this.domain = domain;
         this.dropped = Objects.requireNonNull(dropped, "dropped");
@@ -308,12 +308,12 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         return failure;
     }
 
-    /** What is held, or about to be, of some pages. Asked by anybody. */
+    @Override
     List<HeldPage> holdsOf(HvaRange range, Predicate<HeldPage> which) {
         return pages.of(range, which);
     }
 
-    /** How many pages are held; at rest. */
+    @Override
     int held() {
         return pages.held();
     }

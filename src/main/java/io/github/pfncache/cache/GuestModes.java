@@ -20,15 +20,15 @@ import java.util.function.Predicate;
 final class GuestModes {
 
     /** Thread-safe by itself. */
-    private final List<GuestMode> all = new CopyOnWriteArrayList<>();
+    private final List<GuestEntry> all = new CopyOnWriteArrayList<>();
 
     /** One kick: a vCPU, the pages that are wanted from it, and the request to be acknowledged. For one thread. */
     private static final class Kick implements BooleanSupplier {
-        private final GuestMode mode;
+        private final GuestEntry mode;
         private final List<HeldPage> pages;
         private long request;
 
-        private Kick(GuestMode mode, List<HeldPage> pages) {
+        private Kick(GuestEntry mode, List<HeldPage> pages) {
             this.mode = mode;
             this.pages = pages;
         }
@@ -39,21 +39,21 @@ final class GuestModes {
         }
     }
 
-    void add(GuestMode mode) {
+    void add(GuestEntry mode) {
         all.add(mode);
     }
 
-    void remove(GuestMode mode) {
+    void remove(GuestEntry mode) {
         all.remove(mode);
     }
 
-    List<GuestMode> all() {
+    List<GuestEntry> all() {
         return all;
     }
 
     /** Whether the current thread is a vCPU's, and in the guest: then it must not wait. */
     boolean isCurrentThreadInside() {
-        for (GuestMode mode : all) { // bounded by the vCPUs
+        for (GuestEntry mode : all) { // bounded by the vCPUs
             if (mode.isCurrentThreadInside()) {
                 return true;
             }
@@ -77,7 +77,7 @@ final class GuestModes {
         VarHandle.fullFence(); // what the caller did, then the look at the holds: pairs with HeldPages.resolve
         boolean waits = mayWait && !isCurrentThreadInside();
         List<Kick> kicks = new ArrayList<>();
-        for (GuestMode mode : all) { // bounded by the vCPUs
+        for (GuestEntry mode : all) { // bounded by the vCPUs
             List<HeldPage> pages = mode.holdsOf(range, which);
             if (!pages.isEmpty()) {
                 if (!waits && mode.isRunning()) {

@@ -92,7 +92,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
 
     private final Unbacked unbacked;
 
-    GuestTlb(CacheDomain domain, int entries, Unbacked unbacked) {
+    GuestTlb(DomainState domain, int entries, Unbacked unbacked) {
         super(domain, entries);
         this.unbacked = Objects.requireNonNull(unbacked, "unbacked");
     }

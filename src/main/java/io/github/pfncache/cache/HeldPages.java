@@ -20,7 +20,7 @@ import java.util.function.Predicate;
  */
 final class HeldPages {
 
-    private final CacheDomain domain;
+    private final DomainState domain;
 
     /** Changed by the owner, walked by anybody. */
     private final CachesByPage<HeldPage> index = new CachesByPage<>();
@@ -34,7 +34,7 @@ final class HeldPages {
     /** How many have a mapping. Written by the owner; read by others at rest. */
     private int held;
 
-    HeldPages(CacheDomain domain) {
+    HeldPages(DomainState domain) {
         this.domain = domain;
     }
 

@@ -23,7 +23,7 @@ import io.github.pfncache.rules.TrackedRwLock;
  */
 final class RefreshPath {
 
-    private final CacheDomain domain;
+    private final DomainState domain;
     private final GuardedMapping mapping;
     private final CacheIndex.Entry entry;
     private final int length;
@@ -36,7 +36,7 @@ final class RefreshPath {
     /** Where the cache pointed when it was deactivated last: its slot need not be looked for. Guarded by the lock. */
     private Translation former = Translation.NOWHERE;
 
-    RefreshPath(CacheDomain domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
+    RefreshPath(DomainState domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
         this.domain = domain;
         this.mapping = mapping;
         this.entry = entry;
@@ -114,14 +114,14 @@ final class RefreshPath {
     int acquire() {
         HeldLocks.mayHaveToSleep("access"); // always looked at, and not only when it has to wait
         int hold = mapping.lockUsable();
-        return GuestAccess.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(domain));
+        return Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(domain));
     }
 
     /** As {@link #acquire()}, with a deadline of the caller's. */
     int acquire(long deadlineNanos) {
         HeldLocks.mayHaveToSleep("access");
         int hold = mapping.lockUsable();
-        return GuestAccess.isHold(hold) ? hold : refreshAndLock(hold, Deadline.at(domain, deadlineNanos));
+        return Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.at(domain, deadlineNanos));
     }
 
     private int refreshAndLock(int tried, Deadline latest) {
@@ -138,7 +138,7 @@ final class RefreshPath {
                 Interleaving.reached("between check and refresh");
                 Outcome outcome = refresh(latest);
                 if (outcome != Outcome.OK) {
-                    return GuestAccess.codeOf(outcome);
+                    return Hold.codeOf(outcome);
                 }
                 int hold = mapping.lockUsable(latest);
                 if (hold != TrackedRwLock.NOT_TAKEN) {
@@ -146,7 +146,7 @@ final class RefreshPath {
                 }
             }
             CacheEvents.busy("a quiet moment", mapping);
-            return GuestAccess.codeOf(Outcome.BUSY);
+            return Hold.codeOf(Outcome.BUSY);
         } finally {
             domain.memslots.exitRead(readers);
         }

@@ -15,7 +15,7 @@ import java.util.Arrays;
  *
  * <p><b>Outside of the guest</b> the arrays that a hit reads are empty: an access outside takes the slow path.
  */
-abstract sealed class TlbEntries permits GuestTlb {
+abstract class TlbEntries {
 
     /** No page starts there. */
     private static final long NONE = -1;
@@ -31,7 +31,7 @@ abstract sealed class TlbEntries permits GuestTlb {
     private static final long[] NO_ENTRIES = {NONE, 0};
     private static final ByteBuffer[] NO_BLOCKS = {null};
 
-    private final CacheDomain domain;
+    private final DomainState domain;
     final GuestMode mode;
     final int size;
 
@@ -64,7 +64,7 @@ abstract sealed class TlbEntries permits GuestTlb {
     long loaded;
 
     /** So many entries, a power of two. */
-    TlbEntries(CacheDomain domain, int entries) {
+    TlbEntries(DomainState domain, int entries) {
         if (entries < GuestTlb.MIN_ENTRIES || entries > GuestTlb.MAX_ENTRIES || Integer.bitCount(entries) != 1) {
             throw new IllegalArgumentException("entries=" + entries + " is not a power of two in "
                     + GuestTlb.MIN_ENTRIES + ".." + GuestTlb.MAX_ENTRIES);

@@ -35,7 +35,7 @@ import java.util.function.LongSupplier;
  * <p>Kernel counterpart: {@code rwlock_t} with lockdep; the bias is that of {@code percpu_rw_semaphore}, the idea of
  * the table that of BRAVO (Dice and Kogan, 2019).
  */
-public class TrackedRwLock {
+public final class TrackedRwLock {
 
     /** Instead of a hold: the lock was not taken. Every hold is greater. */
     public static final int NOT_TAKEN = -2;
@@ -43,19 +43,12 @@ public class TrackedRwLock {
     /** The hold of a reader that took the lock proper. Those of announced readers are 0 or greater. */
     private static final int PROPER = -1;
 
-    /** How long a wait without a deadline lasts before {@link #heldUpBy} is told: one second. */
+    /** How long a wait without a deadline lasts before {@link ReaderBias#heldUpBy} is told: one second. */
     static final long OVERDUE_NANOS = 1_000_000_000;
-
-    /**
-     * Where brief holds are announced. To store 0 at the index that {@link #enterBriefly} returned ends the hold, as
-     * {@link #leaveBriefly} does, and needs no frame of the stack: for those who cannot call it, because the stack ends
-     * here. Before that store comes a write to a volatile variable, then a read of it, so that what was done under the
-     * hold is ordered before its end.
-     */
-    protected static final long[] BRIEF_HOLDS = ReaderTable.TABLE;
 
     private static final AtomicLong CREATIONS = new AtomicLong();
     private final LockClass lockClass;
+    private final ReaderBias bias;
     private final long creation = CREATIONS.incrementAndGet();
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
 
@@ -68,31 +61,11 @@ public class TrackedRwLock {
      * A free lock. Locks of a class that nests are taken in creation order.
      *
      * @param lockClass its place in the order
+     * @param bias of this lock alone; or {@link ReaderBias#NONE}
      */
-    public TrackedRwLock(LockClass lockClass) {
+    public TrackedRwLock(LockClass lockClass, ReaderBias bias) {
         this.lockClass = lockClass;
-    }
-
-    // ------------------------------------------------------------------ reader bias, for subclasses
-
-    /**
-     * Says whether readers may announce themselves instead of taking the lock proper, and whether that has changed.
-     *
-     * @return even while the lock is open, odd while it is shut; never the same again after a change; to be read with
-     *     volatile semantics
-     */
-    protected long sequence() {
-        return 1;
-    }
-
-    /** Makes {@link #sequence} odd, with volatile semantics. Called with the lock proper held for writing. */
-    protected void shut() {}
-
-    /** May make {@link #sequence} even, with a release; does if the writer that shut it has changed nothing since. */
-    protected void open() {}
-
-    private boolean isOpen() {
-        return (sequence() & 1) == 0;
+        this.bias = bias;
     }
 
     // ------------------------------------------------------------------ readers
@@ -103,7 +76,7 @@ public class TrackedRwLock {
      * @return the hold, for {@link #readUnlock}
      * @throws IllegalStateException if a writer waits for this very thread to give its hold back
      */
-    public final int readLock() {
+    public int readLock() {
         return readLock(null);
     }
 
@@ -116,7 +89,7 @@ public class TrackedRwLock {
      *     interrupted (which stays set)
      * @throws IllegalStateException if a writer waits for this very thread to give its hold back
      */
-    public final int readLock(LongSupplier deadlineNanos) {
+    public int readLock(LongSupplier deadlineNanos) {
         before(HeldLocks.Manner.WAITS);
         int hold = announce();
         if (hold == ReaderTable.NOWHERE) {
@@ -143,13 +116,13 @@ public class TrackedRwLock {
 
     /** Announces the thread, unless the lock is shut; the place, which is the hold, or NOWHERE, which is PROPER. */
     private int announce() {
-        if (!isOpen()) {
+        if (!bias.isOpen()) {
             return ReaderTable.NOWHERE; // as it would find out: spares the locked instruction
         }
         Interleaving.reached("open");
         int place = ReaderTable.enter(creation);
         Interleaving.reached("announced");
-        if (place != ReaderTable.NOWHERE && !isOpen()) {
+        if (place != ReaderTable.NOWHERE && !bias.isOpen()) {
             ReaderTable.leave(place); // a writer came between, and may have seen us or not
             return ReaderTable.NOWHERE;
         }
@@ -205,26 +178,18 @@ public class TrackedRwLock {
     }
 
     /** A wait without a deadline has lasted long. */
-    final void tellWhoHolds() {
+    void tellWhoHolds() {
         long announced = ReaderTable.readerOf(creation);
         long reader = announced != 0 || lock.getReadLockCount() == 0 ? announced : lastProperReader;
-        heldUpBy(reader != 0 ? ThreadNumber.describe(reader) : "a thread that is about to leave, or waits itself");
+        bias.heldUpBy(reader != 0 ? ThreadNumber.describe(reader) : "a thread that is about to leave, or waits itself");
     }
-
-    /**
-     * A wait for the write side that has no deadline has lasted a second. Called once in such a wait, which then goes
-     * on; may be called with the lock proper held. Does nothing here.
-     *
-     * @param holder the thread that is waited for, or one of them, for a message
-     */
-    protected void heldUpBy(String holder) {}
 
     /**
      * Takes the lock for reading if no writer holds it now or waits for it.
      *
      * @return the hold, for {@link #readUnlock}, or {@link #NOT_TAKEN}
      */
-    public final int tryReadLock() {
+    public int tryReadLock() {
         before(HeldLocks.Manner.TRIES);
         return readLockAtOnce();
     }
@@ -234,7 +199,7 @@ public class TrackedRwLock {
      *
      * @return as for {@link #tryReadLock}
      */
-    public final int readLockNow() {
+    public int readLockNow() {
         before(HeldLocks.Manner.WAITS);
         return readLockAtOnce();
     }
@@ -252,7 +217,7 @@ public class TrackedRwLock {
      *
      * @param hold what taking it returned; nothing happens if that is {@link #NOT_TAKEN}
      */
-    public final void readUnlock(int hold) {
+    public void readUnlock(int hold) {
         if (hold >= 0) {
             released();
             ReaderTable.leave(hold);
@@ -272,7 +237,7 @@ public class TrackedRwLock {
      *
      * @return the same number each time
      */
-    public final long briefName() {
+    public long briefName() {
         return briefName;
     }
 
@@ -318,7 +283,7 @@ public class TrackedRwLock {
     }
 
     /**
-     * A brief hold was ended by a store to {@link #BRIEF_HOLDS}. Does nothing unless rules are checked.
+     * A brief hold was ended by a store to {@link ReaderBias#BRIEF_HOLDS}. Does nothing unless rules are checked.
      *
      * @param lock its lock
      */
@@ -346,7 +311,7 @@ public class TrackedRwLock {
      *
      * @throws IllegalStateException if this thread holds it
      */
-    public final void writeLock() {
+    public void writeLock() {
         before(HeldLocks.Manner.WAITS);
         if (!tryProper()) {
             refuseRecursion(isHeldByCurrentThread());
@@ -354,7 +319,7 @@ public class TrackedRwLock {
         }
         boolean unread = false;
         try {
-            if (isOpen() && !keepReadersAway()) {
+            if (bias.isOpen() && !keepReadersAway()) {
                 refuseRecursion(ReaderTable.isReadByCurrentThread(creation));
                 ReaderTable.awaitUnread(creation, this, false, 0);
             }
@@ -370,12 +335,12 @@ public class TrackedRwLock {
      *
      * @return true iff it was taken
      */
-    public final boolean tryWriteLock() {
+    public boolean tryWriteLock() {
         before(HeldLocks.Manner.TRIES);
         if (!tryProper()) {
             return false;
         }
-        return tookIf(!isOpen() || keepReadersAway());
+        return tookIf(!bias.isOpen() || keepReadersAway());
     }
 
     /**
@@ -385,7 +350,7 @@ public class TrackedRwLock {
      * @return true iff it was taken; false at once when this thread holds either side, or when the thread was
      *     interrupted (which stays set)
      */
-    public final boolean tryWriteLock(long deadlineNanos) {
+    public boolean tryWriteLock(long deadlineNanos) {
         return tryWriteLock(() -> deadlineNanos);
     }
 
@@ -395,14 +360,14 @@ public class TrackedRwLock {
      * @param deadlineNanos answers a value of {@link System#nanoTime()} after which to give up
      * @return as for {@link #tryWriteLock(long)}
      */
-    public final boolean tryWriteLock(LongSupplier deadlineNanos) {
+    public boolean tryWriteLock(LongSupplier deadlineNanos) {
         before(HeldLocks.Manner.BOUNDED);
         if (!tryProper() && (isHeldByCurrentThread() || !awaitProper(lock.writeLock(), deadlineNanos))) {
             return false;
         }
         boolean unread = false;
         try {
-            unread = !isOpen() || keepReadersAway()
+            unread = !bias.isOpen() || keepReadersAway()
                     || !ReaderTable.isReadByCurrentThread(creation)
                             && ReaderTable.awaitUnread(creation, this, true, deadlineNanos.getAsLong());
         } finally {
@@ -424,7 +389,7 @@ public class TrackedRwLock {
 
     /** Shuts the lock, whose proper is held for writing; whether no reader is announced. */
     private boolean keepReadersAway() {
-        shut(); // before the announcements are looked at, see the class comment
+        bias.shut(); // before the announcements are looked at, see the class comment
         Interleaving.reached("shut");
         return !ReaderTable.isRead(creation);
     }
@@ -441,8 +406,8 @@ public class TrackedRwLock {
 
     private void giveUp() {
         try {
-            if (!isOpen()) {
-                open();
+            if (!bias.isOpen()) {
+                bias.open();
             }
         } finally {
             lock.writeLock().unlock();
@@ -450,10 +415,10 @@ public class TrackedRwLock {
     }
 
     /** Gives the write side back. */
-    public final void writeUnlock() {
+    public void writeUnlock() {
         try {
             released();
-            open();
+            bias.open();
         } finally {
             lock.writeLock().unlock();
         }
@@ -465,7 +430,7 @@ public class TrackedRwLock {
      *
      * @return true iff it does
      */
-    public final boolean isHeldByCurrentThread() {
+    public boolean isHeldByCurrentThread() {
         return lock.getReadHoldCount() > 0
                 || lock.isWriteLockedByCurrentThread()
                 || isAnnouncedByCurrentThread()
@@ -473,8 +438,9 @@ public class TrackedRwLock {
     }
 
     private boolean isAnnouncedByCurrentThread() {
-        long seen = sequence();
-        boolean shut = (seen & 1) != 0 && !lock.isWriteLocked() && sequence() == seen; // see the class comment
+        long seen = bias.sequenceVolatile();
+        // See the class comment.
+        boolean shut = (seen & 1) != 0 && !lock.isWriteLocked() && bias.sequenceVolatile() == seen;
         return !shut && ReaderTable.isReadByCurrentThread(creation);
     }
 
@@ -484,7 +450,7 @@ public class TrackedRwLock {
      *
      * @return a number that grows with every lock made
      */
-    public final long creation() {
+    public long creation() {
         return creation;
     }
 
@@ -514,7 +480,7 @@ public class TrackedRwLock {
     }
 
     @Override
-    public final String toString() {
+    public String toString() {
         String holders = lock.isWriteLocked() ? " (written)"
                 : lock.getReadLockCount() > 0 || ReaderTable.isRead(creation) ? " (read)" : " (free)";
         return lockClass + "#" + creation + holders;

@@ -9,6 +9,7 @@ import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.pvclock.Registration;
 import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.ReaderBias;
 import io.github.pfncache.rules.Patience;
 import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.rules.TrackedRwLock;
@@ -69,7 +70,7 @@ public final class XenVm {
      * Held for reading by whoever uses the shared page by a mode's layout, without waiting for memory; for writing
      * while the mode changes.
      */
-    private final TrackedRwLock layout = new TrackedRwLock(LockClass.VM_USER);
+    private final TrackedRwLock layout = new TrackedRwLock(LockClass.VM_USER, ReaderBias.NONE);
 
     /** The shared page; long enough for the layouts of both modes. Placed in a turn. */
     private final GfnPfnCache shared;

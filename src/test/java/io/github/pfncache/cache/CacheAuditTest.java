@@ -102,12 +102,12 @@ final class CacheAuditTest {
     @Test
     void aValidCacheThatNoWalkFindsBreaksARule() {
         GfnPfnCache lost = domain.newCache(8);
-        CacheIndex.Entry elsewhere = new CacheIndex.Entry(lost);
+        CacheIndex.Entry elsewhere = new CacheIndex.Entry(lost.mapping);
         assertThat(lost.activateHva(HVA + Pages.PAGE_SIZE)).isEqualTo(Outcome.OK);
         domain.audit(true);
-        domain.index.add(elsewhere); // the same cache once more, so as to take away its place
-        domain.index.move(elsewhere, new Translation(null, null, 0, 0, HVA + Pages.PAGE_SIZE));
-        domain.index.remove(elsewhere);
+        domain.state.index.add(elsewhere); // the same cache once more, so as to take away its place
+        domain.state.index.move(elsewhere, new Translation(null, null, 0, 0, HVA + Pages.PAGE_SIZE));
+        domain.state.index.remove(elsewhere);
         assertThatThrownBy(() -> domain.audit(true))
                 .isInstanceOf(RuleViolation.class)
                 .hasMessageContaining("I14_VALID_IS_FOUND");

@@ -23,11 +23,11 @@ final class CacheIndexModelTest {
     private final CacheDomain domain =
             new CacheDomain(new Memslots(), HostMemory.builder().build(), RetryPolicy.DEFAULT);
     private final CacheIndex index = new CacheIndex();
-    private final List<GfnPfnCache> caches = new ArrayList<>();
-    private final Map<GfnPfnCache, CacheIndex.Entry> entries = new LinkedHashMap<>();
+    private final List<Placed> caches = new ArrayList<>();
+    private final Map<Placed, CacheIndex.Entry> entries = new LinkedHashMap<>();
 
     /** Page of each listed cache. */
-    private final Map<GfnPfnCache, Long> model = new LinkedHashMap<>();
+    private final Map<Placed, Long> model = new LinkedHashMap<>();
 
     /** Where pages lie: all together, around the borders of blocks, anywhere. */
     private enum Layout {
@@ -56,7 +56,7 @@ final class CacheIndexModelTest {
 
     CacheIndexModelTest() {
         for (int i = 0; i < 60; i++) {
-            GfnPfnCache cache = domain.newCache(8);
+            Placed cache = domain.newCache(8).mapping;
             caches.add(cache);
             entries.put(cache, new CacheIndex.Entry(cache));
         }
@@ -72,7 +72,7 @@ final class CacheIndexModelTest {
             }
         }
         agreesOn(HvaRange.WHOLE);
-        for (GfnPfnCache cache : List.copyOf(model.keySet())) {
+        for (Placed cache : List.copyOf(model.keySet())) {
             remove(cache);
             agreesOn(HvaRange.WHOLE);
         }
@@ -84,10 +84,10 @@ final class CacheIndexModelTest {
         for (int step = 0; step < 100; step++) {
             change(random, layout);
         }
-        List<GfnPfnCache> all = found(HvaRange.WHOLE);
+        List<Placed> all = found(HvaRange.WHOLE);
         for (int stop = 0; stop < all.size(); stop++) {
             int turns = stop + 1;
-            List<GfnPfnCache> visited = new ArrayList<>();
+            List<Placed> visited = new ArrayList<>();
             boolean answer = index.walk(HvaRange.WHOLE, cache -> {
                 visited.add(cache);
                 return visited.size() < turns;
@@ -98,7 +98,7 @@ final class CacheIndexModelTest {
     }
 
     private void change(SplittableRandom random, Layout layout) {
-        GfnPfnCache cache = caches.get(random.nextInt(caches.size()));
+        Placed cache = caches.get(random.nextInt(caches.size()));
         if (!model.containsKey(cache)) {
             index.add(entries.get(cache));
             model.put(cache, NO_PAGE);
@@ -112,7 +112,7 @@ final class CacheIndexModelTest {
         }
     }
 
-    private void remove(GfnPfnCache cache) {
+    private void remove(Placed cache) {
         index.remove(entries.get(cache));
         model.remove(cache);
     }
@@ -122,18 +122,18 @@ final class CacheIndexModelTest {
         return HvaRange.ofPages(first << Pages.PAGE_SHIFT, Math.max(one, other) - first + 1);
     }
 
-    private List<GfnPfnCache> found(HvaRange range) {
-        List<GfnPfnCache> found = new ArrayList<>();
+    private List<Placed> found(HvaRange range) {
+        List<Placed> found = new ArrayList<>();
         assertThat(index.walk(range, found::add)).isTrue();
         return found;
     }
 
     private void agreesOn(HvaRange range) {
-        List<GfnPfnCache> expected = model.keySet().stream()
+        List<Placed> expected = model.keySet().stream()
                 .filter(cache -> model.get(cache) != NO_PAGE)
                 .filter(cache -> range.contains(model.get(cache) << Pages.PAGE_SHIFT))
                 .toList();
-        List<GfnPfnCache> found = found(range);
+        List<Placed> found = found(range);
         assertThat(found).containsExactlyInAnyOrderElementsOf(expected);
         assertThat(found.stream().map(model::get)).isSorted();
         assertThat(index.all()).containsExactlyInAnyOrderElementsOf(model.keySet());

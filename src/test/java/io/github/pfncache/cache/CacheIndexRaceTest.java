@@ -37,7 +37,7 @@ final class CacheIndexRaceTest {
     }
 
     private CacheIndex.Entry listed() {
-        CacheIndex.Entry entry = new CacheIndex.Entry(domain.newCache(8));
+        CacheIndex.Entry entry = new CacheIndex.Entry(domain.newCache(8).mapping);
         index.add(entry);
         return entry;
     }
@@ -49,7 +49,7 @@ final class CacheIndexRaceTest {
     @Test
     void whoStaysIsFoundByEveryWalkWhileOthersMoveNextToIt() throws Exception {
         long[] pages = {0, 1, 63, 64, 4095, 4096, 1 << 18, (1 << 24) - 1};
-        Set<GfnPfnCache> staying = new HashSet<>();
+        Set<Placed> staying = new HashSet<>();
         List<CacheIndex.Entry> moving = new ArrayList<>();
         for (long page : pages) {
             CacheIndex.Entry entry = listed();
@@ -67,7 +67,7 @@ final class CacheIndexRaceTest {
         });
         try {
             for (int walk = 0; walk < 20_000; walk++) {
-                Set<GfnPfnCache> missed = new HashSet<>(staying);
+                Set<Placed> missed = new HashSet<>(staying);
                 index.walk(HvaRange.WHOLE, cache -> missed.remove(cache) || true);
                 assertThat(missed.isEmpty()).as("everybody who stayed was found").isTrue();
             }

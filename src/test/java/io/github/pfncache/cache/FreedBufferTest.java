@@ -54,9 +54,9 @@ class FreedBufferTest {
         host.mapBuffer(HVA, new byte[Pages.PAGE_SIZE], Protection.READ_WRITE);
         GfnPfnCache cache = domain.newCache(8);
         assertThat(cache.activate(GPA)).isEqualTo(Outcome.OK);
-        assertThat(cache.bytesAt(cache.sequence()) != null).isEqualTo(domain.readerBias);
+        assertThat(cache.storeIfOpen(0, 8, 1)).isEqualTo(domain.state.readerBias);
         assertThat(host.unmap(HVA, 1)).isEqualTo(HostResult.OK);
-        assertThat(cache.bytesAt(cache.sequence())).isNull();
+        assertThat(cache.storeIfOpen(0, 8, 1)).isFalse();
     }
 
     @Test

@@ -355,14 +355,14 @@ final class GuestTlbTest {
     @Test
     void fromInsideAnInvalidationItIsBusyAtOnce() {
         tlb.storeInt(RAM, 1);
-        domain.invalidations.start(HvaRange.ofPages(HVA, 1));
+        domain.state.invalidations.start(HvaRange.ofPages(HVA, 1));
         tlb.storeLong(RAM + PAGE, 1); // another page
         assertThat(bus.asked).isEmpty();
         assertThat(host.migrate(HVA)).isEqualTo(HostResult.OK);
         tlb.loadInt(RAM);
         tlb.storeInt(RAM, 2);
         tlb.storeLong(RAM + PAGE - 4, 2);
-        domain.invalidations.end(HvaRange.ofPages(HVA, 1));
+        domain.state.invalidations.end(HvaRange.ofPages(HVA, 1));
         assertThat(bus.asked).containsExactly(
                 "load 0x10000 4 BUSY", "store 0x10000 4 0x2 BUSY", "store 0x10ffc 8 0x2 BUSY");
         assertThat(tlb.loadInt(RAM)).isEqualTo(1);

@@ -20,7 +20,7 @@ public final class OneShotScenarios {
 
     /** The lock by itself: a writer is alone. */
     public static void readersAgainstWriter(ScenarioRun stage) {
-        OpenLock lock = new OpenLock();
+        TrackedRwLock lock = new OpenLock().lock;
         int[] guarded = new int[2];
         stage.thread("write", () -> {
             lock.writeLock();

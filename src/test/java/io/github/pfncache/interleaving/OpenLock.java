@@ -1,45 +1,33 @@
 package io.github.pfncache.interleaving;
 
 import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.ReaderBias;
 import io.github.pfncache.rules.TrackedRwLock;
 
 /** The library's lock with a reader bias, by itself: open whenever no writer is there. */
-public final class OpenLock extends TrackedRwLock {
+public final class OpenLock extends ReaderBias {
 
-    /** Written with the lock proper held. */
-    private volatile long sequence;
+    /** The lock, which the first writer opens. */
+    public final TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, this);
 
     public OpenLock() {
-        super(LockClass.CACHE);
+        opens(true);
+        lock.writeLock();
+        lock.writeUnlock();
     }
 
-    /** A brief hold as a store takes it, if the lock is open; {@link #NOT_TAKEN} if not. */
+    /** A brief hold as a store takes it, if the lock is open; {@link TrackedRwLock#NOT_TAKEN} if not. */
     public int tryReadBriefly() {
-        int hold = enterBriefly(this, briefName());
-        if (hold == NOT_TAKEN || (sequence & 1) == 0) {
+        int hold = TrackedRwLock.enterBriefly(lock, lock.briefName());
+        if (hold == TrackedRwLock.NOT_TAKEN || !isShut()) {
             return hold;
         }
-        leaveBriefly(this, hold);
-        return NOT_TAKEN;
+        TrackedRwLock.leaveBriefly(lock, hold);
+        return TrackedRwLock.NOT_TAKEN;
     }
 
     /** Whether a writer has shut it. */
     public boolean isShut() {
-        return (sequence & 1) != 0;
-    }
-
-    @Override
-    protected long sequence() {
-        return sequence;
-    }
-
-    @Override
-    protected void shut() {
-        sequence = sequence + 1;
-    }
-
-    @Override
-    protected void open() {
-        sequence = sequence + 1;
+        return (sequenceVolatile() & 1) != 0;
     }
 }

@@ -22,10 +22,10 @@ final class LifeCycleExhibits {
                                 "CacheRule.I1_MAPPING_IS_CURRENT"),
                 Exhibit.of("B05", "the lock is made anew while it is held")
                         .edit(LOCK, "private final ReentrantReadWriteLock lock",
-                                "protected ReentrantReadWriteLock lock")
+                                "public ReentrantReadWriteLock lock")
                         .edit(MAPPING, "    boolean activate(Translation pending, Deadline latest) {",
                                 "    boolean activate(Translation pending, Deadline latest) {\n"
-                                        + " lock = new java.util.concurrent.locks.ReentrantReadWriteLock();")
+                                        + " lock.lock = new java.util.concurrent.locks.ReentrantReadWriteLock();")
                         .foundBy("activationAgainstReader", RefreshScenarios::activationAgainstReader,
                                 "assert: the answer holds"),
                 Exhibit.of("B06", "an inactive cache can be refreshed")
@@ -77,7 +77,7 @@ final class LifeCycleExhibits {
                                 "assert: activation after an early return"),
                 Exhibit.of("B20", "active before the address was checked")
                         .edit(FRONT, "            return Outcome.INVALID;",
-                                "if (!mapping.isActive()) { domain.index.add(new CacheIndex.Entry(this));"
+                                "if (!mapping.isActive()) { domain.index.add(new CacheIndex.Entry(mapping));"
                                         + " mapping.activate(Translation.pending(target), Deadline.of(domain)); }\n"
                                         + "            return Outcome.INVALID;")
                         .foundBy("addressThatCannotBeCached", SingleThread::addressThatCannotBeCached,

@@ -8,6 +8,7 @@ import java.util.List;
 final class ReaderBiasExhibits {
 
     private static final String ONE_SHOT = "cache/FastPath.java";
+    private static final String BIAS = "rules/ReaderBias.java";
     private static final String LOCK = "rules/TrackedRwLock.java";
 
     private ReaderBiasExhibits() {}
@@ -15,7 +16,7 @@ final class ReaderBiasExhibits {
     static List<Exhibit> all() {
         return List.of(
                 Exhibit.of("D06", "a load looks at the window before the data only")
-                        .edit(ONE_SHOT, "return (long) SEQUENCE.getOpaque(this) == seen;", "return true;")
+                        .edit(BIAS, "return (long) SEQUENCE.getOpaque(this) == seen;", "return true;")
                         .foundBy("loadAgainstMigrations", OneShotScenarios::loadAgainstMigrations,
                                 "assert: value loaded"),
                 Exhibit.of("D07", "a writer does not wait for readers that announced themselves")
@@ -23,26 +24,26 @@ final class ReaderBiasExhibits {
                         .foundBy("heldAccessAgainstMigration", AccessScenarios::heldAccessAgainstMigration,
                                 "assert: value in use", "assert: value at rest", "HostRule.FREE_FRAME_UNTOUCHED"),
                 Exhibit.of("D08", "a reader does not look for a writer after it announced itself")
-                        .edit(LOCK, "if (place != ReaderTable.NOWHERE && !isOpen())",
+                        .edit(LOCK, "if (place != ReaderTable.NOWHERE && !bias.isOpen())",
                                 "if (place < ReaderTable.NOWHERE)")
                         .foundBy("readersAgainstWriter", OneShotScenarios::readersAgainstWriter,
                                 "assert: the other half", "assert: one half"),
                 Exhibit.of("D09", "an announcement is withdrawn before the data is written")
                         .edit(ONE_SHOT, "                mapping.checkInUse();\n",
                                 "                mapping.checkInUse();\n"
-                                        + "                TrackedRwLock.leaveBriefly(mapping, hold);\n")
+                                        + "                TrackedRwLock.leaveBriefly(lock, hold);\n")
                         .edit(ONE_SHOT, "                markDirty(); // before", "                // before")
-                        .edit(ONE_SHOT, "            }\n            TrackedRwLock.leaveBriefly(mapping, hold);\n",
-                                "            } else {\n TrackedRwLock.leaveBriefly(mapping, hold);\n }\n")
+                        .edit(ONE_SHOT, "            }\n            TrackedRwLock.leaveBriefly(lock, hold);\n",
+                                "            } else {\n TrackedRwLock.leaveBriefly(lock, hold);\n }\n")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
                                 "HostRule.FREE_FRAME_UNTOUCHED"),
                 Exhibit.of("D10", "an invalidation that may not block does not look for announced readers")
-                        .edit(LOCK, "return tookIf(!isOpen() || keepReadersAway());",
-                                "return tookIf(!isOpen() || keepReadersAway() || true);")
+                        .edit(LOCK, "return tookIf(!bias.isOpen() || keepReadersAway());",
+                                "return tookIf(!bias.isOpen() || keepReadersAway() || true);")
                         .foundBy("accessOutlastsNonBlockingEviction",
                                 AccessScenarios::accessOutlastsNonBlockingEviction, "assert: eviction"),
                 Exhibit.of("D11", "a store does not look for a writer after it announced itself")
-                        .edit(ONE_SHOT, "open = sequenceInOrder() == seen;", "open = at != null;")
+                        .edit(ONE_SHOT, "open = sequenceVolatile() == seen;", "open = at != null;")
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
                                 "CacheRule.I1_MAPPING_IS_CURRENT"));
     }

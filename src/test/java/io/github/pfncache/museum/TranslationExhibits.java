@@ -61,8 +61,8 @@ final class TranslationExhibits {
                         .edit(ACCESS, "        } finally {\n            mapping.readUnlock(hold);\n        }",
                                 "        } finally { }")
                         .edit(MAPPING, "    void markDirty() {\n"
-                                        + "        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || isHeld"
-                                        + "ByCurrentThread(), this);", "    void markDirty() {")
+                                        + "        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock.isHeld"
+                                        + "ByCurrentThread(), lock);", "    void markDirty() {")
                         .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
                                 "assert: pages marked"),
                 Exhibit.of("B35", "a memslot table is retired while somebody reads it")

@@ -43,7 +43,7 @@ class TrackedLockTest {
 
     @Test
     void writingWaitsForReadersUpToTheDeadline() throws InterruptedException {
-        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
+        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, ReaderBias.NONE);
         CountDownLatch reading = new CountDownLatch(1);
         CountDownLatch enough = new CountDownLatch(1);
         Thread reader = new Thread(() -> {
@@ -72,7 +72,8 @@ class TrackedLockTest {
 
     @Test
     void anAnnouncedReaderKnowsThatItReadsWhateverAWriterDoes() throws InterruptedException {
-        OpenLock lock = new OpenLock();
+        OpenLock open = new OpenLock();
+        TrackedRwLock lock = open.lock;
         int hold = lock.readLock();
         assertThat(lock.isHeldByCurrentThread()).isTrue();
         Thread writer = new Thread(() -> {
@@ -81,10 +82,10 @@ class TrackedLockTest {
         });
         writer.start();
         long deadline = in(60_000);
-        while (!lock.isShut() && System.nanoTime() - deadline < 0) { // bounded by the deadline
+        while (!open.isShut() && System.nanoTime() - deadline < 0) { // bounded by the deadline
             Thread.onSpinWait();
         }
-        assertThat(lock.isShut()).isTrue();
+        assertThat(open.isShut()).isTrue();
         assertThat(lock.isHeldByCurrentThread()).isTrue();
         lock.readUnlock(hold);
         assertThat(lock.isHeldByCurrentThread()).isFalse();
@@ -94,7 +95,7 @@ class TrackedLockTest {
 
     @Test
     void aReaderDoesNotWaitForItself() {
-        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE);
+        TrackedRwLock lock = new TrackedRwLock(LockClass.CACHE, ReaderBias.NONE);
         int hold = lock.readLock();
         assertThat(lock.tryWriteLock(in(60_000))).isFalse();
         lock.readUnlock(hold);

@@ -1,0 +1,54 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.host.HostMapping;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostPage;
+import io.github.pfncache.memslot.Memslots;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** What the caches of one {@link CacheDomain} share. Thread-safe. */
+final class DomainState {
+
+    final Memslots memslots;
+    final HostMemory host;
+    final RetryPolicy retry;
+    final boolean readerBias;
+    final GuestMemory guestMemory;
+    final CacheIndex index = new CacheIndex();
+    final GuestModes guestModes = new GuestModes();
+    final Invalidations invalidations = new Invalidations(guestModes);
+    final CacheCounters counters = new CacheCounters();
+
+    /** This domain's part of the host's mappings. To count takes no memory. */
+    private final AtomicLong mappings = new AtomicLong();
+
+    DomainState(Memslots memslots, HostMemory host, RetryPolicy retry, boolean readerBias) {
+        this.memslots = memslots;
+        this.host = host;
+        this.retry = retry;
+        this.readerBias = readerBias;
+        this.guestMemory = new GuestMemory(memslots, host);
+    }
+
+    /** Maps a page, or keeps the former mapping if that is of the same frame. May sleep: no cache lock is held. */
+    HostMapping map(HostPage page, HostMapping former) {
+        HostMapping khva = host.map(page, former);
+        if (khva != former) {
+            mappings.getAndIncrement();
+        }
+        return khva;
+    }
+
+    /** Gives a mapping back that is no longer owned, if there is one. May sleep: no cache lock is held. */
+    void unmap(HostMapping khva) {
+        if (khva != null) {
+            host.unmap(khva);
+            mappings.getAndDecrement();
+        }
+    }
+
+    /** How many mappings the domain has. */
+    long mappings() {
+        return mappings.get();
+    }
+}

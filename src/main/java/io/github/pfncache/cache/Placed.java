@@ -1,0 +1,21 @@
+package io.github.pfncache.cache;
+
+/** What a {@link CacheIndex} finds by its host page: a mapping that can be taken away. */
+interface Placed {
+
+    /**
+     * The page is taken away: see {@link GuardedMapping#invalidate}.
+     *
+     * @param mayBlock false if the caller must not wait for accesses to end
+     * @return false iff it would have had to wait
+     */
+    boolean invalidate(boolean mayBlock);
+
+    /**
+     * The slot has changed: see {@link GuardedMapping#drain}.
+     *
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
+     * @return false if an access has not ended
+     */
+    boolean drain(long deadlineNanos);
+}
