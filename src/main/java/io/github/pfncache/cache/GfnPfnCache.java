@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.StackRoom;
 
 /**
  * Remembers how one window of guest memory becomes host memory, so that its next access needs no translation and never
@@ -144,6 +145,7 @@ public final class GfnPfnCache extends FastPath {
      *     the whole of the {@link RetryPolicy}, or at once if the calling thread is inside one
      */
     public Outcome refresh() {
+        StackRoom.require();
         return refreshPath.refresh(Deadline.of(domain));
     }
 

@@ -46,6 +46,7 @@ final class RefreshPath {
 
     /** See {@link GfnPfnCache#activate}; the target is cacheable. */
     Outcome activate(CacheTarget target, boolean refreshes, Deadline latest) {
+        StackRoom.require(); // from here on what is taken is given back
         if (!begin(latest)) {
             return Outcome.BUSY;
         }
@@ -75,6 +76,7 @@ final class RefreshPath {
 
     /** See {@link GfnPfnCache#deactivate}. */
     Outcome deactivate() {
+        StackRoom.require();
         Deadline latest = Deadline.of(domain);
         if (!begin(latest)) {
             return Outcome.BUSY;
@@ -98,7 +100,7 @@ final class RefreshPath {
         }
     }
 
-    /** See {@link GfnPfnCache#refresh}. */
+    /** See {@link GfnPfnCache#refresh}; the caller has made sure of room on the stack. */
     Outcome refresh(Deadline latest) {
         if (!begin(latest)) {
             return Outcome.BUSY;
@@ -159,7 +161,6 @@ final class RefreshPath {
 
     /** Takes the refresh lock; false if another call on this cache does not end. */
     private boolean begin(Deadline latest) {
-        StackRoom.require(); // from here on what is taken is given back
         mapping.requireNotHeld();
         HeldLocks.mightSleep("refresh");
         if (domain.guestModes.isCurrentThreadInside()) { // somebody may be waiting for this thread

@@ -30,7 +30,7 @@ final class RunstateExhibits {
                         .edit(RUNSTATE, "return write(CallContext.ATOMIC);", "return write(CallContext.MAY_SLEEP);")
                         .foundBy("preemption", RunstateScenarios::preemption, "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
                 Exhibit.of("B43", "two caches are locked in the wrong order")
-                        .edit(ACCESS, "segments.caches().get(page).mapping()",
+                        .edit(ACCESS, "segments.caches().get(page).mapping",
                                 "segments.caches().get(segments.caches().size() - 1 - page).mapping()")
                         .foundBy("accessAgainstMigrationOfBothPages", AreaScenarios::accessAgainstMigrationOfBothPages,
                                 "LockRule.ORDER"),
@@ -57,7 +57,7 @@ final class RunstateExhibits {
                                 "assert: what the guest reads", "assert: bytes around the area"),
                 Exhibit.of("B49", "after a refresh of the second page only the second is checked again")
                         .edit(ACCESS, "latest == null ? mapping.lockUsable() : mapping.lockUsable(latest)",
-                                "opened == 1 ? mapping.lockUsable() : mapping.readLock()")
+                                "opened == 1 ? mapping.lockUsable() : mapping.lock.readLock()")
                         .edit(ACCESS, "return mapping(segments, page).window();",
                                 "GuardedMapping it = mapping(segments, page);\n"
                                         + "return it.window() != null ? it.window() : it.khva().window("

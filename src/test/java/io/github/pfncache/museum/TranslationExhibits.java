@@ -50,15 +50,15 @@ final class TranslationExhibits {
                                 "assert: check by hva after a slot change"),
                 Exhibit.of("B30", "the page is marked dirty after the lock is dropped")
                         .edit(ACCESS, "        try {\n            if (written) {",
-                                "mapping.readUnlock(hold);\n        try {\n            if (written) {")
-                        .edit(ACCESS, "        } finally {\n            mapping.readUnlock(hold);\n        }",
+                                "mapping.lock.readUnlock(hold);\n        try {\n            if (written) {")
+                        .edit(ACCESS, "        } finally {\n            mapping.lock.readUnlock(hold);\n        }",
                                 "        } finally { }")
                         .foundBy("repointAgainstLoggedWrite", SlotScenarios::repointAgainstLoggedWrite,
                                 "CacheRule.I9_DIRTY_UNDER_LOCK"),
                 Exhibit.of("B30b", "the same, and the rule is not looked at: the log itself is wrong")
                         .edit(ACCESS, "        try {\n            if (written) {",
-                                "mapping.readUnlock(hold);\n        try {\n            if (written) {")
-                        .edit(ACCESS, "        } finally {\n            mapping.readUnlock(hold);\n        }",
+                                "mapping.lock.readUnlock(hold);\n        try {\n            if (written) {")
+                        .edit(ACCESS, "        } finally {\n            mapping.lock.readUnlock(hold);\n        }",
                                 "        } finally { }")
                         .edit(MAPPING, "    void markDirty() {\n"
                                         + "        CacheRule.I9_DIRTY_UNDER_LOCK.check(!Rules.ENABLED || lock.isHeld"
@@ -71,8 +71,8 @@ final class TranslationExhibits {
                         .foundBy("deleteAgainstUncachedWrite", SlotScenarios::deleteAgainstUncachedWrite,
                                 "assert: memory of a deleted slot"),
                 Exhibit.of("B36", "combined access with the condition inverted")
-                        .edit(REFRESHING, "GuestAccess.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(",
-                                "!GuestAccess.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(")
+                        .edit(REFRESHING, "Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(",
+                                "!Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(")
                         .foundBy("accessAfterInvalidation", SingleThread::accessAfterInvalidation,
                                 "assert: what access() hands out is usable"),
                 Exhibit.of("B36b", "the bound is tested on the whole gpa instead of its offset")
