@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.function.Predicate;
 
 /**
- * Every active cache of a VM, and by the host page it points at. An invalidation finds the caches it hits without
- * looking at the others, and without a lock.
+ * The index of the active caches of a VM by the host page that each points at. An invalidation finds the caches it hits
+ * without looking at the others, and without a lock.
  *
  * <p>A cache is <em>listed</em> as long as it is active, whether or not it has a host page: being listed is what makes
  * it active ([I2]). While it points at a host page it is <em>placed</em> there. Changes take the index's lock; walks do
@@ -33,7 +33,7 @@ import java.util.function.Predicate;
  * neither. A cache that stays is found, because the way to it does not change.
  *
  * <p>The same holds for a walk that drains the users of a former memslot, with "no table in use has the slot any more"
- * for "in progress": who was placed by such a table had left its read section before the walk began.
+ * for "in progress": a refresh that placed a cache by such a table had left its read section before the walk began.
  *
  * <p>Kernel counterpart: {@code kvm->gpc_list}, one list that every invalidation walks.
  */

@@ -3,9 +3,9 @@ package io.github.pfncache.cache;
 import java.util.function.LongSupplier;
 
 /**
- * When a call gives up waiting: at a given time, or when the patience of the retry policy is over, counted from its
- * first wait. Most calls never wait and need no look at the clock, which costs as much as several locks. From inside an
- * invalidation a call waits for nobody, who may be waiting for the end of that. Confined to the thread of the call.
+ * The deadline of one call: a given time, or the end of the retry policy's patience, counted from the first wait. Most
+ * calls never wait and need no look at the clock, which costs as much as several locks. Inside an invalidation a call
+ * waits for nobody: another thread may be waiting for the end of that invalidation. Confined to the thread of the call.
  */
 final class Deadline implements LongSupplier {
 

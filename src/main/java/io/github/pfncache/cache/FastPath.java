@@ -17,27 +17,27 @@ import java.nio.ByteBuffer;
  * One load or one store of a {@link GfnPfnCache}: a combined access in one call. All it needs lies in this object and
  * in the bytes it accesses; each step from one object to the next would be a tenth of a load.
  *
- * <p>A <b>sequence</b> says whether the lock is open, and whether it has been so all the time: the writer of the lock
- * shuts it first, opens it last if there is a window, and counts both. It is even while the lock is open; in between
- * the writer may change the bytes. 64 bits do not come round.
+ * <p>The <b>sequence</b> of {@link ReaderBias} says whether the lock is open, and whether it has been so all the time:
+ * the writer shuts the lock first and opens it last, if there is a window. In between the writer may change the bytes.
  *
  * <p><b>A load takes no lock</b>, because it can be thrown away. It gets the sequence (acquire), and if that is even
  * the bytes (acquire), reads the data, and after a load-load fence looks at the sequence again: if it is the same, the
- * data is good. A writer shuts the lock (volatile) before it changes the bytes or the page is let go. So whoever got
- * other bytes, or read what others put into the frame afterwards, sees behind the fence that the sequence has moved on.
+ * data is good. A writer shuts the lock (volatile) before it changes the bytes or the page is let go. So a load
+ * that used stale bytes, or read what the frame's next owner wrote, finds a different sequence after the fence and
+ * discards its value.
  * Until the host memory is collected its frames stay readable, and until the last of these loads has ended a caller's
  * buffer. On x86 the fence is for the compiler only: the processor keeps loads in order.
  *
  * <p><b>A store cannot be taken back.</b> It gets the sequence and the bytes, announces a brief hold of the lock
  * (compare-and-set, which is the store-load fence), and looks at the sequence again: if it is the same, it holds the
- * read side, as {@link TrackedRwLock} argues. It marks the page dirty, writes, and leaves (release). That the
- * bytes are got before the announcement is for speed: what hangs on them need not wait for the locked instruction.
+ * read side, as {@link TrackedRwLock} argues. It marks the page dirty, writes, and leaves (release). The
+ * bytes are read before the announcement for speed: work that depends on them overlaps with the locked instruction.
  *
  * <p><b>A store that is cut short</b>, by a StackOverflowError anywhere in it, is made and logged, or is not made, and
  * holds nothing. It is marked before it is made, which a harvest of the log does not mind: it waits for brief holds.
  * And the hold ends without a call, if one to end it fails.
  *
- * <p>Whoever finds the lock shut takes it as everybody else does.
+ * <p>A load or store that finds the lock shut takes it as every access does.
  *
  * <p>Why a number, and not new bytes for each time that the lock is open: what a refresh makes and keeps in an older
  * object costs the garbage collector more than all the rest of it costs.

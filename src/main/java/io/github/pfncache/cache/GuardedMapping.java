@@ -10,11 +10,11 @@ import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedRwLock;
 
 /**
- * What a check looks at, and the read-write lock that guards it. Every critical section of that lock is a method here,
- * but for the brief one of a store in {@link FastPath}; none of them sleeps ([rule L10]).
+ * The mapping of one cache, with the read-write lock that guards it. Every critical section of that lock is a method
+ * here, but for the brief one of a store in {@link FastPath}; none of them sleeps ([rule L10]).
  *
- * <p>Readers use the mapping; whoever takes it away is a writer, so it cannot be taken while somebody uses it ([rule
- * L1]). The lock protects the mapping, not the bytes behind it ([rule L2]).
+ * <p>A reader uses the mapping; an invalidation is a writer, so it cannot take the mapping away while a reader uses it
+ * ([rule L1]). The lock protects the mapping, not the bytes behind it ([rule L2]).
  *
  * <p><b>The window</b> is what accesses go through, while it is usable. It is kept while it is not, and made anew only
  * when it is elsewhere. A slot change makes the windows it concerns unusable ({@link #drain}), so an access need not

@@ -12,8 +12,8 @@ import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.rules.TrackedRwLock;
 
 /**
- * What changes where a cache points: activate, refresh and deactivate, one at a time under the refresh lock ([rule
- * L3]).
+ * The slow side of one cache: activate, refresh and deactivate, which change where the cache points, one at a time
+ * under the refresh lock ([rule L3]).
  *
  * <p>A refresh walks the line forwards: gpa, by the memslots, to uhva; uhva, by the host, to a page; the page to khva.
  * Again, while invalidations of that page come between, within the bounds of the {@link RetryPolicy}. No cache lock is
@@ -132,8 +132,8 @@ final class RefreshPath {
             return first;
         }
         StackRoom.require();
-        // A change of the memslots waits for whoever reads them: until this call has its access there can be one more
-        // generation, and no stream of them to chase.
+        // A change of the memslots waits for their readers: until this call has its access, one more generation can
+        // come, and no stream of them.
         int readers = domain.memslots.enterRead();
         try {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy

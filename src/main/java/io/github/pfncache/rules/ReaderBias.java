@@ -4,9 +4,8 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * The word that says whether a {@link TrackedRwLock} is open, and whether it has been open all the time; whose argument
- * explains it. A class of its own, so that the word can lie in the object that is used under the lock: there a load
- * finds it at no cost.
+ * The word that opens and shuts a {@link TrackedRwLock}; the comment of that class has the argument. The word is not in
+ * the lock, so that it can lie in the object that is used under the lock: a load finds it there at no cost.
  *
  * <p>The sequence is even while the lock is open and odd while it is shut. It grows with every change; 64 bits do not
  * come round. Written by the lock's writer, read by anybody.

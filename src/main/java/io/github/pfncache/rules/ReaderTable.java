@@ -5,8 +5,8 @@ import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Where threads announce what they hold for reading: a table of words, each free or naming a lock. One table for the
- * process, so that a lock costs no memory for its readers, and the compiler knows where it is.
+ * The table in which readers announce their holds: each word is free or names a lock. There is one table for the
+ * process, so a lock needs no memory for its readers, and the compiler knows the address.
  *
  * <p>Rows belong to threads, columns to locks: a thread announces itself in a row of its own, as far as there are
  * enough, so that two readers of one lock share no cache line; a writer of one lock looks at one word of each row. Both
@@ -21,8 +21,8 @@ import java.util.concurrent.locks.LockSupport;
  * <p><b>A brief hold can end without a call.</b> To free a word takes a store, and no frame of the stack: it can be
  * done where a call would end in a StackOverflowError.
  *
- * <p>A reader that leaves signals nothing: that would cost it a second fence. So whoever waits for one looks again and
- * again, first at once, then politely.
+ * <p>A reader that leaves signals nothing: a signal would cost a second fence. So a writer that waits for a reader
+ * looks again and again, first at once, then with pauses.
  */
 final class ReaderTable {
 

@@ -11,11 +11,11 @@ import java.util.function.LongSupplier;
  * reentrant and not upgradable: a thread that holds it and waits for it breaks {@link LockRule#NO_RECURSION}; without
  * rules, a thread that would wait for itself gets an {@link IllegalStateException}.
  *
- * <p><b>Reader bias.</b> A subclass may keep the lock <em>open</em> while no writer is there. As long as it is, a
- * reader takes one locked instruction: it announces itself in a table of the process, in a word that no other reader
- * has, and sees that the lock is open still. Two readers share nothing while there are rows enough. A writer takes the
- * lock proper, shuts it, and waits until nobody is announced. Readers that find it shut use the lock proper; of this
- * class itself, all do.
+ * <p><b>Reader bias.</b> A {@link ReaderBias} may keep the lock <em>open</em> while no writer is there. While the lock
+ * is open, a reader takes one locked instruction: it announces itself in a table of the process, in a word that no
+ * other reader has, and sees that the lock is still open. Two readers share nothing while there are rows enough. A
+ * writer takes the underlying lock, called the lock proper, shuts the lock, and waits until no reader is announced. A
+ * reader that finds the lock shut takes the lock proper; without a bias every reader does.
  *
  * <p><b>Memory order</b>, and which order pairs with which.
  * <ul>
@@ -26,10 +26,11 @@ import java.util.function.LongSupplier;
  *   <li><i>What a reader does</i> stays between the two: not before its look (an acquire), not after it leaves (a
  *       release), which the writer reads before it goes on. x86 gives both for free; the compiler does not.
  *   <li><i>What the writer did</i> is there for the readers it opens the lock for: it opens with a release.
- *   <li><i>A writer that finds the lock shut</i> need not look for readers: whoever shut it has waited for them, and
- *       then gave the lock proper to this one. Who announced himself since has left, or is about to.
- *   <li><i>Who asks whether he reads himself</i> need not look for his announcement either, if the lock is shut, has no
- *       writer, and has been shut all the time between two looks at the sequence: whoever shut it has waited for him.
+ *   <li><i>A writer that finds the lock shut</i> need not scan the table: the writer that shut it waited for every
+ *       announced reader before it released the lock proper. A reader that announces itself later sees that the lock is
+ *       shut and withdraws.
+ *   <li><i>A thread that asks whether it holds the read side</i> may skip the table if the lock is shut, has no writer,
+ *       and the sequence is the same before and after: the writer that shut it has already waited for this thread.
  * </ul>
  *
  * <p>Kernel counterpart: {@code rwlock_t} with lockdep; the bias is that of {@code percpu_rw_semaphore}, the idea of

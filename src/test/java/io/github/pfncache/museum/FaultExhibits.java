@@ -63,7 +63,7 @@ final class FaultExhibits {
                                 FaultScenarios::slotChangeDuringALongInvalidation, "LIVELOCK"),
                 Exhibit.of("B87", "whoever only tries is refused while anything is invalidated")
                         .edit("cache/GfnPfnCache.java", "mapping.tryLockUsable()",
-                                "domain.invalidations.inProgress() > 0 ? GuestAccess.codeOf(Outcome.BUSY)"
+                                "domain.invalidations.inProgress() > 0 ? Hold.codeOf(Outcome.BUSY)"
                                         + " : mapping.tryLockUsable()")
                         .foundBy("tryDuringAnotherInvalidation", FaultScenarios::tryDuringAnotherInvalidation,
                                 "assert: try during another invalidation"),

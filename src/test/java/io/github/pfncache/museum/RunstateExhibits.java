@@ -31,7 +31,7 @@ final class RunstateExhibits {
                         .foundBy("preemption", RunstateScenarios::preemption, "LockRule.NO_WAIT_IN_ATOMIC_CONTEXT"),
                 Exhibit.of("B43", "two caches are locked in the wrong order")
                         .edit(ACCESS, "segments.caches().get(page).mapping",
-                                "segments.caches().get(segments.caches().size() - 1 - page).mapping()")
+                                "segments.caches().get(segments.caches().size() - 1 - page).mapping")
                         .foundBy("accessAgainstMigrationOfBothPages", AreaScenarios::accessAgainstMigrationOfBothPages,
                                 "LockRule.ORDER"),
                 Exhibit.of("B45", "a runstate that crosses a page is refused")
