@@ -52,9 +52,12 @@ public final class GuestArea {
             int start = Pages.offsetInPage(addressOf(target));
             int pages = (start + length - 1 >>> Pages.PAGE_SHIFT) + 1;
             List<GfnPfnCache> caches = new ArrayList<>();
+            long latest = 0;
             for (int page = 0; page < pages; page++) { // bounded by the pages of the range
                 GfnPfnCache known = former.cacheOf(place(target, page));
-                caches.add(known == null ? new GfnPfnCache(domain, Pages.PAGE_SIZE) : known);
+                boolean inOrder = known != null && known.lock.creation() > latest; // that of locking [rule L14]
+                caches.add(inOrder ? known : new GfnPfnCache(domain, Pages.PAGE_SIZE));
+                latest = caches.get(page).lock.creation();
             }
             return new Segments(target, start, length, List.copyOf(caches));
         }

@@ -28,7 +28,7 @@ final class LayersTest {
     private static final Pattern NAME = Pattern.compile("\\{@code\\s[\\s*]*(\\w+)}");
 
     @ParameterizedTest
-    @CsvSource({"host, 5", "cache, 18"})
+    @CsvSource({"host, 5", "cache, 3"})
     void noRingIsLarge(String name, int limit) {
         Set<String> largest = Set.of();
         Map<String, Set<String>> graph = graph(name);

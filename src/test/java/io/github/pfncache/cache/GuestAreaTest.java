@@ -47,6 +47,15 @@ class GuestAreaTest {
     }
 
     @Test
+    void anAreaThatMovesDownIsLockedInTheOrderOfItsCaches() {
+        assertThat(area.activate(GPA + Pages.PAGE_SIZE, 2 * Pages.PAGE_SIZE)).isEqualTo(Outcome.OK);
+        assertThat(area.activate(GPA, 2 * Pages.PAGE_SIZE)).isEqualTo(Outcome.OK);
+        try (AreaAccess access = area.access()) {
+            assertThat(access.isUsable()).isTrue();
+        }
+    }
+
+    @Test
     void everyByteAddressAroundAPageBoundaryTakesItsBytesAndNoOther() {
         for (int start = Pages.PAGE_SIZE - 60; start <= Pages.PAGE_SIZE + 4; start++) {
             for (boolean byHva : new boolean[] {false, true}) {
