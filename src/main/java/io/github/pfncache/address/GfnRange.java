@@ -6,6 +6,7 @@ package io.github.pfncache.address;
  *
  * @param start first guest frame number, 0 to 2<sup>40</sup> - 1
  * @param npages number of pages, at least 1
+ * @since 0.1.0
  */
 public record GfnRange(long start, long npages) {
 

@@ -8,6 +8,7 @@ package io.github.pfncache.address;
  *
  * @param start first address, page aligned
  * @param end first address behind the range, page aligned, above {@code start}
+ * @since 0.1.0
  */
 public record HvaRange(long start, long end) {
 

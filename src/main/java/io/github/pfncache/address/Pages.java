@@ -8,6 +8,8 @@ package io.github.pfncache.address;
  * address themselves. Pure functions; safe from any thread.
  *
  * <p>Kernel counterpart: {@code PAGE_SHIFT}, {@code offset_in_page()}, {@code gpa_to_gfn()} and {@code gfn_to_gpa()}.
+ *
+ * @since 0.1.0
  */
 public final class Pages {
 

@@ -11,6 +11,8 @@ import io.github.pfncache.rules.Interleaving;
  * <p>Each page written is marked dirty, and no other, before its lock is dropped. Not thread-safe, bound to its thread,
  * as {@link GuestAccess}. On an area of one page or two it costs no allocation where the compiler keeps it in
  * registers; on a larger one it is a small object and an array.
+ *
+ * @since 0.1.0
  */
 public final class AreaAccess implements AutoCloseable {
 

@@ -1,6 +1,10 @@
 package io.github.pfncache.cache;
 
-/** What an atomic read-modify-write of a {@link GuestTlb} computes of what is there and an operand. */
+/**
+ * What an atomic read-modify-write of a {@link GuestTlb} computes of what is there and an operand.
+ *
+ * @since 0.1.0
+ */
 public enum AtomicOp {
 
     /** The sum. */

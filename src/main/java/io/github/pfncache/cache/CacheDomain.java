@@ -18,6 +18,8 @@ import java.util.function.Predicate;
  *
  * <p>Thread-safe. Kernel counterpart: the fields {@code gpc_list}, {@code gpc_lock} and
  * {@code mn_active_invalidate_count} of {@code struct kvm}, and {@code gfn_to_pfn_cache_invalidate_start()}.
+ *
+ * @since 0.1.0
  */
 public final class CacheDomain {
 

@@ -2,7 +2,11 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.rules.Rule;
 
-/** The invariants of the cache, numbered as in the specification; those that concern one lock are in LockRule. */
+/**
+ * The invariants of the cache, numbered as in the specification; those that concern one lock are in LockRule.
+ *
+ * @since 0.1.0
+ */
 public enum CacheRule implements Rule {
 
     /** [I1] Looked at whenever an access starts, with the lock held. */

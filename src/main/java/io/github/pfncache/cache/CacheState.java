@@ -11,6 +11,7 @@ import io.github.pfncache.address.Pages;
  * @param uhva host address of the window; -1 if there is none
  * @param pfn frame of the mapping it owns; -1 if it owns none
  * @param generation of the memslots that translated it; without meaning by hva
+ * @since 0.1.0
  */
 public record CacheState(boolean active, boolean valid, CacheTarget target, long uhva, long pfn, long generation) {
 

@@ -12,6 +12,7 @@ package io.github.pfncache.cache;
  * @param failures refreshes that ended in FAULT or BUSY
  * @param invalidations invalidations of a host range; of one cache those that hit it
  * @param invalidated mappings that these took, each valid until then; of one cache the same as invalidations
+ * @since 0.1.0
  */
 public record CacheStats(
         long refreshes,

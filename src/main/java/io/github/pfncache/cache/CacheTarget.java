@@ -8,6 +8,8 @@ import io.github.pfncache.address.Pages;
  * sentinel address to test for: a target is one or the other.
  *
  * <p>Kernel counterpart: the pair {@code gpa} and {@code uhva} of {@code struct gfn_to_pfn_cache}.
+ *
+ * @since 0.1.0
  */
 public sealed interface CacheTarget {
 

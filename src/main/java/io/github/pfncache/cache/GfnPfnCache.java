@@ -38,6 +38,8 @@ import io.github.pfncache.rules.StackRoom;
  * itself when memory appears there: the next access refreshes again.
  *
  * <p>Thread-safe. Kernel counterpart: {@code struct gfn_to_pfn_cache} and {@code virt/kvm/pfncache.c}.
+ *
+ * @since 0.1.0
  */
 public final class GfnPfnCache extends FastPath {
 

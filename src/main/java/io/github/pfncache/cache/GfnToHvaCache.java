@@ -15,6 +15,8 @@ import java.nio.ByteOrder;
  *
  * <p>For one thread at a time: its user's lock guards it. Kernel counterpart: {@code struct gfn_to_hva_cache},
  * {@code kvm_write_guest_offset_cached()}.
+ *
+ * @since 0.1.0
  */
 public final class GfnToHvaCache {
 

@@ -20,6 +20,8 @@ import io.github.pfncache.host.HostWindow;
  *
  * <p>Not thread-safe, by intent. Kernel counterpart: the span from {@code read_lock(&gpc->lock)} to
  * {@code read_unlock()}.
+ *
+ * @since 0.1.0
  */
 public final class GuestAccess implements AutoCloseable {
 

@@ -22,6 +22,8 @@ import java.util.List;
  * ([rule L14]). If one of them needs a refresh, all are let go first, and afterwards <em>all</em> are checked again.
  *
  * <p>Thread-safe. Kernel counterpart: the two caches of {@code kvm_xen_update_runstate_guest()}.
+ *
+ * @since 0.1.0
  */
 public final class GuestArea {
 

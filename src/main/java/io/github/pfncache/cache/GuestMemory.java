@@ -10,6 +10,8 @@ import io.github.pfncache.memslot.Memslots;
  * would its own memory, faulting pages in and obeying protections. For what is accessed once.
  *
  * <p>Thread-safe; a call is not atomic. Kernel counterpart: {@code kvm_write_guest()} and {@code kvm_read_guest()}.
+ *
+ * @since 0.1.0
  */
 public final class GuestMemory {
 

@@ -62,6 +62,8 @@ import java.util.function.Predicate;
  * <p><b>Thread safety.</b> Belongs to the thread that enters it first, until {@link #handOver}, which keeps what is
  * held, or until that thread has ended: a thread that died inside holds up nobody. Kernel counterpart:
  * {@code vcpu->mode}, {@code IN_GUEST_MODE}, {@code KVM_REQ_OUTSIDE_GUEST_MODE}.
+ *
+ * @since 0.1.0
  */
 public final class GuestMode extends GuestEntry implements AutoCloseable {
 

@@ -52,6 +52,8 @@ import java.util.Objects;
  * <p>For one thread, a vCPU's: the first that uses the TLB, until {@link #handOver} or {@link #deactivate}. Every miss
  * checks the thread, and so does every access while rules are checked. Kernel counterpart: none; a processor's own TLB
  * during {@code KVM_RUN}.
+ *
+ * @since 0.1.0
  */
 public final class GuestTlb extends TlbEntries implements AutoCloseable {
 

@@ -13,6 +13,8 @@ import java.nio.ByteOrder;
  *
  * <p>Confined to the thread in guest mode, but for the fields by which a taker decides whether it wants the page back.
  * Kernel counterpart: a leaf entry of a vCPU's page tables.
+ *
+ * @since 0.1.0
  */
 public final class HeldPage {
 

@@ -5,6 +5,8 @@ package io.github.pfncache.cache;
  * guest must not be able to make its host build stack traces.
  *
  * <p>Kernel counterpart: the return values of {@code kvm_gpc_activate()} and {@code kvm_gpc_refresh()}.
+ *
+ * @since 0.1.0
  */
 public enum Outcome {
 

@@ -10,6 +10,7 @@ import java.time.Duration;
  *     least 1
  * @param patience how long one call waits altogether: for another call on the same cache, and for overlapping
  *     invalidations to end; not negative
+ * @since 0.1.0
  */
 public record RetryPolicy(int attempts, Duration patience) {
 

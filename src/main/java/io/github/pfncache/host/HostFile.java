@@ -11,6 +11,8 @@ import java.util.List;
  *
  * <p>Kernel counterpart: a {@code memfd} or a file, with {@code ftruncate()}, {@code fallocate()}, {@code pread()},
  * {@code pwrite()}, {@code msync()}.
+ *
+ * @since 0.1.0
  */
 public final class HostFile {
 

@@ -22,6 +22,8 @@ import java.nio.ByteBuffer;
  *
  * <p>Kernel counterpart: the {@code khva} of {@code struct gfn_to_pfn_cache}, {@code kmap()}. Thread-safe as far as its
  * operations are atomic.
+ *
+ * @since 0.1.0
  */
 public final class HostMapping extends FrameHandle {
 

@@ -35,6 +35,8 @@ import java.util.function.LongConsumer;
  *
  * <p>Kernel counterpart: {@code struct mm_struct} with its page tables and the {@code mmap()} family of calls;
  * {@code hva_to_pfn()} and {@code gpc_map()} of KVM. Thread-safe.
+ *
+ * @since 0.1.0
  */
 public final class HostMemory implements AutoCloseable {
 

@@ -4,7 +4,11 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.Rules;
 import java.nio.ByteBuffer;
 
-/** The configuration of a {@link HostMemory}. Not thread-safe; can be used again. */
+/**
+ * The configuration of a {@link HostMemory}. Not thread-safe; can be used again.
+ *
+ * @since 0.1.0
+ */
 public final class HostMemoryBuilder {
 
     /** Frames of a chunk at most; larger ones would not be numbered apart. */

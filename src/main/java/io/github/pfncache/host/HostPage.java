@@ -7,6 +7,8 @@ import io.github.pfncache.address.Pages;
  * address from being given another one. Released by {@link HostMemory#release}.
  *
  * <p>Kernel counterpart: {@code struct page} with an elevated reference count, as {@code hva_to_pfn()} returns it.
+ *
+ * @since 0.1.0
  */
 public final class HostPage extends FrameHandle {
 

@@ -3,6 +3,8 @@ package io.github.pfncache.host;
 /**
  * The answer of a memory call: success, or the {@code errno} that the system call it emulates would set. A result other
  * than {@link #OK} says nothing about partial effects; each call documents its own.
+ *
+ * @since 0.1.0
  */
 public enum HostResult {
 

@@ -2,7 +2,11 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.rules.Rule;
 
-/** The invariants of the emulated host memory. Checked under {@code -ea}; see {@link Rule}. */
+/**
+ * The invariants of the emulated host memory. Checked under {@code -ea}; see {@link Rule}.
+ *
+ * @since 0.1.0
+ */
 public enum HostRule implements Rule {
 
     /** [I5]: a reference that is given back twice would free a frame that is in use. */

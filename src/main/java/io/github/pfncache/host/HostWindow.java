@@ -13,6 +13,8 @@ import java.nio.ByteBuffer;
  * through a stale one memory of the family is read, see {@link HostMapping}.
  *
  * <p>Kernel counterpart: {@code khva} plus the offset of {@code gpa} in its page, with the length.
+ *
+ * @since 0.1.0
  */
 public final class HostWindow {
 

@@ -14,6 +14,7 @@ import java.util.List;
  * @param offset first byte of the run in it, not negative; of an array any, of the others page aligned
  * @param hva address of the first page
  * @param npages number of pages, at least 1
+ * @since 0.1.0
  */
 public record MemoryRun(Object memory, long offset, long hva, long npages) {
 

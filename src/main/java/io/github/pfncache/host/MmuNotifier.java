@@ -10,6 +10,8 @@ import io.github.pfncache.address.HvaRange;
  * thread-safe.
  *
  * <p>Kernel counterpart: {@code struct mmu_notifier_ops}, {@code include/linux/mmu_notifier.h}.
+ *
+ * @since 0.1.0
  */
 public interface MmuNotifier {
 

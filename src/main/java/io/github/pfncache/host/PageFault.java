@@ -3,7 +3,11 @@ package io.github.pfncache.host;
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
 
-/** One page fault, as shown to a {@link PageFaultHandler}. Confined to the faulting thread. */
+/**
+ * One page fault, as shown to a {@link PageFaultHandler}. Confined to the faulting thread.
+ *
+ * @since 0.1.0
+ */
 public final class PageFault {
 
     /** Why an access faulted. */

@@ -8,6 +8,8 @@ package io.github.pfncache.host;
  * one page may both call the handler; the content of the first to return is installed. Implementations are thread-safe.
  *
  * <p>Kernel counterpart: userfaultfd, {@code include/uapi/linux/userfaultfd.h}.
+ *
+ * @since 0.1.0
  */
 @FunctionalInterface
 public interface PageFaultHandler {

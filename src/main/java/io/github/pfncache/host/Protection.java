@@ -1,6 +1,10 @@
 package io.github.pfncache.host;
 
-/** The accesses that a mapping allows to the process: the {@code PROT_*} values of {@code mmap()}. */
+/**
+ * The accesses that a mapping allows to the process: the {@code PROT_*} values of {@code mmap()}.
+ *
+ * @since 0.1.0
+ */
 public enum Protection {
 
     /** No access ({@code PROT_NONE}). */

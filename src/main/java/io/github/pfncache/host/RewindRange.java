@@ -8,6 +8,7 @@ import io.github.pfncache.address.HvaRange;
  * @param from first address in the snapshot
  * @param hva first address here
  * @param npages number of pages, at least 1
+ * @since 0.1.0
  */
 public record RewindRange(long from, long hva, long npages) {
 

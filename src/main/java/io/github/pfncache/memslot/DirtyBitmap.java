@@ -38,6 +38,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * skipped any of the marks, so all are set again.
  *
  * <p>Kernel counterpart: {@code memslot->dirty_bitmap} and {@code KVM_GET_DIRTY_LOG}.
+ *
+ * @since 0.1.0
  */
 public final class DirtyBitmap {
 

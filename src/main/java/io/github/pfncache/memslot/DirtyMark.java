@@ -5,6 +5,8 @@ package io.github.pfncache.memslot;
  * once. Immutable; safe from any thread.
  *
  * <p>Kernel counterpart: {@code mark_page_dirty_in_slot()}.
+ *
+ * @since 0.1.0
  */
 public final class DirtyMark {
 

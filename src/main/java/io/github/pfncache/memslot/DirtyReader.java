@@ -30,6 +30,8 @@ import java.util.function.BiConsumer;
  *
  * <p>One thread harvests and closes at a time; any thread may change the slots. Kernel counterpart: none, a VMM hands
  * what {@code KVM_GET_DIRTY_LOG} takes out on to its clients itself.
+ *
+ * @since 0.1.0
  */
 public final class DirtyReader implements AutoCloseable {
 

@@ -36,6 +36,8 @@ import java.util.concurrent.atomic.AtomicReference;
  *
  * <p>Kernel counterpart: {@code struct kvm_dirty_ring}, {@code KVM_RESET_DIRTY_RINGS} (of one ring) and
  * {@code KVM_EXIT_DIRTY_RING_FULL}.
+ *
+ * @since 0.1.0
  */
 public final class DirtyRing {
 

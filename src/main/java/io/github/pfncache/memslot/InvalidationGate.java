@@ -6,6 +6,8 @@ package io.github.pfncache.memslot;
  * thread-safe.
  *
  * <p>Kernel counterpart: the wait for {@code mn_active_invalidate_count} before a memslot table is installed.
+ *
+ * @since 0.1.0
  */
 public interface InvalidationGate {
 

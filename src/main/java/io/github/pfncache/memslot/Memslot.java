@@ -16,6 +16,8 @@ import io.github.pfncache.address.Pages;
  *
  * <p>Kernel counterpart: {@code struct kvm_memory_slot}, {@code gfn_to_hva_memslot()},
  * {@code mark_page_dirty_in_slot()}.
+ *
+ * @since 0.1.0
  */
 public final class Memslot {
 

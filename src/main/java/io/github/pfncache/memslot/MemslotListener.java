@@ -6,6 +6,8 @@ import java.util.function.LongPredicate;
  * The users of slots outside of read sections, such as caches: told to let go. Implementations are thread-safe.
  *
  * <p>Kernel counterpart: {@code kvm_arch_flush_shadow_memslot()}.
+ *
+ * @since 0.1.0
  */
 public interface MemslotListener {
 

@@ -6,6 +6,8 @@ import io.github.pfncache.rules.Rule;
  * The rules of the memory map. The first ones reject a request, as KVM does: then nothing has changed, and the caller
  * gets {@link Memslots.Rejected}. The others are invariants; a broken one is a fault of this library or of an
  * implementation of its interfaces.
+ *
+ * @since 0.1.0
  */
 public enum MemslotRule implements Rule {
 

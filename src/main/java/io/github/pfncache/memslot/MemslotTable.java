@@ -12,6 +12,8 @@ import java.util.NoSuchElementException;
  * copies the chunks it touches.
  *
  * <p>Kernel counterpart: {@code struct kvm_memslots}, {@code search_memslots()}, {@code id_to_memslot()}.
+ *
+ * @since 0.1.0
  */
 public final class MemslotTable implements Iterable<Memslot> {
 

@@ -44,6 +44,8 @@ import java.util.function.Supplier;
  *
  * <p>Kernel counterpart: {@code kvm_set_memory_region()}, {@code kvm_memslots()}, {@code kvm->srcu},
  * {@code kvm_vm_ioctl_get_dirty_log()}.
+ *
+ * @since 0.1.0
  */
 public final class Memslots {
 

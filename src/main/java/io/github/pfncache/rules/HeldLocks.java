@@ -8,6 +8,8 @@ import java.util.List;
  * calling thread and do nothing otherwise.
  *
  * <p>Kernel counterpart: {@code task_struct.held_locks}, {@code might_sleep()}, {@code preempt_disable()}.
+ *
+ * @since 0.1.0
  */
 public final class HeldLocks {
 

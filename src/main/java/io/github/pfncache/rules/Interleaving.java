@@ -7,6 +7,8 @@ package io.github.pfncache.rules;
  * <p>The tracked locks report to it by themselves. Code calls {@link #reached} only where a switch matters and no lock
  * is taken: where the host resolves and maps a page, on the ways to the bytes that take no lock, and where an index or
  * a memslot table is read while it changes.
+ *
+ * @since 0.1.0
  */
 public final class Interleaving {
 

@@ -9,6 +9,8 @@ package io.github.pfncache.rules;
  * come before all of these, unless its page-fault handlers take them too.
  *
  * <p>Kernel counterpart: the lock ordering notes of {@code Documentation/virt/kvm/locking.rst} and lockdep's classes.
+ *
+ * @since 0.1.0
  */
 public enum LockClass {
 

@@ -1,6 +1,10 @@
 package io.github.pfncache.rules;
 
-/** The rules that every lock of the library obeys. */
+/**
+ * The rules that every lock of the library obeys.
+ *
+ * @since 0.1.0
+ */
 public enum LockRule implements Rule {
 
     /** [rule L8] [rule L13] [rule L14]: checked at every acquisition. */

@@ -2,7 +2,11 @@ package io.github.pfncache.rules;
 
 import java.time.Duration;
 
-/** How long somebody waits, as a number of nanoseconds that a clock can be asked for. Stateless. */
+/**
+ * How long somebody waits, as a number of nanoseconds that a clock can be asked for. Stateless.
+ *
+ * @since 0.1.0
+ */
 public final class Patience {
 
     /** 146 years. The half of what fits: a deadline so far ahead is still ahead when it is compared by difference. */

@@ -9,6 +9,8 @@ import java.lang.invoke.VarHandle;
  *
  * <p>The sequence is even while the lock is open and odd while it is shut. It grows with every change; 64 bits do not
  * come round. Written by the lock's writer, read by anybody.
+ *
+ * @since 0.1.0
  */
 public class ReaderBias {
 

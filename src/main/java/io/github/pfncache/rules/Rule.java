@@ -5,6 +5,8 @@ package io.github.pfncache.rules;
  * usages are the places that enforce it and the tests that prove it.
  *
  * <p>Thread-safe.
+ *
+ * @since 0.1.0
  */
 public interface Rule {
 

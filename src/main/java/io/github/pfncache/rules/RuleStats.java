@@ -9,6 +9,8 @@ import java.util.concurrent.atomic.LongAdder;
 /**
  * How often each rule was checked and found broken in this process. A rule that a test run never checked is vacuous: it
  * proves nothing, and a report should say so. Thread-safe.
+ *
+ * @since 0.1.0
  */
 public final class RuleStats {
 

@@ -1,6 +1,10 @@
 package io.github.pfncache.rules;
 
-/** A rule was found broken: a fault of the library or a caller's misuse of it, never something a guest can cause. */
+/**
+ * A rule was found broken: a fault of the library or a caller's misuse of it, never something a guest can cause.
+ *
+ * @since 0.1.0
+ */
 public final class RuleViolation extends AssertionError {
 
     private static final long serialVersionUID = 1L;

@@ -1,6 +1,10 @@
 package io.github.pfncache.rules;
 
-/** Whether rules are checked in this process. */
+/**
+ * Whether rules are checked in this process.
+ *
+ * @since 0.1.0
+ */
 public final class Rules {
 
     /**

@@ -5,6 +5,8 @@ package io.github.pfncache.rules;
  * stack ends before the path has begun, and not in the middle of giving something back. Thread-safe.
  *
  * <p>Source: a method of HotSpot that has no room for its frame throws at its entry, interpreted or compiled.
+ *
+ * @since 0.1.0
  */
 public final class StackRoom {
 

@@ -16,6 +16,8 @@ import java.util.function.LongSupplier;
  *
  * <p>Deadlines are values of {@link System#nanoTime()}. Kernel counterpart: {@code struct mutex}, {@code spinlock_t}
  * and {@code rcuwait}, with lockdep.
+ *
+ * @since 0.1.0
  */
 public final class TrackedLock {
 

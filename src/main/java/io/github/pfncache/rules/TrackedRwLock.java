@@ -35,6 +35,8 @@ import java.util.function.LongSupplier;
  *
  * <p>Kernel counterpart: {@code rwlock_t} with lockdep; the bias is that of {@code percpu_rw_semaphore}, the idea of
  * the table that of BRAVO (Dice and Kogan, 2019).
+ *
+ * @since 0.1.0
  */
 public final class TrackedRwLock {
 

@@ -50,6 +50,8 @@ import java.util.function.LongPredicate;
  *
  * <p>Used by one thread at a time. Kernel counterpart: what a VMM does with {@code KVM_GET_DIRTY_LOG}, {@code
  * KVM_RESET_DIRTY_RINGS} and its memory listeners.
+ *
+ * @since 0.1.0
  */
 public final class DirtyLogFollower implements AutoCloseable {
 

@@ -6,6 +6,8 @@ package io.github.pfncache.vm;
  * the next run, and those before it again, so a hook takes nothing away before it is done.
  *
  * <p>Kernel counterpart: the requests handled by {@code vcpu_enter_guest()}, and {@code kvm_arch_vcpu_load()}.
+ *
+ * @since 0.1.0
  */
 public interface EntryHook {
 

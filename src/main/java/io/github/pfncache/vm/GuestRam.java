@@ -41,6 +41,8 @@ import java.util.stream.LongStream;
  * more, and a caller's blocks belong to the caller alone.
  *
  * <p>Thread-safe. Kernel counterpart: what a VMM does with {@code mmap()} and {@code KVM_SET_USER_MEMORY_REGION}.
+ *
+ * @since 0.1.0
  */
 public final class GuestRam {
 

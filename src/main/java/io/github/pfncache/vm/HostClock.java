@@ -6,6 +6,8 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * The host's clocks, injected so that a test or an emulator can own the time. Implementations are thread-safe, do not
  * wait, and do not call back into the VM, its memory or its interfaces: they may be read with locks of these held.
+ *
+ * @since 0.1.0
  */
 public interface HostClock {
 

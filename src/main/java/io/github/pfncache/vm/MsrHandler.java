@@ -5,6 +5,8 @@ package io.github.pfncache.vm;
  * accesses the register; implementations are thread-safe.
  *
  * <p>Kernel counterpart: a case of {@code kvm_set_msr_common()} and {@code kvm_get_msr_common()}.
+ *
+ * @since 0.1.0
  */
 public interface MsrHandler {
 

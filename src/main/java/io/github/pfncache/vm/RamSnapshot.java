@@ -19,6 +19,8 @@ import java.util.function.Consumer;
  * }</pre>
  *
  * <p>Thread-safe. Kernel counterpart: a forked VMM, as {@code fork()} snapshots of a running guest are taken.
+ *
+ * @since 0.1.0
  */
 public final class RamSnapshot implements AutoCloseable {
 

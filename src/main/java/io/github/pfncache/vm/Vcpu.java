@@ -10,6 +10,8 @@ import java.util.function.Supplier;
  *
  * <p>A vCPU is run by one thread at a time, its caller's business; registers may be written from any thread when it
  * does not run. Kernel counterpart: {@code struct kvm_vcpu}, {@code KVM_RUN}, {@code KVM_SET_MSRS}.
+ *
+ * @since 0.1.0
  */
 public final class Vcpu {
 

@@ -37,6 +37,8 @@ import java.util.stream.Stream;
  * VM, and the VM's memory stays mapped, as long as the host lives.
  *
  * <p>Thread-safe. Kernel counterpart: {@code struct kvm}.
+ *
+ * @since 0.1.0
  */
 public final class Vm implements AutoCloseable {
 

@@ -6,6 +6,8 @@ import io.github.pfncache.vm.Vcpu;
  * Whoever else shows a clock to the guest hears here when it is time to write it. Implementations are thread-safe.
  *
  * <p>Kernel counterpart: the further {@code kvm_setup_guest_pvclock()} calls of {@code kvm_guest_time_update()}.
+ *
+ * @since 0.1.0
  */
 @FunctionalInterface
 public interface ClockUpdateListener {

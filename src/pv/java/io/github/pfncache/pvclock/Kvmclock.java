@@ -35,6 +35,8 @@ import java.util.concurrent.atomic.AtomicReference;
  *
  * <p>Thread-safe. Kernel counterpart: {@code kvm_guest_time_update()}, {@code kvm_write_system_time()}, and
  * {@code KVM_SET_CLOCK}, {@code KVM_GET_CLOCK}, {@code KVM_KVMCLOCK_CTRL}.
+ *
+ * @since 0.1.0
  */
 public final class Kvmclock {
 

@@ -21,6 +21,8 @@ import java.lang.invoke.VarHandle;
  *
  * <p>Immutable. One writer at a time for one place: two do not exclude each other by the cache's lock, and lose
  * versions. Kernel counterpart: the {@code offset} argument of {@code kvm_setup_guest_pvclock()}.
+ *
+ * @since 0.1.0
  */
 public final class PvclockField {
 

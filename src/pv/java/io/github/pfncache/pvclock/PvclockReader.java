@@ -7,6 +7,8 @@ import java.lang.invoke.VarHandle;
  * guest's memory only as words, and nothing of the host.
  *
  * <p>Thread-safe if the source is. Kernel counterpart: {@code pvclock_clocksource_read()} in the guest.
+ *
+ * @since 0.1.0
  */
 public final class PvclockReader {
 

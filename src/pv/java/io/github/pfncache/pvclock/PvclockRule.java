@@ -2,7 +2,11 @@ package io.github.pfncache.pvclock;
 
 import io.github.pfncache.rules.Rule;
 
-/** The rules that hold in the clock interfaces. Those marked [I12] are the atomicity that the guest ABI promises. */
+/**
+ * The rules that hold in the clock interfaces. Those marked [I12] are the atomicity that the guest ABI promises.
+ *
+ * @since 0.1.0
+ */
 public enum PvclockRule implements Rule {
 
     /** [I12] Checked after each write of a clock structure. */

@@ -11,6 +11,7 @@ package io.github.pfncache.pvclock;
  *
  * @param multiplier unsigned 32-bit fraction in units of 2<sup>-32</sup>
  * @param shift left shift of the ticks, negative for a right shift; -128 to 127
+ * @since 0.1.0
  */
 public record PvclockScale(int multiplier, int shift) {
 

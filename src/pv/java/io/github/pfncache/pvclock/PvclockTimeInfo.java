@@ -19,6 +19,7 @@ package io.github.pfncache.pvclock;
  * @param systemTime nanoseconds of the guest's clock at that moment
  * @param scale ticks to nanoseconds
  * @param flags {@link #FLAG_TSC_STABLE}, {@link #FLAG_GUEST_STOPPED}, {@link #FLAG_COUNTS_FROM_ZERO}; 0 to 255
+ * @since 0.1.0
  */
 public record PvclockTimeInfo(long tscTimestamp, long systemTime, PvclockScale scale, int flags) {
 

@@ -41,6 +41,8 @@ import java.util.function.Supplier;
  *
  * <p>Thread-safe. Kernel counterpart: a {@code struct gfn_to_pfn_cache} with the register beside it, and the loop
  * around {@code kvm_gpc_check()} and {@code kvm_gpc_refresh()} that each of its users has.
+ *
+ * @since 0.1.0
  */
 public final class Registration {
 

@@ -24,6 +24,8 @@ import java.util.List;
  *
  * <p>Thread-safe. Kernel counterpart: {@code record_steal_time()}, {@code kvm_steal_time_set_preempted()},
  * {@code struct kvm_steal_time}.
+ *
+ * @since 0.1.0
  */
 public final class StealTime {
 

@@ -7,6 +7,8 @@ import io.github.pfncache.vm.HostClock;
  * back into the VM, its memory or its interfaces: they may be read with locks of these held.
  *
  * <p>Kernel counterpart: {@code rdtsc_ordered()} and {@code tsc_khz}.
+ *
+ * @since 0.1.0
  */
 public interface TscSource {
 

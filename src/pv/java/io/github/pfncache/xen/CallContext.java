@@ -11,6 +11,8 @@ import java.util.function.Supplier;
  *
  * <p>Kernel counterpart: {@code in_atomic()}; the difference between {@code kvm_xen_set_evtchn_fast()} and
  * {@code kvm_xen_set_evtchn()}.
+ *
+ * @since 0.1.0
  */
 public enum CallContext {
 

@@ -6,6 +6,8 @@ import io.github.pfncache.cache.Outcome;
  * What became of an event. Whatever it is, nothing is lost that the ABI does not say is lost.
  *
  * <p>Kernel counterpart: the return values of {@code kvm_xen_set_evtchn_fast()}.
+ *
+ * @since 0.1.0
  */
 public enum Delivery {
 

@@ -19,6 +19,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * <p>No event is lost: one that cannot be delivered now is kept, and delivered when its vCPU next enters the guest, or
  * by {@link #deliverDeferred}. Thread-safe. ABI: {@code event_channel.h}; kernel counterpart:
  * {@code kvm_xen_hvm_evtchn_send()}, {@code kvm_xen_hcall_evtchn_send()}, {@code kvm_xen_setattr_evtchn()}.
+ *
+ * @since 0.1.0
  */
 public final class EventChannels {
 

@@ -5,6 +5,8 @@ package io.github.pfncache.xen;
  *
  * <p>Thread-safe. A signal that began before {@link #close} returned may still arrive. Kernel counterpart: an irqfd
  * with a {@code KVM_IRQ_ROUTING_XEN_EVTCHN} route.
+ *
+ * @since 0.1.0
  */
 public final class EventRoute implements AutoCloseable {
 

@@ -5,6 +5,8 @@ package io.github.pfncache.xen;
  * it goes from its 32-bit loader to its 64-bit kernel, and back.
  *
  * <p>Kernel counterpart: {@code kvm->arch.xen.long_mode}.
+ *
+ * @since 0.1.0
  */
 public enum GuestMode {
 

@@ -9,6 +9,7 @@ import java.util.List;
  * @param interruptible whether the guest has interrupts on
  * @param number which call
  * @param arguments six of them; of a compat guest 32 bits of each count
+ * @since 0.1.0
  */
 public record Hypercall(GuestMode mode, boolean interruptible, long number, List<Long> arguments) {
 

@@ -5,6 +5,7 @@ package io.github.pfncache.xen;
  *
  * @param kind who answers the guest
  * @param value what the guest is told, if it is DONE or HALTED; 0 or a negative error number
+ * @since 0.1.0
  */
 public record HypercallResult(Kind kind, long value) {
 

@@ -3,6 +3,8 @@ package io.github.pfncache.xen;
 /**
  * How a poll ended. ABI: the results of {@code SCHEDOP_poll}; those that are not errors are all 0 to the guest, which
  * looks for itself.
+ *
+ * @since 0.1.0
  */
 public enum PollOutcome {
 

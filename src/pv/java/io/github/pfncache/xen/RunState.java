@@ -1,6 +1,10 @@
 package io.github.pfncache.xen;
 
-/** What a vCPU is doing. The order is the ABI's numbering: {@code RUNSTATE_running} to {@code RUNSTATE_offline}. */
+/**
+ * What a vCPU is doing. The order is the ABI's numbering: {@code RUNSTATE_running} to {@code RUNSTATE_offline}.
+ *
+ * @since 0.1.0
+ */
 public enum RunState {
 
     /** It runs. */

@@ -24,6 +24,8 @@ import java.util.function.UnaryOperator;
  *
  * <p>Thread-safe. ABI: {@code VCPUOP_register_runstate_memory_area}; kernel counterpart:
  * {@code kvm_xen_update_runstate()}, {@code kvm_xen_update_runstate_guest()}.
+ *
+ * @since 0.1.0
  */
 public final class RunstateArea {
 

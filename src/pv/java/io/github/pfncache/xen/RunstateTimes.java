@@ -15,6 +15,7 @@ import java.util.Objects;
  * @param runnable nanoseconds in {@link RunState#RUNNABLE}
  * @param blocked nanoseconds in {@link RunState#BLOCKED}
  * @param offline nanoseconds in {@link RunState#OFFLINE}
+ * @since 0.1.0
  */
 public record RunstateTimes(
         RunState state, long entryNanos, long running, long runnable, long blocked, long offline) {

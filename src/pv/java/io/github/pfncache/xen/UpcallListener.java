@@ -5,6 +5,8 @@ import io.github.pfncache.vm.Vcpu;
 /**
  * How the guest's processor hears that it has events: the part of the emulator that these interfaces cannot do. Called
  * in any context, also atomic, with no lock of this package held; implementations are thread-safe and never wait.
+ *
+ * @since 0.1.0
  */
 public interface UpcallListener {
 

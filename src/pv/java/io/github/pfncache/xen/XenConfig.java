@@ -6,6 +6,7 @@ package io.github.pfncache.xen;
  * @param flags {@link #INTERCEPT_HYPERCALLS}, {@link #SEND_EVENTS} and {@link #TSC_UNSTABLE}, or 0
  * @param msr the register by which the guest asks for its hypercall page; 0 if the interfaces are off: then the guest's
  *     runstate is not kept up by its entries
+ * @since 0.1.0
  */
 public record XenConfig(int flags, int msr) {
 

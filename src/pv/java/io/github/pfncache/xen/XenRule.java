@@ -2,7 +2,11 @@ package io.github.pfncache.xen;
 
 import io.github.pfncache.rules.Rule;
 
-/** The rules that hold inside the Xen interfaces, each checked where its comment says. */
+/**
+ * The rules that hold inside the Xen interfaces, each checked where its comment says.
+ *
+ * @since 0.1.0
+ */
 public enum XenRule implements Rule {
 
     /** [I7] Checked at each access to a port's bit. */

@@ -15,6 +15,8 @@ import java.time.Duration;
  *
  * <p>Structures are registered by gpa or by hva; a guest chooses the address, so a bad one is an outcome. Thread-safe;
  * hypercalls are made on the vCPU's thread. Kernel counterpart: {@code struct kvm_vcpu_xen}.
+ *
+ * @since 0.1.0
  */
 public final class XenVcpu {
 

@@ -36,6 +36,8 @@ import java.util.Objects;
  * the clock, or from a thread of its own around {@link #awaitTimers}.
  *
  * <p>Thread-safe. Kernel counterpart: {@code struct kvm_xen}, {@code kvm_xen_hvm_set_attr()}.
+ *
+ * @since 0.1.0
  */
 public final class XenVm {
 

@@ -52,6 +52,22 @@ final class SourceHygieneTest {
     }
 
     @Test
+    void everyPublicTypeSaysSinceWhen() throws IOException {
+        Pattern type = Pattern.compile("(?m)^public (?:[a-z-]+ )*(?:class|interface|enum|record) ");
+        List<Path> found = new ArrayList<>();
+        for (String root : List.of("src/main/java", "src/pv/java", "src/testkit/java")) {
+            for (Path file : sources(root)) {
+                String text = Files.readString(file);
+                Matcher declared = type.matcher(text);
+                if (declared.find() && !text.substring(0, declared.start()).contains(" * @since ")) {
+                    found.add(file);
+                }
+            }
+        }
+        assertThat(found).isEmpty();
+    }
+
+    @Test
     void nobodySleeps() throws IOException {
         assertThat(matches("src", SLEEP, SourceText::codeOnly)).isEmpty();
     }

@@ -13,6 +13,7 @@ import java.util.List;
  *     counts those with more, too. Those run at random are not in it
  * @param sample the first that went well and in which a thread waited for another, or else the first that went well;
  *     null if none did
+ * @since 0.1.0
  */
 public record Exploration(
         long schedules,

@@ -3,7 +3,11 @@ package io.github.pfncache.explore;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The times for which a schedule's threads hold locks, as far as its steps tell. Stateless. */
+/**
+ * The times for which a schedule's threads hold locks, as far as its steps tell. Stateless.
+ *
+ * @since 0.1.0
+ */
 public final class LockSpans {
 
     /**

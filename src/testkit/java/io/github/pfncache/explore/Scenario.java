@@ -17,6 +17,8 @@ package io.github.pfncache.explore;
  *
  * <p>A scenario must be deterministic but for the order in which its threads run: no clock, no random numbers, no state
  * kept from one call to the next. Its threads wait only by the library's locks and by {@link ScenarioRun#waitUntil}.
+ *
+ * @since 0.1.0
  */
 @FunctionalInterface
 public interface Scenario {

@@ -7,6 +7,8 @@ import java.util.function.BooleanSupplier;
 /**
  * One performance of a {@link Scenario}: its threads and its check. Filled by {@link Scenario#prepare}; afterwards its
  * threads use {@link #waitUntil} only.
+ *
+ * @since 0.1.0
  */
 public final class ScenarioRun {
 

@@ -19,6 +19,8 @@ import java.util.function.LongPredicate;
  *
  * <p>With {@code -Dexplore.schedule=...} {@link #explore} runs that schedule only. Needs {@linkplain Rules#ENABLED
  * rules}. One thread uses an explorer; it starts threads of its own during a call, and none stays behind.
+ *
+ * @since 0.1.0
  */
 public final class ScheduleExplorer {
 

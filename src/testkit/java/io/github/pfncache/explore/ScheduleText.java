@@ -3,7 +3,11 @@ package io.github.pfncache.explore;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A schedule as text: threads as columns, steps as rows, an arrow wherever another thread goes on. Stateless. */
+/**
+ * A schedule as text: threads as columns, steps as rows, an arrow wherever another thread goes on. Stateless.
+ *
+ * @since 0.1.0
+ */
 public final class ScheduleText {
 
     private static final int NUMBER = 6;

@@ -8,6 +8,7 @@ import java.util.List;
  * @param schedule the schedule, for {@link ScheduleExplorer#replay}; {@code -} is the default one
  * @param threads names of its threads, by their numbers
  * @param steps what happened, in order
+ * @since 0.1.0
  */
 public record SoundRun(String schedule, List<String> threads, List<ScheduleStep> steps) {
 

@@ -29,6 +29,8 @@ import java.util.function.LongSupplier;
  * then who still uses a page that has gone is found out.
  *
  * <p>Thread-safe.
+ *
+ * @since 0.1.0
  */
 public final class Adversary implements AutoCloseable {
 

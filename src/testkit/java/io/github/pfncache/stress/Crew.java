@@ -22,6 +22,8 @@ import java.util.concurrent.locks.LockSupport;
  * }</pre>
  *
  * <p>Thread-safe.
+ *
+ * @since 0.1.0
  */
 public final class Crew implements AutoCloseable {
 

@@ -14,6 +14,8 @@ import java.util.concurrent.atomic.LongAdder;
  * of a {@link DirtyLogFollower} brings. If at rest the copy differs from the memory, a write is missing in the log.
  *
  * <p>One thread takes the turns. Other readers of the log do not matter to it, nor it to them.
+ *
+ * @since 0.1.0
  */
 public final class DirtyFollower implements Crew.Work, AutoCloseable {
 

@@ -13,6 +13,8 @@ import java.util.Objects;
  * }</pre>
  *
  * <p>Used on the vCPU's thread only, as what it stands in front of.
+ *
+ * @since 0.1.0
  */
 public final class ForgetfulDrops implements GuestMode.Dropped {
 

@@ -6,6 +6,8 @@ import java.util.SplittableRandom;
  * What one thread is going to do: a sequence of numbers that depends on the seed and the thread's role only. What
  * becomes of a step changes nothing about the next, so the same seed gives the same plan, whatever the other threads
  * do. Not thread-safe.
+ *
+ * @since 0.1.0
  */
 public final class Plan {
 

@@ -25,6 +25,8 @@ import java.util.concurrent.atomic.LongAdder;
  *
  * <p>Memory is known by its host address, which is where a write has to arrive whatever the guest's memory map says.
  * Thread-safe, but for {@link #verify}.
+ *
+ * @since 0.1.0
  */
 public final class ReferenceModel {
 

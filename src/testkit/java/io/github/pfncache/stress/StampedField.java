@@ -24,6 +24,8 @@ import java.lang.invoke.VarHandle;
  * <p><b>Memory order.</b> The number of a write is issued before the data is written, and done after it; a reader looks
  * at what is done before it reads, and at what is issued after. So the value it reads is one of those in between, or
  * something is wrong.
+ *
+ * @since 0.1.0
  */
 public final class StampedField {
 

@@ -9,6 +9,7 @@ import java.util.List;
  * @param torn values that were never written where they were found
  * @param stray bytes that are not zero where nobody writes, and writes that were refused and done all the same
  * @param details the first few, in words
+ * @since 0.1.0
  */
 public record Verdict(long lost, long torn, long stray, List<String> details) {
 

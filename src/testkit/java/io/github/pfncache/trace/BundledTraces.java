@@ -9,7 +9,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** The recordings that come with this project: 20 machine boots, and what real KVM did. Stateless. */
+/**
+ * The recordings that come with this project: 20 machine boots, and what real KVM did. Stateless.
+ *
+ * @since 0.1.0
+ */
 public final class BundledTraces {
 
     /** Name of the table of landings. */

@@ -8,6 +8,7 @@ import java.util.stream.Collectors;
  * Where the update of a clock was found in host memory. Immutable.
  *
  * @param places every place that changed: none when the update was lost; more than one is always a fault
+ * @since 0.1.0
  */
 public record ClockWrites(List<Place> places) {
 

@@ -22,6 +22,7 @@ import jdk.jfr.consumer.RecordingFile;
  *
  * @param events the events, at most {@link #MOST_EVENTS}
  * @param whole whether these are all there are
+ * @since 0.1.0
  */
 public record FlightRecording(List<Event> events, boolean whole) {
 

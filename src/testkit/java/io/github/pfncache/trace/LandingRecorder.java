@@ -6,6 +6,8 @@ import java.util.List;
 /**
  * The observer of a replay that keeps where updates landed, as the changes of a table: what {@link TraceWriter} writes
  * and {@link ProbeTableParser} reads. Used by the replaying thread only.
+ *
+ * @since 0.1.0
  */
 public final class LandingRecorder implements ReplayObserver {
 

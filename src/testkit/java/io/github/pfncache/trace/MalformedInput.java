@@ -1,6 +1,10 @@
 package io.github.pfncache.trace;
 
-/** A file is not what it should be; says where, and what was expected there. */
+/**
+ * A file is not what it should be; says where, and what was expected there.
+ *
+ * @since 0.1.0
+ */
 public final class MalformedInput extends Exception {
 
     private static final long serialVersionUID = 1L;

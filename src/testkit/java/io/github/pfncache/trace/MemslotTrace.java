@@ -11,6 +11,7 @@ import java.util.Map;
  * @param name name of the file it is kept in, without directories; a {@link ProbeTable} knows it by this name
  * @param description the comment lines, each with its {@code #}; at most {@link #MAX_COMMENTS}
  * @param operations the calls; at most {@link #MAX_OPERATIONS}
+ * @since 0.1.0
  */
 public record MemslotTrace(String name, List<String> description, List<SlotOperation> operations) {
 

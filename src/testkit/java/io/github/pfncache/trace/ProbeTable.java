@@ -11,6 +11,8 @@ import java.util.TreeMap;
 /**
  * Where the clocks' updates landed after each operation of some traces. Kept as changes: a probe that is not named
  * after an operation lands where it did before, and nowhere before its first change. Immutable.
+ *
+ * @since 0.1.0
  */
 public final class ProbeTable {
 

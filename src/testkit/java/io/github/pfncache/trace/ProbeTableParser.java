@@ -17,6 +17,8 @@ import java.util.stream.IntStream;
  *
  * <p>Bounds: 64 MiB a file, 64 KiB a line, {@link ProbeTable#MAX_CHANGES} changes of {@link ProbeTable#MAX_TRACES}
  * traces.
+ *
+ * @since 0.1.0
  */
 public final class ProbeTableParser {
 

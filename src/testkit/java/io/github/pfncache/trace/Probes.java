@@ -7,6 +7,8 @@ import java.util.List;
  * The guest physical addresses that were looked at: 12 kvmclocks, one a vCPU, at places that boots re-map (low memory,
  * video, option ROMs, firmware, above 1 MiB, near the end of 32 MiB, a video card's memory, the firmware below 4 GiB).
  * Each has an offset of its own in its page, so that no two can be taken for one another.
+ *
+ * @since 0.1.0
  */
 public final class Probes {
 

@@ -25,6 +25,8 @@ import java.util.function.BiFunction;
  * of them at the end. Then the machine is audited at rest.
  *
  * <p>Time passes as recorded, on a clock of the replay's own: nothing waits. Stateless; replays may run in parallel.
+ *
+ * @since 0.1.0
  */
 public final class Replay {
 

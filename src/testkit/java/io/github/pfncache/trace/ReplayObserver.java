@@ -2,7 +2,11 @@ package io.github.pfncache.trace;
 
 import io.github.pfncache.vm.Vm;
 
-/** Looks on while a trace is replayed. Called on the replaying thread; may look at the VM, and must not change it. */
+/**
+ * Looks on while a trace is replayed. Called on the replaying thread; may look at the VM, and must not change it.
+ *
+ * @since 0.1.0
+ */
 public interface ReplayObserver {
 
     /** Looks away. */

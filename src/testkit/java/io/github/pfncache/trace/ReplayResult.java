@@ -17,6 +17,7 @@ package io.github.pfncache.trace;
  *     its slots has none: the slots' generation tells the caches
  * @param lookupsAvoided slot look-ups that the caches have saved: the clock updates attempted after the operations less
  *     {@code refreshes}. Without a cache each update would look its slot up
+ * @since 0.1.0
  */
 public record ReplayResult(
         String trace,

@@ -9,6 +9,7 @@ import java.util.List;
  * @param answer what the memory map answered: {@code "0"}, or the name of an errno
  * @param landings where the updates of each probe landed, by number of the probe
  * @param differences what was not as it should be; empty is good
+ * @since 0.1.0
  */
 public record ReplayStep(
         SlotOperation operation, String answer, List<ClockWrites> landings, List<Difference> differences) {

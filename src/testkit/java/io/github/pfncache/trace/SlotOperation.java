@@ -19,6 +19,7 @@ import java.util.regex.Pattern;
  * @param blockOffset bytes from the start of the block to the slot's first byte; with {@code size}, at most
  *     {@link #MAX_BLOCK_END}
  * @param result 0, or a negative errno, down to -4095
+ * @since 0.1.0
  */
 public record SlotOperation(
         int index,

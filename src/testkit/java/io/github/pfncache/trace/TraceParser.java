@@ -15,6 +15,8 @@ import java.util.Map;
  *
  * <p>Bounds: 64 MiB a file, 64 KiB a line, {@link MemslotTrace#MAX_COMMENTS} comments, {@link
  * MemslotTrace#MAX_OPERATIONS} calls, {@link MemslotTrace#MAX_BLOCKS} blocks, {@link MemslotTrace#MAX_PLACES} places.
+ *
+ * @since 0.1.0
  */
 public final class TraceParser {
 

@@ -4,7 +4,11 @@ import io.github.pfncache.address.Pages;
 import java.io.IOException;
 import java.util.List;
 
-/** Writes what {@link TraceParser} and {@link ProbeTableParser} read. Stateless. */
+/**
+ * Writes what {@link TraceParser} and {@link ProbeTableParser} read. Stateless.
+ *
+ * @since 0.1.0
+ */
 public final class TraceWriter {
 
     private TraceWriter() {}
