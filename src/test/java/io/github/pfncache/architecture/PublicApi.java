@@ -38,11 +38,11 @@ final class PublicApi {
         // Ends at the first parent that has lines of its own, or is not ours.
         for (Class<?> from = type; from == type || !canBeNamed(from) && isOurs(from); from = from.getSuperclass()) {
             Arrays.stream(from.getDeclaredFields())
-                    .filter(PublicApi::isVisible)
+                    .filter(field -> isVisible(field, type))
                     .map(PublicApi::show)
                     .forEach(fields::add);
             Arrays.stream(from.getDeclaredMethods())
-                    .filter(method -> isVisible(method) && !isImplied(method))
+                    .filter(method -> isVisible(method, type) && !isImplied(method))
                     .map(method -> show(method, method.toGenericString()))
                     .forEach(methods::add);
             if (from.isInterface()) {
@@ -50,7 +50,7 @@ final class PublicApi {
             }
         }
         Stream<String> constructors = Arrays.stream(type.getDeclaredConstructors())
-                .filter(PublicApi::isVisible)
+                .filter(constructor -> isVisible(constructor, type))
                 .map(PublicApi::show);
         String prefix = shorten(type.getName()) + ": ";
         Stream<String> members = Stream.concat(fields.stream().sorted(), methods.stream().sorted());
@@ -94,8 +94,12 @@ final class PublicApi {
         return type != null && type.getName().startsWith(BuiltClasses.ROOT + ".");
     }
 
-    private static boolean isVisible(Member member) {
-        return isVisible(member.getModifiers()) && !member.isSynthetic();
+    /** What is protected in a type that nobody can extend is for its own package. */
+    private static boolean isVisible(Member member, Class<?> of) {
+        boolean visible = Modifier.isFinal(of.getModifiers())
+                ? Modifier.isPublic(member.getModifiers())
+                : isVisible(member.getModifiers());
+        return visible && !member.isSynthetic();
     }
 
     private static boolean isVisible(int modifiers) {
