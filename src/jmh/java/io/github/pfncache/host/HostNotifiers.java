@@ -18,7 +18,7 @@ public final class HostNotifiers {
      * @throws IllegalStateException if there is not exactly one
      */
     public static MmuNotifier only(HostMemory host) {
-        List<MmuNotifier> notifiers = host.notifiers();
+        List<MmuNotifier> notifiers = host.space().notifiers();
         if (notifiers.size() != 1) {
             throw new IllegalStateException(notifiers.size() + " notifiers");
         }
