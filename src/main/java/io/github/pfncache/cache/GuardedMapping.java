@@ -308,8 +308,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
      *     cannot be had without waiting
      */
     int lockUsable() {
-        int hold = lock.readLockNow();
-        return hold == TrackedRwLock.NOT_TAKEN ? Hold.codeOf(Outcome.BUSY) : keepIfUsable(hold);
+        return keepIfUsable(lock.readLockNow());
     }
 
     /** As {@link #lockUsable()}, waiting up to a deadline for the lock. */
@@ -332,8 +331,11 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         return keepIfUsable(hold) == TrackedRwLock.NOT_TAKEN ? refusal : hold;
     }
 
-    /** Gives a hold back unless the window is usable under it; also when a rule is broken. */
-    private int keepIfUsable(int hold) {
+    /** Gives a hold back unless the window is usable under it; also when a rule is broken. As {@link #lockUsable()}. */
+    int keepIfUsable(int hold) {
+        if (hold == TrackedRwLock.NOT_TAKEN) {
+            return Hold.codeOf(Outcome.BUSY);
+        }
         boolean keep = false;
         try {
             keep = isUsable();

@@ -25,6 +25,10 @@ final class RefreshPath {
 
     private final DomainState domain;
     private final GuardedMapping mapping;
+
+    /** That of the mapping, at hand: an access that hits goes one step less. */
+    private final TrackedRwLock lock;
+
     private final CacheIndex.Entry entry;
     private final int length;
 
@@ -39,6 +43,7 @@ final class RefreshPath {
     RefreshPath(DomainState domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
         this.domain = domain;
         this.mapping = mapping;
+        this.lock = mapping.lock;
         this.entry = entry;
         this.length = length;
         this.counts = new RefreshCounts(domain.counters);
@@ -115,14 +120,14 @@ final class RefreshPath {
     /** The combined access: a hold of the read side with a window, after as many refreshes as needed; or a refusal. */
     int acquire() {
         HeldLocks.mayHaveToSleep("access"); // always looked at, and not only when it has to wait
-        int hold = mapping.lockUsable();
+        int hold = mapping.keepIfUsable(lock.readLockNow());
         return Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(domain));
     }
 
     /** As {@link #acquire()}, with a deadline of the caller's. */
     int acquire(long deadlineNanos) {
         HeldLocks.mayHaveToSleep("access");
-        int hold = mapping.lockUsable();
+        int hold = mapping.keepIfUsable(lock.readLockNow());
         return Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.at(domain, deadlineNanos));
     }
 
