@@ -80,18 +80,21 @@ final class FaultExhibits {
                 Exhibit.of("E02", "a store marks its page after the data, with a call in between")
                         .edit(FAST_PATH, "                markDirty(); // before the data",
                                 "                HostWindow.put(at, offset, width, value);\n"
+                                        + "                Interleaving.reached(\"about to mark\");\n"
                                         + "                markDirty(); // before the data")
-                        .foundBy("stackEndsInAStore", SweepScenarios::stackEndsInAStore,
-                                "assert: what the end of the stack left"),
+                        .foundBy("stackEndsInsideAStore", FaultScenarios::stackEndsInsideAStore,
+                                "assert: what was written is in the log"),
                 Exhibit.of("E03", "a reader of the memory map counts its depth before itself")
-                        .edit("memslot/ReadSections.java", "            thread.counter = counter;\n",
-                                "            thread.counter = counter;\n            thread.depth++;\n")
+                        .edit("memslot/ReadSections.java",
+                                "            Interleaving.reached(\"table phase read\");\n",
+                                "            thread.depth++;\n"
+                                        + "            Interleaving.reached(\"table phase read\");\n")
                         .edit("memslot/ReadSections.java",
                                 "        }\n        thread.depth++;\n        return thread.counter;",
                                 "        } else {\n            thread.depth++;\n        }\n"
                                         + "        return thread.counter;")
-                        .foundBy("stackEndsAtTheMap", SweepScenarios::stackEndsAtTheMap,
-                                "assert: what the end of the stack left"),
+                        .foundBy("stackEndsAtTheMap", FaultScenarios::stackEndsAtTheMap,
+                                "assert: deletion under a reader"),
                 Exhibit.of("E04", "a bit operation without native atomics writes the whole word")
                         .edit("host/LockAtomics.java", "write(buffer, index, width, next, former ^ next);",
                                 "plainPut(buffer, index, width, next);")

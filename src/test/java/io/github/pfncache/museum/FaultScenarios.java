@@ -23,9 +23,12 @@ import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
+import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.vm.DirtyLogFollower;
+import io.github.pfncache.vm.Vm;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.Set;
 
@@ -246,5 +249,59 @@ final class FaultScenarios {
             assertThat(bytes.loadByte(0, (byte) -1)).as("the byte beside it").isEqualTo((byte) 5);
             guest.atRest();
         });
+    }
+
+    /** The stack ends in a call that a store makes while it holds its page: it is in the log, or was not made. */
+    static void stackEndsInsideAStore(ScenarioRun stage) {
+        stage.afterwards(() -> {
+            for (String point : new String[] {"about to mark", "about to store"}) {
+                Guest guest = Guest.logging();
+                GfnPfnCache cache = guest.cacheOf(0);
+                guest.harvest();
+                Interleaving.bind(endingAt(point));
+                Throwable failure = catchThrowable(() -> cache.storeLong(0, 9));
+                Interleaving.bind(null);
+                boolean logged = guest.harvest().length == 1;
+                assertThat(logged || guest.peek(0) != 9).as("what was written is in the log").isTrue();
+                assertThat(failure == null || failure instanceof StackOverflowError).as("how it ended").isTrue();
+                assertThat(guest.host.migrate(HVA)).as("the page is held by nobody").isEqualTo(HostResult.OK);
+                guest.atRest();
+            }
+        });
+    }
+
+    /** The stack ends where a thread begins to read the memory map: when it reads again, it counts. */
+    static void stackEndsAtTheMap(ScenarioRun stage) {
+        stage.afterwards(() -> {
+            Vm vm = Vm.builder().slotChangeTimeout(Duration.ofMillis(20)).build();
+            vm.ram().add(SLOT, 0, GPA, 1);
+            Interleaving.bind(endingAt("table phase read"));
+            Throwable failure = catchThrowable(vm.memslots()::enterRead);
+            Interleaving.bind(null);
+            assertThat(failure instanceof StackOverflowError).as("how it ended").isTrue();
+            int token = vm.memslots().enterRead();
+            Change[] change = new Change[1];
+            Thread other = new Thread(() -> change[0] = vm.memslots().delete(SLOT));
+            other.start();
+            other.join();
+            vm.memslots().exitRead(token);
+            assertThat(change[0]).as("deletion under a reader").isEqualTo(Change.BUSY);
+        });
+    }
+
+    private static Interleaving.Explorer endingAt(String end) {
+        return new Interleaving.Explorer() {
+            @Override
+            public void reached(String point) {
+                if (point.equals(end)) {
+                    throw new StackOverflowError(point);
+                }
+            }
+
+            @Override
+            public boolean blocked(Object on, boolean timed) {
+                return false;
+            }
+        };
     }
 }

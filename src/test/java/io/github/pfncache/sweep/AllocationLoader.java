@@ -33,12 +33,8 @@ final class AllocationLoader extends ClassLoader {
             "keySet", "allocate", "allocateDirect", "slice", "duplicate", "asReadOnlyBuffer", "wrap", "headMap",
             "tailMap", "subMap", "floorEntry", "ceilingEntry", "higherEntry", "lowerEntry", "set", "asList");
 
-    private final boolean counts;
-
-    /** A library that counts; or one that does not, and is as in production. */
-    AllocationLoader(ClassLoader parent, boolean counts) {
+    AllocationLoader(ClassLoader parent) {
         super(parent);
-        this.counts = counts;
         setDefaultAssertionStatus(false); // the book-keeping of the rules allocates, and is not there in production
     }
 
@@ -53,7 +49,7 @@ final class AllocationLoader extends ClassLoader {
                 return loaded;
             }
             byte[] bytes = bytes(name);
-            boolean counted = counts && COUNTED.stream().anyMatch(part -> name.startsWith(OURS + part));
+            boolean counted = COUNTED.stream().anyMatch(part -> name.startsWith(OURS + part));
             byte[] defined = counted ? counting(bytes) : bytes;
             return defineClass(name, defined, 0, defined.length);
         }

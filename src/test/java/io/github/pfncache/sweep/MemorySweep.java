@@ -19,7 +19,7 @@ public final class MemorySweep implements Function<String[], List<String>> {
     @SuppressWarnings("unchecked") // the interface is the platform's, so both loaders mean the same
     static List<String> run(Path directory, String operations, int stride, int enough) {
         try {
-            Class<?> type = new AllocationLoader(MemorySweep.class.getClassLoader(), true)
+            Class<?> type = new AllocationLoader(MemorySweep.class.getClassLoader())
                     .loadClass(MemorySweep.class.getName());
             Function<String[], List<String>> sweep =
                     (Function<String[], List<String>>) type.getDeclaredConstructor().newInstance();

@@ -84,11 +84,6 @@ final class StackSweep {
         return caches[page];
     }
 
-    /** A read section of the memory map, and out of it again. */
-    void readMap() {
-        vm.memslots().exitRead(vm.memslots().enterRead());
-    }
-
     GuestTlb tlb() {
         return tlb;
     }
