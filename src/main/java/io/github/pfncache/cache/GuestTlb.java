@@ -230,7 +230,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
         if (Rules.ENABLED) {
             mode.requireOwner();
         }
-        return fetchPage == pageOf(gpa, Integer.BYTES)
+        return isFetchedFrom(gpa, Integer.BYTES)
                 ? (int) HostWindow.get(fetchBlock, (int) (gpa + fetchDelta), Integer.BYTES)
                 : (int) fetchSlowly(gpa, Integer.BYTES);
     }
@@ -245,7 +245,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
         if (Rules.ENABLED) {
             mode.requireOwner();
         }
-        return fetchPage == pageOf(gpa, Short.BYTES)
+        return isFetchedFrom(gpa, Short.BYTES)
                 ? (short) HostWindow.get(fetchBlock, (int) (gpa + fetchDelta), Short.BYTES)
                 : (short) fetchSlowly(gpa, Short.BYTES);
     }

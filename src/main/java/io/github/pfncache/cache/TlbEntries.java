@@ -170,7 +170,7 @@ abstract class TlbEntries {
         long start = Pages.pageStart(gpa);
         HeldPage first = pages[indexOf(gpa, size)];
         HeldPage page = first != null && first.gpa() == start ? first : second[spareOf(gpa)];
-        if (page == null || page.gpa() != start || forWriting && !page.isWritable()) {
+        if (page == null || page.gpa() != start || !page.isHeld() || forWriting && !page.isWritable()) {
             page = mode.hold(gpa, forWriting);
         }
         if (page != first && page.isHeld()) {
@@ -189,6 +189,11 @@ abstract class TlbEntries {
             fetchDelta = loads[at + 1];
             fetchBlock = blocks[at >> 1];
         }
+    }
+
+    /** Whether all of a fetch lies in the page; its first byte selects no entry, so both ends are looked at. */
+    final boolean isFetchedFrom(long gpa, int width) {
+        return fetchPage == Pages.pageStart(gpa) && Pages.offsetInPage(gpa) <= Pages.PAGE_SIZE - width;
     }
 
     // ------------------------------------------------------------------ the slow ways
@@ -254,11 +259,11 @@ abstract class TlbEntries {
             if (!high.isHeld()) {
                 return high.outcome();
             }
-            if (low.isHeld()) { // still
-                if (writes) {
-                    mode.hold(gpa, true);
-                    mode.hold(second, true);
-                }
+            boolean both = low.isHeld(); // still
+            if (both && writes) { // as may be the first after the second, or neither, if a slot has changed meanwhile
+                both = mode.hold(gpa, true) == low && mode.hold(second, true) == high && low.isHeld() && high.isHeld();
+            }
+            if (both) {
                 long read = 0;
                 for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
                     HostMapping at = (gpa + i < second ? low : high).mapping();

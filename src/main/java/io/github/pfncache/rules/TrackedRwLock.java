@@ -343,7 +343,13 @@ public final class TrackedRwLock {
         if (!tryProper()) {
             return false;
         }
-        return tookIf(!bias.isOpen() || keepReadersAway());
+        boolean unread = false;
+        try {
+            unread = !bias.isOpen() || keepReadersAway();
+        } finally {
+            tookIf(unread);
+        }
+        return unread;
     }
 
     /**

@@ -10,6 +10,7 @@ import java.lang.module.ModuleFinder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -109,11 +110,15 @@ final class PackagedJarsTest {
             assertThat(names).as(root).isNotEmpty();
             assertThat(entries("-sources")).containsAll(names);
         }
-        Set<String> pages = PUBLISHED.values().stream()
-                .flatMap(Set::stream)
-                .map(name -> ROOT + name + "/package-summary.html")
-                .collect(Collectors.toSet());
+        // Each package under its own module, and the documents beside them.
+        Set<String> pages = new HashSet<>(Set.of("documents/GUIDE.html", "documents/pictures/cache.svg"));
+        PUBLISHED.forEach((classifier, packages) -> packages.forEach(name ->
+                pages.add(module(classifier) + "/" + ROOT + name + "/package-summary.html")));
         assertThat(entries("-javadoc")).containsAll(pages);
+    }
+
+    private static String module(String classifier) {
+        return "io.github.pfncache" + classifier.replace('-', '.');
     }
 
     @Test

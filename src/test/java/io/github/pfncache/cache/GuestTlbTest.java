@@ -477,6 +477,42 @@ final class GuestTlbTest {
     }
 
     @Test
+    void aFetchThatEndsInThePageOfTheLastOneBeginsWhereItBegins() {
+        tlb.enter();
+        tlb.storeLong(RAM + PAGE - 4, 0x8877_6655_4433_2211L);
+        assertThat(tlb.fetchInt(RAM + PAGE)).isEqualTo(0x8877_6655);
+        assertThat(tlb.fetchInt(RAM + PAGE - 2)).isEqualTo(0x6655_4433);
+        assertThat(tlb.fetchInt(RAM + PAGE)).isEqualTo(0x8877_6655);
+        assertThat(tlb.fetchShort(RAM + PAGE - 1)).isEqualTo((short) 0x5544);
+        tlb.leave();
+    }
+
+    @Test
+    void aLoadAfterAStoreThatCouldNotCrossIsNoOldOne() {
+        Vm logging = Vm.builder().build();
+        logging.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0, 2);
+        List<Long> stores = new ArrayList<>();
+        GuestTlb crossing = logging.newTlb(16, new GuestTlb.Unbacked() {
+            @Override
+            public long load(long gpa, int width, Outcome why) {
+                return -1;
+            }
+
+            @Override
+            public void store(long gpa, int width, long value, Outcome why) {
+                stores.add(gpa);
+            }
+        });
+        assertThat(crossing.loadLong(PAGE)).isZero();
+        crossing.storeInt(2 * PAGE - 2, 7);
+        assertThat(stores).isNotEmpty();
+        logging.guestMemory().write(PAGE, new byte[] {5});
+        assertThat(crossing.loadInt(PAGE)).isEqualTo(5);
+        crossing.deactivate();
+        logging.close();
+    }
+
+    @Test
     void theHandlerIsAskedOutsideOfTheGuest() {
         tlb.enter();
         tlb.storeInt(RAM, 5);

@@ -38,8 +38,8 @@ final class ReaderBiasExhibits {
                         .foundBy("storeAgainstMigrations", OneShotScenarios::storeAgainstMigrations,
                                 "HostRule.FREE_FRAME_UNTOUCHED"),
                 Exhibit.of("D10", "an invalidation that may not block does not look for announced readers")
-                        .edit(LOCK, "return tookIf(!bias.isOpen() || keepReadersAway());",
-                                "return tookIf(!bias.isOpen() || keepReadersAway() || true);")
+                        .edit(LOCK, "unread = !bias.isOpen() || keepReadersAway();",
+                                "unread = !bias.isOpen() || keepReadersAway() || true;")
                         .foundBy("accessOutlastsNonBlockingEviction",
                                 AccessScenarios::accessOutlastsNonBlockingEviction, "assert: eviction"),
                 Exhibit.of("D11", "a store does not look for a writer after it announced itself")
