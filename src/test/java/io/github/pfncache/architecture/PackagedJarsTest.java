@@ -113,11 +113,11 @@ final class PackagedJarsTest {
         // Each package under its own module, and the documents beside them.
         Set<String> pages = new HashSet<>(Set.of("documents/GUIDE.html", "documents/pictures/cache.svg"));
         PUBLISHED.forEach((classifier, packages) -> packages.forEach(name ->
-                pages.add(module(classifier) + "/" + ROOT + name + "/package-summary.html")));
+                pages.add(moduleName(classifier) + "/" + ROOT + name + "/package-summary.html")));
         assertThat(entries("-javadoc")).containsAll(pages);
     }
 
-    private static String module(String classifier) {
+    private static String moduleName(String classifier) {
         return "io.github.pfncache" + classifier.replace('-', '.');
     }
 
