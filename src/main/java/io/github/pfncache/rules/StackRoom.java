@@ -22,7 +22,7 @@ public final class StackRoom {
     private StackRoom() {}
 
     /**
-     * Makes sure that there is room for some thirty calls of this library below the caller.
+     * Makes sure that there is room below the caller for the calls of a slow path: so many frames of nine numbers each.
      *
      * @throws StackOverflowError if there is not
      */
