@@ -1,7 +1,7 @@
 package io.github.pfncache.cache;
 
 /**
- * What an atomic read-modify-write of a {@link GuestTlb} computes of what is there and an operand.
+ * The operation of an atomic read-modify-write of a {@link GuestTlb}: computed of what is there and an operand.
  *
  * @since 0.1.0
  */

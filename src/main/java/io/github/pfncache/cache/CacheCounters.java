@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.LongAdder;
  */
 final class CacheCounters {
 
-    /** What seldom happens in a refresh. */
+    /** A thing that seldom happens in a refresh. */
     enum Event {
         RETRY,
         WAIT,

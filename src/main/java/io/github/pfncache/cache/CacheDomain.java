@@ -119,7 +119,7 @@ public final class CacheDomain {
      *
      * @param entries number of pages it holds, a power of two from {@link GuestTlb#MIN_ENTRIES} to
      *     {@link GuestTlb#MAX_ENTRIES}
-     * @param unbacked asked for what cannot be had
+     * @param unbacked asked for what is not available
      * @return the TLB, for the thread that uses it first
      * @throws IllegalArgumentException if {@code entries} is not such a number
      */
@@ -200,7 +200,7 @@ public final class CacheDomain {
         }
         if (atRest) {
             CacheRule.NOTIFIER_PAIRS.check(invalidations.inProgress() == 0, invalidations.inProgress());
-            boolean alone = host.mappingOwners() <= 1; // else the host's balance is others', too, who may be at work
+            boolean alone = host.mappingOwners() <= 1; // else others share the host's balance, and may be at work
             long held = alone ? host.pageReferences() : 0;
             long mapped = alone ? host.liveMappings() : state.mappings();
             CacheRule.I5_BALANCE.check(
@@ -213,7 +213,7 @@ public final class CacheDomain {
         return !index.walk(HvaRange.ofPages(Pages.pageStart(uhva), 1), each -> each != cache);
     }
 
-    /** What the host tells us. */
+    /** The listener to the host: invalidations. */
     private final class Notifier implements MmuNotifier {
 
         @Override
@@ -251,7 +251,7 @@ public final class CacheDomain {
         }
     }
 
-    /** What the memslots tell us. */
+    /** The listener to the memslots: changes of slots. */
     private final class SlotChanges implements MemslotListener {
 
         @Override

@@ -13,7 +13,7 @@ import jdk.jfr.StackTrace;
 import jdk.jfr.Timespan;
 
 /**
- * What a flight recording shows of the caches: refreshes, invalidations, and calls that gave up. Only slow paths
+ * The events of a flight recording about caches: refreshes, invalidations, and calls that gave up. Only slow paths
  * report; an access that finds its cache usable does not come here.
  *
  * <p>Each pair of methods encloses what is reported. The first one answers null, and makes nothing, unless a recording
@@ -29,7 +29,7 @@ final class CacheEvents {
 
     // ------------------------------------------------------------------ refresh
 
-    /** What an event is about. */
+    /** The subject of an event: the mapping of one cache. */
     interface Subject {
 
         /** Where the cache points. */
@@ -56,7 +56,7 @@ final class CacheEvents {
 
     // ------------------------------------------------------------------ invalidation
 
-    /** What an invalidation tells its event. Not the event itself: a lambda that took that would load its class. */
+    /** The event of an invalidation, as the walk sees it: a lambda that took the event itself would load its class. */
     interface Walk {
 
         /** The refreshes that are let go first have gone. */
@@ -102,7 +102,7 @@ final class CacheEvents {
         }
     }
 
-    /** Somebody waits for a page of a vCPU in guest mode, and has done so for a second. */
+    /** A thread has waited for a second for a page of a vCPU in guest mode. */
     static void waitsForGuest(Thread vcpu) {
         System.getLogger("io.github.pfncache").log(
                 System.Logger.Level.WARNING,
@@ -135,7 +135,7 @@ final class CacheEvents {
     @StackTrace(false)
     static final class Refresh extends Event {
 
-        /** Asked whether anybody listens, which needs an event and makes none. */
+        /** Asked whether a recording wants such events, which needs an event and makes none. */
         static final Refresh ASKED = new Refresh();
 
         @Label("Reason")

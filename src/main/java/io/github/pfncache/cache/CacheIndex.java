@@ -16,16 +16,16 @@ import java.util.function.Predicate;
  *
  * <p>A cache is <em>listed</em> as long as it is active, whether or not it has a host page: being listed is what makes
  * it active ([I2]). While it points at a host page it is <em>placed</em> there. Changes take the index's lock; walks do
- * not, so they hold up nobody, and a visit may wait for an access to end.
+ * not, so they hold up no thread, and a visit may wait for an access to end.
  *
- * <p><b>Why a walk misses nobody it must not miss.</b> An invalidation is entered as in progress, passes a full fence,
- * and walks. A refresh places its cache, passes a full fence, and then asks what is in progress. Of the two fences one
- * is first:
+ * <p><b>Why a walk misses no cache that it must not miss.</b> An invalidation is entered as in progress, passes a full
+ * fence, and walks. A refresh places its cache, passes a full fence, and then asks what is in progress. Of the two
+ * fences one is first:
  *
  * <ul>
- *   <li>The walk's is second: it sees the cache in its place, and every node that leads there.
- *   <li>The walk's is first: the refresh sees the invalidation in progress, and waits; or it sees that it has ended
- *       already, and resolves what the page has become.
+ *   <li>The walk's is second: the walk sees the cache in its place, and every node that leads there.
+ *   <li>The walk's is first: the refresh sees the invalidation in progress, and waits; or the invalidation has ended
+ *       already, and the refresh resolves what the page has become.
  * </ul>
  *
  * <p>A cache that leaves a page while a walk is under way has no valid mapping of it: its refresh took that away, with
@@ -115,8 +115,8 @@ final class CacheIndex {
 
     /**
      * Places a listed cache at the page it points at, or nowhere if it has none. The caller holds the cache's refresh
-     * lock, and nobody else moves it: that it is there already can be seen without the index's lock, so that caches
-     * that refresh in place share nothing.
+     * lock, so no other thread moves the cache: that it is there already can be seen without the index's lock, and
+     * caches that refresh in place share nothing.
      */
     void move(Entry entry, Translation where) {
         long page = Entry.pageOf(where);

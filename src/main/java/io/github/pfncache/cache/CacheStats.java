@@ -1,8 +1,8 @@
 package io.github.pfncache.cache;
 
 /**
- * What one cache, or all caches of one VM, did up to a moment. The counts are not taken at one instant. Only slow paths
- * are counted: an access that finds its cache usable leaves no trace, so there is no number of hits.
+ * Counts of what one cache, or all caches of one VM, did up to a moment. The counts are not taken at one instant. Only
+ * slow paths are counted: an access that finds its cache usable leaves no trace, so there is no number of hits.
  *
  * @param refreshes refreshes that ended, those of activations included
  * @param slotLookups those that had to look for their memslot

@@ -4,8 +4,8 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 
 /**
- * What a cache points at: guest memory by its guest physical address, or host memory directly. Immutable. There is no
- * sentinel address to test for: a target is one or the other.
+ * The target that a cache points at: guest memory by its guest physical address, or host memory directly. Immutable.
+ * There is no sentinel address to test for: a target is one or the other.
  *
  * <p>Kernel counterpart: the pair {@code gpa} and {@code uhva} of {@code struct gfn_to_pfn_cache}.
  *

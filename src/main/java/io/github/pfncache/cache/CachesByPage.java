@@ -6,10 +6,9 @@ import java.util.Arrays;
 import java.util.function.Predicate;
 
 /**
- * The caches of each host page, or what else there is one of for a page: a tree in the shape of a page table, of which
- * only those parts exist that lead to a cache. A walk over a range goes from one cache to the next and looks at nothing
- * in between, so a range without a cache costs the same however large it is and however many caches there are
- * elsewhere.
+ * The caches of each host page, or the holds: a tree in the shape of a page table, of which only those parts exist that
+ * lead to a cache. A walk over a range goes from one cache to the next and looks at nothing in between. So a range
+ * without a cache costs the same, however large it is and however many caches there are elsewhere.
  *
  * <p>{@link #add} and {@link #remove} are called by one thread at a time. A walk needs no lock and may overlap with
  * them: it finds every cache that stays at its page throughout, because the nodes that lead there stay where they are;

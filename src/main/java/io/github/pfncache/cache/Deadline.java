@@ -5,7 +5,7 @@ import java.util.function.LongSupplier;
 /**
  * The deadline of one call: a given time, or the end of the retry policy's patience, counted from the first wait. Most
  * calls never wait and need no look at the clock, which costs as much as several locks. Inside an invalidation a call
- * waits for nobody: another thread may be waiting for the end of that invalidation. Confined to the thread of the call.
+ * does not wait: another thread may be waiting for the end of that invalidation. Confined to the thread of the call.
  */
 final class Deadline implements LongSupplier {
 
@@ -29,7 +29,7 @@ final class Deadline implements LongSupplier {
         return new Deadline(domain, false, 0);
     }
 
-    /** The value of {@link System#nanoTime()} after which to give up, for somebody who is about to wait. */
+    /** The value of {@link System#nanoTime()} after which to give up, for a thread that is about to wait. */
     @Override
     public long getAsLong() {
         if (domain.invalidations.isCurrentThreadInside()) {

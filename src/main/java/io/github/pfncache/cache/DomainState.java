@@ -6,7 +6,7 @@ import io.github.pfncache.host.HostPage;
 import io.github.pfncache.memslot.Memslots;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** What the caches of one {@link CacheDomain} share. Thread-safe. */
+/** The state that the caches of one {@link CacheDomain} share. Thread-safe. */
 final class DomainState {
 
     final Memslots memslots;

@@ -63,7 +63,7 @@ abstract class FastPath extends ReaderBias {
     /** The mapping that the lock guards. */
     final GuardedMapping mapping;
 
-    /** What the lock goes by where brief holds are announced. */
+    /** The name of the lock where brief holds are announced. */
     private final long briefName;
 
     /** Of the last window; null without a mapping. Accessed through BYTES, written with the lock shut. */
@@ -82,7 +82,7 @@ abstract class FastPath extends ReaderBias {
     /** The lock is shut: what it may be opened for from now on. Most often nothing new, which costs nothing. */
     final void install(ByteBuffer to, DirtyMark with) {
         if (bytes != to) {
-            BYTES.setRelease(this, to); // what it leads to can be seen by whoever finds it, however early
+            BYTES.setRelease(this, to); // what it leads to can be seen by a thread that finds it, however early
         }
         if (mark != with) {
             mark = with;

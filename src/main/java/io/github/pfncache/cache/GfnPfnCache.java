@@ -4,8 +4,8 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.StackRoom;
 
 /**
- * Remembers how one window of guest memory becomes host memory, so that its next access needs no translation and never
- * goes through a mapping that has gone.
+ * A way into one window of guest memory that cannot go stale: it remembers how the window becomes host memory. An
+ * access needs no translation, and never goes through a mapping that has gone.
  *
  * <p>The window's <b>length is fixed when the cache is made</b>. {@link #check} and {@link #refresh} take none, so they
  * cannot disagree about it, and every access states its own width and is checked against it.
@@ -23,9 +23,9 @@ import io.github.pfncache.rules.StackRoom;
  * <p><b>The line.</b> gpa, by the memslots, to uhva; uhva, by the host, to a page; the page, mapped, to khva. A refresh
  * walks it forwards; an invalidation breaks it at the page; a memslot change breaks it at the slot.
  *
- * <p><b>Locks.</b> A read-write lock coordinates the users of the mapping with those who take it away: an access holds
+ * <p><b>Locks.</b> A read-write lock coordinates the users of the mapping with its takers: an access holds
  * the read side from the check to its end ([rule L1]), so an invalidation, which needs the write side, cannot return
- * while anybody still uses the page. Activate, refresh and deactivate are one at a time, under a lock of their own.
+ * while a thread still uses the page. Activate, refresh and deactivate are one at a time, under a lock of their own.
  *
  * <p><b>One access at a time on a thread.</b> An access that waits, opened while another one is open, could wait for a
  * thread that waits for that one: it ends in BUSY, and breaks a rule each time while rules are checked, as do loads and
@@ -119,7 +119,7 @@ public final class GfnPfnCache extends FastPath {
     }
 
     /**
-     * Takes the cache out of use. On return nobody uses its mapping. Idempotent.
+     * Takes the cache out of use. On return no thread uses its mapping. Idempotent.
      *
      * @return OK; BUSY with nothing changed when another call on this cache does not finish, or when it is this very
      *     thread's: a fault handler cannot deactivate the cache whose fault it handles
@@ -177,17 +177,17 @@ public final class GfnPfnCache extends FastPath {
     /**
      * The combined access for interrupt-like context: never waits, never refreshes ([rule L9]).
      *
-     * @return an access; usable, or INACTIVE, or BUSY if it could be had only by waiting or refreshing
+     * @return an access; usable, or INACTIVE, or BUSY if it takes a wait or a refresh
      */
     public GuestAccess tryAccess() {
         return new GuestAccess(mapping, length, mapping.tryLockUsable());
     }
 
     /**
-     * Takes the read side of the lock, for those who need the parts: ask the guard to {@link GuestAccess#check}, and
-     * use it if the answer is true; otherwise close it, {@link #refresh}, and start over.
+     * Takes the read side of the lock, for a caller that needs the parts: ask the guard to {@link GuestAccess#check},
+     * and use it if the answer is true; otherwise close it, {@link #refresh}, and start over.
      *
-     * @return a guard that holds the lock until it is closed; if the lock could not be had within the {@link
+     * @return a guard that holds the lock until it is closed; if the lock was not available within the {@link
      *     RetryPolicy}'s patience, one without it, whose check is false
      */
     public GuestAccess readLock() {
@@ -199,7 +199,7 @@ public final class GfnPfnCache extends FastPath {
      * the window is usable; else as {@link #access()}.
      *
      * @param offset bytes from the start of the window, at any alignment
-     * @param otherwise what to answer if the window cannot be had; {@link #access()} says why
+     * @param otherwise what to answer if the window is not available; {@link #access()} says why
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
      */
@@ -211,7 +211,7 @@ public final class GfnPfnCache extends FastPath {
      * Loads four bytes; as {@link #loadLong}.
      *
      * @param offset bytes from the start of the window, at any alignment
-     * @param otherwise what to answer if the window cannot be had
+     * @param otherwise what to answer if the window is not available
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
      */
@@ -223,7 +223,7 @@ public final class GfnPfnCache extends FastPath {
      * Loads two bytes; as {@link #loadLong}.
      *
      * @param offset bytes from the start of the window, at any alignment
-     * @param otherwise what to answer if the window cannot be had
+     * @param otherwise what to answer if the window is not available
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
      */
@@ -235,7 +235,7 @@ public final class GfnPfnCache extends FastPath {
      * Loads a byte; as {@link #loadLong}.
      *
      * @param offset bytes from the start of the window
-     * @param otherwise what to answer if the window cannot be had
+     * @param otherwise what to answer if the window is not available
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
      */

@@ -57,7 +57,7 @@ public final class GfnToHvaCache {
         where = Translation.NOWHERE;
     }
 
-    /** What a user does with the window while the memslots hold still. */
+    /** The work of a user on the window, while the memslots hold still. */
     @FunctionalInterface
     public interface Update {
 

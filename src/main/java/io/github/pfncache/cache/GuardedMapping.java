@@ -16,16 +16,16 @@ import io.github.pfncache.rules.TrackedRwLock;
  * <p>A reader uses the mapping; an invalidation is a writer, so it cannot take the mapping away while a reader uses it
  * ([rule L1]). The lock protects the mapping, not the bytes behind it ([rule L2]).
  *
- * <p><b>The window</b> is what accesses go through, while it is usable. It is kept while it is not, and made anew only
- * when it is elsewhere. A slot change makes the windows it concerns unusable ({@link #drain}), so an access need not
- * look at the generation; {@link #check}, which answers as the kernel's does, looks at it as well.
+ * <p><b>The window.</b> Accesses go through the window while it is usable. An invalidation makes it unusable and keeps
+ * the object; a refresh makes another one only if the mapping or the offset has changed. A slot change makes the
+ * windows of that slot unusable ({@link #drain}), so an access need not look at the generation. {@link #check} looks at
+ * it as well, since it answers as the kernel's check does.
  *
  * <p><b>The lock is open</b> as long as the window is usable: for readers that announce themselves (see
  * {@link TrackedRwLock} for the argument), and for the loads and stores of {@link FastPath}, which has the bytes.
  *
- * <p>The methods that the refresh side calls (with the cache's refresh lock held, [rule L3]) are those that change
- * where the cache points and what it owns. The other two sides, invalidation and access, only withdraw validity and
- * look.
+ * <p><b>Three sides</b> call in. A refresh, with the cache's refresh lock held ([rule L3]), changes where the cache
+ * points and what it owns. An invalidation withdraws validity. An access looks.
  *
  * <p>Kernel counterpart: {@code gpc->lock} and the fields it protects.
  */
@@ -51,7 +51,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
 
     // Written with the write side of lock held, by the notifier too; read with either side.
 
-    /** Becomes true with the refresh lock held, too: whoever holds that and reads false may rely on it. */
+    /** Becomes true with the refresh lock held, too: a thread that holds that and reads false may rely on it. */
     private boolean valid;
     /** Grows with every invalidation that hits this cache; a refresh that sees it move resolves again. Read by all. */
     private volatile long invalidationSeq;
@@ -108,7 +108,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         return true;
     }
 
-    /** What became of an attempt to change the mapping. */
+    /** The answer of an attempt to change the mapping. */
     enum Change {
         /** The mapping is valid. */
         VALID,
@@ -126,7 +126,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     Change repoint(Translation fresh, Deadline latest) {
         if (!valid) {
             if (fresh != where) { // of a young object the collector has to be told
-                where = fresh; // nobody uses the mapping, and only an install makes it valid again
+                where = fresh; // no thread uses the mapping, and only an install makes it valid again
             }
             return Change.INVALID;
         }
@@ -178,7 +178,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
 
     /**
      * Gives up a mapping that is not valid; the caller unmaps what is returned. Null if none was owned, or if it stays
-     * owned, as after an invalidation: somebody who looked at the mapping did not leave in time.
+     * owned, as after an invalidation: a thread that looked at the mapping did not leave in time.
      */
     HostMapping drop(Deadline latest) {
         if (khva == null || !lockBefore(latest)) {
@@ -203,7 +203,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         return true;
     }
 
-    /** Takes the write side; false if somebody keeps the lock, but for the current thread, which is told so. */
+    /** Takes the write side; false if another thread keeps the lock. The current thread is told if it does. */
     private boolean lockBefore(Deadline latest) {
         boolean locked = lock.tryWriteLock(latest);
         if (!locked) {
@@ -225,8 +225,8 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     // ------------------------------------------------------------------ the other side: invalidation and slot changes
 
     /**
-     * Makes the mapping unusable. On return nobody uses it, though it is still owned: unmapping may sleep, and is left
-     * to the next refresh or deactivation.
+     * Makes the mapping unusable. On return no thread uses it, though it is still owned: unmapping may sleep, and is
+     * left to the next refresh or deactivation.
      *
      * @param mayBlock false if the caller must not wait for accesses to end
      * @return false iff it would have had to wait
@@ -259,7 +259,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     @Override
     public boolean drain(long deadlineNanos) {
         if (where.slot() == null) {
-            return true; // who translated by the former table has left its read section: this is as new as that
+            return true; // a refresh by the former table has left its read section: this is as new as that
         }
         boolean drained = lock.tryWriteLock(deadlineNanos);
         if (drained) {
@@ -305,7 +305,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
      * Takes the read side if the window is usable under it.
      *
      * @return the hold; {@link TrackedRwLock#NOT_TAKEN} if it is not usable; a {@link Hold#codeOf} if the lock
-     *     cannot be had without waiting
+     *     is not available without waiting
      */
     int lockUsable() {
         return keepIfUsable(lock.readLockNow());
@@ -355,7 +355,10 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         return usable;
     }
 
-    /** With rules on: whether the window leads where it should. The caller holds the read side and found it usable. */
+    /**
+     * With rules on: whether the window shows the memory that it should. The caller holds the read side and found it
+     * usable.
+     */
     void checkInUse() {
         if (Rules.ENABLED) {
             checkCurrency();
@@ -384,7 +387,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         }
     }
 
-    /** What a caller gets who would leave the window. */
+    /** The exception of a caller that would leave the window. */
     IllegalArgumentException exceeds(int offset, int width) {
         return new IllegalArgumentException(
                 "offset=" + offset + " width=" + width + " exceeds length=" + length + " at " + where.target());
@@ -394,7 +397,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
 
     CacheState state() {
         if (lock.isHeldByCurrentThread()) {
-            return stateLocked(); // whoever has an access open may look and log, too
+            return stateLocked(); // a thread that has an access open may look and log, too
         }
         int hold = lock.readLock(Deadline.of(domain));
         try {
@@ -404,7 +407,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         }
     }
 
-    /** Whether the current memslots lead where this mapping is, if it is usable; for audits at rest. */
+    /** Whether the current memslots point where this mapping is, if it is usable; for audits at rest. */
     boolean isTranslatedAsNow() {
         int hold = lock.readLock(Deadline.of(domain));
         try {
@@ -434,7 +437,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     void checkState(int length) {
         int hold = lock.readLock(Deadline.of(domain));
         if (hold == TrackedRwLock.NOT_TAKEN) {
-            return; // somebody keeps the lock: looked at the next time
+            return; // another thread keeps the lock: looked at the next time
         }
         CacheState state = stateLocked();
         boolean mapped = khva != null && where.isBacked() && where.offsetsAgree(length);

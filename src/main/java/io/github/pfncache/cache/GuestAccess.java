@@ -9,11 +9,11 @@ import io.github.pfncache.host.HostWindow;
  *
  * <p>Offsets are bytes from the start of the window; every accessor is checked against the window's length from the
  * width it accesses. All values are little endian, at any alignment. Plain accessors are not atomic; those that are say
- * so. Whatever was written, {@link #close} marks the page dirty before it drops the lock: nobody can forget it, and it
+ * so. {@link #close} marks a page that was written dirty before it drops the lock: the mark cannot be forgotten, and
  * cannot come too late.
  *
- * <p>While it is open, whoever takes the page away waits for it. So it is kept for a few instructions, nothing that
- * waits is done inside, and no second access is opened but by {@link GfnPfnCache#tryAccess}.
+ * <p>While it is open, an invalidation of the page waits for it. So keep it for a few instructions, do nothing inside
+ * that waits, and open no second access but by {@link GfnPfnCache#tryAccess}.
  *
  * <p>An access that is not {@linkplain #isUsable() usable} holds no lock and its accessors throw; its {@link #outcome}
  * says why. An access that came from {@link GfnPfnCache#readLock} becomes usable by {@link #check}.
@@ -66,7 +66,7 @@ public final class GuestAccess implements AutoCloseable {
     /**
      * Asks, with the lock held, whether the window may be used. The answer holds until {@link #close}.
      *
-     * @return true iff it may; false also if the lock could not be had in time
+     * @return true iff it may; false also if the lock was not available in time
      * @throws IllegalStateException if this access is closed, was refused, or belongs to another thread
      */
     public boolean check() {

@@ -34,7 +34,7 @@ public final class GuestArea {
     private final TrackedLock lock = new TrackedLock(LockClass.REFRESH);
 
     /**
-     * What the area consists of now. Written under {@link #lock}; read by anybody, who then finds it retired at worst.
+     * What the area consists of now. Written under {@link #lock}; read by any thread, which finds it retired at worst.
      */
     private volatile Segments segments = Segments.NONE;
 
@@ -117,7 +117,7 @@ public final class GuestArea {
      * @param gpa guest physical address of the first byte, any value
      * @param length bytes, 1 to {@link #MAX_LENGTH}
      * @return OK; INVALID with nothing changed, for {@link Pages#INVALID_GPA} or a range that wraps; FAULT or BUSY if a
-     *     page cannot be had now, with the area active at the new address (BUSY with nothing changed while another
+     *     page is not available now, with the area active at the new address (BUSY with nothing changed while another
      *     activation or deactivation does not finish)
      * @throws IllegalArgumentException if the length is out of range
      */
@@ -161,7 +161,7 @@ public final class GuestArea {
 
     private Outcome activateLocked(Segments fresh, long deadline) {
         Segments former = segments;
-        Segments unused = fresh; // also when a page-fault handler throws: nobody else knows its caches
+        Segments unused = fresh; // also when a page-fault handler throws: no other thread knows its caches
         try {
             Outcome outcome = fresh.activate(former, false, Outcome.OK, deadline);
             segments = fresh;
@@ -174,7 +174,7 @@ public final class GuestArea {
     }
 
     /**
-     * Takes the area out of use. On return nobody uses it, unless the answer is BUSY. Idempotent.
+     * Takes the area out of use. On return no thread uses it, unless the answer is BUSY. Idempotent.
      *
      * @return OK; BUSY if a call on one of its caches does not end, which then is taken out of use by the next
      *     activation or deactivation; BUSY with nothing changed if an activation does not end
@@ -277,7 +277,7 @@ public final class GuestArea {
     /**
      * The combined access for interrupt-like context: never waits, never refreshes ([rule L9]).
      *
-     * @return an access; usable, or INACTIVE, or BUSY if it could be had only by waiting or refreshing
+     * @return an access; usable, or INACTIVE, or BUSY if it takes a wait or a refresh
      */
     public AreaAccess tryAccess() {
         Segments now = segments;

@@ -194,7 +194,7 @@ abstract class GuestEntry {
 
     // ------------------------------------------------------------------ the takers' side
 
-    /** What is held, or about to be, of some pages. Asked by anybody. */
+    /** What is held, or about to be, of some pages. Asked by any thread. */
     abstract List<HeldPage> holdsOf(HvaRange range, Predicate<HeldPage> which);
 
     /** How many pages are held; at rest. */

@@ -59,7 +59,7 @@ public final class GuestMemory {
                 (slot, at, done, length) -> host.copyFromUser(Translation.gpaToUhva(slot, at), into, done, length));
     }
 
-    /** What is done with the part of a range that lies in one page; false ends the walk. */
+    /** The work on the part of a range that lies in one page; false ends the walk. */
     private interface Part {
         boolean access(Memslot slot, long gpa, int done, int length);
     }

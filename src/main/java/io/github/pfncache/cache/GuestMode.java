@@ -20,7 +20,7 @@ import java.util.function.Predicate;
  *     while (running) {
  *         HeldPage page = mode.hold(pc, false);       // on a miss of myTlb; its bytes, with no check per access
  *         ...                                         // some hundred instructions
- *         mode.poll();                                // one look, if nobody wants a page back
+ *         mode.poll();                                // one look, if no page is wanted back
  *     }
  * } finally {
  *     mode.leave();                                   // before whatever waits: HLT, a device, the end of the run
@@ -60,7 +60,7 @@ import java.util.function.Predicate;
  * </ul>
  *
  * <p><b>Thread safety.</b> Belongs to the thread that enters it first, until {@link #handOver}, which keeps what is
- * held, or until that thread has ended: a thread that died inside holds up nobody. Kernel counterpart:
+ * held, or until that thread has ended: a thread that died inside holds up no other. Kernel counterpart:
  * {@code vcpu->mode}, {@code IN_GUEST_MODE}, {@code KVM_REQ_OUTSIDE_GUEST_MODE}.
  *
  * @since 0.1.0
@@ -91,7 +91,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     /** Calls of {@link #hold} that are under way: more than one out of a page-fault handler. */
     private int holding;
 
-    /** Whether the domain knows it: as long as it belongs to somebody, or holds pages. */
+    /** Whether the domain knows it: as long as it belongs to a thread, or holds pages. */
     private boolean listed;
 
     GuestMode(DomainState domain, Dropped dropped, Gate gate) {
@@ -128,8 +128,8 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     }
 
     /**
-     * Leaves the guest: nobody waits for this vCPU any more, and what it holds must not be used before it enters again.
-     * Outside, does nothing.
+     * Leaves the guest: no taker waits for this vCPU any more, and what it holds must not be used before it enters
+     * again. Outside, does nothing.
      *
      * @throws IllegalStateException if the guest mode is another thread's
      */
@@ -217,7 +217,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
             goInside(); // drops what was wanted meanwhile, also this page
         }
         if (outcome == Outcome.OK && page.isHeld()) {
-            pages.grant(page); // nobody takes it away before the next poll
+            pages.grant(page); // no taker gets it before the next poll
             return page;
         }
         return HeldPage.refusal(outcome);

@@ -18,7 +18,7 @@ import java.util.Objects;
  *         int instruction = tlb.fetchInt(pc);
  *         tlb.storeLong(stackPointer - 8, value);      // marks the page dirty by itself
  *         ...                                          // some hundred instructions
- *         tlb.poll();                                  // gives back the pages that somebody wants
+ *         tlb.poll();                                  // gives back the pages that are wanted
  *     }
  * } finally {
  *     tlb.leave();                                     // before whatever waits
@@ -26,11 +26,11 @@ import java.util.Objects;
  * }</pre>
  *
  * <p><b>Without {@link #enter}</b> each access enters and leaves by itself: as right, with no poll, and several times
- * as slow, because it has to be seen by others twice.
+ * as slow, because other threads have to see it twice.
  *
  * <p>When a page is taken away, by a change of the host's or of the memslots, its entry is dropped by the owner, in
- * {@code poll} or in the access that needs another page. So nobody tells the TLB about migrations or slot changes, and
- * there is no flush that could be forgotten.
+ * {@code poll} or in the access that needs another page. So no caller tells the TLB about migrations or slot changes,
+ * and there is no flush that could be forgotten.
  *
  * <p><b>What is not available</b> goes to an {@link Unbacked} handler, with no lock held and outside of the guest: an
  * address without memory, a store to memory that is read-only, memory that is busy. What a guest can cause is never an

@@ -79,7 +79,7 @@ public final class HeldPage {
      * Why there is no page.
      *
      * @return OK if the page was held; FAULT if there is no memory, or none that can be written where that was asked
-     *     for; BUSY if the page cannot be had now
+     *     for; BUSY if the page is not available now
      */
     public Outcome outcome() {
         return outcome;

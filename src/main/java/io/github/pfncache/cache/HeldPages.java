@@ -22,7 +22,7 @@ final class HeldPages {
 
     private final DomainState domain;
 
-    /** Changed by the owner, walked by anybody. */
+    /** Changed by the owner, walked by any thread. */
     private final CachesByPage<HeldPage> index = new CachesByPage<>();
 
     /** Made before there is anything to be given back. */
@@ -75,7 +75,7 @@ final class HeldPages {
             VarHandle.fullFence(); // registered, then the looks: pairs with GuestModes.takeBack
             Interleaving.reached("hold registered");
             if (domain.index.isClosed()) {
-                return Outcome.FAULT; // nobody would be told to give it back
+                return Outcome.FAULT; // no thread would be told to give it back
             }
             MemslotTable slots = domain.memslots.table();
             if (slots.find(Pages.gpaToGfn(page.gpa())) != page.slot) {
@@ -163,7 +163,7 @@ final class HeldPages {
         index.walk(0, HvaRange.USER_END - 1 >>> Pages.PAGE_SHIFT, forgetting);
     }
 
-    /** What is held, or about to be, of some pages. Asked by anybody. */
+    /** What is held, or about to be, of some pages. Asked by any thread. */
     List<HeldPage> of(HvaRange range, Predicate<HeldPage> which) {
         List<HeldPage> found = new ArrayList<>(0);
         index.walk(range.start() >>> Pages.PAGE_SHIFT, (range.end() >>> Pages.PAGE_SHIFT) - 1, page -> {

@@ -2,7 +2,7 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.rules.TrackedRwLock;
 
-/** What came of locking, as a number: a hold of the read side, or the outcome of a refusal. */
+/** The answer of a call that locks, as a number: a hold of the read side, or the outcome of a refusal. */
 final class Hold {
 
     private static final Outcome[] OUTCOMES = Outcome.values();

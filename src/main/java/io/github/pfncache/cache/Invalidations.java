@@ -12,16 +12,16 @@ import java.util.function.BooleanSupplier;
  * The invalidations in progress: which host pages are being taken away now, and by which thread.
  *
  * <p>A refresh must not install a page that an overlapping invalidation is about to take. An invalidation is entered
- * here <em>before</em> the caches are walked ([rule L6]) and leaves after the page table has changed, so a refresh that
- * tests {@link #covers} with its cache's write lock held either sees it here, or installs before the walk reaches it
- * and is taken back by the walk ([rule L5]).
+ * here <em>before</em> the caches are walked ([rule L6]), and leaves after the page table has changed. A refresh asks
+ * {@link #covers} with its cache's write lock held. Either it finds the invalidation here and does not install, or it
+ * installs before the walk reaches the cache, and the walk takes the mapping away ([rule L5]).
  *
- * <p>Kernel counterpart: {@code mn_active_invalidate_count} and its {@code rcuwait}; there a bare count, here with
- * ranges, so that an invalidation delays only those whose page it covers.
+ * <p>Kernel counterpart: {@code mn_active_invalidate_count} and its {@code rcuwait}. There it is a count; here it has
+ * ranges, so that an invalidation delays only refreshes of the pages it covers.
  */
 final class Invalidations implements InvalidationGate {
 
-    /** How long an invalidation lets those go first who had to wait for an earlier one: one millisecond. */
+    /** How long an invalidation lets refreshes go first that had to wait for an earlier one: one millisecond. */
     private static final long MOMENT_NANOS = 1_000_000;
 
     private final TrackedLock lock = new TrackedLock(LockClass.INVALIDATIONS);
@@ -31,7 +31,7 @@ final class Invalidations implements InvalidationGate {
     /**
      * Starts and ends nest and come from several threads; one element for each, the latest first, null if none is in
      * progress. Written under {@link #lock}, read without. A reader that holds a cache's write lock and does not find
-     * an invalidation is safe: whoever enters one afterwards has that cache still to walk.
+     * an invalidation is safe: one that is entered afterwards has yet to walk over that cache.
      */
     private volatile InProgress inProgress;
 
@@ -46,15 +46,15 @@ final class Invalidations implements InvalidationGate {
         this.guestModes = guestModes;
     }
 
-    /** To end one takes no memory: it says so itself, and is taken out of the list after that. */
+    /** One invalidation. To end it takes no memory: it is marked as ended, and taken out of the list after that. */
     private static final class InProgress {
         private final HvaRange range;
         private final Thread thread;
 
-        /** Those that started earlier. Written under the lock, read without: leads past others only that have ended. */
+        /** Those that started earlier. Written under the lock, read without: leads past ended ones only. */
         private volatile InProgress next;
 
-        /** Written by its thread, before it takes the lock to wake those who wait. */
+        /** Written by its thread, before it takes the lock to wake waiting threads. */
         private volatile boolean ended;
 
         InProgress(HvaRange range, Thread thread, InProgress next) {
@@ -69,12 +69,12 @@ final class Invalidations implements InvalidationGate {
     /**
      * Lets refreshes of these pages that had to wait go first, for a moment. Otherwise a page that is replaced in a
      * tight loop always has its next invalidation in progress by the time a waiting refresh wakes up, and starves it.
-     * A courtesy, and bounded: whether or not they have ended, the invalidation goes on. For those that may block.
+     * After that moment the invalidation goes on, whether or not they have ended. For invalidations that may block.
      */
     void letWaitersGoFirst(HvaRange range) {
         if (waiting != 0) {
             long deadline = System.nanoTime() + MOMENT_NANOS;
-            // Inside another invalidation nobody is let go first: it may be the one that is waited for.
+            // Inside another invalidation no refresh is let go first: it may be waiting for that one.
             locked(() -> isInside(Thread.currentThread()) || lock.await(() -> !isAwaited(range), deadline));
         }
     }
@@ -95,7 +95,7 @@ final class Invalidations implements InvalidationGate {
             mine = notEnded(mine.next); // bounded by those in progress
         }
         if (mine != null) {
-            mine.ended = true; // even if what follows fails, those who wait find it when they look again
+            mine.ended = true; // even if what follows fails, waiting threads find it when they look again
         }
         lock.lock();
         try {
@@ -116,7 +116,7 @@ final class Invalidations implements InvalidationGate {
             } else if (before == null) {
                 inProgress = each.next;
             } else {
-                before.next = each.next; // who looks at the one that has ended goes on from there
+                before.next = each.next; // a reader that stands at the ended one goes on from there
             }
         }
     }
@@ -146,7 +146,9 @@ final class Invalidations implements InvalidationGate {
         });
     }
 
-    /** The refresh of this thread has ended, whether or not it had to wait: nobody has to let it go first any more. */
+    /**
+     * The refresh of this thread has ended, whether or not it had to wait: no invalidation lets it go first any more.
+     */
     void doneWaiting() {
         if (waiting != 0) {
             lock.lock();

@@ -1,8 +1,8 @@
 package io.github.pfncache.cache;
 
 /**
- * How a call on a cache ended. Everything a guest can bring about at will is one of these and never an exception: a
- * guest must not be able to make its host build stack traces.
+ * The answer of a call on a cache. What a guest can bring about at will is one of these and never an exception: a guest
+ * must not be able to make its host build stack traces.
  *
  * <p>Kernel counterpart: the return values of {@code kvm_gpc_activate()} and {@code kvm_gpc_refresh()}.
  *

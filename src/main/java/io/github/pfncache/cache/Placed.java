@@ -1,6 +1,6 @@
 package io.github.pfncache.cache;
 
-/** What a {@link CacheIndex} finds by its host page: a mapping that can be taken away. */
+/** A mapping that can be taken away: what a {@link CacheIndex} finds by its host page. */
 interface Placed {
 
     /**

@@ -5,8 +5,8 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * Counts of what one cache did, passed on to those of its VM. Written with its refresh lock held, read without: nobody
- * else writes, and nobody who reads needs an order, so to count here takes no fence.
+ * Counts of what one cache did, passed on to those of its VM. Written with its refresh lock held, read without: no
+ * other thread writes, and no reader needs an order, so to count here takes no fence.
  */
 final class RefreshCounts {
 

@@ -168,7 +168,7 @@ final class RefreshPath {
     private boolean begin(Deadline latest) {
         mapping.requireNotHeld();
         HeldLocks.mightSleep("refresh");
-        if (domain.guestModes.isCurrentThreadInside()) { // somebody may be waiting for this thread
+        if (domain.guestModes.isCurrentThreadInside()) { // another thread may wait for this one
             CacheEvents.busy("the thread to leave guest mode", mapping);
             return false;
         }

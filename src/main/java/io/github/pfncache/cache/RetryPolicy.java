@@ -4,7 +4,7 @@ import io.github.pfncache.rules.Patience;
 import java.time.Duration;
 
 /**
- * How long a call goes on before it answers {@link Outcome#BUSY}. Immutable.
+ * The limit of a call: how long it goes on before it answers {@link Outcome#BUSY}. Immutable.
  *
  * @param attempts how often one call resolves its page again because an invalidation of that page got in the way; at
  *     least 1

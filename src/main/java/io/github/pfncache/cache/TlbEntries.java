@@ -302,7 +302,7 @@ abstract class TlbEntries {
     }
 
     private static long update(HostMapping at, int offset, int width, AtomicOp op, long operand, long expected) {
-        while (true) { // lock-free: each turn but the last means that somebody else has written
+        while (true) { // lock-free: each turn but the last means that another thread has written
             boolean isInt = width == Integer.BYTES;
             long there = isInt ? at.getIntVolatile(offset) : at.getLongVolatile(offset);
             long next = op.applied(there, operand, expected);

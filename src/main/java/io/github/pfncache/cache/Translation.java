@@ -75,7 +75,7 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
         return target instanceof CacheTarget.ByHva || generation == currentGeneration;
     }
 
-    /** Whether two translations lead to the same host page, at whatever offset. */
+    /** Whether two translations point to the same host page, at whatever offset. */
     boolean isSamePageAs(Translation other) {
         return isBacked() && other.isBacked() && Pages.pageStart(uhva) == Pages.pageStart(other.uhva);
     }

@@ -18,7 +18,7 @@ import java.util.Objects;
  */
 final class FaultPath {
 
-    /** What the page is needed for. */
+    /** The purpose of an access. */
     enum Access {
         WRITE,
         /** The frame may be shared and stays as protected as it is; a page that shows a file gets a copy. */
@@ -29,7 +29,7 @@ final class FaultPath {
         DEBUG_WRITE
     }
 
-    /** How a fault ended. */
+    /** The end of a fault. */
     enum End {
         DONE,
         UNMAPPED,
@@ -42,7 +42,7 @@ final class FaultPath {
         BUSY
     }
 
-    /** What the faulting access wants the frame for. Runs under the family lock, once. */
+    /** The use of the frame by the faulting access. Runs under the family lock, once. */
     interface FrameUse {
         void use(int pfn);
 

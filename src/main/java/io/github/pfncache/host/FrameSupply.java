@@ -169,7 +169,7 @@ final class FrameSupply {
         lock.lock();
         try {
             if (--chunk.live == 0) {
-                // Nobody can hold or take a reference: every count in it is zero, and zero is never counted up. A
+                // No thread can hold or take a reference: every count in it is zero, and zero is never counted up. A
                 // thread that still has a number of it finds nothing, or another frame, and looks again at the entry.
                 publish(null, number);
                 freeNumbers[freeNumberCount++] = number;

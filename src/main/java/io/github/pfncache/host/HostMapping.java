@@ -65,7 +65,7 @@ public final class HostMapping extends FrameHandle {
 
     /**
      * The memory in which the page lies among others of the family or of the caller's buffer, from {@link #base}: for
-     * those who check themselves that an access stays inside of the page, and keep no object for each page.
+     * a caller that checks by itself that an access stays inside of the page, and keep no object for each page.
      *
      * @return little-endian, writable; the same buffer for each page of a block
      */

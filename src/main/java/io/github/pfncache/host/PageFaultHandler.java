@@ -14,7 +14,7 @@ package io.github.pfncache.host;
 @FunctionalInterface
 public interface PageFaultHandler {
 
-    /** What becomes of a fault. */
+    /** The decision about a fault. */
     enum Decision {
         /** Go on: install the content of {@link PageFault#page}, or lift the write protection. */
         RESOLVE,

@@ -89,7 +89,7 @@ final class RangeOps {
     }
 
     /**
-     * What a change of protection does, judged at one moment.
+     * A change of protection, judged at one moment.
      *
      * @param parts the mappings that change, as they are
      * @param result the answer when they have: the first hole is ENOMEM, the first file that forbids it EACCES

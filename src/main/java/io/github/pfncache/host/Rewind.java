@@ -71,7 +71,7 @@ final class Rewind {
         source = range.source();
     }
 
-    /** What is done with one page; answers OK, or why not. */
+    /** One step with one page; answers OK, or why not. */
     private interface Step {
         HostResult of(Vma part, long page);
     }

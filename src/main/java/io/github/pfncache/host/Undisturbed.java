@@ -23,7 +23,7 @@ final class Undisturbed {
 
     private Undisturbed() {}
 
-    /** What is done with the channel. */
+    /** The use of the channel. */
     interface Use<T> {
         T run() throws IOException;
     }

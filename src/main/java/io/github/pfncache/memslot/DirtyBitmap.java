@@ -361,7 +361,7 @@ public final class DirtyBitmap {
         private final List<Part> parts;
         private final AtomicBoolean putBack = new AtomicBoolean();
 
-        /** Written by the thread that harvests, before anybody else has the harvest. */
+        /** Written by the thread that harvests, before another thread has the harvest. */
         private boolean unsettled;
 
         private Harvest(DirtyBitmap origin, DirtyBitmap reader, List<Part> parts) {

@@ -11,7 +11,7 @@ package io.github.pfncache.memslot;
  */
 public interface InvalidationGate {
 
-    /** What became of a publication. */
+    /** The answer to a publication. */
     enum Gate {
         /** It ran, once. */
         DONE,

@@ -21,7 +21,7 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva) {
     private static final long GPA_END = Pages.gfnToGpa(Pages.GFN_END);
 
     /**
-     * What a request does to a table.
+     * The effect of a request on a table.
      *
      * @param former the slot that goes, or null
      * @param successor the slot that comes, or null

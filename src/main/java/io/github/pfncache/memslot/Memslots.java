@@ -66,7 +66,7 @@ public final class Memslots {
      */
     private final AtomicReference<DirtyReader[]> dirtyReaders = new AtomicReference<>(new DirtyReader[0]);
 
-    /** Where writes are logged. */
+    /** The place where writes are logged. */
     public enum DirtyMode {
         /** In a bitmap for each slot. */
         BITMAP,
@@ -74,7 +74,7 @@ public final class Memslots {
         RING
     }
 
-    /** What became of a request that keeps the rules. */
+    /** The answer to a request that keeps the rules. */
     public enum Change {
         /** The table has changed, and what is no longer in it is not in use. */
         DONE,
@@ -84,7 +84,7 @@ public final class Memslots {
         BUSY
     }
 
-    /** Whether there was a log to harvest. */
+    /** The status of a harvest: whether there was a log. */
     public enum HarvestStatus {
         /** There was. */
         OK,
@@ -95,7 +95,7 @@ public final class Memslots {
     }
 
     /**
-     * What a harvest brought.
+     * The result of a harvest.
      *
      * @param status whether there was a log
      * @param harvest the pages; empty if there was none
@@ -325,7 +325,7 @@ public final class Memslots {
         Memslot successor = step.successor();
         boolean done = false;
         try {
-            follow(successor); // before anybody can mark it
+            follow(successor); // before a thread can mark it
             done = published.install(step, deadline);
         } finally {
             if (done) {

@@ -17,7 +17,7 @@ final class PublishedTable {
     private final long timeoutNanos;
     private final ReadSections readers;
 
-    // Written under SLOTS, the table by way of the gate; read by anybody.
+    // Written under SLOTS, the table by way of the gate; read by any thread.
     private volatile MemslotTable table = MemslotTable.empty();
     private volatile Neighbours neighbours = NONE;
 

@@ -46,7 +46,7 @@ final class SlotEvents {
     @Description("A memslot was created, deleted, moved or re-flagged, or was not")
     static final class SlotChange extends Event {
 
-        /** Asked whether anybody listens, which needs an event and makes none. */
+        /** Asked whether a recording wants such events, which needs an event and makes none. */
         static final SlotChange ASKED = new SlotChange();
 
         @Label("Slot")

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What the current thread holds, kept only while rules are {@linkplain Rules#ENABLED checked}. All methods concern the
- * calling thread and do nothing otherwise.
+ * The record of what the current thread holds, kept only while rules are {@linkplain Rules#ENABLED checked}. All
+ * methods concern the calling thread and do nothing otherwise.
  *
  * <p>Kernel counterpart: {@code task_struct.held_locks}, {@code might_sleep()}, {@code preempt_disable()}.
  *
@@ -110,7 +110,7 @@ public final class HeldLocks {
         }
     }
 
-    /** How the caller goes about taking a lock. */
+    /** The manner in which a caller takes a lock. */
     enum Manner {
         /** Waits as long as it takes. */
         WAITS,

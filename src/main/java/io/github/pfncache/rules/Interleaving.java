@@ -1,12 +1,13 @@
 package io.github.pfncache.rules;
 
 /**
- * Where a schedule explorer may switch threads. A thread that runs under an explorer has bound its {@link Explorer}
- * here; everybody else, and every process without {@linkplain Rules#ENABLED rules}, passes through without a trace.
+ * The points at which a schedule explorer may switch threads. A thread that runs under an explorer has bound its
+ * {@link Explorer} here. Every other thread passes through without a trace, and so does every thread of a process
+ * without {@linkplain Rules#ENABLED rules}.
  *
- * <p>The tracked locks report to it by themselves. Code calls {@link #reached} only where a switch matters and no lock
- * is taken: where the host resolves and maps a page, on the ways to the bytes that take no lock, and where an index or
- * a memslot table is read while it changes.
+ * <p>The tracked locks report to the explorer by themselves. Code calls {@link #reached} only where a switch matters
+ * and no lock is taken: where the host resolves and maps a page, on the ways to the bytes that take no lock, and where
+ * an index or a memslot table is read while it changes.
  *
  * @since 0.1.0
  */

@@ -24,16 +24,18 @@ public enum LockClass {
     SLOTS(Context.SLEEPS),
 
     /**
-     * What points caches somewhere, one at a time, with code of others inside: one cache's activate, refresh and
-     * deactivate ([rule L3]), the segments of one area, the place of a structure with its mode. Held across hva to pfn
-     * resolution. A page-fault handler may come here with one of them held, so they are acquired for a bounded time.
+     * One change at a time of where caches point: one cache's activate, refresh and deactivate ([rule L3]), the
+     * segments of one area, the place of a structure with its mode. Held across hva to pfn resolution and the callbacks
+     * in it. A page-fault handler may come here with such a lock held, so a thread waits for a bounded time.
      */
     REFRESH(Context.SLEEPS),
 
-    /** State of one paravirtual interface for the VM: its ports, the wall clock. No code of others runs under it. */
+    /** State of one paravirtual interface for the VM: its ports, the wall clock. No callback runs under it. */
     VM_USER(Context.SHORT),
 
-    /** One structure that one vCPU's guest registered: its host is a single writer. No code of others runs under it. */
+    /**
+     * One structure that the guest registered, with one writer on the host. Of callbacks only that writer runs here.
+     */
     VCPU_USER(Context.SHORT),
 
     /** Which caches are listed, and under which host page. Not held across hva to pfn resolution. */
@@ -45,7 +47,7 @@ public enum LockClass {
     /** The invalidations in progress. */
     INVALIDATIONS(Context.ATOMIC),
 
-    /** Which pages of a vCPU in guest mode are wanted back. Waited on without any other lock but those that sleep. */
+    /** Which pages of a vCPU in guest mode are wanted back. A thread that waits here holds only locks that sleep. */
     GUEST_MODE(Context.ATOMIC),
 
     /** Page tables and mappings of an emulated address space. Not held while notifiers or fault handlers run. */
@@ -54,14 +56,15 @@ public enum LockClass {
     /** The frame allocator. */
     FRAMES(Context.ATOMIC),
 
-    /** Waiting for readers of an old memslot table; taken by a reader only to wake a waiting writer. */
+    /** The wait for readers of an old memslot table. A reader takes it only to wake a waiting writer. */
     TABLE_READERS(Context.ATOMIC),
 
     /** One dirty log. */
     DIRTY(Context.ATOMIC),
 
     /**
-     * Whether somebody who halts has been woken: a vCPU in a poll, a timer thread. Anybody may wake, in any context.
+     * Whether a thread that halts has been woken: a vCPU in a poll, a timer thread. Any thread may wake it, in any
+     * context.
      */
     WAKE_UP(Context.ATOMIC);
 

@@ -7,22 +7,22 @@ package io.github.pfncache.rules;
  */
 public enum LockRule implements Rule {
 
-    /** [rule L8] [rule L13] [rule L14]: checked at every acquisition. */
+    /** [rule L8] [rule L13] [rule L14] Checked at each acquisition. */
     ORDER("locks are acquired in the order of LockClass, caches in creation order", "lockdep, [rule L8]"),
 
-    /** [I11]: the kernel's locks are not reentrant, and neither are ours; a reentrant lock would hide the fault. */
+    /** [I11] Checked at each acquisition that waits. A reentrant lock would hide the fault. */
     NO_RECURSION("no thread acquires a lock that it holds", "rwlock_t and struct mutex are not recursive, [I11]"),
 
-    /** A lock is given back by the thread that took it. */
+    /** Checked at each release. */
     RELEASED_BY_HOLDER("a thread releases only what it holds", "lockdep: bad unlock balance"),
 
-    /** [rule L10]: checked where a page is resolved, mapped or unmapped, and at every wait. */
+    /** [rule L10] Checked where a page is resolved, mapped or unmapped, and at each wait. */
     NO_SLEEP_UNDER_SHORT_LOCK("nothing that can sleep runs under a short lock", "might_sleep(), [rule L10]"),
 
-    /** [rule L9]: interrupt-like context tries, and gives up. */
+    /** [rule L9] Checked before each wait. */
     NO_WAIT_IN_ATOMIC_CONTEXT("nothing waits in atomic context", "might_sleep() and in_atomic(), [rule L9]"),
 
-    /** Somebody may be waiting for the pages that a thread in guest mode holds: it leaves first, or tries. */
+    /** Checked before each wait. Another thread may wait for the pages that a thread in guest mode holds. */
     NO_WAIT_IN_GUEST_MODE("nothing waits in guest mode", "might_sleep() between vcpu_enter_guest() and its exit");
 
     private final String statement;

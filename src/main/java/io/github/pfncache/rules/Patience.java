@@ -3,7 +3,7 @@ package io.github.pfncache.rules;
 import java.time.Duration;
 
 /**
- * How long somebody waits, as a number of nanoseconds that a clock can be asked for. Stateless.
+ * The length of a wait of any duration, as a number of nanoseconds that can be added to a clock's. Stateless.
  *
  * @since 0.1.0
  */

@@ -8,7 +8,7 @@ import java.lang.invoke.VarHandle;
  * the lock, so that it can lie in the object that is used under the lock: a load finds it there at no cost.
  *
  * <p>The sequence is even while the lock is open and odd while it is shut. It grows with every change; 64 bits do not
- * come round. Written by the lock's writer, read by anybody.
+ * come round. Written by the lock's writer, read by any thread.
  *
  * @since 0.1.0
  */

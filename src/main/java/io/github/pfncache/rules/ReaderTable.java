@@ -34,7 +34,7 @@ final class ReaderTable {
 
     private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
 
-    /** In a word: somebody waits for this very hold to end: the next one at the same place has a word without it. */
+    /** In a word: a thread waits for this very hold to end. The next hold at the same place has a word without it. */
     private static final long SEEN = 1L << 63;
     private static final long LOCK_MASK = BRIEF - 1;
 
@@ -64,7 +64,7 @@ final class ReaderTable {
 
     private ReaderTable() {}
 
-    /** What a lock goes by in the table for brief holds, from its number, which is what it goes by otherwise. */
+    /** The name of a lock in the table for brief holds, from its number, which is its name for other holds. */
     static long briefNameOf(long lock) {
         return lock | BRIEF;
     }
@@ -100,8 +100,8 @@ final class ReaderTable {
     }
 
     /**
-     * As {@link #enter}, for a hold that ends within a few instructions: tries one place only, and does not say who it
-     * is.
+     * As {@link #enter}, for a hold that ends within a few instructions: tries one place only, and does not name
+     * the thread.
      *
      * @param briefName {@link #briefNameOf} the lock
      */
@@ -110,7 +110,7 @@ final class ReaderTable {
         return (long) WORDS.compareAndExchange(TABLE, place, 0L, briefName) == 0 ? place : NOWHERE;
     }
 
-    /** Withdraws an announcement: whoever sees that it has gone sees what was done under it. */
+    /** Withdraws an announcement: a thread that sees the word free sees what was done under the hold. */
     static void leave(int place) {
         THREADS[place] = 0;
         leaveBriefly(place);
@@ -121,7 +121,7 @@ final class ReaderTable {
         WORDS.setRelease(TABLE, place, 0L);
     }
 
-    /** Whether anybody is announced as a reader of a lock, of those whose announcement came before this look. */
+    /** Whether a reader of a lock is announced, of those whose announcement came before this look. */
     static boolean isRead(long lock) {
         return firstReader(lock) != NOWHERE;
     }
@@ -136,7 +136,7 @@ final class ReaderTable {
         return NOWHERE;
     }
 
-    /** The number of a thread that is announced as a reader of a lock; 0 if there is none that says who it is. */
+    /** The number of a thread that is announced as a reader of a lock; 0 if none gives its number. */
     static long readerOf(long lock) {
         int place = firstReader(lock);
         return place == NOWHERE ? 0 : (long) WORDS.getOpaque(THREADS, place);
@@ -155,9 +155,9 @@ final class ReaderTable {
     }
 
     /**
-     * Waits until nobody is announced as a reader of a lock.
+     * Waits until no reader of a lock is announced.
      *
-     * @param waiter whom a schedule explorer is told of, and who is told when an untimed wait has lasted long
+     * @param waiter the lock, for a schedule explorer, and to be told when an untimed wait has lasted long
      * @return false iff the wait is timed and its deadline has passed
      */
     static boolean awaitUnread(long lock, TrackedRwLock waiter, boolean timed, long deadlineNanos) {
@@ -189,7 +189,7 @@ final class ReaderTable {
     private static boolean awaitEnd(int place, long word, long deadlineNanos) {
         long seen = word | SEEN;
         long found = (long) WORDS.compareAndExchange(TABLE, place, word, seen);
-        if (found != word && found != seen) { // found seen: by another who waits, too
+        if (found != word && found != seen) { // found seen: another thread waits, too
             return true;
         }
         for (int turn = 0; (long) WORDS.getVolatile(TABLE, place) == seen; turn++) { // bounded by the deadline

@@ -7,7 +7,7 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * How often each rule was checked and found broken in this process. A rule that a test run never checked is vacuous: it
+ * Counts of how often each rule was checked and found broken in this process. A rule that a test run never checked
  * proves nothing, and a report should say so. Thread-safe.
  *
  * @since 0.1.0

@@ -1,7 +1,8 @@
 package io.github.pfncache.rules;
 
 /**
- * A rule was found broken: a fault of the library or a caller's misuse of it, never something a guest can cause.
+ * The error that says which rule was found broken: a fault of the library or a caller's misuse of it, never something a
+ * guest can cause.
  *
  * @since 0.1.0
  */

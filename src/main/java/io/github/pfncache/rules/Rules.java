@@ -1,7 +1,7 @@
 package io.github.pfncache.rules;
 
 /**
- * Whether rules are checked in this process.
+ * The switch of the rules: whether they are checked in this process.
  *
  * @since 0.1.0
  */

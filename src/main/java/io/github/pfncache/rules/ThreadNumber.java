@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A number for each thread that no other thread ever has, and no subclass of Thread can change. That is the thread's
- * id, as {@code Thread.threadId()} answers; before Java 19 it can be had for a plain Thread only, and others count
+ * id, as {@code Thread.threadId()} answers; before Java 19 it is available for a plain Thread only, and others count
  * downwards from -1.
  */
 final class ThreadNumber {

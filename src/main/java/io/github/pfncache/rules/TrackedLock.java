@@ -11,8 +11,8 @@ import java.util.function.LongSupplier;
  * A mutual exclusion lock with a place in the {@linkplain LockClass lock order}. Not reentrant: a thread that waits for
  * a lock it holds breaks {@link LockRule#NO_RECURSION}, and without rules gets an {@link IllegalStateException}.
  *
- * <p>It doubles as a monitor: {@link #await} waits for a condition over the state that the lock guards, and whoever
- * changes that state calls {@link #signalAll}.
+ * <p>It doubles as a monitor: {@link #await} waits for a condition over the state that the lock guards, and a thread
+ * that changes that state calls {@link #signalAll}.
  *
  * <p>Deadlines are values of {@link System#nanoTime()}. Kernel counterpart: {@code struct mutex}, {@code spinlock_t}
  * and {@code rcuwait}, with lockdep.
@@ -56,12 +56,12 @@ public final class TrackedLock {
         after();
     }
 
-    /** Takes the lock also when there is no memory for a place in its queue: who ends something has to take locks. */
+    /** Takes the lock also when there is no memory for a place in its queue: to end something takes locks. */
     private void acquire() {
         try {
             lock.lock();
         } catch (OutOfMemoryError noPlace) {
-            while (!lock.tryLock()) { // bounded by those who hold it, as the wait in the queue is
+            while (!lock.tryLock()) { // bounded by its holders, as the wait in the queue is
                 Thread.yield();
             }
         }
@@ -204,7 +204,7 @@ public final class TrackedLock {
         }
     }
 
-    /** Wakes everybody who waits in {@link #await}. The caller holds the lock. */
+    /** Wakes every thread that waits in {@link #await}. The caller holds the lock. */
     public void signalAll() {
         changed.signalAll();
     }

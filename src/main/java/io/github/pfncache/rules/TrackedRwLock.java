@@ -132,7 +132,7 @@ public final class TrackedRwLock {
         return place;
     }
 
-    /** Waits until a side of the lock proper can be had, and takes it; false iff a deadline was given and passed. */
+    /** Waits until a side of the lock proper is free, and takes it; false iff a deadline was given and passed. */
     private boolean awaitProper(Lock side, LongSupplier deadlineNanos) {
         Interleaving.Explorer explorer = Interleaving.explorer();
         if (explorer != null) {
@@ -162,7 +162,7 @@ public final class TrackedRwLock {
 
     private void awaitForLong(Lock side) {
         long overdue = System.nanoTime() + OVERDUE_NANOS;
-        boolean interrupted = Thread.interrupted(); // who is interrupted waits all the same
+        boolean interrupted = Thread.interrupted(); // an interrupted thread waits all the same
         try {
             boolean taken = awaitBefore(side, overdue);
             while (!taken && !Deadlines.hasPassed(overdue)) { // bounded by the deadline
@@ -236,7 +236,7 @@ public final class TrackedRwLock {
     // ------------------------------------------------------------------ brief holds
 
     /**
-     * What the lock goes by where brief holds are announced, for {@link #enterBriefly}.
+     * The name of the lock where brief holds are announced, for {@link #enterBriefly}.
      *
      * @return the same number each time
      */
@@ -246,7 +246,7 @@ public final class TrackedRwLock {
 
     /**
      * Announces a hold that ends within a few instructions, with nothing in it that could wait. It is one of the read
-     * side if the lock is open: the caller looks afterwards, and leaves in any case. For those who keep what they need
+     * side if the lock is open: the caller looks afterwards, and leaves in any case. For a caller that has all it needs
      * at hand; {@link #awaitBriefReaders} waits for such holds.
      *
      * @param lock the lock, which is looked at only while rules are checked
@@ -270,7 +270,7 @@ public final class TrackedRwLock {
     }
 
     /**
-     * Ends a brief hold: whoever waits for it sees what was done under it.
+     * Ends a brief hold: a thread that waits for it sees what was done under it.
      *
      * @param lock the lock, which is looked at only while rules are checked
      * @param hold what {@link #enterBriefly} returned
@@ -310,7 +310,7 @@ public final class TrackedRwLock {
     // ------------------------------------------------------------------ writers
 
     /**
-     * Waits until nobody holds the lock and takes it for writing.
+     * Waits until no thread holds the lock, and takes it for writing.
      *
      * @throws IllegalStateException if this thread holds it
      */
@@ -334,7 +334,7 @@ public final class TrackedRwLock {
     }
 
     /**
-     * Takes the lock for writing if nobody holds it now.
+     * Takes the lock for writing if no thread holds it now.
      *
      * @return true iff it was taken
      */
@@ -385,7 +385,7 @@ public final class TrackedRwLock {
         return unread;
     }
 
-    /** Takes the lock proper for writing if nobody has it; never twice. */
+    /** Takes the lock proper for writing if no thread has it; never twice. */
     private boolean tryProper() {
         return !lock.isWriteLockedByCurrentThread() && lock.writeLock().tryLock();
     }

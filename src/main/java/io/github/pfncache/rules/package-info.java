@@ -1,7 +1,7 @@
 /**
  * The rules of the library as code: a lock order, invariants that check themselves, places where threads may switch.
  *
- * <p><b>Purpose.</b> What lockdep and {@code WARN_ON} are to the kernel. A {@link io.github.pfncache.rules.LockClass}
+ * <p><b>Purpose.</b> The counterpart of lockdep and {@code WARN_ON}. A {@link io.github.pfncache.rules.LockClass}
  * says what a lock protects and where it stands in the order; a {@link io.github.pfncache.rules.Rule} states an
  * invariant, and counts how often it was looked at and how often it was broken. Checking is on when assertions are on,
  * or with {@code -Dpfncache.rules=true}; otherwise it folds away
@@ -12,7 +12,7 @@
  * {@link io.github.pfncache.rules.Interleaving}, so that a schedule explorer can drive the real classes without a seam
  * of its own in them.
  *
- * <p><b>Locks owned.</b> None; it makes everybody's. <b>Rule enum.</b> {@link io.github.pfncache.rules.LockRule}.
- * <b>May use.</b> Nothing.
+ * <p><b>Locks owned.</b> None; it makes those of all packages. <b>Rule enum.</b> {@link
+ * io.github.pfncache.rules.LockRule}. <b>May use.</b> Nothing.
  */
 package io.github.pfncache.rules;

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.function.LongPredicate;
 
 /**
- * Which pages of a VM somebody still has to copy: first all, then those written since. For live migration, incremental
+ * The pages of a VM that are still to be copied: first all, then those written since. For live migration, incremental
  * saves, a display. It follows bitmaps and rings alike, and hot-plug: a slot that appears, moves or changes its flags
  * is to be copied as a whole, one that goes is forgotten.
  *
@@ -46,7 +46,7 @@ import java.util.function.LongPredicate;
  *
  * <p><b>Any number of readers.</b> Followers and harvests ({@link Memslots#harvestDirty}, dirty rings) do not take
  * pages from each other: each gets all. Each delivery empties the rings: a vCPU that left because its ring was full may
- * run again, and who reads rings himself finds what was in them by {@link Memslots#harvestDirtyOutsideRings}.
+ * run again, and a caller that reads rings itself finds what was in them by {@link Memslots#harvestDirtyOutsideRings}.
  *
  * <p>Used by one thread at a time. Kernel counterpart: what a VMM does with {@code KVM_GET_DIRTY_LOG}, {@code
  * KVM_RESET_DIRTY_RINGS} and its memory listeners.
@@ -80,7 +80,7 @@ public final class DirtyLogFollower implements AutoCloseable {
     }
 
     /**
-     * What a delivery did.
+     * The result of a delivery.
      *
      * @param pages pages delivered
      * @param putBack pages refused; the next round has them again
@@ -146,7 +146,7 @@ public final class DirtyLogFollower implements AutoCloseable {
     /**
      * Sees to it that every slot logs. One that was not there like this at the last look is to be copied as a whole,
      * after its log is on: so what is written from then on is in the log, and all else in the copy. So is whatever
-     * shows the same memory: it may have been written while nobody logged.
+     * shows the same memory: it may have been written while nothing was logged.
      */
     private void followSlots() {
         MemslotTable table = memslots.table();
@@ -206,7 +206,7 @@ public final class DirtyLogFollower implements AutoCloseable {
     }
 
     /**
-     * Ends it, also from within a delivery. Slots that logged nothing before log nothing again, unless somebody else
+     * Ends it, also from within a delivery. Slots that logged nothing before log nothing again, unless another caller
      * follows them or has turned their logs on, and as far as the memory map can be changed now.
      */
     @Override

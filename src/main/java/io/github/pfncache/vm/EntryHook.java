@@ -1,9 +1,9 @@
 package io.github.pfncache.vm;
 
 /**
- * What a paravirtual interface does when a vCPU enters the guest. Called on the vCPU's thread, in the order in which
- * the hooks were added. A hook that throws ends the run before the guest is entered; the hooks after it are called by
- * the next run, and those before it again, so a hook takes nothing away before it is done.
+ * A part of a paravirtual interface that works when a vCPU enters the guest. Called on the vCPU's thread, in the order
+ * in which the hooks were added. A hook that throws ends the run before the guest is entered; the hooks after it are
+ * called by the next run, and those before it again, so a hook takes nothing away before it is done.
  *
  * <p>Kernel counterpart: the requests handled by {@code vcpu_enter_guest()}, and {@code kvm_arch_vcpu_load()}.
  *

@@ -37,7 +37,7 @@ import java.util.stream.LongStream;
  * bytes; a part of a page is refused with a message that names the usable length.
  *
  * <p><b>Hot-plug</b> while the guest runs is what these calls are for. When {@link #add} returns DONE, caches that
- * point there heal by themselves on their next access; when {@link #remove} returns DONE, nobody uses the memory any
+ * point there heal by themselves on their next access; when {@link #remove} returns DONE, no access uses the memory any
  * more, and a caller's blocks belong to the caller alone.
  *
  * <p>Thread-safe. Kernel counterpart: what a VMM does with {@code mmap()} and {@code KVM_SET_USER_MEMORY_REGION}.
@@ -112,7 +112,7 @@ public final class GuestRam {
      * @param id number of the slot, 0 to 32763, not in use
      * @param flags of {@link Memslot}
      * @param gpa first guest physical address, page aligned
-     * @param file a file of this VM's host memory, not empty; where its handle is read-only, nobody can write
+     * @param file a file of this VM's host memory, not empty; where its handle is read-only, no call can write
      * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
      * @throws IllegalArgumentException if the file is another host's or empty, or ({@link Memslots.Rejected}) a rule of
      *     the memory map is broken: both with nothing changed
@@ -188,7 +188,7 @@ public final class GuestRam {
      *     changed, if the memory map could not be changed now
      */
     public Memslots.Change remove(int id) {
-        HvaRange range = blocks.remove(id); // whoever gets it removes it
+        HvaRange range = blocks.remove(id); // the thread that gets it removes it
         if (range == null) {
             return Memslots.Change.UNCHANGED;
         }
@@ -229,7 +229,7 @@ public final class GuestRam {
             boolean added = blocks.containsKey(slot.id());
             return (added ? remove(slot.id()) : memslots.delete(slot.id())) != Memslots.Change.BUSY;
         } catch (Memslots.Rejected e) {
-            return true; // deleted by somebody else
+            return true; // deleted by another call
         }
     }
 
@@ -250,8 +250,8 @@ public final class GuestRam {
      * HostMemory#snapshot}. The guest may run meanwhile. Registers, timers and devices are not in it: stop the vCPUs
      * first to have a point that they agree with.
      *
-     * <p>Memory that is filled lazily is filled first, as far as nobody has touched it: its fault handlers are asked,
-     * as by the guest, and the snapshot asks nobody any more. They cannot change the memory map meanwhile (BUSY).
+     * <p>Memory that is filled lazily is filled first, as far as it has not been touched: its fault handlers are asked,
+     * as by the guest, and the snapshot asks none any more. They cannot change the memory map meanwhile (BUSY).
      *
      * @return the snapshot, to be {@linkplain RamSnapshot#close closed}
      * @throws IllegalStateException if memory is short, a mapped file cannot be read, a fault handler refuses a page,
@@ -334,7 +334,7 @@ public final class GuestRam {
             }
         }
 
-        /** After the bytes: whoever follows the log copies the page again [rule L12]; at all its addresses. */
+        /** After the bytes: a follower of the log copies the page again [rule L12]; at all its addresses. */
         void mark(MemslotTable now, SharedMemory shared) {
             boolean marked = false;
             try {

@@ -1,7 +1,7 @@
 package io.github.pfncache.vm;
 
 /**
- * What a paravirtual interface does when one of its model-specific registers is accessed. Called on the thread that
+ * A part of a paravirtual interface that answers when a model-specific register is accessed. Called on the thread that
  * accesses the register; implementations are thread-safe.
  *
  * <p>Kernel counterpart: a case of {@code kvm_set_msr_common()} and {@code kvm_get_msr_common()}.

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * What was in the guest's memory at one moment: see {@link GuestRam#snapshot}.
+ * The content of guest memory at one moment: see {@link GuestRam#snapshot}.
  *
  * <pre>{@code
  * try (RamSnapshot snapshot = vm.ram().snapshot()) {

@@ -15,7 +15,7 @@ import java.util.TreeMap;
 import java.util.stream.LongStream;
 
 /**
- * Which pages of slots show the same host memory: the log knows the address that was written, and the content has
+ * The pages of slots that show the same host memory: the log knows the address that was written, and the content has
  * changed at all of them. What is of one memory is told from where it is in that memory, so it does not matter whether
  * the slots have the same host addresses, or overlap there in part. Confined to one thread.
  */

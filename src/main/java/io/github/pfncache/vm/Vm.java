@@ -48,7 +48,7 @@ public final class Vm implements AutoCloseable {
     private final HostClock clock;
     private final GuestRam ram;
 
-    /** Whether the host is nobody else's. */
+    /** Whether the host belongs to this VM alone. */
     private final boolean ownsHost;
 
     /** Fixed when the VM is built. */
@@ -305,7 +305,7 @@ public final class Vm implements AutoCloseable {
     /**
      * A new TLB of {@link GuestTlb#DEFAULT_ENTRIES} pages, for CPU-like access to any address.
      *
-     * @param unbacked asked for what cannot be had: devices, or the trap that a processor would raise
+     * @param unbacked asked for what is not available: devices, or the trap that a processor would raise
      * @return the TLB, for the thread that uses it first
      */
     public GuestTlb newTlb(GuestTlb.Unbacked unbacked) {
@@ -317,7 +317,7 @@ public final class Vm implements AutoCloseable {
      *
      * @param entries number of pages it holds, a power of two from {@link GuestTlb#MIN_ENTRIES} to
      *     {@link GuestTlb#MAX_ENTRIES}
-     * @param unbacked asked for what cannot be had: devices, or the trap that a processor would raise
+     * @param unbacked asked for what is not available: devices, or the trap that a processor would raise
      * @return the TLB, for the thread that uses it first
      * @throws IllegalArgumentException if {@code entries} is not such a number
      */

@@ -1,8 +1,8 @@
 package io.github.pfncache.vm;
 
 /**
- * Looks at the state of a whole VM and finds what breaks an invariant. Meant for the end of every test, and for a
- * stress run: what it checks counts as a check of the rule.
+ * The audit of a whole VM: looks at its state and finds what breaks an invariant. Meant for the end of every test, and
+ * for a stress run: what it checks counts as a check of the rule.
  *
  * @since 0.1.0
  */
