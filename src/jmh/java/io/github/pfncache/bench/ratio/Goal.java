@@ -16,6 +16,9 @@ record Goal(Direction direction, double limit) {
      */
     static final double NOTHING = 0.02;
 
+    /** The verdict on what is on the wrong side of the limit. */
+    static final String MISSED = "NOT MET";
+
     /** On which side of the limit. */
     enum Direction {
         AT_MOST,
@@ -50,7 +53,7 @@ record Goal(Direction direction, double limit) {
     }
 
     String verdict(double value) {
-        return !exists() ? "" : share(value) <= 1 ? "met" : "NOT MET";
+        return !exists() ? "" : share(value) <= 1 ? "met" : MISSED;
     }
 
     /** The goal in words, with the unit of what it is for. */

@@ -43,8 +43,10 @@ final class Harness {
     private final Path directory;
     private final String include;
     private final boolean quick;
+    private final String processor;
 
-    Harness(Path directory, String include, boolean quick) {
+    Harness(Path directory, String include, boolean quick, String processor) {
+        this.processor = processor;
         this.directory = directory;
         this.include = include;
         this.quick = quick;
@@ -63,6 +65,7 @@ final class Harness {
         for (int round = 0; round < (quick ? 1 : ROUNDS); round++) { // bounded by ROUNDS
             all.addAll(round(jdkHome, release));
         }
+        all.forEach(result -> result.getAsJsonObject().addProperty(Results.PROCESSOR, processor));
         Files.writeString(directory.resolve("jmh-" + release + ".json"), all.toString());
     }
 

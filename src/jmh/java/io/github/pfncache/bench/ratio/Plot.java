@@ -1,22 +1,19 @@
 package io.github.pfncache.bench.ratio;
 
+import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
-import org.knowm.xchart.AnnotationLine;
 import org.knowm.xchart.BitmapEncoder;
-import org.knowm.xchart.HorizontalBarChart;
-import org.knowm.xchart.HorizontalBarChartBuilder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.internal.chartpart.Chart;
 import org.knowm.xchart.style.Styler.LegendPosition;
 
-/** The table as a picture: how much of each goal is used up, and what grows with the size of the machine. */
+/** What grows with the size of the machine, as a picture. */
 final class Plot {
 
     private static final int WIDTH = 1500;
@@ -27,14 +24,13 @@ final class Plot {
     /**
      * Draws what was measured.
      *
-     * @param runs one for each JDK
+     * @param runs one for each processor and JDK
      * @param file where to, without the ending
      * @return whether there was anything to draw
      */
     static boolean write(List<Results> runs, Path file) throws IOException {
         List<Chart<?, ?>> charts = new ArrayList<>();
-        goals(runs).ifPresent(charts::add);
-        for (Results run : runs) { // bounded by the JDKs
+        for (Results run : runs) { // bounded by the JDKs and processors
             scaling(run, "an invalidation that hits nothing", "caches", List.of(
                     new Line("4 KiB", Figure.nanos("InvalidationMissBenchmark.indexed").with("range", "PAGE_4K")),
                     new Line("2 MiB", Figure.nanos("InvalidationMissBenchmark.indexed").with("range", "BLOCK_2M")),
@@ -57,42 +53,15 @@ final class Plot {
     /** A line of a chart: a benchmark whose time goes with a parameter. */
     private record Line(String name, Figure figure) {}
 
-    private static Optional<Chart<?, ?>> goals(List<Results> runs) {
-        List<Row> rows = new ArrayList<>(Rows.ALL);
-        rows.removeIf(row -> !row.goal().exists() || row.base() == null);
-        rows.removeIf(row -> runs.stream().noneMatch(run -> row.value(run).isPresent()));
-        if (rows.isEmpty()) {
-            return Optional.empty();
-        }
-        HorizontalBarChart chart = new HorizontalBarChartBuilder()
-                .width(WIDTH)
-                .height(HEIGHT)
-                .title("How much of each goal is used up: left of the line it is met")
-                .xAxisTitle("share of the goal")
-                .build();
-        chart.getStyler().setLegendPosition(LegendPosition.OutsideE);
-        chart.getStyler().setLabelsVisible(false);
-        chart.getStyler().setXAxisMin(0.0);
-        Collections.reverse(rows); // the axis counts from below
-        List<String> labels = rows.stream().map(row -> row.measure() + " / " + row.baseline()).toList();
-        for (Results run : runs) { // bounded by the JDKs
-            List<Double> shares = rows.stream()
-                    .map(row -> row.value(run).map(row.goal()::share).orElse(0.0))
-                    .toList();
-            chart.addSeries("JDK " + run.release(), shares, labels);
-        }
-        chart.addAnnotation(new AnnotationLine(1, true, false));
-        return Optional.of(chart);
-    }
-
     private static Optional<Chart<?, ?>> scaling(Results run, String what, String param, List<Line> lines) {
         XYChart chart = new XYChartBuilder()
                 .width(WIDTH)
                 .height(HEIGHT)
-                .title("JDK " + run.release() + ": " + what + ", by number of " + param)
+                .title(run.name() + ": " + what + ", by number of " + param)
                 .xAxisTitle(param)
                 .yAxisTitle("ns")
                 .build();
+        chart.getStyler().setChartBackgroundColor(Color.WHITE);
         chart.getStyler().setXAxisLogarithmic(true);
         chart.getStyler().setYAxisLogarithmic(true);
         chart.getStyler().setLegendPosition(LegendPosition.InsideNW);

@@ -3,12 +3,11 @@ package io.github.pfncache.bench.ratio;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** The rows with the numbers of a run: as text, as Markdown, and as the rows of the README. */
+/** All rows with the numbers of one run, as text and as Markdown. */
 final class RatioTable {
 
     private static final List<String> HEADINGS =
@@ -60,39 +59,18 @@ final class RatioTable {
     /** The last line. */
     String summary() {
         int unmeasured = Rows.ALL.size() - lines.size();
-        return "JDK " + results.jdk() + ": " + met + " goals met, " + missed + " not met, "
+        return results.processor() + ", JDK " + results.jdk() + ": " + met + " goals met, " + missed + " not met, "
                 + (lines.size() - met - missed) + " rows for comparison, " + unmeasured + " not measured";
     }
 
     /** With all columns, for a file. */
     String markdown() {
-        return "## JDK " + results.jdk() + "\n\n" + markdownLine(HEADINGS) + "|" + "---|".repeat(HEADINGS.size()) + "\n"
+        return "## " + results.processor() + ", JDK " + results.jdk() + "\n\n"
+                + markdownLine(HEADINGS) + "|" + "---|".repeat(HEADINGS.size()) + "\n"
                 + lines.stream().map(RatioTable::markdownLine).collect(Collectors.joining()) + "\n" + summary() + "\n";
     }
 
     private static String markdownLine(List<String> cells) {
         return "| " + String.join(" | ", cells) + " |\n";
-    }
-
-    /** The rows of the README: the ratios of all JDKs side by side. */
-    static String readme(List<Results> runs) {
-        List<String> headings = new ArrayList<>(List.of("what is measured, and against what", "why it matters"));
-        runs.forEach(run -> headings.add("JDK " + run.release()));
-        headings.addAll(List.of("goal", "measure it with `mvn -Pbench verify` and"));
-        StringBuilder out = new StringBuilder(markdownLine(headings));
-        out.append("|").append("---|".repeat(headings.size())).append("\n");
-        for (Row row : Rows.ALL) { // bounded by the table
-            List<Optional<Double>> values = runs.stream().map(row::value).toList();
-            if (!row.detail() && values.stream().anyMatch(Optional::isPresent)) {
-                List<String> cells = new ArrayList<>();
-                cells.add(row.base() == null ? row.measure() : row.measure() + " / " + row.baseline());
-                cells.add(row.why());
-                values.forEach(value -> cells.add(value.map(row::text).orElse("")));
-                cells.add(row.goal().text(row.unit()));
-                cells.add("`-Dbench.include=" + row.figure().benchmarkClasses().replace("|", "\\|") + "`");
-                out.append(markdownLine(cells));
-            }
-        }
-        return out.toString();
     }
 }

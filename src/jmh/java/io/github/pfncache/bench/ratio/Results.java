@@ -22,21 +22,33 @@ import java.util.stream.IntStream;
  */
 final class Results {
 
+    /** What the harness adds to each result: the name of the processor that was measured. */
+    static final String PROCESSOR = "processor";
+
     private static final String ALLOCATION = "gc.alloc.rate.norm";
 
+    private final String processor;
     private final String jdk;
     private final Map<Key, List<JsonObject>> byBenchmark;
 
     /** What tells two results of a round apart. */
     private record Key(String benchmark, Map<String, String> params) {}
 
-    private Results(String jdk, Map<Key, List<JsonObject>> byBenchmark) {
+    private Results(String processor, String jdk, Map<Key, List<JsonObject>> byBenchmark) {
+        this.processor = processor;
         this.jdk = jdk;
         this.byBenchmark = byBenchmark;
     }
 
-    static Results read(Path json) throws IOException {
+    /**
+     * Reads what the harness wrote.
+     *
+     * @param json the file
+     * @param thisProcessor whose results they are if they do not say it
+     */
+    static Results read(Path json, String thisProcessor) throws IOException {
         Map<Key, List<JsonObject>> found = new HashMap<>();
+        String processor = thisProcessor;
         String jdk = "?";
         try (Reader reader = Files.newBufferedReader(json)) {
             for (JsonElement each : JsonParser.parseReader(reader).getAsJsonArray()) { // bounded by the file
@@ -45,9 +57,10 @@ final class Results {
                 String shortName = name[name.length - 2] + "." + name[name.length - 1];
                 found.computeIfAbsent(new Key(shortName, params(result)), key -> new ArrayList<>()).add(result);
                 jdk = result.get("jdkVersion").getAsString();
+                processor = result.has(PROCESSOR) ? result.get(PROCESSOR).getAsString() : processor;
             }
         }
-        return new Results(jdk, found);
+        return new Results(processor, jdk, found);
     }
 
     private static Map<String, String> params(JsonObject result) {
@@ -59,14 +72,19 @@ final class Results {
         return params;
     }
 
+    /** Name of the processor that was measured. */
+    String processor() {
+        return processor;
+    }
+
+    /** Processor and JDK, in short. */
+    String name() {
+        return processor + ", JDK " + jdk.split("[.+-]")[0];
+    }
+
     /** Version of the JDK that was measured, as it gives it. */
     String jdk() {
         return jdk;
-    }
-
-    /** Its feature release: 17, 25. */
-    String release() {
-        return jdk.split("[.+-]")[0];
     }
 
     /** A number; empty if the run did not measure it, or not all of it. */

@@ -15,7 +15,7 @@ import java.util.stream.Stream;
  * @param baseline what it is measured against, in words; empty if the number stands for itself
  * @param base the number of the baseline, or null
  * @param goal what the ratio, or the number, should be
- * @param detail whether it is left out of the README
+ * @param detail whether it is left out of the documents
  */
 record Row(String measure, String why, Figure figure, String baseline, Figure base, Goal goal, boolean detail) {
 
@@ -34,9 +34,14 @@ record Row(String measure, String why, Figure figure, String baseline, Figure ba
         return new Row(measure, why, figure, baseline, base, aim, detail);
     }
 
-    /** The same, left out of the README. */
+    /** The same, left out of the documents. */
     Row asDetail() {
         return new Row(measure, why, figure, baseline, base, goal, true);
+    }
+
+    /** What is measured, and against what. */
+    String name() {
+        return base == null ? measure : measure + " / " + baseline;
     }
 
     /** The ratio, or the number; empty if the run did not measure it. */
