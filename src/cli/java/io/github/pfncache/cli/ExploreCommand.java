@@ -43,30 +43,22 @@ final class ExploreCommand implements Callable<Integer> {
     @Option(names = "--all", description = "Explore every scenario there is.")
     private boolean all;
 
-    @Option(
-            names = "--exhibit",
-            paramLabel = "ID",
+    @Option(names = "--exhibit", paramLabel = "ID",
             description = "Draw how this exhibit of the museum was found, and explore its scenario without the fault.")
     private String exhibit;
 
     @Option(names = "--schedule", paramLabel = "D:T,...", description = "Run this schedule of the scenario only.")
     private String schedule;
 
-    @Option(
-            names = "--preemptions",
-            paramLabel = "N",
+    @Option(names = "--preemptions", paramLabel = "N",
             description = "Most preemptions in one schedule (default: ${DEFAULT-VALUE}).")
     private int preemptions = 4;
 
-    @Option(
-            names = "--schedules",
-            paramLabel = "N",
+    @Option(names = "--schedules", paramLabel = "N",
             description = "Most schedules of one scenario, in order (default: ${DEFAULT-VALUE}).")
     private int schedules = 2_000;
 
-    @Option(
-            names = "--random",
-            paramLabel = "N",
+    @Option(names = "--random", paramLabel = "N",
             description = "So many at random behind them, if there are more (default: ${DEFAULT-VALUE}).")
     private int random = 300;
 

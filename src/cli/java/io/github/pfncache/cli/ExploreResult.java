@@ -1,6 +1,7 @@
 package io.github.pfncache.cli;
 
 import io.github.pfncache.explore.Exploration;
+import io.github.pfncache.explore.ScheduleFailure;
 import io.github.pfncache.explore.ScheduleText;
 import io.github.pfncache.report.ExploreReport;
 import io.github.pfncache.report.StepWords;
@@ -55,13 +56,10 @@ final class ExploreResult {
         say("");
         say("explore: " + Race.all().size() + " scenarios, " + exhibits.size() + " exhibits");
         if (json) {
-            object.put("scenarios", Race.all().stream().map(race -> new Json()
-                    .put("name", race.name())
-                    .put("description", race.description())).toList());
-            object.put("exhibits", exhibits.stream().map(each -> new Json()
-                    .put("id", each.id())
-                    .put("fault", each.fault())
-                    .put("expressible", each.found() != null)).toList());
+            object.put("scenarios", Race.all().stream().map(race ->
+                    new Json().put("name", race.name()).put("description", race.description())).toList());
+            object.put("exhibits", exhibits.stream().map(each -> new Json().put("id", each.id())
+                    .put("fault", each.fault()).put("expressible", each.found() != null)).toList());
             console.out().println(object);
         }
     }
@@ -139,15 +137,10 @@ final class ExploreResult {
     }
 
     private static Json json(Race race, Exploration result) {
-        return new Json()
-                .put("name", race.name())
-                .put("schedules", result.schedules())
-                .put("preemptions", result.preemptions())
-                .put("complete", result.complete())
-                .put("spread", result.spread())
-                .put("schedule", result.failure() == null ? null : result.failure().schedule())
-                .put("failure", result.failure() == null
-                        ? null
-                        : Sequence.of(result.failure(), ExploreReport.MOST_STEPS));
+        ScheduleFailure failure = result.failure();
+        return new Json().put("name", race.name()).put("schedules", result.schedules())
+                .put("preemptions", result.preemptions()).put("complete", result.complete())
+                .put("spread", result.spread()).put("schedule", failure == null ? null : failure.schedule())
+                .put("failure", failure == null ? null : Sequence.of(failure, ExploreReport.MOST_STEPS));
     }
 }

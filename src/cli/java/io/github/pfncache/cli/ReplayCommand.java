@@ -53,15 +53,11 @@ final class ReplayCommand implements Callable<Integer> {
     @Parameters(paramLabel = "FILE", arity = "0..*", description = "Recorded memslot traces.")
     private List<Path> files = List.of();
 
-    @Option(
-            names = "--expect",
-            paramLabel = "TABLE",
+    @Option(names = "--expect", paramLabel = "TABLE",
             description = "Where each update must land. Without it, and with FILE: report where they land.")
     private Path expected;
 
-    @Option(
-            names = "--report",
-            paramLabel = "FILE.html",
+    @Option(names = "--report", paramLabel = "FILE.html",
             description = "Write a page with a picture of each trace: what its caches went through, and its memslots.")
     private Path page;
 

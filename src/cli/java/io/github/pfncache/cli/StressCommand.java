@@ -136,18 +136,11 @@ final class StressCommand implements Callable<Integer> {
     }
 
     private Json json(StressOptions options, StressResult result) {
-        return new Json()
-                .put("command", "stress")
-                .put("seed", result.seed())
-                .put("vcpus", options.vcpus())
-                .put("devices", options.devices())
-                .putAll(result)
-                .put("hitRatio", result.hitRatio())
-                .put("rules", result.rules().stream().map(line -> new Json()
-                        .put("rule", line.name())
-                        .put("checks", line.checks())
-                        .put("violations", line.violations())).toList())
-                .put("interrupted", console.isInterrupted())
-                .put("summary", result.summary());
+        return new Json().put("command", "stress").put("seed", result.seed())
+                .put("vcpus", options.vcpus()).put("devices", options.devices())
+                .putAll(result).put("hitRatio", result.hitRatio())
+                .put("rules", result.rules().stream().map(line -> new Json().put("rule", line.name())
+                        .put("checks", line.checks()).put("violations", line.violations())).toList())
+                .put("interrupted", console.isInterrupted()).put("summary", result.summary());
     }
 }

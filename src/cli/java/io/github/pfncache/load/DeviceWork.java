@@ -106,7 +106,7 @@ final class DeviceWork implements Crew.Work {
         Cursor cursor = cursors.get(plan.choose(CACHES));
         if (plan.once(8) || cursor.block == null) {
             cursor.block = blocks.get(plan.choose(blocks.size()));
-            tally.activated();
+            tally.activations.increment();
             long gpa = plan.once(2) ? cursor.block.otherGpa() : cursor.block.gpa();
             if (cursor.cache.activate(gpa) == Outcome.INVALID) {
                 tally.violated("a good address is called invalid: " + Pages.hex(gpa));
@@ -179,7 +179,7 @@ final class DeviceWork implements Crew.Work {
         done++;
         if (plan.once(4) || record < 0) {
             record = plan.choose(records.size());
-            tally.activated();
+            tally.activations.increment();
             area.activate(recordGpas.get(record), RECORD);
         }
         try (AreaAccess access = area.access()) {

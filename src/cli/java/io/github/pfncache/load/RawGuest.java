@@ -71,7 +71,7 @@ final class RawGuest {
             }
         }
         if (tally.accessed(page.outcome())) {
-            tally.raw();
+            tally.raw.increment();
             use(page.bytes(), Pages.offsetInPage(gpa) + block.at(field), field, writes);
         }
     }

@@ -82,7 +82,7 @@ final class SwappedWindow implements Crew.Work {
     void use(GfnPfnCache cache, int device, int block, int lane) {
         Period before = period;
         cache.activate(first.get(block).gpa());
-        tally.activated();
+        tally.activations.increment();
         try (GuestAccess access = cache.access()) {
             boolean usable = tally.accessed(access.outcome());
             int page = usable ? pageOf(cache.state().uhva(), block) : 0;

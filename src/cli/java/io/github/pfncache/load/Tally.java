@@ -14,7 +14,9 @@ final class Tally {
     private static final int SHOWN = 20;
 
     private final LongAdder accesses = new LongAdder();
+    /** Accesses that were made by a vCPU in guest mode. */
     final LongAdder raw = new LongAdder();
+    /** Caches that were pointed somewhere. */
     final LongAdder activations = new LongAdder();
     final LongAdder lost = new LongAdder();
     final LongAdder torn = new LongAdder();
@@ -35,16 +37,6 @@ final class Tally {
         accesses.increment();
         outcomes.get(outcome).increment();
         return outcome == Outcome.OK;
-    }
-
-    /** One of the accesses was made by a vCPU in guest mode. */
-    void raw() {
-        raw.increment();
-    }
-
-    /** A cache was pointed somewhere. */
-    void activated() {
-        activations.increment();
     }
 
     void lost(String what) {

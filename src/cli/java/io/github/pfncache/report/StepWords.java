@@ -10,7 +10,7 @@ import java.util.stream.Collectors;
 /** The dictionary of a schedule's steps: what each of them means, in plain words. Immutable. */
 public final class StepWords {
 
-    private static final Map<String, String> ALL = Resource.lines(StepWords.class, "steps.tsv")
+    private static final Map<String, String> ALL = Resource.text(StepWords.class, "steps.tsv").lines()
             .map(line -> line.split("\t"))
             .collect(Collectors.toMap(line -> line[0], line -> line[1]));
 

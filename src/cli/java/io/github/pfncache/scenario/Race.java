@@ -15,7 +15,7 @@ import java.util.stream.Stream;
  */
 public record Race(String name, Scenario scenario, String description) {
 
-    private static final List<Race> ALL = Resource.lines(Race.class, "races.tsv").map(line -> line.split("\t"))
+    private static final List<Race> ALL = Resource.text(Race.class, "races.tsv").lines().map(line -> line.split("\t"))
             .map(line -> new Race(line[0], scenario(line[0]), line[1]))
             .toList();
 

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.util.stream.Stream;
 
 /** A text that comes with the program. Stateless. */
 public final class Resource {
@@ -24,16 +23,5 @@ public final class Resource {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    /**
-     * The text in lines.
-     *
-     * @param beside a class in whose package it is
-     * @param name its name
-     * @return the lines, in order
-     */
-    public static Stream<String> lines(Class<?> beside, String name) {
-        return text(beside, name).lines();
     }
 }

@@ -225,7 +225,7 @@ public final class CacheDomain {
         public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
             state.counters.ranges.increment();
             boolean waits = mayBlock && !guestModes.refusesToWait("an invalidation");
-            CacheEvents.Walk event = CacheEvents.invalidationBegins(range, mayBlock);
+            CacheEvents.Walk event = CacheEvents.invalidationBegins(memslots.number(), range, mayBlock);
             if (mayBlock) {
                 invalidations.letWaitersGoFirst(range);
             }

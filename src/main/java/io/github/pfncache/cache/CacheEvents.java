@@ -32,6 +32,9 @@ final class CacheEvents {
     /** The subject of an event: the mapping of one cache. */
     interface Subject {
 
+        /** Number of the VM. */
+        long vm();
+
         /** Where the cache points. */
         Translation where();
 
@@ -69,8 +72,8 @@ final class CacheEvents {
         void ended(boolean accepted);
     }
 
-    static Walk invalidationBegins(HvaRange range, boolean mayBlock) {
-        return POSSIBLE && Invalidate.ASKED.isEnabled() ? Invalidate.begun(range, mayBlock) : null;
+    static Walk invalidationBegins(long vm, HvaRange range, boolean mayBlock) {
+        return POSSIBLE && Invalidate.ASKED.isEnabled() ? Invalidate.begun(vm, range, mayBlock) : null;
     }
 
     static void invalidationGoesOn(Walk event) {
@@ -98,7 +101,7 @@ final class CacheEvents {
     /** A call on a cache answers BUSY. Where the cache points may be read while it is changed: then either may show. */
     static void busy(String awaited, Subject mapping) {
         if (POSSIBLE && Busy.ASKED.isEnabled()) {
-            Busy.happened(awaited, mapping.where());
+            Busy.happened(awaited, mapping);
         }
     }
 
@@ -114,17 +117,40 @@ final class CacheEvents {
     }
 
     /** A wait for an access to end has lasted a second, and has no deadline. */
-    static void heldUp(String holder, Translation where) {
+    static void heldUp(String holder, Subject mapping) {
         System.getLogger("io.github.pfncache").log(System.Logger.Level.WARNING,
                 "An invalidation or a slot change has waited a second for the end of an access to {0}, and waits on."
-                        + " Held by {1}", where.target(), holder);
+                        + " Held by {1}", mapping.where().target(), holder);
         if (POSSIBLE && HeldUp.ASKED.isEnabled()) {
-            HeldUp.happened(holder, where);
+            HeldUp.happened(holder, mapping);
         }
     }
 
-    private static long gpa(Translation where) {
-        return where.target() instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : Translation.NO_HVA;
+    /** An event of one cache, with the place where it points. */
+    abstract static class OfCache extends Event {
+
+        @Label("VM")
+        @Description("Number of its memslots in the process, as Memslots.number() answers")
+        long vm;
+
+        @Label("Guest Physical Address")
+        @Description("-1 for a cache of host memory")
+        @MemoryAddress
+        long gpa;
+
+        @Label("Host User Address")
+        @Description("-1 if no writable slot is there")
+        @MemoryAddress
+        long uhva;
+
+        /** Says which cache it is, and ends the event. */
+        void commit(Subject mapping) {
+            Translation where = mapping.where();
+            vm = mapping.vm();
+            gpa = where.target() instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : Translation.NO_HVA;
+            uhva = where.uhva();
+            commit();
+        }
     }
 
     /** One walk from the target to the page. */
@@ -133,7 +159,7 @@ final class CacheEvents {
     @Category("pfncache")
     @Description("A cache was translated again, by the memslots and, unless its page is the same, by the host")
     @StackTrace(false)
-    static final class Refresh extends Event {
+    static final class Refresh extends OfCache {
 
         /** Asked whether a recording wants such events, which needs an event and makes none. */
         static final Refresh ASKED = new Refresh();
@@ -146,16 +172,6 @@ final class CacheEvents {
         @Label("Outcome")
         @Description("OK, FAULT or BUSY; FAILED with an exception")
         String outcome;
-
-        @Label("Guest Physical Address")
-        @Description("-1 for a cache of host memory")
-        @MemoryAddress
-        long gpa;
-
-        @Label("Host User Address")
-        @Description("-1 if no writable slot is there")
-        @MemoryAddress
-        long uhva;
 
         @Label("Frame")
         @Description("-1 if the cache has no mapping")
@@ -188,14 +204,11 @@ final class CacheEvents {
         void ended(Outcome result, Subject mapping) {
             end();
             if (shouldCommit()) {
-                Translation where = mapping.where();
                 HostMapping khva = mapping.khva();
                 outcome = result == null ? "FAILED" : result.name();
-                gpa = gpa(where);
-                uhva = where.uhva();
                 pfn = khva == null ? -1 : khva.pfn();
-                generation = where.generation();
-                commit();
+                generation = mapping.where().generation();
+                commit(mapping);
             }
         }
     }
@@ -210,6 +223,10 @@ final class CacheEvents {
 
         /** As in {@link Refresh}. */
         static final Invalidate ASKED = new Invalidate();
+
+        @Label("VM")
+        @Description("Number of its memslots in the process, as Memslots.number() answers")
+        long vm;
 
         @Label("Start")
         @Description("First host user address")
@@ -236,8 +253,9 @@ final class CacheEvents {
         @Description("False if it may not block and would have had to")
         boolean accepted;
 
-        static Invalidate begun(HvaRange range, boolean mayBlock) {
+        static Invalidate begun(long vm, HvaRange range, boolean mayBlock) {
             Invalidate event = new Invalidate();
+            event.vm = vm;
             event.rangeStart = range.start();
             event.bytes = range.end() - range.start();
             event.mayBlock = mayBlock;
@@ -291,7 +309,7 @@ final class CacheEvents {
     @Label("Held Up")
     @Category("pfncache")
     @Description("An invalidation has waited a second for an access to end, and waits on; the stack trace says which")
-    static final class HeldUp extends Event {
+    static final class HeldUp extends OfCache {
 
         /** As in {@link Refresh}. */
         static final HeldUp ASKED = new HeldUp();
@@ -300,21 +318,11 @@ final class CacheEvents {
         @Description("The thread that has the access open, or one of them")
         String holder;
 
-        @Label("Guest Physical Address")
-        @MemoryAddress
-        long gpa;
-
-        @Label("Host User Address")
-        @MemoryAddress
-        long uhva;
-
-        static void happened(String holder, Translation where) {
+        static void happened(String holder, Subject mapping) {
             HeldUp event = new HeldUp();
             if (event.shouldCommit()) {
                 event.holder = holder;
-                event.gpa = gpa(where);
-                event.uhva = where.uhva();
-                event.commit();
+                event.commit(mapping);
             }
         }
     }
@@ -324,7 +332,7 @@ final class CacheEvents {
     @Label("Busy")
     @Category("pfncache")
     @Description("A call on a cache gave up; the stack trace says which")
-    static final class Busy extends Event {
+    static final class Busy extends OfCache {
 
         /** As in {@link Refresh}. */
         static final Busy ASKED = new Busy();
@@ -334,21 +342,11 @@ final class CacheEvents {
                 + " a quiet moment")
         String awaited;
 
-        @Label("Guest Physical Address")
-        @MemoryAddress
-        long gpa;
-
-        @Label("Host User Address")
-        @MemoryAddress
-        long uhva;
-
-        static void happened(String awaited, Translation where) {
+        static void happened(String awaited, Subject mapping) {
             Busy event = new Busy();
             if (event.shouldCommit()) {
                 event.awaited = awaited;
-                event.gpa = gpa(where);
-                event.uhva = where.uhva();
-                event.commit();
+                event.commit(mapping);
             }
         }
     }

@@ -91,7 +91,7 @@ abstract class FastPath extends ReaderBias {
 
     @Override
     protected final void heldUpBy(String holder) {
-        CacheEvents.heldUp(holder, mapping.where());
+        CacheEvents.heldUp(holder, mapping);
     }
 
     /** Whether the lock is open when its writer has gone. */

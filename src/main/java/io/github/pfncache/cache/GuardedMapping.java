@@ -72,6 +72,11 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         this.readerBias = domain.readerBias;
     }
 
+    @Override
+    public long vm() {
+        return memslots.number();
+    }
+
     // ------------------------------------------------------------------ the refresh side, with the refresh lock held
 
     /** Whether the cache is active. */

@@ -6,6 +6,7 @@ import io.github.pfncache.rules.TrackedLock;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.LongPredicate;
@@ -52,6 +53,9 @@ public final class Memslots {
     /** How long a change waits unless told otherwise. */
     public static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(5);
 
+    private static final AtomicLong MADE = new AtomicLong();
+
+    private final long number = MADE.incrementAndGet();
     private final ReadSections readers = new ReadSections();
     private final PublishedTable published;
 
@@ -271,7 +275,7 @@ public final class Memslots {
 
     /** Does what is wished; {@code flagsAreAsked} if the maker of the slot says what it logs, and not a reader. */
     private Change change(int id, boolean flagsAreAsked, Function<MemslotTable, MemslotRequest> wish) {
-        SlotEvents.SlotChange event = SlotEvents.changeBegins(id);
+        SlotEvents.SlotChange event = SlotEvents.changeBegins(number, id);
         Change change = null;
         try {
             change = change(wish, flagsAreAsked, event);
@@ -512,6 +516,15 @@ public final class Memslots {
             throw new IllegalStateException("entries=" + entries + ": these memslots log into bitmaps");
         }
         return rings.make(entries);
+    }
+
+    /**
+     * The number of this memory map in the process, by which the events of a flight recording name its VM.
+     *
+     * @return 1 for the first one
+     */
+    public long number() {
+        return number;
     }
 
     @Override

@@ -21,8 +21,8 @@ final class SlotEvents {
 
     private SlotEvents() {}
 
-    static SlotChange changeBegins(int id) {
-        return POSSIBLE && SlotChange.ASKED.isEnabled() ? SlotChange.begun(id) : null;
+    static SlotChange changeBegins(long vm, int id) {
+        return POSSIBLE && SlotChange.ASKED.isEnabled() ? SlotChange.begun(vm, id) : null;
     }
 
     /** The request keeps the rules, and this is what it does. */
@@ -48,6 +48,10 @@ final class SlotEvents {
 
         /** Asked whether a recording wants such events, which needs an event and makes none. */
         static final SlotChange ASKED = new SlotChange();
+
+        @Label("VM")
+        @Description("Number of its memslots in the process, as Memslots.number() answers")
+        long vm;
 
         @Label("Slot")
         int id;
@@ -81,8 +85,9 @@ final class SlotEvents {
         @Description("Of the memslots afterwards")
         long generation;
 
-        static SlotChange begun(int id) {
+        static SlotChange begun(long vm, int id) {
             SlotChange event = new SlotChange();
+            event.vm = vm;
             event.id = id;
             event.begin();
             return event;

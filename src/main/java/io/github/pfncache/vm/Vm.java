@@ -461,6 +461,6 @@ public final class Vm implements AutoCloseable {
 
     @Override
     public String toString() {
-        return "Vm[" + vcpus.size() + " vcpus, " + memslots + (closed ? ", closed]" : "]");
+        return "Vm " + memslots.number() + "[" + vcpus.size() + " vcpus, " + memslots + (closed ? ", closed]" : "]");
     }
 }

@@ -109,7 +109,33 @@ final class ReportCommandTest {
         assertThat(report(record(ReportCommandTest::machine), "--json")).isZero();
         assertThat(lines(out)).hasSize(1).first().asString()
                 .startsWith("{\"command\":\"report\",\"events\":{\"Invalidate\":2,\"Refresh\":5,\"SlotChange\":3},")
-                .contains("\"0x7100\":{\"FAULT\":1,\"OK\":3,\"activation\":1,\"invalidated\":1,\"slots\":2}");
+                .contains("\"0x7100\":{\"FAULT\":1,\"OK\":3,\"activation\":1,\"invalidated\":1,\"slots\":2}")
+                .containsPattern("\"caches\":\\{\"[0-9]+\":\\{\"0x7100\"");
+    }
+
+    /** Two machines at the same guest addresses, on one host: each has its row and its picture. */
+    @Test
+    void severalMachinesAreToldApart() throws IOException {
+        Vm first = Vm.builder().build();
+        Vm second = Vm.builder().host(first.host()).build();
+        Path page = directory.resolve("guest.html");
+        Path file = record(() -> {
+            first.ram().add(0, 0, 0, 16);
+            second.ram().add(0, 0, 0, 16);
+            for (Vm vm : List.of(first, second, second)) {
+                vm.newCache(8).activate(0x7100);
+            }
+            second.host().migrate(second.memslots().table().find(7).gfnToHva(7));
+        });
+        assertThat(report(file, "--report", page)).isZero();
+        assertThat(lines(out)).map(line -> line.replaceAll(" +", " ").replaceAll(" [0-9.]+ (µs|ms|s) ", " T "))
+                .containsSequence("cache at VM refreshes longest activation",
+                        "0x7100 " + first.memslots().number() + " 1 T 1",
+                        "0x7100 " + second.memslots().number() + " 2 T 2");
+        assertThat(lines(out)).last().asString().contains(" of 2 VMs, 2 places with a cache, ");
+        assertThat(page).content().contains("<h2>The machines: 2 of 2</h2>")
+                .contains("guest.jfr, VM " + first.memslots().number() + "</b> 2 changes")
+                .contains("guest.jfr, VM " + second.memslots().number() + "</b> 3 changes");
     }
 
     @Test
@@ -117,6 +143,7 @@ final class ReportCommandTest {
         FlightRecording recorded = FlightRecording.read(record(ReportCommandTest::machine), read -> true);
         assertThat(recorded.whole()).isTrue();
         assertThat(recorded.events()).filteredOn(event -> event.isOf(FlightRecording.SLOT_CHANGE))
+                .allMatch(event -> event.vm() > 0)
                 .extracting(event -> event.what(), event -> event.gpa(), event -> event.bytes(), event -> event.hva(),
                         event -> event.flags())
                 .containsExactly(

@@ -65,6 +65,28 @@ final class FlightRecordingTest {
     }
 
     @Test
+    void eachEventNamesItsVm() throws IOException {
+        Vm other = Vm.builder().build();
+        other.ram().add(0, 0, GPA, NPAGES);
+        GfnPfnCache beside = other.newCache(8);
+        Recorded recorded = Recorded.whileRunning(() -> {
+            cache.activate(GPA);
+            beside.activate(GPA);
+            vm.host().migrate(HVA);
+            other.host().migrate(other.memslots().table().find(GPA >> 12).gfnToHva(GPA >> 12));
+            vm.memslots().delete(1);
+            other.memslots().delete(0);
+        });
+        long mine = vm.memslots().number();
+        long others = other.memslots().number();
+        assertThat(others).isNotEqualTo(mine);
+        for (String event : List.of("Refresh", "Invalidate", "SlotChange")) {
+            assertThat(recorded.of(event, "vm")).as(event).containsExactly(mine, others);
+        }
+        assertThat(vm.toString()).startsWith("Vm " + mine + "[");
+    }
+
+    @Test
     void anInvalidationSaysWhatItHit() throws IOException {
         GfnPfnCache other = vm.newCache(8);
         Recorded recorded = Recorded.whileRunning(() -> {

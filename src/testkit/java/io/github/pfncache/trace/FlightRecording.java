@@ -13,7 +13,7 @@ import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
 
 /**
- * The events of this library in a flight recording of one machine, in the order in which they ended. Immutable.
+ * The events of this library in a flight recording, in the order in which they ended. Immutable.
  *
  * <pre>{@code
  * FlightRecording recorded = FlightRecording.read(Path.of("guest.jfr"), read -> true);
@@ -63,17 +63,18 @@ public record FlightRecording(List<Event> events, boolean whole) {
      * @param bytes size of the range
      * @param number frame of a refresh, id of a slot, caches that an invalidation hit
      * @param flags of a slot
+     * @param vm number of the VM, as {@code vm.memslots().number()} answers
      */
     public record Event(
             long micros, long lasted, String type, String what, String outcome, long gpa, long hva, long bytes,
-            long number, int flags) {
+            long number, int flags, long vm) {
 
         private static Event of(RecordedEvent event) {
             return new Event(ChronoUnit.MICROS.between(Instant.EPOCH, event.getEndTime()),
                     event.getDuration().toNanos() / 1000, event.getEventType().getName().substring(PREFIX.length()),
                     String.valueOf(first(event, "", "reason", "kind")), String.valueOf(first(event, "", "outcome")),
                     number(event, "gpa"), number(event, "uhva", "rangeStart"), number(event, "bytes"),
-                    number(event, "pfn", "id", "hits"), (int) number(event, "flags"));
+                    number(event, "pfn", "id", "hits"), (int) number(event, "flags"), number(event, "vm"));
         }
 
         private static Object first(RecordedEvent event, Object otherwise, String... fields) {
