@@ -70,6 +70,9 @@ public final class HostMemory implements AutoCloseable {
      * Resolves an address to the page that backs it now, for writing. May fault, call a fault handler, block, and
      * invalidate on this very thread (when it breaks a copy-on-write sharing). A resident writable page costs no lock.
      *
+     * <p>Call with no access open. Of the library's locks those may be held that may be slept under, down to
+     * {@link io.github.pfncache.rules.LockClass#REFRESH} ([rule L8]).
+     *
      * @param uhva any 64-bit value
      * @return the page with one reference taken, to be {@linkplain #release released}; null if there is none: not
      *     mapped, not writable, after the end of its file, refused by the handler, or out of memory

@@ -42,6 +42,7 @@ final class DocumentsTest {
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.*)$");
     private static final Pattern CLASS = Pattern.compile("`(?:\\w+\\.)?((?!X[A-Z])[A-Z]\\w+Test)`");
+    private static final Pattern EXHIBIT = Pattern.compile("\\bB\\d\\d[a-z]?\\b");
     private static final Pattern ROW = Pattern.compile("(?m)^\\| ([^|]+) \\|");
 
     @Test
@@ -138,6 +139,23 @@ final class DocumentsTest {
         List<String> names = DocumentedNames.in(rows);
         assertThat(names).isNotEmpty();
         assertThat(DocumentedNames.missing(names)).isEmpty();
+    }
+
+    @Test
+    void whatAnswersAndPromisesNameIsThere() {
+        List<String> names = DocumentedNames.in(read(".github/FAQ.md") + read(".github/SECURITY.md"));
+        names.removeAll(Set.of("ByteBuffer", "Busy")); // the JDK's; an event
+        assertThat(names).hasSizeGreaterThan(5);
+        assertThat(DocumentedNames.missing(names)).isEmpty();
+    }
+
+    @Test
+    void everyExhibitOfTheComparisonIsThere() {
+        String museum = BuiltClasses.files(BuiltClasses.inCheckout("src/test/java/io/github/pfncache/museum"), ".java")
+                .stream().map(file -> read(file.toString())).collect(joining());
+        assertThat(EXHIBIT.matcher(read(".github/COMPARED.md")).results().map(MatchResult::group))
+                .hasSizeGreaterThan(5)
+                .allSatisfy(id -> assertThat(museum).contains('"' + id + '"'));
     }
 
     private static Stream<String> found(Pattern pattern) {
