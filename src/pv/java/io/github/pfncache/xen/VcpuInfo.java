@@ -64,6 +64,7 @@ final class VcpuInfo {
             done = tryRaise(current, word);
         } finally {
             if (done == Delivery.PARKED) {
+                Interleaving.reached("upcall about to be parked");
                 parked.accumulateAndGet(1L << word, (bits, bit) -> bits | bit);
             }
         }

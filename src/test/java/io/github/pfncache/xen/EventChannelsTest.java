@@ -233,6 +233,31 @@ final class EventChannelsTest {
         world.audit();
     }
 
+    @ParameterizedTest
+    @EnumSource(CallContext.class)
+    void aVcpuWithoutAVcpuInfoHasNoInterruptOfItsOwn(CallContext context) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.clearVcpuInfo();
+        assertThat(world.cpu.hasInterrupt(context)).isFalse();
+        world.send(15);
+        assertThat(world.cpu.hasInterrupt(context)).as("parked").isTrue();
+    }
+
+    @Test
+    void aSenderTriesAgainOnceTheVcpuInfoWasThere() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.xen.setSharedInfo(world.target(XenWorld.SCRATCH & -4096)); // in another page than the vcpu_info
+        world.makeUnwritable(VCPU_INFO);
+        assertThat(world.send(15)).as("tried in vain").isEqualTo(Delivery.PARKED);
+        world.makeWritable(VCPU_INFO);
+        assertThat(world.send(16)).as("left to the entry").isEqualTo(Delivery.PARKED);
+        world.run();
+        assertThat(world.guest.isUpcallPending(VCPU_INFO)).isTrue();
+        world.host.migrate(XenWorld.hva(XenWorld.GPA));
+        assertThat(world.send(64)).as("in another word, tried at once").isEqualTo(Delivery.RAISED);
+        world.audit();
+    }
+
     @Test
     void aPortThatTheNewModeDoesNotHaveIsForgotten() {
         XenWorld world = XenWorld.registered(By.GPA);

@@ -11,6 +11,9 @@ import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
@@ -19,7 +22,7 @@ import org.junit.jupiter.api.Test;
 /** An event that waits has a kick that no entry has used up: an entry that could not find the event has used none. */
 class KickKeptTest {
 
-    private final Vm vm = Vm.builder().build();
+    private final Vm vm = Vm.builder().vcpus(2).build();
     private final AtomicInteger kicks = new AtomicInteger();
     private volatile boolean refuses;
     private final XenVm xen;
@@ -89,5 +92,30 @@ class KickKeptTest {
 
         assertThat(xen.events().deliver(cpu, 66, CallContext.MAY_SLEEP)).isEqualTo(Delivery.COALESCED);
         assertThat(kicks).hasPositiveValue();
+    }
+
+    @Test
+    void theNextEventOfTheWordSaysWhatTheEmulatorRefusedToHear() {
+        refuses = true;
+        assertThatThrownBy(() -> xen.events().deliver(cpu, 66, CallContext.ATOMIC)).hasMessage("no kick now");
+        refuses = false;
+        assertThat(xen.events().deliver(cpu, 67, CallContext.ATOMIC)).isEqualTo(Delivery.JOINED);
+        assertThat(kicks).hasPositiveValue();
+    }
+
+    @Test
+    void aPollOfAnotherVcpuEndsAlthoughTheEmulatorRefusesTheKick() {
+        vm.host().poke(vm.memslots().table().byId(0).hva() + 0x1800, bytesOfAPoll(66));
+        assertThat(xen.vcpu(1).startPoll(0x11800, false)).isEqualTo(PollOutcome.BUSY);
+        refuses = true;
+        assertThatThrownBy(() -> xen.events().deliver(cpu, 66, CallContext.ATOMIC)).hasMessage("no kick now");
+        assertThat(xen.vcpu(1).awaitPoll(Duration.ZERO)).isEqualTo(PollOutcome.WOKEN);
+        assertThat(xen.vcpu(1).poller().foundUntold()).as("wake-ups that were lost").isZero();
+    }
+
+    /** The argument, then its only port. */
+    private static byte[] bytesOfAPoll(int port) {
+        return ByteBuffer.allocate(28).order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(0x11818).putInt(1).putInt(0).putLong(0).putInt(port).array();
     }
 }

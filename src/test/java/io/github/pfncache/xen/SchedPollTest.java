@@ -282,4 +282,14 @@ final class SchedPollTest {
         assertThat(world.cpu.clearVcpuInfo()).isEqualTo(Outcome.OK);
         world.audit();
     }
+
+    @Test
+    void anEventThatIsParkedEndsAPollOfAnotherPortAtOnce() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.clearVcpuInfo();
+        world.send(16);
+        long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15);
+        assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.WOKEN);
+        world.audit();
+    }
 }

@@ -202,4 +202,11 @@ final class SingleShotTimerTest {
         assertThat(world.runAndHandle()).containsExactly(TIMER_PORT);
         world.audit();
     }
+
+    @Test
+    void aTimeWithoutAPortArmsNothing() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.setTimer(new TimerState(0, EventChannels.PRIORITY_2LEVEL, world.clock.getClock() + 5));
+        assertThat(world.cpu.timer()).isEqualTo(new TimerState(0, EventChannels.PRIORITY_2LEVEL, 0));
+    }
 }

@@ -228,4 +228,57 @@ final class XenExploredRaceTest {
             });
         });
     }
+
+    @Test
+    void anEventThatIsJustBeingParkedIsNotTakenForOneThatWasHandedOver() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.cpu.clearVcpuInfo();
+            world.send(64);
+            stage.thread("register", () -> world.cpu.setVcpuInfo(world.target(VCPU_INFO)));
+            stage.thread("send", () -> world.sendAtomic(128)); // in another word
+            stage.afterwards(() -> requireHandled(world, new ArrayList<>(), 64, 128));
+        });
+    }
+
+    @Test
+    void aPollThatCanBeSeenCanBeWoken() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.guest.mask(SHARED_INFO, 20);
+            long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0); // of no port
+            PollOutcome[] outcome = new PollOutcome[1];
+            boolean[] seen = new boolean[1];
+            stage.thread("poll", () -> outcome[0] = world.cpu.startPoll(argument, false));
+            stage.thread("send", () -> {
+                seen[0] = world.xen.polling().isSet(0);
+                world.sendAtomic(20);
+            });
+            stage.afterwards(() -> {
+                boolean woken = outcome[0] == PollOutcome.WOKEN
+                        || world.cpu.awaitPoll(Duration.ZERO) == PollOutcome.WOKEN;
+                assertThat(woken || !seen[0]).as("woken by an event that saw it").isTrue();
+                world.cpu.stopPoll();
+                world.audit();
+            });
+        });
+    }
+
+    @Test
+    void aTimerThatTwoThreadsFireArrivesOnce() {
+        explore(stage -> {
+            XenWorld world = XenWorld.registered(By.GPA);
+            world.cpu.setSingleShotTimer(world.clock.getClock() + 5);
+            world.time.advance(5);
+            List<Integer> handled = new ArrayList<>();
+            stage.thread("fire", world.xen::runTimers);
+            stage.thread("guest", () -> handled.addAll(world.guest.handleUpcall(VCPU_INFO, SHARED_INFO)));
+            stage.thread("fire as well", world.xen::runTimers);
+            stage.afterwards(() -> {
+                handled.addAll(world.runAndHandle());
+                assertThat(handled).containsExactly(TIMER_PORT);
+                world.audit();
+            });
+        });
+    }
 }

@@ -14,6 +14,7 @@ import io.github.pfncache.cache.Outcome;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -203,5 +204,55 @@ final class XenRaceTest {
             world.host.peek(XenWorld.HVA + page * Pages.PAGE_SIZE, bytes);
             System.arraycopy(bytes, 0, copy, (int) page * Pages.PAGE_SIZE, bytes.length);
         }
+    }
+
+    @Test
+    void noTimeThatWasStolenIsLostWhileTheStateChanges() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        RunstateArea runstate = world.cpu.runstate();
+        long before = runstate.times().runnable();
+        AtomicBoolean stop = new AtomicBoolean();
+        Background<Integer> stealing = repeat(stop::get, () -> runstate.addStolen(1));
+        for (int i = 0; i < 100_000; i++) { // bounded by the constant
+            runstate.set(RunState.RUNNING);
+        }
+        stop.set(true);
+        int count = stealing.join();
+        world.time.advance(XenWorld.SECOND);
+        runstate.set(RunState.BLOCKED);
+        assertThat(runstate.times().runnable() - before).isEqualTo(count);
+        world.audit();
+    }
+
+    @Test
+    void noEventIsLostOfThoseThatTwoThreadsParkAtOnce() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        VcpuInfo info = world.cpu.info();
+        long[] selector = new long[1];
+        for (int round = 0; round < 300; round++) { // bounded by the number of rounds
+            world.cpu.clearVcpuInfo();
+            AtomicInteger ready = new AtomicInteger();
+            Background<Integer> odd = new Background<>(() -> park(info, 1, ready));
+            park(info, 0, ready);
+            odd.join();
+            assertThat(world.cpu.setVcpuInfo(world.target(VCPU_INFO))).isEqualTo(Outcome.OK);
+            info.place().tryUpdate(access -> {
+                selector[0] = access.getLong(8);
+                access.putLong(8, 0);
+            });
+            assertThat(selector[0]).as("round " + round).isEqualTo(-1);
+        }
+        world.audit();
+    }
+
+    /** Every second word, from the first on, once both threads are there. */
+    private static int park(VcpuInfo info, int first, AtomicInteger ready) {
+        ready.incrementAndGet();
+        XenWorld.until("both are ready", () -> ready.get() == 2);
+        int parked = 0;
+        for (int word = first; word < Long.SIZE; word += 2) { // the words
+            parked += info.raise(GuestMode.NATIVE.vcpuInfo(), word) == Delivery.PARKED ? 1 : 0;
+        }
+        return parked;
     }
 }
