@@ -13,12 +13,13 @@ import io.github.pfncache.memslot.Memslots;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
 /**
@@ -59,11 +60,23 @@ public final class Vm implements AutoCloseable {
 
     private volatile boolean closed;
 
-    /** Thread-safe by itself. */
-    private final Map<Integer, MsrHandler> msrHandlers = new ConcurrentHashMap<>();
+    /** Replaced as a whole: of what is added all is there, or nothing. */
+    private final AtomicReference<Interfaces> interfaces = new AtomicReference<>(new Interfaces(Map.of(), List.of()));
 
-    /** Thread-safe by itself; in the order of addition. */
-    private final List<EntryHook> hooks = new CopyOnWriteArrayList<>();
+    /** Who handles which register, and who does something at an entry, in the order of addition. Immutable. */
+    private record Interfaces(Map<Integer, MsrHandler> handlers, List<EntryHook> hooks) {
+
+        Interfaces with(Map<Integer, MsrHandler> more, List<EntryHook> moreHooks) {
+            Map<Integer, MsrHandler> all = new HashMap<>(handlers);
+            more.forEach((index, handler) -> {
+                if (all.putIfAbsent(index, Objects.requireNonNull(handler, "handler")) != null) {
+                    throw new IllegalStateException("msr 0x" + Integer.toHexString(index) + " has a handler");
+                }
+            });
+            return new Interfaces(
+                    Map.copyOf(all), Stream.concat(hooks.stream(), moreHooks.stream()).toList());
+        }
+    }
 
     private Vm(Builder builder) {
         ownsHost = builder.host == null;
@@ -363,24 +376,22 @@ public final class Vm implements AutoCloseable {
      * @throws IllegalStateException if the register has a handler
      */
     public void handleMsr(int index, MsrHandler handler) {
-        handleMsrs(Map.of(index, handler));
+        add(Map.of(index, handler), List.of());
     }
 
     /**
-     * Lets an interface handle several registers, on all vCPUs.
+     * Adds an interface: all of it, or nothing if this throws.
      *
-     * @param handlers what to do, by the number of the register
-     * @throws IllegalStateException if one of the registers has a handler; none of these is added then
+     * @param handlers what to do with its registers on all vCPUs, by the number of the register
+     * @param hook what to do when a vCPU enters the guest, after the hooks added before
+     * @throws IllegalStateException if one of the registers has a handler
      */
-    public void handleMsrs(Map<Integer, MsrHandler> handlers) {
-        List<Integer> added = new ArrayList<>();
-        handlers.forEach((index, handler) -> {
-            if (msrHandlers.putIfAbsent(index, handler) != null) {
-                added.forEach(msrHandlers::remove);
-                throw new IllegalStateException("msr 0x" + Integer.toHexString(index) + " has a handler");
-            }
-            added.add(index);
-        });
+    public void addInterface(Map<Integer, MsrHandler> handlers, EntryHook hook) {
+        add(handlers, List.of(Objects.requireNonNull(hook, "hook")));
+    }
+
+    private void add(Map<Integer, MsrHandler> handlers, List<EntryHook> hooks) {
+        interfaces.updateAndGet(now -> now.with(handlers, hooks));
     }
 
     /**
@@ -389,15 +400,15 @@ public final class Vm implements AutoCloseable {
      * @param hook what to do, after the hooks added before
      */
     public void addEntryHook(EntryHook hook) {
-        hooks.add(Objects.requireNonNull(hook, "hook"));
+        add(Map.of(), List.of(Objects.requireNonNull(hook, "hook")));
     }
 
     MsrHandler msrHandler(int index) {
-        return msrHandlers.get(index);
+        return interfaces.get().handlers.get(index);
     }
 
     List<EntryHook> hooks() {
-        return hooks;
+        return interfaces.get().hooks;
     }
 
     /**

@@ -118,9 +118,9 @@ public final class Kvmclock {
         Kvmclock clock = new Kvmclock(vm, tsc);
         MsrHandler time = clock.new SystemTimeRegister();
         MsrHandler wall = clock.new WallClockRegister();
-        vm.handleMsrs(Map.of(
-                MSR_SYSTEM_TIME, time, MSR_SYSTEM_TIME_OLD, time, MSR_WALL_CLOCK, wall, MSR_WALL_CLOCK_OLD, wall));
-        vm.addEntryHook(new EntryHook() {
+        Map<Integer, MsrHandler> registers = Map.of(
+                MSR_SYSTEM_TIME, time, MSR_SYSTEM_TIME_OLD, time, MSR_WALL_CLOCK, wall, MSR_WALL_CLOCK_OLD, wall);
+        vm.addInterface(registers, new EntryHook() {
             @Override
             public void beforeEntry(Vcpu vcpu) {
                 clock.beforeEntry(vcpu);

@@ -6,6 +6,7 @@ import io.github.pfncache.vm.MsrHandler;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Steal time: how long a vCPU would have run but did not, and whether it has just been preempted, where its guest can
@@ -60,8 +61,7 @@ public final class StealTime {
      */
     public static StealTime attach(Vm vm) {
         StealTime steal = new StealTime(vm);
-        vm.handleMsr(MSR_STEAL_TIME, steal.new Register());
-        vm.addEntryHook(new EntryHook() {
+        vm.addInterface(Map.of(MSR_STEAL_TIME, steal.new Register()), new EntryHook() {
             @Override
             public void beforeRun(Vcpu vcpu) {
                 steal.vcpus.get(vcpu.id()).beforeRun();

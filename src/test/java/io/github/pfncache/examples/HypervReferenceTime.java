@@ -12,6 +12,7 @@ import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import java.lang.invoke.VarHandle;
 import java.math.BigInteger;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -79,9 +80,9 @@ final class HypervReferenceTime {
 
     static HypervReferenceTime attach(Vm vm, TscSource tsc) {
         HypervReferenceTime time = new HypervReferenceTime(vm, tsc);
-        vm.handleMsr(MSR_REFERENCE_TSC, time.new PageRegister());
-        vm.handleMsr(MSR_TIME_REF_COUNT, time.new Counter());
-        vm.addEntryHook(new EntryHook() {
+        Map<Integer, MsrHandler> registers =
+                Map.of(MSR_REFERENCE_TSC, time.new PageRegister(), MSR_TIME_REF_COUNT, time.new Counter());
+        vm.addInterface(registers, new EntryHook() {
             @Override
             public void beforeEntry(Vcpu vcpu) {
                 time.writeIfDue();

@@ -1,12 +1,9 @@
 package io.github.pfncache.sweep;
 
-import java.io.IOException;
-import java.io.InputStream;
 import java.util.List;
 import java.util.Set;
-import org.objectweb.asm.ClassReader;
-import org.objectweb.asm.ClassVisitor;
-import org.objectweb.asm.ClassWriter;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.objectweb.asm.Handle;
 import org.objectweb.asm.MethodVisitor;
 import org.objectweb.asm.Opcodes;
@@ -16,9 +13,8 @@ import org.objectweb.asm.Opcodes;
  * texts, and what the platform's collections and buffers allocate for it. What starts a class is left out, because a
  * class that could not be started is lost for good.
  */
-final class AllocationLoader extends ClassLoader {
+final class AllocationLoader extends RewritingLoader {
 
-    private static final String OURS = "io.github.pfncache.";
     private static final List<String> COUNTED = List.of("address.", "rules.T", "rules.A", "memslot.", "host.", "cache.",
             "vm.", "pvclock.", "xen.");
     private static final String TELL = Allocations.class.getName().replace('.', '/');
@@ -38,46 +34,15 @@ final class AllocationLoader extends ClassLoader {
         setDefaultAssertionStatus(false); // the book-keeping of the rules allocates, and is not there in production
     }
 
+    /** A sweep whose library counts. */
+    @SuppressWarnings("unchecked") // the interface is the platform's, so both loaders mean the same
+    static Function<String[], List<String>> counting(Class<? extends Function<String[], List<String>>> sweep) {
+        return (Function<String[], List<String>>) new AllocationLoader(sweep.getClassLoader()).made(sweep);
+    }
+
     @Override
-    protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-        if (!name.startsWith(OURS)) {
-            return super.loadClass(name, resolve);
-        }
-        synchronized (getClassLoadingLock(name)) {
-            Class<?> loaded = findLoadedClass(name);
-            if (loaded != null) {
-                return loaded;
-            }
-            byte[] bytes = bytes(name);
-            boolean counted = COUNTED.stream().anyMatch(part -> name.startsWith(OURS + part));
-            byte[] defined = counted ? counting(bytes) : bytes;
-            return defineClass(name, defined, 0, defined.length);
-        }
-    }
-
-    private byte[] bytes(String name) throws ClassNotFoundException {
-        try (InputStream in = getParent().getResourceAsStream(name.replace('.', '/') + ".class")) {
-            if (in == null) {
-                throw new ClassNotFoundException(name);
-            }
-            return in.readAllBytes();
-        } catch (IOException e) {
-            throw new ClassNotFoundException(name, e);
-        }
-    }
-
-    private static byte[] counting(byte[] bytes) {
-        ClassReader reader = new ClassReader(bytes);
-        ClassWriter writer = new ClassWriter(reader, ClassWriter.COMPUTE_MAXS);
-        reader.accept(new ClassVisitor(Opcodes.ASM9, writer) {
-            @Override
-            public MethodVisitor visitMethod(
-                    int access, String name, String descriptor, String signature, String[] exceptions) {
-                MethodVisitor method = super.visitMethod(access, name, descriptor, signature, exceptions);
-                return name.equals("<clinit>") ? method : new Counting(method);
-            }
-        }, 0);
-        return writer.toByteArray();
+    protected UnaryOperator<MethodVisitor> rewriting(String name) {
+        return COUNTED.stream().anyMatch(part -> name.startsWith(OURS + part)) ? Counting::new : null;
     }
 
     private static final class Counting extends MethodVisitor {

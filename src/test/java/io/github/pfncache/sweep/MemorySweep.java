@@ -16,19 +16,10 @@ import java.util.function.Function;
 public final class MemorySweep implements Function<String[], List<String>> {
 
     /** Runs a sweep in a library that counts. */
-    @SuppressWarnings("unchecked") // the interface is the platform's, so both loaders mean the same
     static List<String> run(Path directory, String operations, int stride, int enough) {
-        try {
-            Class<?> type = new AllocationLoader(MemorySweep.class.getClassLoader())
-                    .loadClass(MemorySweep.class.getName());
-            Function<String[], List<String>> sweep =
-                    (Function<String[], List<String>>) type.getDeclaredConstructor().newInstance();
-            return sweep.apply(new String[] {
-                directory.toString(), operations, String.valueOf(stride), String.valueOf(enough)
-            });
-        } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException(e);
-        }
+        return AllocationLoader.counting(MemorySweep.class).apply(new String[] {
+            directory.toString(), operations, String.valueOf(stride), String.valueOf(enough)
+        });
     }
 
     @Override

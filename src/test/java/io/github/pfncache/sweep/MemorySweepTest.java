@@ -35,6 +35,11 @@ final class MemorySweepTest {
     }
 
     @Test
+    void anInterfaceIsAttachedOrNot() {
+        assertThat(AttachSweep.run()).as("what could be attached neither then nor again, or twice").isEmpty();
+    }
+
+    @Test
     @Tag("deep")
     void someAllocations() {
         String only = System.getProperty("sweep.only", EVERYTHING);

@@ -177,7 +177,7 @@ final class VmOperations {
                     try (fresh) {
                         fresh.addEntryHook(m.adopter);
                         fresh.handleMsr(1, m.adopter);
-                        fresh.handleMsrs(Map.of(2, m.adopter, 3, m.adopter));
+                        fresh.addInterface(Map.of(2, m.adopter, 3, m.adopter), m.adopter);
                         fresh.memslots().set(0, 0, LOW, 0x1000, m.hvaOf(CACHED));
                         GfnPfnCache cache = fresh.newCache(8);
                         String outcome = cache.activate(LOW) + " " + cache.storeLong(0, 5) + " " + cache.deactivate();

@@ -14,7 +14,12 @@ import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.rules.RuleViolation;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
 
 class VmTest {
@@ -95,6 +100,56 @@ class VmTest {
     @Test
     void noHookIsNoHook() {
         assertThatThrownBy(() -> Vm.builder().build().addEntryHook(null)).isInstanceOf(NullPointerException.class);
+    }
+
+    /** Registers of which the second cannot be taken, for whatever reason. */
+    @Test
+    void anInterfaceIsAddedWholeOrNotAtAll() {
+        MsrHandler handler = new MsrHandler() {
+            @Override
+            public long read(Vcpu reader, int index) {
+                return index;
+            }
+
+            @Override
+            public boolean write(Vcpu writer, int index, long value) {
+                return false;
+            }
+        };
+        Map<Integer, MsrHandler> without = new LinkedHashMap<>();
+        without.put(1, handler);
+        without.put(2, null);
+        Map<Integer, MsrHandler> endless = new HashMap<>(Map.of(1, handler)) {
+            private static final long serialVersionUID = 1;
+
+            @Override
+            public void forEach(BiConsumer<? super Integer, ? super MsrHandler> action) {
+                super.forEach(action);
+                throw new OutOfMemoryError("not for two");
+            }
+        };
+        Vm vm = Vm.builder().build();
+        vm.handleMsr(3, handler);
+        AtomicInteger entries = new AtomicInteger();
+        EntryHook hook = new EntryHook() {
+            @Override
+            public void beforeEntry(Vcpu entering) {
+                entries.incrementAndGet();
+            }
+        };
+        assertThatThrownBy(() -> vm.addInterface(without, hook)).isInstanceOf(NullPointerException.class);
+        assertThatThrownBy(() -> vm.addInterface(endless, hook)).isInstanceOf(OutOfMemoryError.class);
+        assertThatThrownBy(() -> vm.addInterface(Map.of(1, handler, 3, handler), hook))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("0x3");
+        assertThatThrownBy(() -> vm.addInterface(Map.of(1, handler), null)).isInstanceOf(NullPointerException.class);
+        vm.vcpu(0).run(() -> {});
+        assertThat(entries).hasValue(0);
+        assertThatThrownBy(() -> vm.vcpu(0).readMsr(1)).isInstanceOf(IllegalArgumentException.class);
+        vm.addInterface(Map.of(1, handler, 2, handler), hook);
+        vm.vcpu(0).run(() -> {});
+        assertThat(entries).hasValue(1);
+        assertThat(vm.vcpu(0).readMsr(1) + vm.vcpu(0).readMsr(2) + vm.vcpu(0).readMsr(3)).isEqualTo(6);
     }
 
     @Test
