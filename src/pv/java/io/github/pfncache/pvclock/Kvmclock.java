@@ -235,18 +235,13 @@ public final class Kvmclock {
         VcpuClock clock = clocks.get(vcpu.id());
         long now = vm.clock().monotonicNanos(); // code of others, so before any request is taken
         fireDelayedUpdate(now);
-        // Each is taken after it was served: memory may run out before. What comes meanwhile, the entry below serves.
-        if (clock.has(VcpuClock.Request.FIRST_ENTRY)) {
+        clock.serve(VcpuClock.Request.FIRST_ENTRY, () -> {
             requestUpdateOfAll();
-            armDelayedUpdate(now);
-            clock.take(VcpuClock.Request.FIRST_ENTRY);
-        }
-        if (clock.has(VcpuClock.Request.REGISTRATION)) {
-            clock.request(VcpuClock.Request.UPDATE);
-            armDelayedUpdate(now);
-            clock.take(VcpuClock.Request.REGISTRATION);
-        }
+            clock.request(VcpuClock.Request.LATER);
+        });
         clock.enter(listeners);
+        // After the entry's own update: one that fires now comes after it.
+        clock.serve(VcpuClock.Request.LATER, () -> armDelayedUpdate(now));
     }
 
     /** One that is due already is not put off: a guest that registers all the time could put it off for ever. */
@@ -256,9 +251,17 @@ public final class Kvmclock {
 
     private void fireDelayedUpdate(long now) {
         Deadline due = delayed.get();
-        if (due != null && now - due.monotonicNanos >= 0) {
-            requestUpdateOfAll();
-            delayed.compareAndSet(due, null); // after that: memory may run out before
+        // Taken first: a registration that is served from here on has a delayed update of its own.
+        if (due != null && now - due.monotonicNanos >= 0 && delayed.compareAndSet(due, null)) {
+            boolean requested = false;
+            try {
+                requestUpdateOfAll();
+                requested = true;
+            } finally {
+                if (!requested) { // memory ran out
+                    delayed.compareAndSet(null, due);
+                }
+            }
         }
     }
 

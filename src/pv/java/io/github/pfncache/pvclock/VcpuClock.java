@@ -20,8 +20,8 @@ final class VcpuClock {
     enum Request {
         /** It has never entered: its first entry updates every vCPU. */
         FIRST_ENTRY,
-        /** Its register was written: update it, and every vCPU once more a little later. */
-        REGISTRATION,
+        /** It had its first entry, or its register was written: update every vCPU once more a little later. */
+        LATER,
         /** Write its clock. */
         UPDATE,
         /** With the next update that finds the clock on, tell the guest that it was stopped. */
@@ -70,13 +70,25 @@ final class VcpuClock {
         requests.accumulateAndGet(request.bit(), (pending, bit) -> pending | bit);
     }
 
-    boolean has(Request request) {
-        return (requests.get() & request.bit()) != 0;
+    /** Serves a request. It is taken away first, so what comes meanwhile stays; and is there again if that throws. */
+    void serve(Request request, Runnable service) {
+        if (take(request)) {
+            boolean served = false;
+            try {
+                service.run();
+                served = true;
+            } finally {
+                if (!served) {
+                    request(request);
+                }
+            }
+        }
     }
 
-    /** Takes a request away; true iff it was there. */
-    boolean take(Request request) {
-        return (requests.getAndAccumulate(~request.bit(), (pending, kept) -> pending & kept) & request.bit()) != 0;
+    private boolean take(Request request) {
+        int before = requests.get() & request.bit(); // an entry with nothing to do writes nothing
+        return before != 0
+                && (requests.getAndAccumulate(before, (pending, taken) -> pending & ~taken) & before) != 0;
     }
 
     long register() {
@@ -92,7 +104,8 @@ final class VcpuClock {
         try {
             place.set(value, on ? new CacheTarget.ByGpa(value & ~Kvmclock.ENABLE) : null); // heals without memory, too
         } finally {
-            request(Request.REGISTRATION);
+            request(Request.UPDATE);
+            request(Request.LATER);
         }
     }
 
@@ -101,20 +114,12 @@ final class VcpuClock {
      * ends by an exception is left to the next entry: the clock, or the listeners that have not been told.
      */
     void enter(List<ClockUpdateListener> listeners) {
-        if (take(Request.UPDATE)) {
-            boolean written = false;
-            try {
-                toldStopped = false;
-                write();
-                untold.clear();
-                untold.addAll(listeners);
-                written = true;
-            } finally {
-                if (!written) {
-                    request(Request.UPDATE);
-                }
-            }
-        }
+        serve(Request.UPDATE, () -> {
+            toldStopped = false;
+            write();
+            untold.clear();
+            untold.addAll(listeners);
+        });
         for (int left = untold.size(); left > 0 && !untold.isEmpty(); left--) { // bounded by their number
             ClockUpdateListener listener = untold.remove(); // before the call, which may come back here
             boolean told = false;
