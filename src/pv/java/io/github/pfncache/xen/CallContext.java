@@ -1,8 +1,7 @@
 package io.github.pfncache.xen;
 
-import io.github.pfncache.cache.GfnPfnCache;
-import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.rules.HeldLocks;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 
 /**
@@ -27,17 +26,9 @@ public enum CallContext {
         if (this == MAY_SLEEP) {
             return body.get();
         }
-        Result<T> result = new Result<>();
-        HeldLocks.atomically(() -> result.value = body.get());
-        return result.value;
-    }
-
-    private static final class Result<T> {
-        private T value;
-    }
-
-    GuestAccess access(GfnPfnCache cache) {
-        return this == ATOMIC ? cache.tryAccess() : cache.access();
+        AtomicReference<T> result = new AtomicReference<>();
+        HeldLocks.atomically(() -> result.set(body.get()));
+        return result.get();
     }
 
     /** States that what follows may wait. */

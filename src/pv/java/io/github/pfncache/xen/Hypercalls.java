@@ -85,7 +85,7 @@ final class Hypercalls {
 
     private HypercallResult vcpuOperation(Hypercall call) {
         long operation = call.argument(0);
-        if (!vcpu.hasTimerPort() || operation != SET_SINGLESHOT_TIMER && operation != STOP_SINGLESHOT_TIMER) {
+        if (!vcpu.singleShot().hasPort() || operation != SET_SINGLESHOT_TIMER && operation != STOP_SINGLESHOT_TIMER) {
             return HypercallResult.EMULATOR;
         }
         if (call.argument(1) != vcpu.guestId()) {
@@ -102,7 +102,7 @@ final class Hypercalls {
     }
 
     private HypercallResult setTimer(Hypercall call) {
-        if (!vcpu.hasTimerPort()) {
+        if (!vcpu.singleShot().hasPort()) {
             return HypercallResult.EMULATOR;
         }
         // A compat guest passes the time in two halves.

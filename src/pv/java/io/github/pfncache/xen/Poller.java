@@ -153,7 +153,9 @@ final class Poller {
             Interleaving.reached("poll bit set");
             boolean pending = isAnyPending(poll, true);
             Interleaving.reached("polled ports tested");
-            outcome = pending || vcpu.hasWork() ? PollOutcome.WOKEN : look(poll, 0);
+            // The mode after the poll bit: who changes it looks at the bit after that, and ends the polls it sees.
+            boolean other = xen.mode() != mode;
+            outcome = pending || other || vcpu.hasWork() ? PollOutcome.WOKEN : look(poll, 0);
         } finally {
             stopUnless(outcome == PollOutcome.BUSY);
         }
@@ -221,7 +223,7 @@ final class Poller {
                 return now;
             }
             // A timer that is due and cannot be delivered is tried at every turn; one that lies ahead ends the slice.
-            long timer = vcpu.timerDueInNanos(hostNanos());
+            long timer = vcpu.singleShot().dueInNanos(hostNanos());
             long ahead = timer <= 0 ? MAX_SLICE_NANOS : Math.min(MAX_SLICE_NANOS, timer);
             long slice = Math.max(MIN_SLICE_NANOS, Math.min(ahead, poll.leftAt(hostNanos())));
             wakeUp.await(System.nanoTime() + Math.min(left, slice));

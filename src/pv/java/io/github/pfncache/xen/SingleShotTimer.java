@@ -175,7 +175,6 @@ final class SingleShotTimer {
             if (done.foundNoPage()) {
                 deferred = attempt;
             } else {
-                deferred = null;
                 armed.compareAndSet(due, null); // unless it was armed anew meanwhile
             }
             firing.set(false);

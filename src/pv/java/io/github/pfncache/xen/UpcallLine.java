@@ -56,7 +56,7 @@ final class UpcallLine {
 
     void setEnabled(boolean on) {
         enabled = on;
-        resend();
+        resend(CallContext.MAY_SLEEP);
     }
 
     /** The upcall was raised. Never waits. */
@@ -91,10 +91,6 @@ final class UpcallLine {
         }
     }
 
-    private void resend() {
-        resend(CallContext.MAY_SLEEP);
-    }
-
     private void resend(CallContext context) {
         int how = vector;
         if (how == 0 || !enabled) {
@@ -124,7 +120,7 @@ final class UpcallLine {
     /** The vCPU enters its guest: what could not be looked at before may be visible now. */
     void entered() {
         if (lookAgain) {
-            resend();
+            resend(CallContext.MAY_SLEEP);
         }
     }
 

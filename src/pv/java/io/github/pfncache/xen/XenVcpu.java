@@ -462,22 +462,8 @@ public final class XenVcpu {
         }
     }
 
-    void fireTimerIfDue(CallContext context) {
-        timer.fireIfDue(context);
-    }
-
-    boolean hasTimerPort() {
-        return timer.hasPort();
-    }
-
-    /** How long it is until the timer fires, by the host's clock. Takes no lock. */
-    long timerDueInNanos(long hostNow) {
-        return timer.dueInNanos(hostNow);
-    }
-
-    /** Real time for which it is not worth firing the timer: its event could not be delivered just now. */
-    long timerRetryInNanos() {
-        return timer.retryInNanos();
+    SingleShotTimer singleShot() {
+        return timer;
     }
 
     // ------------------------------------------------------------------ hypercalls

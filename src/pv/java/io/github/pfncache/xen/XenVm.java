@@ -511,7 +511,7 @@ public final class XenVm {
     public void runTimers(CallContext context) {
         context.call(() -> {
             try {
-                vcpus.forEach(vcpu -> vcpu.fireTimerIfDue(context));
+                vcpus.forEach(vcpu -> vcpu.singleShot().fireIfDue(context));
             } finally {
                 polling.forEach(id -> vcpus.get(id).poller().clockMoved());
             }
@@ -533,8 +533,8 @@ public final class XenVm {
             long now = vm.clock().monotonicNanos();
             long ahead = Long.MAX_VALUE;
             for (XenVcpu vcpu : vcpus) { // bounded by the number of vCPUs
-                long left = vcpu.timerDueInNanos(now);
-                long wait = left <= 0 ? vcpu.timerRetryInNanos()
+                long left = vcpu.singleShot().dueInNanos(now);
+                long wait = left <= 0 ? vcpu.singleShot().retryInNanos()
                         : left == SingleShotTimer.NEVER ? left : Math.max(MIN_SLICE_NANOS, left);
                 ahead = Math.min(ahead, wait);
             }

@@ -54,7 +54,7 @@ final class EventExhibits {
                         .foundBy("parkAgainstMode", EventScenarios::parkAgainstMode,
                                 "assert: ports that the guest handles"),
                 Exhibit.of("B65", "an upcall before the interrupt controller is on is never sent again")
-                        .edit("xen/UpcallLine.java", "        enabled = on;\n        resend();",
+                        .edit("xen/UpcallLine.java", "        enabled = on;\n        resend(CallContext.MAY_SLEEP);",
                                 "        enabled = on;")
                         .foundBy("eventBeforeTheInterruptController",
                                 EventScenarios::eventBeforeTheInterruptController, "assert: interrupts"),

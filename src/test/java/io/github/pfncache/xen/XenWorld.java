@@ -55,6 +55,9 @@ final class XenWorld implements UpcallListener {
     final AtomicInteger kicks = new AtomicInteger();
     final AtomicInteger interrupts = new AtomicInteger();
 
+    /** What the emulator does when it is called, before the call counts. */
+    volatile Runnable called = () -> {};
+
     XenWorld(By by) {
         this(by, 1);
     }
@@ -161,13 +164,23 @@ final class XenWorld implements UpcallListener {
         return ports;
     }
 
+    /** What the guest has handled, and handles when it enters, is each of these ports once. */
+    void requireHandledOnce(List<Integer> handled, Integer... ports) {
+        handled.addAll(runAndHandle());
+        assertThat(handled).as("ports that the guest handles").containsExactlyInAnyOrder(ports);
+        assertThat(runAndHandle()).as("ports that it handles again").isEmpty();
+        audit();
+    }
+
     @Override
     public void kick(Vcpu vcpu) {
+        called.run();
         kicks.incrementAndGet();
     }
 
     @Override
     public void interrupt(Vcpu vcpu, int vector) {
+        called.run();
         interrupts.incrementAndGet();
     }
 

@@ -1,0 +1,281 @@
+package io.github.pfncache.xen;
+
+import static io.github.pfncache.xen.XenWorld.SCRATCH;
+import static io.github.pfncache.xen.XenWorld.SHARED_INFO;
+import static io.github.pfncache.xen.XenWorld.TIMER_PORT;
+import static io.github.pfncache.xen.XenWorld.VCPU_INFO;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.MmuNotifier;
+import io.github.pfncache.host.PageFaultHandler;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+
+/** A clock, an emulator, a page-fault handler and a notifier that act on the very interface that has called them. */
+final class ActingBackTest {
+
+    private static final long AHEAD = 1_000_000;
+
+    /** The page of an address goes, and whoever needs it again asks this first. */
+    private static void evict(XenWorld world, long gpa, Supplier<PageFaultHandler.Decision> handler) {
+        long page = XenWorld.hva(Pages.pageStart(gpa));
+        world.host.evict(page, 1);
+        world.host.registerFaultHandler(HvaRange.ofPages(page, 1), fault -> handler.get(), true, false);
+    }
+
+    // ---- the clock
+
+    @Test
+    void aTimerThatIsArmedAnewWhenItsClockIsAskedDoesNotFireAsItWas() {
+        HostileWorld world = new HostileWorld();
+        world.register();
+        world.cpu.setSingleShotTimer(world.clock.getClock() + AHEAD);
+        world.pass(AHEAD);
+        long later = world.clock.getClock() + AHEAD;
+        world.arm(0, () -> world.cpu.setTimer(new TimerState(21, EventChannels.PRIORITY_2LEVEL, later)));
+        world.xen.runTimers();
+        assertThat(world.disarm()).isTrue();
+        assertThat(world.calls().get(0)).isEqualTo("monotonic");
+        assertThat(world.isPending(TIMER_PORT)).as("the former timer").isFalse();
+        assertThat(world.cpu.timer().expiresNanos()).isEqualTo(later);
+        world.pass(AHEAD);
+        world.xen.runTimers();
+        assertThat(world.isPending(21)).as("the new one").isTrue();
+        assertThat(world.isPending(TIMER_PORT)).isFalse();
+    }
+
+    @Test
+    void aPollInsideAPollTakesNoWakeUpAway() {
+        int polled = 0;
+        for (int call = 0; polled < 4; call++) { // bounded by the calls that a poll makes, before it halts and then
+            assertThat(call).isLessThan(100);
+            HostileWorld world = new HostileWorld();
+            world.register();
+            ByteBuffer argument = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
+            argument.putLong(0, HostileWorld.SCRATCH + 24).putInt(8, 1).putInt(24, 40);
+            argument.putLong(32, HostileWorld.SCRATCH + 56).putInt(40, 1).putInt(56, 41);
+            world.vm.guestMemory().write(HostileWorld.SCRATCH, argument.array());
+            List<PollOutcome> inner = new ArrayList<>();
+            world.arm(call, () -> {
+                world.send(40, CallContext.MAY_SLEEP);
+                if (world.xen.polling().isSet(0)) {
+                    inner.add(world.cpu.poll(HostileWorld.SCRATCH + 32, false, Duration.ZERO));
+                }
+            });
+            PollOutcome outer =
+                    world.cpu.poll(HostileWorld.SCRATCH, false, Duration.ofSeconds(XenWorld.PATIENCE_SECONDS));
+            world.disarm();
+            if (!inner.isEmpty()) {
+                polled++;
+                assertThat(inner).containsExactly(PollOutcome.BUSY);
+                assertThat(outer).as("call %d", call).isEqualTo(PollOutcome.WOKEN);
+                assertThat(world.cpu.poller().foundUntold()).as("wake-ups that were lost").isZero();
+            }
+        }
+    }
+
+    // ---- the emulator
+
+    @Test
+    void aTimerIsOffWhenTheEmulatorHearsOfItsEvent() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        List<Long> armed = new ArrayList<>();
+        world.called = () -> armed.add(world.cpu.timer().expiresNanos());
+        world.cpu.setSingleShotTimer(world.clock.getClock() + 5);
+        world.pass(5);
+        assertThat(armed).containsExactly(0L);
+        world.audit();
+    }
+
+    @Test
+    void whatTheEmulatorHearsOfIsThereAndPollsHaveBeenWoken() {
+        XenWorld world = new XenWorld(By.GPA, 2);
+        world.register();
+        XenVcpu other = world.xen.vcpu(1);
+        long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15, 16, 17);
+        List<Object> seen = new ArrayList<>();
+        world.called = () -> {
+            seen.add(world.cpu.hasInterrupt(CallContext.ATOMIC));
+            seen.add(other.awaitPoll(Duration.ZERO));
+        };
+        assertThat(other.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
+        assertThat(world.send(15)).isEqualTo(Delivery.RAISED);
+        assertThat(seen).as("raised").containsExactly(true, PollOutcome.WOKEN);
+        seen.clear();
+        world.guest.handleUpcall(VCPU_INFO, SHARED_INFO);
+        world.cpu.clearVcpuInfo();
+        assertThat(other.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
+        assertThat(world.send(16)).isEqualTo(Delivery.PARKED);
+        assertThat(seen).as("parked").containsExactly(true, PollOutcome.WOKEN);
+        seen.clear();
+        world.cpu.setVcpuInfo(world.target(VCPU_INFO));
+        world.guest.handleUpcall(VCPU_INFO, SHARED_INFO);
+        assertThat(other.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
+        world.xen.clearSharedInfo();
+        seen.clear();
+        assertThat(world.send(17)).isEqualTo(Delivery.DEFERRED);
+        assertThat(seen).as("deferred").containsExactly(true, PollOutcome.WOKEN);
+        world.called = () -> {};
+        world.xen.setSharedInfo(world.target(SHARED_INFO));
+        world.audit();
+    }
+
+    @Test
+    void aPollOfItsOwnHasBeenWokenWhenAVcpuIsKicked() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        List<PollOutcome> ended = new ArrayList<>();
+        world.called = () -> ended.add(world.cpu.awaitPoll(Duration.ZERO));
+        world.cpu.startPoll(world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15), false);
+        world.send(200);
+        world.cpu.clearVcpuInfo();
+        world.guest.clearPending(SHARED_INFO, 200);
+        world.cpu.startPoll(world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15), false);
+        world.send(200);
+        assertThat(ended).as("raised, parked").containsExactly(PollOutcome.WOKEN, PollOutcome.WOKEN);
+    }
+
+    @Test
+    void aKickThatIsRefusedDoesNotMakeOneEventTwo() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.makeUnwritable(SHARED_INFO);
+        assertThat(world.sendAtomic(15)).isEqualTo(Delivery.DEFERRED);
+        world.makeWritable(SHARED_INFO);
+        world.called = () -> {
+            throw new IllegalStateException("not now");
+        };
+        assertThatThrownBy(() -> world.xen.events().deliverDeferred()).hasMessage("not now");
+        world.called = () -> {};
+        assertThat(world.guest.handleUpcall(VCPU_INFO, SHARED_INFO)).containsExactly(15);
+        assertThat(world.runAndHandle()).as("again").isEmpty();
+        world.audit();
+    }
+
+    // ---- the page-fault handler
+
+    @Test
+    void insideAPlacementOfTheSharedPageItIsNeitherPlacedNorClearedNorTheModeChanged() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        List<Outcome> inside = new ArrayList<>();
+        evict(world, SHARED_INFO, () -> {
+            if (inside.isEmpty()) {
+                inside.add(world.xen.setSharedInfo(world.target(XenWorld.TIME_INFO)));
+                inside.add(world.xen.clearSharedInfo());
+                inside.add(world.xen.setMode(GuestMode.COMPAT));
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        assertThat(world.xen.setSharedInfo(world.target(SHARED_INFO))).isEqualTo(Outcome.OK);
+        assertThat(inside).containsExactly(Outcome.BUSY, Outcome.BUSY, Outcome.BUSY);
+        assertThat(world.xen.sharedInfo()).isEqualTo(world.target(SHARED_INFO));
+        assertThat(world.xen.mode()).isEqualTo(GuestMode.NATIVE);
+        assertThat(world.guest.wallClock(SHARED_INFO)).isEqualTo(XenWorld.BOOT_REALTIME);
+        world.audit();
+    }
+
+    @Test
+    void insideARegistrationOfTheRunstateItIsNeitherRegisteredNorCleared() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        List<Outcome> inside = new ArrayList<>();
+        evict(world, XenWorld.TIME_INFO, () -> {
+            if (inside.isEmpty()) {
+                inside.add(world.cpu.runstate().register(world.target(SCRATCH)));
+                inside.add(world.cpu.runstate().clear());
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        long place = XenWorld.TIME_INFO + 0x400;
+        assertThat(world.cpu.runstate().register(world.target(place))).isEqualTo(Outcome.OK);
+        assertThat(inside).containsExactly(Outcome.BUSY, Outcome.BUSY);
+        assertThat(world.cpu.runstate().target()).isEqualTo(world.target(place));
+        assertThat(world.guest.longAt(SCRATCH + 8)).as("entry time elsewhere").isZero();
+        assertThat(world.guest.runstate(place).entry()).isEqualTo(world.cpu.runstate().times().entryNanos());
+        world.audit();
+    }
+
+    @Test
+    void aWallClockStaysDueHoweverOftenItsPageIsRefused() {
+        XenWorld world = new XenWorld(By.GPA);
+        AtomicInteger asked = new AtomicInteger();
+        evict(world, SHARED_INFO, () -> {
+            if (asked.getAndIncrement() < 3) {
+                throw new IllegalStateException("no network");
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        assertThatThrownBy(() -> world.xen.setSharedInfo(world.target(SHARED_INFO))).hasMessage("no network");
+        assertThatThrownBy(world::run).hasMessage("no network");
+        assertThatThrownBy(() -> world.xen.setMode(GuestMode.NATIVE)).hasMessage("no network");
+        world.run();
+        assertThat(world.guest.wallClock(SHARED_INFO)).isEqualTo(XenWorld.BOOT_REALTIME);
+        world.audit();
+    }
+
+    @Test
+    void aClockIsWrittenByTheNextEntryThoughItsPageWasRefusedWhenItWasRegistered() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        AtomicInteger asked = new AtomicInteger();
+        evict(world, XenWorld.TIME_INFO, () -> {
+            if (asked.getAndIncrement() == 0) {
+                throw new IllegalStateException("no network");
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        long place = XenWorld.TIME_INFO + 0x400;
+        assertThatThrownBy(() -> world.cpu.setTimeInfo(world.target(place))).hasMessage("no network");
+        world.run();
+        assertThat(world.guest.intAt(place)).as("version").isEqualTo(2);
+        world.audit();
+    }
+
+    @Test
+    void insideAnAttemptAnEventStillWaits() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        List<Boolean> waits = new ArrayList<>();
+        evict(world, SHARED_INFO, () -> {
+            waits.add(world.cpu.hasWork());
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        assertThat(world.sendAtomic(40)).isEqualTo(Delivery.DEFERRED);
+        world.xen.events().deliverDeferred();
+        assertThat(waits).isNotEmpty().containsOnly(true);
+        assertThat(world.runAndHandle()).containsExactly(40);
+        world.audit();
+    }
+
+    // ---- the notifier: on a thread that is inside an invalidation nothing can be brought in
+
+    @Test
+    void whatIsSentByNumbersInsideAnInvalidationIsKept() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        EventChannels events = world.xen.events();
+        events.bindLoopback(127, world.cpu, 16);
+        List<Delivery> inside = new ArrayList<>();
+        world.host.registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                if (inside.isEmpty()) {
+                    inside.add(events.deliverOnce(0, 15, EventChannels.PRIORITY_2LEVEL));
+                    inside.add(events.send(127));
+                }
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {}
+        });
+        world.host.migrate(XenWorld.HVA);
+        assertThat(inside).containsExactly(Delivery.DEFERRED, Delivery.DEFERRED);
+        assertThat(world.runAndHandle()).containsExactly(15, 16);
+        world.audit();
+    }
+}
