@@ -7,6 +7,7 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.pvclock.PvclockReader;
 import io.github.pfncache.pvclock.PvclockTimeInfo;
+import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.vm.Vm;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
+import java.util.stream.IntStream;
 
 /**
  * The guest: it sees its memory, page by page, and knows the ABI; nothing of the host's objects. The numbers of the ABI
@@ -170,6 +172,34 @@ final class XenGuest {
             }
         }
         return handled;
+    }
+
+    /**
+     * The same of a 64-bit guest, both of whose structures lie in one page, for the words of some ports: the page is
+     * held throughout, so that threads switch between the steps and not inside them.
+     */
+    List<Integer> handleUpcallAtOnePage(long vcpuInfo, long sharedInfo, int... ports) {
+        return at(sharedInfo, (access, offset) -> {
+            int info = Pages.offsetInPage(vcpuInfo);
+            List<Integer> handled = new ArrayList<>();
+            if (access.getByte(info) == 0) {
+                return handled;
+            }
+            Interleaving.reached("guest saw its upcall");
+            access.putByte(info, (byte) 0);
+            Interleaving.reached("guest cleared its upcall");
+            for (int word : IntStream.of(ports).map(port -> port / Long.SIZE).distinct().toArray()) {
+                boolean selected = access.testAndClearBit(info + Long.BYTES, word);
+                Interleaving.reached("guest took a selector bit");
+                for (int port : ports) {
+                    if (selected && port / Long.SIZE == word && !access.testBit(offset + 0xa00, port)
+                            && access.testAndClearBit(offset + 0x800, port)) {
+                        handled.add(port);
+                    }
+                }
+            }
+            return handled;
+        });
     }
 
     private void scan(long sharedInfo, int word, List<Integer> handled) {

@@ -1,0 +1,99 @@
+package io.github.pfncache.xen;
+
+import io.github.pfncache.sweep.RewritingLoader;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import org.objectweb.asm.ClassReader;
+import org.objectweb.asm.ClassVisitor;
+import org.objectweb.asm.FieldVisitor;
+import org.objectweb.asm.MethodVisitor;
+import org.objectweb.asm.Opcodes;
+
+/**
+ * Has paravirtual interfaces of its own in which threads may switch before each access to what several threads share
+ * without a lock: a volatile field, an atomic object, the guest's memory. So an explorer finds two of them that are in
+ * the wrong order, and one atomic step that has become two, wherever that is.
+ */
+final class SteppingLoader extends RewritingLoader {
+
+    private static final List<String> STEPPED = List.of("xen.", "pvclock.");
+    private static final String ATOMICS = "java/util/concurrent/atomic/";
+    private static final Set<String> MEMORY =
+            Set.of("io/github/pfncache/cache/GuestAccess", "io/github/pfncache/cache/AreaAccess");
+
+    /** The volatile fields of the classes that were looked at, and those classes. Guarded by this. */
+    private final Set<String> volatiles = new HashSet<>();
+    private final Set<String> known = new HashSet<>();
+
+    SteppingLoader(ClassLoader parent) {
+        super(parent);
+    }
+
+    @Override
+    protected UnaryOperator<MethodVisitor> rewriting(String name) {
+        boolean stepped = STEPPED.stream().anyMatch(part -> name.startsWith(OURS + part));
+        return stepped && !isTest(name) ? Stepping::new : null;
+    }
+
+    private boolean isTest(String name) {
+        return Objects.requireNonNull(getParent().getResource(fileOf(name))).getPath().contains("/test-classes/");
+    }
+
+    private synchronized boolean isVolatile(String owner, String field) {
+        if (owner.startsWith(OURS.replace('.', '/')) && known.add(owner)) {
+            readFields(owner);
+        }
+        return volatiles.contains(owner + "." + field);
+    }
+
+    private void readFields(String owner) {
+        try {
+            new ClassReader(bytes(owner.replace('/', '.'))).accept(new ClassVisitor(Opcodes.ASM9) {
+                @Override
+                public FieldVisitor visitField(
+                        int access, String name, String descriptor, String signature, Object value) {
+                    if ((access & Opcodes.ACC_VOLATILE) != 0) {
+                        volatiles.add(owner + "." + name);
+                    }
+                    return null;
+                }
+            }, ClassReader.SKIP_CODE);
+        } catch (ClassNotFoundException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private final class Stepping extends MethodVisitor {
+
+        Stepping(MethodVisitor method) {
+            super(Opcodes.ASM9, method);
+        }
+
+        private void step(String owner, String name) {
+            super.visitLdcInsn(owner.substring(owner.lastIndexOf('/') + 1) + "." + name);
+            super.visitMethodInsn(
+                    Opcodes.INVOKESTATIC, "io/github/pfncache/rules/Interleaving", "reached", "(Ljava/lang/String;)V",
+                    false);
+        }
+
+        @Override
+        public void visitFieldInsn(int opcode, String owner, String name, String descriptor) {
+            if (isVolatile(owner, name)) {
+                step(owner, name);
+            }
+            super.visitFieldInsn(opcode, owner, name, descriptor);
+        }
+
+        @Override
+        public void visitMethodInsn(int opcode, String owner, String name, String descriptor, boolean ofInterface) {
+            boolean bytes = MEMORY.contains(owner) && name.matches("(get|put|test).*");
+            if (bytes || owner.startsWith(ATOMICS) && !name.equals("<init>")) {
+                step(owner, name);
+            }
+            super.visitMethodInsn(opcode, owner, name, descriptor, ofInterface);
+        }
+    }
+}
