@@ -170,6 +170,7 @@ final class PackagedJarsTest {
                 + "[consumer, io.github.pfncache], true");
         assertThat(printed("testkit")).contains("test kit: races explored, 0 of ", "[consumer, "
                 + "io.github.pfncache, io.github.pfncache.pv, io.github.pfncache.testkit, java.base]");
+        assertThat(printed("machine")).contains("Tests run: 9, Failures: 0, Errors: 0, Skipped: 0");
     }
 
     private static String printed(String consumer) throws IOException {

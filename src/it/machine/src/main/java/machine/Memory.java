@@ -1,0 +1,15 @@
+package machine;
+
+import io.github.pfncache.cache.GuestMode;
+
+/** Guest memory as a hart sees it: aligned, little-endian; where there is none, the devices are asked. */
+interface Memory extends Bus {
+
+    int fetch(long pc);
+
+    /** Of 4 or 8 bytes, in one, against all harts. */
+    boolean compareAndSet(long gpa, int width, long expected, long value);
+
+    /** What the hart's thread enters: inside, pages stay where they are until it polls or leaves. */
+    GuestMode guestMode();
+}

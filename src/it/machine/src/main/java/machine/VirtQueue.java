@@ -1,0 +1,83 @@
+package machine;
+
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.vm.Vm;
+import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The device's side of a split virtqueue: three structures that the guest has placed, each behind a cache. */
+final class VirtQueue {
+
+    private static final int SIZE = 8;
+    private static final int INDEX = 2; // of the rings: flags, index, entries
+    private static final int ENTRIES = 4;
+    private static final int DESCRIPTOR = 16; // gpa, length, flags, next
+    private static final int NEXT = 1;
+
+    /** A piece of guest memory. */
+    record Buffer(long gpa, int length) {}
+
+    /** What the guest wants: the number of its first descriptor, and the memory of all. */
+    record Request(int head, List<Buffer> buffers) {}
+
+    private final GfnPfnCache descriptors;
+    private final GfnPfnCache available;
+    private final GfnPfnCache used;
+    private final long[] places = {-1, -1, -1};
+
+    /** Requests taken, and requests done, modulo 2<sup>16</sup>. */
+    private short taken;
+    private short done;
+
+    VirtQueue(Vm vm) {
+        descriptors = vm.newCache(DESCRIPTOR * SIZE);
+        available = vm.newCache(ENTRIES + Short.BYTES * SIZE);
+        used = vm.newCache(ENTRIES + Long.BYTES * SIZE);
+    }
+
+    /** The guest says where a structure is: any address, which the cache judges. */
+    void place(int structure, long gpa) {
+        places[structure] = gpa;
+        List.of(descriptors, available, used).get(structure).activate(gpa);
+    }
+
+    /** The next request, or null. */
+    Request next() {
+        short index = available.loadShort(INDEX, taken); // no memory: nothing new
+        VarHandle.acquireFence(); // the entries after the index
+        if (index == taken) {
+            return null;
+        }
+        int head = available.loadShort(ENTRIES + Short.BYTES * (taken & SIZE - 1), (short) 0);
+        taken++;
+        List<Buffer> buffers = new ArrayList<>();
+        try (GuestAccess table = descriptors.access()) { // the whole chain under one check
+            for (int i = head, flags = NEXT; table.isUsable() && flags == NEXT && buffers.size() < SIZE; ) {
+                int at = DESCRIPTOR * (i & SIZE - 1);
+                buffers.add(new Buffer(table.getLong(at), table.getInt(at + 8)));
+                flags = table.getShort(at + 12) & NEXT;
+                i = table.getShort(at + 14);
+            }
+        }
+        return new Request(head, buffers);
+    }
+
+    /** Tells the guest that a request is done, and how many bytes it has now. */
+    void done(Request request, int written) {
+        int at = ENTRIES + Long.BYTES * (done & SIZE - 1);
+        used.storeInt(at, request.head());
+        used.storeInt(at + Integer.BYTES, written);
+        VarHandle.releaseFence(); // the index after the entry
+        used.storeShort(INDEX, ++done);
+    }
+
+    void state(State state) {
+        for (int i = 0; i < places.length; i++) {
+            place(i, state.of(places[i]));
+        }
+        taken = (short) state.of(taken);
+        done = (short) state.of(done);
+    }
+}
