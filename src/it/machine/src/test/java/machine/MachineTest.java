@@ -84,7 +84,7 @@ final class MachineTest {
     private Machine runningUntil(String printed, Way way) {
         Machine machine = machine(way.memory);
         machine.start();
-        assertTrue(machine.await(() -> machine.console.toString().contains(printed), PATIENCE), machine.console.toString());
+        assertTrue(machine.await(() -> machine.console.indexOf(printed) >= 0, PATIENCE), machine.console::toString);
         return machine;
     }
 
