@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.StackRoom;
 
 /**
@@ -160,7 +161,7 @@ public final class GfnPfnCache extends FastPath {
      */
     @Override
     public GuestAccess access() {
-        return new GuestAccess(mapping, length, refreshPath.acquire());
+        return new GuestAccess(mapping, length, acquire());
     }
 
     /**
@@ -171,7 +172,23 @@ public final class GfnPfnCache extends FastPath {
      * @return as for {@link #access()}
      */
     public GuestAccess access(long deadlineNanos) {
-        return new GuestAccess(mapping, length, refreshPath.acquire(deadlineNanos));
+        return new GuestAccess(mapping, length, acquire(deadlineNanos));
+    }
+
+    private int acquire() {
+        int hold = lockNow();
+        return Hold.isHold(hold) ? hold : refreshPath.acquire(hold, Deadline.of(domain));
+    }
+
+    private int acquire(long deadlineNanos) {
+        int hold = lockNow();
+        return Hold.isHold(hold) ? hold : refreshPath.acquire(hold, Deadline.at(domain, deadlineNanos));
+    }
+
+    /** All that an access takes that hits. Here, where the lock is at hand: each object on the way to it is seen. */
+    private int lockNow() {
+        HeldLocks.mayHaveToSleep("access"); // always looked at, and not only when it has to wait
+        return mapping.keepIfUsable(lock.readLockNow());
     }
 
     /**

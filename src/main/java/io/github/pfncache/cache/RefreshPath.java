@@ -26,9 +26,6 @@ final class RefreshPath {
     private final DomainState domain;
     private final GuardedMapping mapping;
 
-    /** That of the mapping, at hand: an access that hits goes one step less. */
-    private final TrackedRwLock lock;
-
     private final CacheIndex.Entry entry;
     private final int length;
 
@@ -43,7 +40,6 @@ final class RefreshPath {
     RefreshPath(DomainState domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
         this.domain = domain;
         this.mapping = mapping;
-        this.lock = mapping.lock;
         this.entry = entry;
         this.length = length;
         this.counts = new RefreshCounts(domain.counters);
@@ -117,21 +113,11 @@ final class RefreshPath {
         }
     }
 
-    /** The combined access: a hold of the read side with a window, after as many refreshes as needed; or a refusal. */
-    int acquire() {
-        HeldLocks.mayHaveToSleep("access"); // always looked at, and not only when it has to wait
-        int hold = mapping.keepIfUsable(lock.readLockNow());
-        return Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(domain));
-    }
-
-    /** As {@link #acquire()}, with a deadline of the caller's. */
-    int acquire(long deadlineNanos) {
-        HeldLocks.mayHaveToSleep("access");
-        int hold = mapping.keepIfUsable(lock.readLockNow());
-        return Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.at(domain, deadlineNanos));
-    }
-
-    private int refreshAndLock(int tried, Deadline latest) {
+    /**
+     * The combined access, after the lock was tried: a hold of the read side with a window, after as many refreshes as
+     * needed; or a refusal.
+     */
+    int acquire(int tried, Deadline latest) {
         int first = tried == TrackedRwLock.NOT_TAKEN ? tried : mapping.lockUsable(latest); // a writer was in the way
         if (first != TrackedRwLock.NOT_TAKEN) {
             return first;

@@ -71,8 +71,8 @@ final class TranslationExhibits {
                         .foundBy("deleteAgainstUncachedWrite", SlotScenarios::deleteAgainstUncachedWrite,
                                 "assert: memory of a deleted slot"),
                 Exhibit.of("B36", "combined access with the condition inverted")
-                        .edit(REFRESHING, "Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(",
-                                "!Hold.isHold(hold) ? hold : refreshAndLock(hold, Deadline.of(")
+                        .edit(CACHE, "Hold.isHold(hold) ? hold : refreshPath.acquire(hold, Deadline.of(",
+                                "!Hold.isHold(hold) ? hold : refreshPath.acquire(hold, Deadline.of(")
                         .foundBy("accessAfterInvalidation", SingleThread::accessAfterInvalidation,
                                 "assert: what access() hands out is usable"),
                 Exhibit.of("B36b", "the bound is tested on the whole gpa instead of its offset")

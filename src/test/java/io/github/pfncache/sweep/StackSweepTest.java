@@ -2,6 +2,7 @@ package io.github.pfncache.sweep;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.cache.GuestAccess;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -31,6 +32,7 @@ final class StackSweepTest {
             "cache.storeLong", (sweep, page) -> sweep.cache(page).storeLong(0, 1),
             "cache.loadInt", (sweep, page) -> sweep.cache(page).loadInt(0, 1),
             "cache.loadLong", (sweep, page) -> sweep.cache(page).loadLong(0, 1),
+            "cache.access", StackSweepTest::access,
             "tlb.storeByte", (sweep, page) -> sweep.tlb().storeByte(StackSweep.gpa(page), (byte) 1),
             "tlb.storeLong", (sweep, page) -> sweep.tlb().storeLong(StackSweep.gpa(page), 1),
             "tlb.loadLong", (sweep, page) -> sweep.tlb().loadLong(StackSweep.gpa(page))));
@@ -40,12 +42,21 @@ final class StackSweepTest {
             "cache.refresh", (sweep, page) -> sweep.cache(page).refresh(),
             "cache.storeLong", (sweep, page) -> sweep.cache(page).storeLong(0, 1),
             "cache.loadLong", (sweep, page) -> sweep.cache(page).loadLong(0, 1),
+            "cache.access", StackSweepTest::access,
             "cache.deactivate", (sweep, page) -> sweep.cache(page).deactivate(),
             "cache.activate", (sweep, page) -> sweep.cache(page).activate(StackSweep.gpa(page)),
             "area.activate", (sweep, page) -> sweep.area(page).activate(StackSweep.gpa(page), 8),
             "area.deactivate", (sweep, page) -> sweep.area(page).deactivate(),
             "tlb.storeLong", (sweep, page) -> sweep.tlb().storeLong(StackSweep.gpa(page), 1),
             "tlb.loadLong", (sweep, page) -> sweep.tlb().loadLong(StackSweep.gpa(page))));
+
+    private static void access(StackSweep sweep, int page) {
+        try (GuestAccess access = sweep.cache(page).access()) {
+            if (access.isUsable()) {
+                access.putLong(0, 1);
+            }
+        }
+    }
 
     @Test
     void someDepths() {
