@@ -66,7 +66,7 @@ final class LoadMachine {
     private static final int HALF_PAGE = Pages.PAGE_SIZE / 2;
 
     /** The page that a guest has used last, for a host that prefers it. */
-    volatile long lastUsed = HVA;
+    volatile long lastUsed = MAIN_GPA;
 
     final HostMemory host = HostMemory.builder().checked(true).build();
     final Vm vm;

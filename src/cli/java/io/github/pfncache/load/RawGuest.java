@@ -62,7 +62,7 @@ final class RawGuest {
         List<StampedField> own = block.lanes().get(writer);
         StampedField field = (writes ? own : block.lanes().get(plan.choose(block.lanes().size())))
                 .get(plan.choose(Block.LANES));
-        machine.lastUsed = LoadMachine.HVA + block.offset();
+        machine.lastUsed = gpa;
         HeldPage page = pages.get(Pages.pageStart(gpa));
         if (page == null || writes && !page.isWritable()) {
             page = mode.hold(gpa, writes);

@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.rules.Interleaving;
 
@@ -14,7 +15,7 @@ import io.github.pfncache.rules.Interleaving;
  *
  * @since 0.1.0
  */
-public final class AreaAccess implements AutoCloseable {
+public final class AreaAccess extends TypedAccess {
 
     private final GuestArea.Segments segments;
 
@@ -115,6 +116,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @return true iff every page was checked and the access is not closed
      */
+    @Override
     public boolean isUsable() {
         return owner != null;
     }
@@ -124,6 +126,7 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @return OK if usable; otherwise why not
      */
+    @Override
     public Outcome outcome() {
         return outcome;
     }
@@ -133,127 +136,68 @@ public final class AreaAccess implements AutoCloseable {
      *
      * @return bytes
      */
+    @Override
     public int length() {
         return segments.length();
     }
 
-    /**
-     * Reads bytes.
-     *
-     * @param offset bytes from the start of the area
-     * @param into filled whole
-     * @throws IllegalArgumentException if they do not lie inside the area
-     */
-    public void get(int offset, byte[] into) {
-        requireUsable(offset, into.length);
+    @Override
+    void copyOut(int offset, byte[] into, int at, int count) {
+        requireUsable(offset, count);
         int done = 0;
-        while (done < into.length) { // bounded by the pages of the area
+        while (done < count) { // bounded by the pages of the area
             int page = pageOf(segments, offset + done);
-            int at = inPage(segments, offset + done);
+            int inPage = inPage(segments, offset + done);
             HostWindow window = window(segments, page, done);
-            int width = Math.min(into.length - done, Pages.PAGE_SIZE - at);
-            window.get(at, into, done, width);
+            int width = Math.min(count - done, Pages.PAGE_SIZE - inPage);
+            window.get(inPage, into, at + done, width);
             done += width;
         }
     }
 
-    /**
-     * Writes bytes.
-     *
-     * @param offset bytes from the start of the area
-     * @param from written whole
-     * @throws IllegalArgumentException if they do not lie inside the area
-     */
-    public void put(int offset, byte[] from) {
-        requireUsable(offset, from.length);
+    @Override
+    void copyIn(int offset, byte[] from, int at, int count) {
+        requireUsable(offset, count);
         int done = 0;
-        while (done < from.length) { // bounded by the pages of the area
+        while (done < count) { // bounded by the pages of the area
             int page = pageOf(segments, offset + done);
-            int at = inPage(segments, offset + done);
+            int inPage = inPage(segments, offset + done);
             HostWindow window = window(segments, page, done);
-            int width = Math.min(from.length - done, Pages.PAGE_SIZE - at);
+            int width = Math.min(count - done, Pages.PAGE_SIZE - inPage);
             written |= 1 << page; // before the write: an exception in it must not lose the mark
-            window.put(at, from, done, width);
+            window.put(inPage, from, at + done, width);
             done += width;
         }
     }
 
-    /**
-     * Reads a byte.
-     *
-     * @param offset bytes from the start of the area
-     * @return the value
-     * @throws IllegalArgumentException if it does not lie inside the area
-     */
-    public byte getByte(int offset) {
-        return (byte) get(offset, Byte.BYTES);
-    }
-
-    /**
-     * Writes a byte, in one piece.
-     *
-     * @param offset bytes from the start of the area
-     * @param value the value
-     * @throws IllegalArgumentException if it does not lie inside the area
-     */
-    public void putByte(int offset, byte value) {
-        put(offset, Byte.BYTES, value);
-    }
-
-    /**
-     * Reads four bytes.
-     *
-     * @param offset bytes from the start of the area
-     * @return the value
-     * @throws IllegalArgumentException if they do not lie inside the area
-     */
-    public int getInt(int offset) {
-        return (int) get(offset, Integer.BYTES);
-    }
-
-    /**
-     * Writes four bytes.
-     *
-     * @param offset bytes from the start of the area
-     * @param value the value
-     * @throws IllegalArgumentException if they do not lie inside the area
-     */
-    public void putInt(int offset, int value) {
-        put(offset, Integer.BYTES, value);
-    }
-
-    /**
-     * Reads eight bytes.
-     *
-     * @param offset bytes from the start of the area
-     * @return the value
-     * @throws IllegalArgumentException if they do not lie inside the area
-     */
-    public long getLong(int offset) {
-        return get(offset, Long.BYTES);
-    }
-
-    /**
-     * Writes eight bytes.
-     *
-     * @param offset bytes from the start of the area
-     * @param value the value
-     * @throws IllegalArgumentException if they do not lie inside the area
-     */
-    public void putLong(int offset, long value) {
-        put(offset, Long.BYTES, value);
-    }
-
-    private long get(int offset, int width) {
+    @Override
+    long get(int offset, int width) {
         requireUsable(offset, width);
         return get(segments, offset, width);
     }
 
-    private void put(int offset, int width, long value) {
+    @Override
+    void put(int offset, int width, long value) {
         requireUsable(offset, width);
         // Before the write: an exception in it must not lose the mark.
         written |= 1 << pageOf(segments, offset) | 1 << pageOf(segments, offset + width - 1);
         put(segments, offset, width, value);
+    }
+
+    @Override
+    HostMapping mappingToWrite(int offset, int width) {
+        requireUsable(offset, width);
+        if ((inPage(offset) & width - 1) != 0) {
+            throw misaligned(offset, width);
+        }
+        int page = pageOf(segments, offset); // of all bytes, as they are aligned
+        written |= 1 << page;
+        return window(segments, page, 0).mapping();
+    }
+
+    @Override
+    int inPage(int offset) {
+        return inPage(segments, offset);
     }
 
     private static long get(GuestArea.Segments segments, int offset, int width) {

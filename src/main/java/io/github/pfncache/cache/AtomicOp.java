@@ -1,7 +1,9 @@
 package io.github.pfncache.cache;
 
+import io.github.pfncache.host.HostMapping;
+
 /**
- * The operation of an atomic read-modify-write of a {@link GuestTlb}: computed of what is there and an operand.
+ * The operation of an atomic read-modify-write of guest memory: computed of what is there and an operand.
  *
  * @since 0.1.0
  */
@@ -25,8 +27,35 @@ public enum AtomicOp {
     MAX_UNSIGNED,
     /** The operand. */
     EXCHANGE,
-    /** The operand, if what is expected is there; by way of {@link GuestTlb#compareAndSetLong} only. */
+    /** The operand, if what is expected is there; what {@code compareAndSet} does, and nothing else. */
     COMPARE_AND_SET;
+
+    /** One that computes of an operand alone. */
+    AtomicOp computing() {
+        if (this == COMPARE_AND_SET) {
+            throw new IllegalArgumentException(this + " needs the expected value: compareAndSet has it");
+        }
+        return this;
+    }
+
+    /**
+     * Does it to 4 or 8 aligned bytes of a page, in one, sequentially consistent.
+     *
+     * @return what was there before
+     */
+    long on(HostMapping at, int offset, int width, long operand, long expected) {
+        while (true) { // lock-free: each turn but the last means that somebody else has written
+            boolean isInt = width == Integer.BYTES;
+            long there = isInt ? at.getIntVolatile(offset) : at.getLongVolatile(offset);
+            long next = applied(there, operand, expected);
+            boolean done = isInt
+                    ? at.compareAndSetInt(offset, (int) there, (int) next)
+                    : at.compareAndSetLong(offset, there, next);
+            if (done) {
+                return there;
+            }
+        }
+    }
 
     /** Of sign-extended numbers: that keeps the unsigned order as well. */
     long applied(long there, long operand, long expected) {

@@ -115,6 +115,18 @@ public final class CacheDomain {
     }
 
     /**
+     * A view of guest memory, for any thread.
+     *
+     * @param gpa guest physical address of its start, any value
+     * @param length bytes, 1 to {@link GuestView#MAX_LENGTH}; may be more than there is
+     * @return the view, to be closed
+     * @throws IllegalArgumentException if the range wraps or {@code length} is out of range
+     */
+    public GuestView newView(long gpa, long length) {
+        return new GuestView(state, gpa, length);
+    }
+
+    /**
      * A new TLB, for CPU-like access to any address.
      *
      * @param entries number of pages it holds, a power of two from {@link GuestTlb#MIN_ENTRIES} to
@@ -211,6 +223,11 @@ public final class CacheDomain {
 
     private boolean isFound(Placed cache, long uhva) {
         return !index.walk(HvaRange.ofPages(Pages.pageStart(uhva), 1), each -> each != cache);
+    }
+
+    @Override
+    public String toString() {
+        return "CacheDomain[" + memslots + ", " + stats() + "]";
     }
 
     /** The listener to the host: invalidations. */

@@ -3,6 +3,9 @@ package io.github.pfncache.cache;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.StackRoom;
+import java.lang.invoke.VarHandle;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 
 /**
  * A way into one window of guest memory that cannot go stale: it remembers how the window becomes host memory. An
@@ -307,6 +310,171 @@ public final class GfnPfnCache extends FastPath {
      */
     public Outcome storeByte(int offset, byte value) {
         return store(offset, Byte.BYTES, value);
+    }
+
+    /**
+     * As {@link #loadShort}; later accesses stay after it.
+     *
+     * @param offset bytes from the start of the window; 2-byte aligned in guest memory for a load that is not torn
+     * @param otherwise what to answer if the window cannot be had
+     * @return the value
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public short loadShortAcquire(int offset, short otherwise) {
+        short value = loadShort(offset, otherwise);
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    /**
+     * As {@link #loadInt}; later accesses stay after it.
+     *
+     * @param offset bytes from the start of the window; 4-byte aligned in guest memory for a load that is not torn
+     * @param otherwise what to answer if the window cannot be had
+     * @return the value
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public int loadIntAcquire(int offset, int otherwise) {
+        int value = loadInt(offset, otherwise);
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    /**
+     * As {@link #loadLong}; later accesses stay after it.
+     *
+     * @param offset bytes from the start of the window; 8-byte aligned in guest memory for a load that is not torn
+     * @param otherwise what to answer if the window cannot be had
+     * @return the value
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public long loadLongAcquire(int offset, long otherwise) {
+        long value = loadLong(offset, otherwise);
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    /**
+     * As {@link #storeShort}; earlier accesses stay before it.
+     *
+     * @param offset bytes from the start of the window; 2-byte aligned in guest memory for a store that is not torn
+     * @param value the value
+     * @return as for {@link #storeLong}
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public Outcome storeShortRelease(int offset, short value) {
+        VarHandle.releaseFence();
+        return storeShort(offset, value);
+    }
+
+    /**
+     * As {@link #storeInt}; earlier accesses stay before it.
+     *
+     * @param offset bytes from the start of the window; 4-byte aligned in guest memory for a store that is not torn
+     * @param value the value
+     * @return as for {@link #storeLong}
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public Outcome storeIntRelease(int offset, int value) {
+        VarHandle.releaseFence();
+        return storeInt(offset, value);
+    }
+
+    /**
+     * As {@link #storeLong}; earlier accesses stay before it.
+     *
+     * @param offset bytes from the start of the window; 8-byte aligned in guest memory for a store that is not torn
+     * @param value the value
+     * @return as for {@link #storeLong}
+     * @throws IllegalArgumentException if it does not lie inside the window
+     */
+    public Outcome storeLongRelease(int offset, long value) {
+        VarHandle.releaseFence();
+        return storeLong(offset, value);
+    }
+
+    /**
+     * Loads 1, 2, 4 or 8 bytes, where every value may be there and none can stand for a window that cannot be had.
+     *
+     * @param offset bytes from the start of the window, at any alignment
+     * @param width how many
+     * @return the value, sign-extended; empty if the window cannot be had: {@link #access()} says why
+     * @throws IllegalArgumentException if it does not lie inside the window, or for another width
+     */
+    public OptionalLong tryLoad(int offset, int width) {
+        TypedAccess.requireWidth(width);
+        long value = load(offset, width, 0);
+        if (value != 0) {
+            return OptionalLong.of(value);
+        }
+        try (GuestAccess access = access()) {
+            return access.isUsable() ? OptionalLong.of(access.get(offset, width)) : OptionalLong.empty();
+        }
+    }
+
+    /**
+     * Reads eight bytes, computes, and writes them, in one: as {@link GuestAccess#atomicLong}, in one call.
+     *
+     * @param op what to compute
+     * @param offset bytes from the start of the window; 8-byte aligned in guest memory
+     * @param operand the other operand
+     * @return what was there before; empty, and nothing was written, if the window cannot be had
+     * @throws IllegalArgumentException if they do not lie inside the window or are not aligned, or for COMPARE_AND_SET
+     */
+    public OptionalLong atomicLong(AtomicOp op, int offset, long operand) {
+        return atomic(op.computing(), offset, Long.BYTES, operand, 0);
+    }
+
+    /**
+     * Replaces eight bytes if they have an expected value, in one.
+     *
+     * @param offset bytes from the start of the window; 8-byte aligned in guest memory
+     * @param expected the value that has to be there
+     * @param value the new value
+     * @return what was there before: the expected value iff it was replaced; empty if the window cannot be had
+     * @throws IllegalArgumentException if they do not lie inside the window or are not aligned
+     */
+    public OptionalLong compareAndExchangeLong(int offset, long expected, long value) {
+        return atomic(AtomicOp.COMPARE_AND_SET, offset, Long.BYTES, value, expected);
+    }
+
+    /**
+     * Reads four bytes, computes, and writes them, in one: as {@link GuestAccess#atomicInt}, in one call.
+     *
+     * @param op what to compute
+     * @param offset bytes from the start of the window; 4-byte aligned in guest memory
+     * @param operand the other operand
+     * @return what was there before; empty, and nothing was written, if the window cannot be had
+     * @throws IllegalArgumentException if they do not lie inside the window or are not aligned, or for COMPARE_AND_SET
+     */
+    public OptionalInt atomicInt(AtomicOp op, int offset, int operand) {
+        return asInt(atomic(op.computing(), offset, Integer.BYTES, operand, 0));
+    }
+
+    /**
+     * Replaces four bytes if they have an expected value, in one.
+     *
+     * @param offset bytes from the start of the window; 4-byte aligned in guest memory
+     * @param expected the value that has to be there
+     * @param value the new value
+     * @return what was there before: the expected value iff it was replaced; empty if the window cannot be had
+     * @throws IllegalArgumentException if they do not lie inside the window or are not aligned
+     */
+    public OptionalInt compareAndExchangeInt(int offset, int expected, int value) {
+        return asInt(atomic(AtomicOp.COMPARE_AND_SET, offset, Integer.BYTES, value, expected));
+    }
+
+    private static OptionalInt asInt(OptionalLong value) {
+        return value.isPresent() ? OptionalInt.of((int) value.getAsLong()) : OptionalInt.empty();
+    }
+
+    private OptionalLong atomic(AtomicOp op, int offset, int width, long operand, long expected) {
+        mapping.requireInside(offset, width);
+        try (GuestAccess access = access()) {
+            return access.isUsable()
+                    ? OptionalLong.of(access.atomic(op, offset, width, operand, expected))
+                    : OptionalLong.empty();
+        }
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostWindow;
 
 /**
@@ -23,7 +24,7 @@ import io.github.pfncache.host.HostWindow;
  *
  * @since 0.1.0
  */
-public final class GuestAccess implements AutoCloseable {
+public final class GuestAccess extends TypedAccess {
 
     private final GuardedMapping mapping;
     private final int length;
@@ -87,6 +88,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @return true iff the window was checked and the access is not closed
      */
+    @Override
     public boolean isUsable() {
         return window != null;
     }
@@ -96,6 +98,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @return OK if usable; otherwise why not. BUSY means: not without waiting or refreshing
      */
+    @Override
     public Outcome outcome() {
         return outcome;
     }
@@ -105,6 +108,7 @@ public final class GuestAccess implements AutoCloseable {
      *
      * @return bytes, 1 to 4096
      */
+    @Override
     public int length() {
         return length;
     }
@@ -142,14 +146,29 @@ public final class GuestAccess implements AutoCloseable {
         return usable;
     }
 
-    /** Reads 1, 2, 4 or 8 bytes, sign-extended; the width is a constant wherever this is compiled into. */
+    @Override
     long get(int offset, int width) {
         return forReading(offset, width).get(offset, width);
     }
 
-    /** Writes the low 1, 2, 4 or 8 bytes of a number. */
+    @Override
     void put(int offset, int width, long value) {
         forWriting(offset, width).put(offset, width, value);
+    }
+
+    @Override
+    HostMapping mappingToWrite(int offset, int width) {
+        HostWindow usable = forReading(offset, width);
+        if ((inPage(offset) & width - 1) != 0) {
+            throw misaligned(offset, width);
+        }
+        written = true;
+        return usable.mapping();
+    }
+
+    @Override
+    int inPage(int offset) {
+        return window.start() + offset;
     }
 
     private IllegalStateException misuse() {
@@ -165,181 +184,14 @@ public final class GuestAccess implements AutoCloseable {
         }
     }
 
-    /**
-     * Reads a byte, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @return the value
-     * @throws IllegalArgumentException if it does not lie inside the window
-     */
-    public byte getByte(int offset) {
-        return (byte) get(offset, 1);
+    @Override
+    void copyOut(int offset, byte[] into, int at, int count) {
+        forReading(offset, count).get(offset, into, at, count);
     }
 
-    /**
-     * Writes a byte, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @param value the value
-     * @throws IllegalArgumentException if it does not lie inside the window
-     */
-    public void putByte(int offset, byte value) {
-        put(offset, 1, value);
-    }
-
-    /**
-     * Reads two bytes, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @return the value
-     * @throws IllegalArgumentException if they do not lie inside the window
-     */
-    public short getShort(int offset) {
-        return (short) get(offset, 2);
-    }
-
-    /**
-     * Writes two bytes, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @param value the value
-     * @throws IllegalArgumentException if they do not lie inside the window
-     */
-    public void putShort(int offset, short value) {
-        put(offset, 2, value);
-    }
-
-    /**
-     * Reads four bytes, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @return the value
-     * @throws IllegalArgumentException if they do not lie inside the window
-     */
-    public int getInt(int offset) {
-        return (int) get(offset, 4);
-    }
-
-    /**
-     * Writes four bytes, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @param value the value
-     * @throws IllegalArgumentException if they do not lie inside the window
-     */
-    public void putInt(int offset, int value) {
-        put(offset, 4, value);
-    }
-
-    /**
-     * Reads eight bytes, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @return the value
-     * @throws IllegalArgumentException if they do not lie inside the window
-     */
-    public long getLong(int offset) {
-        return get(offset, 8);
-    }
-
-    /**
-     * Writes eight bytes, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @param value the value
-     * @throws IllegalArgumentException if they do not lie inside the window
-     */
-    public void putLong(int offset, long value) {
-        put(offset, 8, value);
-    }
-
-    /**
-     * Reads bytes, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @param into filled whole
-     * @throws IllegalArgumentException if {@code into.length} bytes from there do not lie inside the window
-     */
-    public void get(int offset, byte[] into) {
-        forReading(offset, into.length).get(offset, into, 0, into.length);
-    }
-
-    /**
-     * Writes bytes, plain.
-     *
-     * @param offset bytes from the start of the window
-     * @param from written whole
-     * @throws IllegalArgumentException if {@code from.length} bytes from there do not lie inside the window
-     */
-    public void put(int offset, byte[] from) {
-        forWriting(offset, from.length).put(offset, from, 0, from.length);
-    }
-
-    /**
-     * Sets a bit of a little-endian bit map, atomically at any alignment, with the effect of a full fence. Nothing but
-     * the byte that holds the bit can be affected. On memory without {@linkplain
-     * io.github.pfncache.host.HostMapping#hasNativeAtomics native atomics} it is atomic against other operations on
-     * bits and all ordered and atomic accesses; a plain store to this very byte at the same moment may be lost.
-     *
-     * @param offset start of the map in bytes from the start of the window
-     * @param bit number of the bit in the map, not negative
-     * @return whether it was set before
-     * @throws IllegalArgumentException if the byte that holds the bit does not lie inside the window
-     */
-    public boolean testAndSetBit(int offset, int bit) {
-        int position = bytePosition(offset, bit);
-        HostWindow usable = forWriting(position, 1);
-        int inPage = usable.start() + position;
-        int mask = maskInWord(inPage, bit);
-        return (usable.mapping().getAndBitwiseOrInt(wordOf(inPage), mask) & mask) != 0;
-    }
-
-    /**
-     * Clears a bit of a little-endian bit map, atomically at any alignment, with the effect of a full fence. Nothing
-     * but the byte that holds the bit can be affected. On memory without {@linkplain
-     * io.github.pfncache.host.HostMapping#hasNativeAtomics native atomics} it is atomic against other operations on
-     * bits and all ordered and atomic accesses; a plain store to this very byte at the same moment may be lost.
-     *
-     * @param offset start of the map in bytes from the start of the window
-     * @param bit number of the bit in the map, not negative
-     * @return whether it was set before
-     * @throws IllegalArgumentException if the byte that holds the bit does not lie inside the window
-     */
-    public boolean testAndClearBit(int offset, int bit) {
-        int position = bytePosition(offset, bit);
-        HostWindow usable = forWriting(position, 1);
-        int inPage = usable.start() + position;
-        int mask = maskInWord(inPage, bit);
-        return (usable.mapping().getAndBitwiseAndInt(wordOf(inPage), ~mask) & mask) != 0;
-    }
-
-    // A bit changes by an atomic operation on the aligned word of the page that holds it: the window may start at any
-    // byte. Where that takes a lock, no byte is written but the one that holds the bit.
-
-    private static int wordOf(int positionInPage) {
-        return positionInPage & -Integer.BYTES;
-    }
-
-    private static int maskInWord(int positionInPage, int bit) {
-        return 1 << (bit & 7) + Byte.SIZE * (positionInPage & Integer.BYTES - 1);
-    }
-
-    /**
-     * Reads a bit of a little-endian bit map.
-     *
-     * @param offset start of the map in bytes from the start of the window
-     * @param bit number of the bit in the map, not negative
-     * @return whether it is set
-     * @throws IllegalArgumentException if the byte that holds the bit does not lie inside the window
-     */
-    public boolean testBit(int offset, int bit) {
-        int position = bytePosition(offset, bit);
-        return (forReading(position, 1).get(position, 1) >> (bit & 7) & 1) != 0;
-    }
-
-    /** The byte of a bit; a bit number that no window can hold becomes an offset that no check lets pass. */
-    private static int bytePosition(int offset, int bit) {
-        return bit < 0 || offset < 0 ? -1 : (int) Math.min(Integer.MAX_VALUE, (long) offset + (bit >>> 3));
+    @Override
+    void copyIn(int offset, byte[] from, int at, int count) {
+        forWriting(offset, count).put(offset, from, at, count);
     }
 
     @Override

@@ -4,6 +4,9 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * Guest memory without a cache: each call translates afresh, page by page, and accesses the host address as a process
@@ -24,39 +27,177 @@ public final class GuestMemory {
     }
 
     /**
-     * Writes guest memory, in ascending order, up to the first page that cannot be written. Each page written is marked
-     * dirty.
+     * Writes guest memory; as {@link #write(long, byte[], int, int)}, the whole array.
      *
      * @param gpa guest physical address of the first byte, any value
      * @param from the bytes
      * @return number of bytes written, 0 to {@code from.length}
      */
     public int write(long gpa, byte[] from) {
-        return inParts(gpa, from.length, (slot, at, done, length) -> {
-            if (slot.readOnly()) {
+        return write(gpa, from, 0, from.length);
+    }
+
+    /**
+     * Writes guest memory, in ascending order, up to the first page that cannot be written. Each page written is marked
+     * dirty.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param from has the bytes
+     * @param at index of the first
+     * @param length how many
+     * @return number of bytes written, 0 to {@code length}
+     * @throws IndexOutOfBoundsException if they do not lie inside the array; nothing is written
+     */
+    public int write(long gpa, byte[] from, int at, int length) {
+        return write(gpa, from, at, length, false);
+    }
+
+    /**
+     * Writes guest memory as the host does, which fills a ROM: as {@link #write(long, byte[], int, int)}, also where
+     * the slot is read-only for the guest.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param from has the bytes
+     * @param at index of the first
+     * @param length how many
+     * @return number of bytes written, 0 to {@code length}
+     * @throws IndexOutOfBoundsException if they do not lie inside the array; nothing is written
+     */
+    public int writeAsHost(long gpa, byte[] from, int at, int length) {
+        return write(gpa, from, at, length, true);
+    }
+
+    private int write(long gpa, byte[] from, int at, int length, boolean asHost) {
+        Objects.checkFromIndexSize(at, length, from.length);
+        return inParts(gpa, length, (slot, to, done, width) -> {
+            if (slot.readOnly() && !asHost) {
                 return false;
             }
-            slot.dirtyMark(Pages.gpaToGfn(at), null); // what to mark it takes is there before it is written
-            boolean written = host.copyToUser(Translation.gpaToUhva(slot, at), from, done, length);
+            slot.dirtyMark(Pages.gpaToGfn(to), null); // what to mark it takes is there before it is written
+            boolean written = host.copyToUser(Translation.gpaToUhva(slot, to), from, at + done, width);
             if (written) {
-                slot.markDirty(Pages.gpaToGfn(at));
+                slot.markDirty(Pages.gpaToGfn(to));
             }
             return written;
         });
     }
 
     /**
-     * Reads guest memory, in ascending order, up to the first page that cannot be read.
+     * Writes guest memory; as {@link #write(long, byte[], int, int)}.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param from the bytes, from its position to its limit; the position moves behind those that were written
+     * @return number of bytes written, 0 to {@code from.remaining()}
+     */
+    public int write(long gpa, ByteBuffer from) {
+        ByteBuffer bytes = from.duplicate();
+        int written = (int) inArrays(bytes.remaining(), (array, done, width) -> {
+            bytes.get(array, 0, width);
+            return write(gpa + done, array, 0, width);
+        });
+        from.position(from.position() + written);
+        return written;
+    }
+
+    /**
+     * Reads guest memory; as {@link #read(long, byte[], int, int)}, the whole array.
      *
      * @param gpa guest physical address of the first byte, any value
      * @param into receives the bytes
      * @return number of bytes read, 0 to {@code into.length}
      */
     public int read(long gpa, byte[] into) {
-        return inParts(
-                gpa,
-                into.length,
-                (slot, at, done, length) -> host.copyFromUser(Translation.gpaToUhva(slot, at), into, done, length));
+        return read(gpa, into, 0, into.length);
+    }
+
+    /**
+     * Reads guest memory, in ascending order, up to the first page that cannot be read. Memory that nobody has touched
+     * is zeros, and takes no frame by being read.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param into receives the bytes
+     * @param at index of the first
+     * @param length how many
+     * @return number of bytes read, 0 to {@code length}
+     * @throws IndexOutOfBoundsException if they do not lie inside the array
+     */
+    public int read(long gpa, byte[] into, int at, int length) {
+        Objects.checkFromIndexSize(at, length, into.length);
+        return inParts(gpa, length, (slot, from, done, width) ->
+                host.copyFromUser(Translation.gpaToUhva(slot, from), into, at + done, width));
+    }
+
+    /**
+     * Reads guest memory; as {@link #read(long, byte[], int, int)}.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param into receives the bytes, from its position to its limit; the position moves behind those that were read
+     * @return number of bytes read, 0 to {@code into.remaining()}
+     * @throws java.nio.ReadOnlyBufferException if the buffer is read-only
+     */
+    public int read(long gpa, ByteBuffer into) {
+        return (int) inArrays(into.remaining(), (array, done, width) -> {
+            int read = read(gpa + done, array, 0, width);
+            into.put(array, 0, read);
+            return read;
+        });
+    }
+
+    /**
+     * Writes one byte many times; as {@link #write(long, byte[], int, int)}.
+     *
+     * @param gpa guest physical address of the first byte, any value
+     * @param length how many, not negative
+     * @param value the byte
+     * @return number of bytes written, 0 to {@code length}
+     * @throws IllegalArgumentException if {@code length} is negative
+     */
+    public long fill(long gpa, long length, byte value) {
+        return inArrays(length, (array, done, width) -> {
+            Arrays.fill(array, value);
+            return write(gpa + done, array, 0, width);
+        });
+    }
+
+    /**
+     * Copies guest memory to guest memory, in ascending order, up to the first page that cannot be read or written.
+     * Where the copy begins inside of what is copied, in descending order: then those that were copied are the last.
+     *
+     * @param to guest physical address of the first byte of the copy, any value
+     * @param from guest physical address of the first byte, any value
+     * @param length how many bytes, not negative
+     * @return number of bytes copied, 0 to {@code length}
+     * @throws IllegalArgumentException if {@code length} is negative
+     */
+    public long copy(long to, long from, long length) {
+        boolean descends = Long.compareUnsigned(to - from, length) < 0;
+        return inArrays(length, (array, done, width) -> {
+            long at = descends ? length - done - width : done;
+            return write(to + at, array, 0, read(from + at, array, 0, width));
+        });
+    }
+
+    /** What is done with some bytes by way of an array; answers with how many it went well. */
+    private interface Chunk {
+        int move(byte[] array, long done, int width);
+    }
+
+    /** Does something with so many bytes, a page's length at a time, until it goes well with fewer; with how many. */
+    private static long inArrays(long length, Chunk chunk) {
+        if (length < 0) {
+            throw new IllegalArgumentException("length=" + length + " is negative");
+        }
+        byte[] array = new byte[(int) Math.min(length, Pages.PAGE_SIZE)];
+        long done = 0;
+        while (done < length) { // bounded by the pages that the bytes span
+            int width = (int) Math.min(length - done, array.length);
+            int went = chunk.move(array, done, width);
+            done += went;
+            if (went < width) {
+                break;
+            }
+        }
+        return done;
     }
 
     /** The work on the part of a range that lies in one page; false ends the walk. */

@@ -265,7 +265,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
      * @throws IllegalArgumentException for another width
      */
     public Outcome tryLoad(long gpa, int width) {
-        requireWidth(width);
+        TypedAccess.requireWidth(width);
         return slowly(gpa, width, false, 0);
     }
 
@@ -288,14 +288,8 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
      * @throws IllegalArgumentException for another width
      */
     public Outcome tryStore(long gpa, int width, long value) {
-        requireWidth(width);
+        TypedAccess.requireWidth(width);
         return slowly(gpa, width, true, value);
-    }
-
-    private static void requireWidth(int width) {
-        if (width < 1 || width > Long.BYTES || Integer.bitCount(width) != 1) {
-            throw new IllegalArgumentException("width=" + width + " is not 1, 2, 4 or 8");
-        }
     }
 
     // ------------------------------------------------------------------ several CPUs
@@ -379,7 +373,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
      * @return what was there before
      */
     public int atomicInt(AtomicOp op, long gpa, int operand) {
-        return (int) atomic(op, gpa, Integer.BYTES, operand, 0);
+        return (int) atomic(op.computing(), gpa, Integer.BYTES, operand, 0);
     }
 
     /**
@@ -391,7 +385,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
      * @return what was there before
      */
     public long atomicLong(AtomicOp op, long gpa, long operand) {
-        return atomic(op, gpa, Long.BYTES, operand, 0);
+        return atomic(op.computing(), gpa, Long.BYTES, operand, 0);
     }
 
     /**

@@ -129,6 +129,71 @@ public final class HeldPage {
         return bytes;
     }
 
+    /**
+     * Reads four bytes of the page, computes, and writes them, in one: as {@link GuestTlb#atomicInt}, for a TLB of
+     * the emulator's own. On memory without native atomics it is atomic where an access to {@link #bytes} is not.
+     *
+     * @param op what to compute
+     * @param offset byte in the page, 4-byte aligned
+     * @param operand the other operand
+     * @return what was there before
+     * @throws IllegalArgumentException if it is not aligned or leaves the page, or for COMPARE_AND_SET
+     * @throws IllegalStateException if the page may not be written
+     */
+    public int atomicInt(AtomicOp op, int offset, int operand) {
+        return (int) op.computing().on(mappingToWrite(), offset, Integer.BYTES, operand, 0);
+    }
+
+    /**
+     * Replaces four bytes of the page if they have an expected value, in one.
+     *
+     * @param offset byte in the page, 4-byte aligned
+     * @param expected the value that has to be there
+     * @param value the new value
+     * @return whether it was there
+     * @throws IllegalArgumentException if it is not aligned or leaves the page
+     * @throws IllegalStateException if the page may not be written
+     */
+    public boolean compareAndSetInt(int offset, int expected, int value) {
+        return mappingToWrite().compareAndSetInt(offset, expected, value);
+    }
+
+    /**
+     * Reads eight bytes of the page, computes, and writes them, in one: as {@link GuestTlb#atomicLong}, for a TLB of
+     * the emulator's own. On memory without native atomics it is atomic where an access to {@link #bytes} is not.
+     *
+     * @param op what to compute
+     * @param offset byte in the page, 8-byte aligned
+     * @param operand the other operand
+     * @return what was there before
+     * @throws IllegalArgumentException if it is not aligned or leaves the page, or for COMPARE_AND_SET
+     * @throws IllegalStateException if the page may not be written
+     */
+    public long atomicLong(AtomicOp op, int offset, long operand) {
+        return op.computing().on(mappingToWrite(), offset, Long.BYTES, operand, 0);
+    }
+
+    /**
+     * Replaces eight bytes of the page if they have an expected value, in one.
+     *
+     * @param offset byte in the page, 8-byte aligned
+     * @param expected the value that has to be there
+     * @param value the new value
+     * @return whether it was there
+     * @throws IllegalArgumentException if it is not aligned or leaves the page
+     * @throws IllegalStateException if the page may not be written
+     */
+    public boolean compareAndSetLong(int offset, long expected, long value) {
+        return mappingToWrite().compareAndSetLong(offset, expected, value);
+    }
+
+    private HostMapping mappingToWrite() {
+        if (mapping == null || !writable) {
+            throw new IllegalStateException(this + " may not be written");
+        }
+        return mapping;
+    }
+
     /** The mapping that the bytes are of; null if the page is not held. */
     HostMapping mapping() {
         return mapping;

@@ -293,25 +293,11 @@ abstract class TlbEntries {
         try {
             HeldPage page = page(gpa, true);
             if (page.isHeld()) {
-                loaded = update(page.mapping(), Pages.offsetInPage(gpa), width, op, operand, expected);
+                loaded = op.on(page.mapping(), Pages.offsetInPage(gpa), width, operand, expected);
             }
             return page.outcome();
         } finally {
             end(entered);
-        }
-    }
-
-    private static long update(HostMapping at, int offset, int width, AtomicOp op, long operand, long expected) {
-        while (true) { // lock-free: each turn but the last means that another thread has written
-            boolean isInt = width == Integer.BYTES;
-            long there = isInt ? at.getIntVolatile(offset) : at.getLongVolatile(offset);
-            long next = op.applied(there, operand, expected);
-            boolean done = isInt
-                    ? at.compareAndSetInt(offset, (int) there, (int) next)
-                    : at.compareAndSetLong(offset, there, next);
-            if (done) {
-                return there;
-            }
         }
     }
 

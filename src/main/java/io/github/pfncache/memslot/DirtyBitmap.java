@@ -217,6 +217,22 @@ public final class DirtyBitmap {
         }
     }
 
+    /** How many pages the next harvest of the reader without a name has, if nothing comes between. */
+    long marked() {
+        return marks() + unnamed.marks();
+    }
+
+    private long marks() {
+        long count = 0;
+        for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
+            long[] words = (long[]) CHUNKS.getAcquire(chunks, c);
+            for (int w = 0; words != null && w < words.length; w++) { // bounded by the size of a chunk
+                count += Long.bitCount((long) WORDS.getOpaque(words, w));
+            }
+        }
+        return count;
+    }
+
     private static boolean isAnyMarked(long[] words) {
         for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
             if ((long) WORDS.getOpaque(words, w) != 0) {
@@ -408,6 +424,11 @@ public final class DirtyBitmap {
                 }
             }
             return count;
+        }
+
+        @Override
+        public String toString() {
+            return "Harvest[" + count() + " pages" + (unsettled ? ", unsettled]" : "]");
         }
 
         /** Marks the pages again, for all readers, because a vCPU may go on writing them without a mark. */

@@ -179,6 +179,14 @@ public final class Memslot {
         }
     }
 
+    /** Marks every page, in the bitmap also where there are rings: nobody's ring is for what a thread did not write. */
+    void markWhole() {
+        DirtyBitmap bitmap = log;
+        for (long page = 0; bitmap != null && page < npages; page++) { // bounded by the slot
+            bitmap.mark(page);
+        }
+    }
+
     /**
      * A mark of a page that is written often.
      *
@@ -206,6 +214,16 @@ public final class Memslot {
      */
     public boolean hasLog() {
         return log != null;
+    }
+
+    /**
+     * How many pages are marked and were not harvested yet; what waits in a vCPU's ring is not counted.
+     *
+     * @return pages; 0 without a log
+     */
+    public long dirtyPages() {
+        DirtyBitmap bitmap = log;
+        return bitmap == null ? 0 : bitmap.marked();
     }
 
     /**

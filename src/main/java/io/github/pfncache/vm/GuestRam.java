@@ -10,6 +10,8 @@ import io.github.pfncache.host.RewindRange;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -52,6 +54,9 @@ public final class GuestRam {
 
     /** Where the memory of the slots is that were added here, by slot id. Thread-safe by itself. */
     private final Map<Integer, HvaRange> blocks = new ConcurrentHashMap<>();
+
+    /** Where a slot that was added here has got other memory, by slot id. Thread-safe by itself. */
+    private final Map<Integer, Long> replaced = new ConcurrentHashMap<>();
 
     /** Those that are not closed. Thread-safe by itself. */
     private final Set<RamSnapshot> snapshots = ConcurrentHashMap.newKeySet();
@@ -143,19 +148,67 @@ public final class GuestRam {
 
     private Memslots.Change add(int id, int flags, long gpa, long npages, Mapping mapping) {
         vm.requireOpen();
+        return show(id, flags, gpa, map(id, npages, mapping));
+    }
+
+    /** Adds slots with fresh memory, filled before the guest sees any of it: all of them or none. */
+    Memslots.Change addFilled(List<RamImage.Slot> slots, RamImage.Filling filling) throws IOException {
+        vm.requireOpen();
+        List<HvaRange> ranges = new ArrayList<>(slots.size());
+        int shown = 0;
+        boolean all = false;
+        try {
+            for (RamImage.Slot slot : slots) { // bounded by the slots
+                long npages = slot.npages();
+                ranges.add(map(slot.id(), npages, hva -> host.mapAnonymous(hva, npages, Protection.READ_WRITE)));
+            }
+            filling.fill(host, ranges);
+            Memslots.Change change = Memslots.Change.DONE;
+            while (shown < slots.size() && change == Memslots.Change.DONE) { // bounded by the slots
+                RamImage.Slot slot = slots.get(shown);
+                change = show(slot.id(), slot.flags(), Pages.gfnToGpa(slot.baseGfn()), ranges.get(shown++));
+            }
+            all = change == Memslots.Change.DONE;
+            return change;
+        } finally {
+            for (int i = 0; !all && i < ranges.size(); i++) { // bounded by the slots; the last shown has failed
+                if (i < shown - 1) {
+                    remove(slots.get(i).id());
+                } else if (i >= shown) {
+                    giveUp(ranges.get(i));
+                }
+            }
+        }
+    }
+
+    /** Maps something where there is room. */
+    private HvaRange map(int id, long npages, Mapping mapping) {
         long hva = host.reserve(npages);
         if (hva < 0) {
             throw new IllegalStateException("slot " + id + ": the host has no room for npages=" + npages);
         }
         HvaRange range = HvaRange.ofPages(hva, npages);
+        HostResult mapped = null;
+        try {
+            mapped = mapping.at(hva);
+        } finally {
+            if (mapped != HostResult.OK) {
+                giveUp(range);
+            }
+        }
+        if (mapped != HostResult.OK) {
+            throw new IllegalStateException("slot " + id + ": " + mapped + " mapping npages=" + npages);
+        }
+        return range;
+    }
+
+    /** Shows memory to the guest; gives it up if that is not done. */
+    private Memslots.Change show(int id, int flags, long gpa, HvaRange range) {
         boolean added = false;
         try {
-            HostResult mapped = mapping.at(hva);
-            if (mapped != HostResult.OK) {
-                throw new IllegalStateException("slot " + id + ": " + mapped + " mapping npages=" + npages);
-            }
             // Last, and the host address is fresh: a slot that has the number already makes this a broken rule.
-            Memslots.Change change = memslots.set(id, flags, gpa, npages << Pages.PAGE_SHIFT, hva);
+            long size = range.npages() << Pages.PAGE_SHIFT;
+            Memslots.Change change = memslots.set(id, flags, gpa, size, range.start());
             added = change == Memslots.Change.DONE;
             if (added) {
                 added = false;
@@ -181,6 +234,23 @@ public final class GuestRam {
     }
 
     /**
+     * Gives a slot other memory of the host in one step, as a machine does that switches banks: the guest finds the one
+     * or the other, and at no time none. See {@link Memslots#replace}. The slot's own memory stays, to be shown again.
+     *
+     * @param id number of a slot that was added here
+     * @param hva first host user address of memory that the caller has mapped in {@link HostMemory}: as large as the
+     *     slot
+     * @return DONE; UNCHANGED if it is there already; BUSY, with nothing changed, if the memory map could not be
+     *     changed now
+     * @throws IllegalArgumentException ({@link Memslots.Rejected}) if there is no such slot, or the address cannot be
+     *     one; nothing has changed
+     */
+    public Memslots.Change replace(int id, long hva) {
+        replaced.put(id, hva); // before it is there: remove() has to know it
+        return memslots.replace(id, hva);
+    }
+
+    /**
      * Takes out what was added under a number: the slot, wherever it is by now, and the memory behind it.
      *
      * @param id number of the slot
@@ -198,6 +268,7 @@ public final class GuestRam {
             return change;
         } finally {
             if (change == Memslots.Change.DONE) {
+                replaced.remove(id);
                 giveUp(range);
             } else {
                 blocks.putIfAbsent(id, range);
@@ -208,7 +279,8 @@ public final class GuestRam {
     /** Deletes a slot; it may have been deleted by other means, and the number given to something else. */
     private Memslots.Change deleteIfAt(int id, HvaRange range) {
         Memslot slot = memslots.table().byId(id);
-        boolean there = slot != null && slot.hva() == range.start();
+        boolean there = slot != null
+                && (slot.hva() == range.start() || slot.hva() == replaced.getOrDefault(id, range.start()));
         return there ? memslots.delete(id) : Memslots.Change.DONE;
     }
 
@@ -283,6 +355,34 @@ public final class GuestRam {
     }
 
     /**
+     * Adds the slots of a snapshot, of this VM's or another's, with what was in them: a VM made from a snapshot. The
+     * memory is fresh, all of it kept by the library; pages without content take none.
+     *
+     * @param snapshot not closed
+     * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
+     * @throws IllegalArgumentException ({@link Memslots.Rejected}) if a slot of the snapshot has no place here; nothing
+     *     has changed
+     * @throws IllegalStateException if the snapshot is closed, or the host has no room; nothing has changed
+     */
+    public Memslots.Change addAll(RamSnapshot snapshot) {
+        return RamImage.copy(snapshot, this);
+    }
+
+    /**
+     * Adds the slots that {@link RamSnapshot#save} has written, with what was in them. The memory is fresh, all of it
+     * kept by the library; pages without content take none. What was read is checked before the guest sees any of it.
+     *
+     * @param from is read up to the end of what was saved, and not closed
+     * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
+     * @throws IOException if it cannot be read, ends early, or is not what was saved; nothing has changed
+     * @throws IllegalArgumentException ({@link Memslots.Rejected}) if a slot has no place here; nothing has changed
+     * @throws IllegalStateException if the host has no room; nothing has changed
+     */
+    public Memslots.Change load(InputStream from) throws IOException {
+        return RamImage.load(from, this);
+    }
+
+    /**
      * Makes the guest's memory what it was at a snapshot, at one moment, or not at all. Caches stay active and see the
      * old bytes at their next access; what may have changed is marked dirty, in every slot that shows it. The snapshot
      * can be used again.
@@ -293,7 +393,7 @@ public final class GuestRam {
      *
      * @param snapshot one of this VM's host memory, not closed
      * @return OK; else why not, with nothing changed: see {@link HostMemory#rewind}
-     * @throws IllegalStateException if a slot of the snapshot is not there; nothing has changed then
+     * @throws IllegalStateException if a slot of the snapshot is not there, or it is closed; nothing has changed then
      */
     public HostResult rewind(RamSnapshot snapshot) {
         int readers = memslots.enterRead();

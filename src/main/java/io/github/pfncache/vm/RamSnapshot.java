@@ -4,9 +4,12 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslot;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.LongStream;
 
 /**
  * The content of guest memory at one moment: see {@link GuestRam#snapshot}.
@@ -24,9 +27,12 @@ import java.util.function.Consumer;
  */
 public final class RamSnapshot implements AutoCloseable {
 
+    private static final byte[] EMPTY = new byte[Pages.PAGE_SIZE];
+
     private final List<Memslot> slots;
     private final HostMemory memory;
     private final Consumer<RamSnapshot> closed;
+    private volatile boolean open = true;
 
     /** Told when it is closed: {@code closed}. */
     RamSnapshot(List<Memslot> slots, HostMemory memory, Consumer<RamSnapshot> closed) {
@@ -50,8 +56,10 @@ public final class RamSnapshot implements AutoCloseable {
      * @param gpa guest physical address of the first byte, any value
      * @param into receives the bytes
      * @return number of bytes read, 0 to {@code into.length}
+     * @throws IllegalStateException if the snapshot is closed
      */
     public int read(long gpa, byte[] into) {
+        requireOpen();
         int done = 0;
         while (done < into.length) { // bounded by the pages that the bytes span
             long at = gpa + done;
@@ -67,6 +75,59 @@ public final class RamSnapshot implements AutoCloseable {
         return done;
     }
 
+    /**
+     * Writes all of it: the slots, and the pages that have content. {@link GuestRam#load} makes memory of it again.
+     *
+     * @param to is flushed, and not closed
+     * @throws IOException if it cannot be written
+     * @throws IllegalStateException if the snapshot is closed
+     */
+    public void save(OutputStream to) throws IOException {
+        RamImage.save(this, to);
+    }
+
+    /**
+     * The pages that have content: those with a byte that is not 0.
+     *
+     * @return guest frame numbers, ascending; to be used while the snapshot is open
+     */
+    public LongStream pagesWithContent() {
+        return slots.stream().flatMapToLong(this::pagesWithContent);
+    }
+
+    LongStream pagesWithContent(Memslot slot) {
+        return gfns(slot).filter(gfn -> !Arrays.equals(page(slot, gfn), EMPTY));
+    }
+
+    /**
+     * The pages that are not what they were in a former snapshot, of this VM's or another's; also those that were in no
+     * slot of it.
+     *
+     * @param former an open snapshot
+     * @return guest frame numbers, ascending; to be used while both snapshots are open
+     */
+    public LongStream pagesChangedSince(RamSnapshot former) {
+        return slots.stream().flatMapToLong(slot -> gfns(slot).filter(gfn -> {
+            Memslot before = former.find(gfn);
+            return before == null || !Arrays.equals(page(slot, gfn), former.page(before, gfn));
+        }));
+    }
+
+    private static LongStream gfns(Memslot slot) {
+        return LongStream.range(slot.baseGfn(), slot.endGfn());
+    }
+
+    /** A page of a slot; zeros if nothing is mapped there. */
+    byte[] page(Memslot slot, long gfn) {
+        requireOpen();
+        byte[] page = new byte[Pages.PAGE_SIZE];
+        HostResult read = memory.peek(slot.gfnToHva(gfn), page);
+        if (read != HostResult.OK && read != HostResult.EFAULT) {
+            throw new IllegalStateException(read + " reading gfn=" + Pages.hex(gfn) + " of " + slot);
+        }
+        return page;
+    }
+
     private Memslot find(long gfn) {
         for (Memslot slot : slots) { // bounded by the slots
             if (slot.contains(gfn)) {
@@ -77,12 +138,20 @@ public final class RamSnapshot implements AutoCloseable {
     }
 
     HostMemory memory() {
+        requireOpen();
         return memory;
+    }
+
+    private void requireOpen() {
+        if (!open) {
+            throw new IllegalStateException("closed: " + this);
+        }
     }
 
     /** Lets go of the memory that only the snapshot still needs. It reads nothing, and cannot be put back, any more. */
     @Override
     public void close() {
+        open = false;
         memory.close();
         closed.accept(this);
     }

@@ -1,14 +1,17 @@
 package io.github.pfncache.vm;
 
+import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheDomain;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.GuestMemory;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestTlb;
+import io.github.pfncache.cache.GuestView;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.memslot.DirtyRing;
+import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,6 +23,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /**
@@ -316,6 +320,17 @@ public final class Vm implements AutoCloseable {
     }
 
     /**
+     * As {@link CacheDomain#newView}.
+     *
+     * @param gpa guest physical address of its start, any value
+     * @param length bytes, 1 to {@link GuestView#MAX_LENGTH}; may be more than there is
+     * @return the view, to be closed
+     */
+    public GuestView view(long gpa, long length) {
+        return caches.newView(gpa, length);
+    }
+
+    /**
      * A new TLB of {@link GuestTlb#DEFAULT_ENTRIES} pages, for CPU-like access to any address.
      *
      * @param unbacked asked for what is not available: devices, or the trap that a processor would raise
@@ -468,6 +483,32 @@ public final class Vm implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException("the VM is closed");
         }
+    }
+
+    /**
+     * The memory map as a table to be read: a line for each slot, ascending by address, with its guest addresses, its
+     * flags, where it is in the host, and how many of its pages are resident and dirty. Looks at each page.
+     *
+     * @return lines that each end in a line feed
+     */
+    public String describe() {
+        StringBuilder lines = new StringBuilder(String.format(
+                "%-33s %6s %10s %10s %10s  %-5s %s%n", "gpa", "slot", "pages", "resident", "dirty", "flags", "hva"));
+        int readers = memslots.enterRead();
+        try {
+            for (Memslot slot : memslots.table()) { // bounded by the slots
+                long resident = LongStream.range(slot.baseGfn(), slot.endGfn())
+                        .filter(gfn -> host.presentPfn(slot.gfnToHva(gfn)) >= 0)
+                        .count();
+                String flags = (slot.readOnly() ? "R" : "") + (slot.logsDirtyPages() ? "L" : "");
+                lines.append(String.format("%016x-%016x %6d %10d %10d %10d  %-5s %x%n",
+                        Pages.gfnToGpa(slot.baseGfn()), Pages.gfnToGpa(slot.endGfn()) - 1, slot.id(), slot.npages(),
+                        resident, slot.dirtyPages(), flags, slot.hva()));
+            }
+        } finally {
+            memslots.exitRead(readers);
+        }
+        return lines.toString();
     }
 
     @Override

@@ -1,12 +1,14 @@
 package io.github.pfncache.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -122,5 +124,76 @@ final class GuestMemoryTest {
         assertThat(memory.read(GPA, bytes)).isEqualTo(BYTES);
         assertThat(bytes[Pages.PAGE_SIZE]).isEqualTo((byte) 7);
         assertThat(host.framesInUse()).isEqualTo(1);
+    }
+
+    @Test
+    void aPartOfAnArrayIsWrittenAndRead() {
+        byte[] from = numbered(100);
+        assertThat(memory.write(GPA + Pages.PAGE_SIZE - 5, from, 20, 10)).isEqualTo(10);
+        byte[] into = new byte[30];
+        assertThat(memory.read(GPA + Pages.PAGE_SIZE - 5, into, 7, 10)).isEqualTo(10);
+        assertThat(Arrays.copyOfRange(into, 7, 17)).isEqualTo(Arrays.copyOfRange(from, 20, 30));
+        assertThat(into[6]).isZero();
+        assertThat(into[17]).isZero();
+        assertThatThrownBy(() -> memory.write(GPA, from, 95, 10)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> memory.read(GPA, into, -1, 2)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    @Property(tries = 100)
+    void aBufferMovesByWhatWasDone(
+            @ForAll @IntRange(max = BYTES + 5) int start, @ForAll @IntRange(max = 2 * Pages.PAGE_SIZE + 9) int length,
+            @ForAll boolean direct) {
+        ByteBuffer from = buffer(length + 3, direct);
+        from.put(1, numbered(length)).position(1).limit(1 + length);
+        int fits = Math.max(0, Math.min(length, BYTES - start));
+        assertThat(memory.write(GPA + start, from)).isEqualTo(fits);
+        assertThat(from.position()).isEqualTo(1 + fits);
+        ByteBuffer into = buffer(length + 3, direct);
+        into.position(2).limit(2 + length);
+        assertThat(memory.read(GPA + start, into)).isEqualTo(fits);
+        assertThat(into.position()).isEqualTo(2 + fits);
+        byte[] back = new byte[fits];
+        into.get(2, back);
+        assertThat(back).isEqualTo(Arrays.copyOf(numbered(length), fits));
+    }
+
+    private static ByteBuffer buffer(int length, boolean direct) {
+        return direct ? ByteBuffer.allocateDirect(length) : ByteBuffer.allocate(length);
+    }
+
+    @Property(tries = 100)
+    void aCopyIsTheBytesThatWereThere(
+            @ForAll @IntRange(max = BYTES) int from, @ForAll @IntRange(max = BYTES) int to,
+            @ForAll @IntRange(max = 2 * Pages.PAGE_SIZE + 9) int length) {
+        byte[] model = numbered(BYTES);
+        memory.write(GPA, model);
+        int fits = Math.max(0, Math.min(length, BYTES - Math.max(from, to)));
+        if (to <= from || to - from >= length || fits == length) { // else part of the end lies outside
+            assertThat(memory.copy(GPA + to, GPA + from, length)).isEqualTo(fits);
+            System.arraycopy(model.clone(), from, model, to, fits);
+        } else {
+            assertThat(memory.copy(GPA + to, GPA + from, length)).isLessThan(length);
+            return;
+        }
+        byte[] now = new byte[BYTES];
+        memory.read(GPA, now);
+        assertThat(now).isEqualTo(model);
+    }
+
+    @Test
+    void aFillIsOfItsLengthAndDirty() {
+        memslots.harvestDirty(1);
+        memslots.harvestDirty(2);
+        assertThat(memory.fill(GPA + 100, 2 * Pages.PAGE_SIZE, (byte) 7)).isEqualTo(2 * Pages.PAGE_SIZE);
+        byte[] now = new byte[BYTES];
+        memory.read(GPA, now);
+        for (int i = 0; i < BYTES; i++) { // bounded by the memory
+            assertThat(now[i]).isEqualTo((byte) (i < 100 || i >= 100 + 2 * Pages.PAGE_SIZE ? 0 : 7));
+        }
+        assertThat(memslots.harvestDirty(2).harvest().pages()).containsExactly(0);
+        assertThat(memory.fill(GPA + 100, Long.MAX_VALUE, (byte) 7)).as("as far as it goes").isEqualTo(BYTES - 100);
+        assertThat(memory.fill(0, 10, (byte) 7)).isZero();
+        assertThatThrownBy(() -> memory.fill(GPA, -1, (byte) 7)).hasMessageContaining("length=-1");
+        assertThatThrownBy(() -> memory.copy(GPA, GPA, -1)).hasMessageContaining("length=-1");
     }
 }

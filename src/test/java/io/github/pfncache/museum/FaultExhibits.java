@@ -51,9 +51,9 @@ final class FaultExhibits {
                         .foundBy("moreStolenThanPassed", RunstateScenarios::moreStolenThanPassed,
                                 "assert: time that was had"),
                 Exhibit.of("B81", "a selector is changed by an atomic operation of eight bytes, wherever it lies")
-                        .edit("cache/GuestAccess.java",
-                                "usable.mapping().getAndBitwiseOrInt(wordOf(inPage), mask) & mask",
-                                "usable.mapping().getAndAddLong(usable.start() + offset, 1L << bit) & 1L << bit")
+                        .edit("cache/TypedAccess.java",
+                                "mapping.getAndBitwiseOrInt(wordOf(inPage(position)), mask) & mask",
+                                "mapping.getAndAddLong(inPage(offset), 1L << bit) & 1L << bit")
                         .foundBy("selectorBetweenWords", EventScenarios::selectorBetweenWords, "assert: send"),
                 Exhibit.of("B86", "a change of the slots waits for ever while something is invalidated")
                         .edit("cache/Invalidations.java",

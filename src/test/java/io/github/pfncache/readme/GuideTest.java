@@ -14,6 +14,7 @@ import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.DirtyBitmap;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
@@ -29,7 +30,10 @@ import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -339,6 +343,93 @@ final class GuideTest {
         byte[] bytes = new byte[16];
         vm.guestMemory().read(0x1ff8, bytes);
         assertThat(bytes).containsExactly(1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    private int serve(short head) {
+        return 100 + head;
+    }
+
+    @Test
+    void aVirtqueue() {
+        plugSomeRam();
+        long availableGpa = 0x1ff8;
+        long usedGpa = 0x2ffc;
+        int size = 8;
+        int served = 0;
+        GfnPfnCache cache = vm.newCache(64);
+        cache.activate(0x5000);
+        cache.storeInt(0, 7);
+        vm.guestMemory().write(availableGpa, new byte[] {0, 0, 1, 0, 3, 0});
+        // snippet: virtqueue
+        GuestArea available = vm.newArea();                      // le16 flags, idx, ring[size]
+        available.activate(availableGpa, 4 + 2 * size);
+        GuestArea used = vm.newArea();                           // le16 flags, idx, then {le32 id, le32 length}[size]
+        used.activate(usedGpa, 4 + 8 * size);
+
+        short head = -1;
+        try (AreaAccess ring = available.access()) {             // one access at a time: closed before the next
+            if (ring.isUsable() && ring.getShortAcquire(2) != (short) served) {  // the index, then its elements
+                head = ring.getShort(4 + 2 * (served % size));
+            }
+        }
+        if (head >= 0) {
+            int length = serve(head);                            // reads the descriptors, does the work
+            try (AreaAccess ring = used.access()) {
+                if (ring.isUsable()) {
+                    ring.putInt(4 + 8 * (served % size), head);
+                    ring.putInt(8 + 8 * (served % size), length);
+                    ring.putShortRelease(2, (short) ++served);   // published: the element is seen before the index
+                }
+            }
+        }
+        int lowest = cache.atomicInt(AtomicOp.MIN, 0, 5).orElse(-1);  // in one call; empty: no memory there now
+        // end
+        byte[] element = new byte[12];
+        vm.guestMemory().read(usedGpa, element);
+        assertThat(element).containsExactly(0, 0, 1, 0, 3, 0, 0, 0, 103, 0, 0, 0);
+        assertThat(lowest).isEqualTo(7);
+        assertThat(cache.loadInt(0, -1)).isEqualTo(5);
+    }
+
+    @Test
+    void romAndBanks() {
+        byte[] image = {1, 2, 3};
+        // snippet: rom
+        vm.ram().add(3, Memslot.FLAG_READONLY, 0xffff_0000L, 16);
+        vm.guestMemory().writeAsHost(0xffff_0000L, image, 0, image.length);  // the guest itself cannot write there
+
+        long banks = vm.host().reserve(4 * 8);                   // four banks of eight pages each
+        vm.host().mapAnonymous(banks, 4 * 8, Protection.READ_WRITE);
+        vm.ram().add(4, 0, 0x4000_0000L, 8);
+        vm.ram().replace(4, banks + 2 * 8 * 4096);               // bank 2: at no time is there no memory
+        // end
+        assertThat(vm.guestMemory().write(0xffff_0000L, image)).isZero();
+        byte[] there = new byte[3];
+        assertThat(vm.guestMemory().read(0xffff_0000L, there)).isEqualTo(3);
+        assertThat(there).isEqualTo(image);
+        assertThat(vm.memslots().table().byId(4).hva()).isEqualTo(banks + 2 * 8 * 4096);
+        assertThat(vm.ram().remove(4)).isEqualTo(Memslots.Change.DONE);
+    }
+
+    @Test
+    void saveAndLoad(@TempDir Path directory) throws IOException {
+        plugSomeRam();
+        Path file = directory.resolve("ram");
+        vm.guestMemory().write(0x7777, new byte[] {9});
+        // snippet: save
+        try (RamSnapshot snapshot = vm.ram().snapshot(); OutputStream to = Files.newOutputStream(file)) {
+            snapshot.save(to);                                   // slots, and the pages that have content
+        }
+        Vm other = Vm.builder().vcpus(2).build();
+        try (InputStream from = Files.newInputStream(file)) {
+            other.ram().load(from);                              // or other.ram().addAll(snapshot)
+        }
+        // end
+        byte[] there = new byte[1];
+        assertThat(other.guestMemory().read(0x7777, there)).isOne();
+        assertThat(there).containsExactly(9);
+        assertThat(Files.size(file)).isLessThan(3 * 4096);
+        other.close();
     }
 
     @Test

@@ -30,7 +30,7 @@ final class GuestModeAdversaryTest {
     private Vm vm = vm(true);
 
     /** The page used last; written by the CPU, read by the host. */
-    private volatile long hotHva = HVA;
+    private volatile long hotGpa = GPA;
 
     private static Vm vm(boolean checked) {
         HostMemory host = HostMemory.builder().chunkBytes(0x4000, 0x40000).checked(checked).build();
@@ -50,7 +50,7 @@ final class GuestModeAdversaryTest {
         mode.enter();
         for (int step = 0; step < steps; step++) { // bounded
             int page = random.nextInt(NPAGES);
-            hotHva = HVA + (long) page * Pages.PAGE_SIZE;
+            hotGpa = GPA + (long) page * Pages.PAGE_SIZE;
             if (mine[page] == null) {
                 HeldPage held = mode.hold(GPA + (long) page * Pages.PAGE_SIZE, true);
                 assertThat(held.outcome()).isEqualTo(Outcome.OK);
@@ -76,7 +76,7 @@ final class GuestModeAdversaryTest {
 
     private Adversary.Builder adversary() {
         return Adversary.of(vm).seed(7).migrating().evicting().writeProtecting().resting(Duration.ZERO)
-                .preferring(() -> hotHva);
+                .preferring(() -> hotGpa);
     }
 
     @Test

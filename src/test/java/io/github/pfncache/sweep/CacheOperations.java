@@ -10,16 +10,20 @@ import static io.github.pfncache.sweep.SweepMachine.WINDOW;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.AtomicOp;
 import io.github.pfncache.cache.CacheDomain;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.GuestMode;
+import io.github.pfncache.cache.GuestView;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.cache.TypedAccess;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
@@ -42,6 +46,12 @@ final class CacheOperations {
                 new Operation("cache.loadShort", m -> m.cache.loadShort(2, (short) 9)),
                 new Operation("cache.loadInt", m -> m.cache.loadInt(4, 9)),
                 new Operation("cache.loadLong", m -> m.cache.loadLong(8, 9)),
+                new Operation("cache.storeShortRelease", m -> m.cache.storeShortRelease(2, (short) PATTERN)),
+                new Operation("cache.storeIntRelease", m -> m.cache.storeIntRelease(4, (int) PATTERN)),
+                new Operation("cache.storeLongRelease", m -> m.cache.storeLongRelease(8, PATTERN)),
+                new Operation("cache.loadAcquire", m -> m.cache.loadShortAcquire(2, (short) 9) + " "
+                        + m.cache.loadIntAcquire(4, 9) + " " + m.cache.loadLongAcquire(8, 9)),
+                new Operation("cache.tryLoad", m -> m.cache.tryLoad(8, 4)),
                 new Operation("cache by hva, storeLong", m -> m.byHva.storeLong(8, PATTERN)),
                 new Operation("tlb.storeByte", m -> done(() -> m.tlb.storeByte(TLB + 0x10, (byte) PATTERN))),
                 new Operation("tlb.storeShort", m -> done(() -> m.tlb.storeShort(TLB + 0x12, (short) PATTERN))),
@@ -70,6 +80,9 @@ final class CacheOperations {
                         CacheOperations::everything)),
                 new Operation("cache.tryAccess", m -> with(m.cache.tryAccess(), CacheOperations::everything)),
                 new Operation("cache.readLock", m -> with(m.cache.readLock(), access -> access.check())),
+                new Operation("cache.atomic", m -> m.cache.atomicLong(AtomicOp.OR, 16, 1) + " "
+                        + m.cache.atomicInt(AtomicOp.OR, 24, 1) + " " + m.cache.compareAndExchangeInt(28, 1, 2) + " "
+                        + m.cache.compareAndExchangeLong(32, 1, 2)),
                 new Operation("cache by hva, access", m -> with(m.byHva.access(), CacheOperations::everything)));
     }
 
@@ -77,17 +90,36 @@ final class CacheOperations {
         if (!access.isUsable()) {
             return access.outcome();
         }
-        access.putByte(16, (byte) 1);
-        access.putShort(18, (short) 2);
-        access.putInt(20, 3);
-        access.putLong(24, 4);
-        access.put(32, new byte[] {5, 6});
-        access.testAndSetBit(40, 3);
-        access.testAndClearBit(40, 5);
-        byte[] bytes = new byte[2];
-        access.get(32, bytes);
-        return access.length() + " " + access.check() + " " + access.getByte(16) + access.getShort(18)
-                + access.getInt(20) + access.getLong(24) + bytes[1] + access.testBit(40, 3);
+        return access.length() + " " + access.check() + " " + typed(access, 40) + " " + plain(access, 16);
+    }
+
+    private static Object plain(TypedAccess access, int at) {
+        access.putByte(at, (byte) 1);
+        access.putInt(at + 13, 3); // of an area, over the boundary
+        access.putLong(at + 4, 4);
+        access.put(at + 1, new byte[] {5, 6});
+        access.put(at + 3, new byte[] {7, 8}, 1, 1);
+        byte[] bytes = new byte[3];
+        access.get(at + 1, bytes);
+        access.get(at, bytes, 2, 1);
+        return access.isUsable() + " " + access.outcome() + access.length() + " " + access.getByte(at)
+                + access.getInt(at + 13) + access.getLong(at + 4) + bytes[1] + bytes[2];
+    }
+
+    /** What is ordered or atomic, from a place that lies at a multiple of 8; what is done twice is as if done once. */
+    private static Object typed(TypedAccess access, int at) {
+        access.testAndSetBit(at, 3);
+        access.testAndClearBit(at, 5);
+        access.putShort(at + 2, (short) 1);
+        access.putShortRelease(at + 2, (short) 2);
+        access.putIntRelease(at + 4, 3);
+        access.putLongRelease(at + 8, 4);
+        access.atomicInt(AtomicOp.OR, at + 4, 4);
+        access.atomicLong(AtomicOp.AND, at + 8, 6);
+        access.compareAndSetInt(at + 4, 3, 9);
+        access.compareAndSetLong(at + 8, 3, 9);
+        return access.testBit(at, 3) + " " + access.getShortAcquire(at + 2) + access.getIntAcquire(at + 4)
+                + access.getLongAcquire(at + 8) + access.getShort(at + 2);
     }
 
     private static Object with(GuestAccess access, Function<GuestAccess, Object> body) {
@@ -112,13 +144,10 @@ final class CacheOperations {
             if (!access.isUsable()) {
                 return access.outcome();
             }
-            access.putByte(3, (byte) 1);
-            access.putInt(29, 3); // over the boundary
-            access.putLong(40, 4);
-            access.put(4, new byte[] {5, 6});
-            byte[] bytes = new byte[2];
-            access.get(4, bytes);
-            return access.length() + " " + access.getByte(3) + access.getInt(29) + access.getLong(40) + bytes[1];
+            String found = access.length() + " " + typed(access, 48) + " " + plain(access, 16);
+            TypedAccess open = access;
+            open.close(); // and once more
+            return found;
         }
     }
 
@@ -143,6 +172,21 @@ final class CacheOperations {
         return List.of(
                 new Operation("memory.read", m -> m.vm.guestMemory().read(COPIES - 100, new byte[200])),
                 new Operation("memory.write", m -> m.vm.guestMemory().write(COPIES - 4, new byte[] {1, 2, 3, 4, 5, 6})),
+                new Operation("view", m -> {
+                    try (GuestView view = m.vm.view(COPIES - 8, 64)) {
+                        return view.storeByte(0, (byte) 1) + " " + view.storeShort(7, (short) 2) + " "
+                                + view.storeInt(12, 3) + " " + view.storeLong(16, 4) + " " + view.loadByte(0, (byte) 9)
+                                + view.loadShort(7, (short) 9) + view.loadInt(12, 9) + view.loadLong(16, 9)
+                                + view.length() + view.gpa() + view.pageAt(20).length();
+                    }
+                }),
+                new Operation("memory, parts", m -> m.vm.guestMemory().write(COPIES, new byte[9], 1, 8) + " "
+                        + m.vm.guestMemory().read(COPIES, new byte[9], 1, 8)),
+                new Operation("memory, buffers", m -> m.vm.guestMemory().write(COPIES - 4, ByteBuffer.allocate(8)) + " "
+                        + m.vm.guestMemory().read(COPIES - 4, ByteBuffer.allocate(8))),
+                new Operation("memory.writeAsHost", m -> m.vm.guestMemory().writeAsHost(COPIES, new byte[] {3}, 0, 1)),
+                new Operation("memory.fill", m -> m.vm.guestMemory().fill(COPIES - 4, 8, (byte) 3)),
+                new Operation("memory.copy", m -> m.vm.guestMemory().copy(COPIES, COPIES - 16, 8)),
                 new Operation("memory.write, file", m -> m.vm.guestMemory().write(FILE + 0xffc, new byte[] {1, 2, 3})),
                 new Operation("older.update", m -> m.older.update(m.adopter)),
                 new Operation("older.activate", m -> m.older.activate(COPIES)),
@@ -156,6 +200,10 @@ final class CacheOperations {
                             held = page.isHeld() ? page.gpa() + " " + page.isWritable() : page.outcome().name();
                             if (page.isHeld()) {
                                 page.bytes().putLong(0, PATTERN);
+                                page.atomicInt(AtomicOp.OR, 8, 1);
+                                page.atomicLong(AtomicOp.OR, 16, 1);
+                                page.compareAndSetInt(24, 1, 2);
+                                page.compareAndSetLong(32, 1, 2);
                                 mode.poll();
                                 mode.release(page);
                             }
@@ -184,6 +232,7 @@ final class CacheOperations {
                 new Operation("caches", m -> {
                     CacheDomain caches = m.vm.caches();
                     caches.newArea().deactivate();
+                    caches.newView(LOW, 64).close();
                     caches.newTlb(8, m.adopter).deactivate();
                     m.vm.newTlb(8, m.adopter).deactivate();
                     caches.newGfnToHvaCache(8).deactivate();

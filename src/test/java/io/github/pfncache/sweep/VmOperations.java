@@ -20,6 +20,10 @@ import io.github.pfncache.vm.RamSnapshot;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -79,6 +83,25 @@ final class VmOperations {
                 new Operation("ram.add, buffer", m -> m.vm.ram().add(NEW_SLOT, 0, NEW_GPA,
                         ByteBuffer.allocate(Pages.PAGE_SIZE))),
                 new Operation("ram.add, file", m -> m.vm.ram().add(NEW_SLOT, 0, NEW_GPA, m.host.createFile(1))),
+                new Operation("vm.describe", m -> m.vm.describe().lines().count()),
+                new Operation("ram.replace", m -> m.vm.ram().replace(SPARE_SLOT, m.scratch(0))),
+                new Operation("memslots.replace", m -> m.vm.memslots().replace(SPARE_SLOT, m.scratch(0))),
+                new Operation("ram.addAll", m -> {
+                    try (Vm copy = Vm.builder().build()) {
+                        return copy.ram().addAll(m.snapshot) + " " + copy.memslots().table().size();
+                    }
+                }),
+                new Operation("ram.load", m -> {
+                    ByteArrayOutputStream saved = new ByteArrayOutputStream();
+                    try (Vm copy = Vm.builder().build()) {
+                        m.snapshot.save(saved);
+                        return copy.ram().load(new ByteArrayInputStream(saved.toByteArray())) + " "
+                                + m.snapshot.pagesWithContent().count() + " "
+                                + m.snapshot.pagesChangedSince(m.snapshot).count();
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                }),
                 new Operation("ram.remove", m -> m.vm.ram().remove(SPARE_SLOT)),
                 new Operation("ram.snapshot", m -> {
                     try (RamSnapshot made = m.vm.ram().snapshot()) {

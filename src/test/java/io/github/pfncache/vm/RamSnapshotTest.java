@@ -9,6 +9,7 @@ import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslot;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -131,8 +132,9 @@ class RamSnapshotTest {
         plug();
         RamSnapshot snapshot = vm.ram().snapshot();
         snapshot.close();
-        assertThat(vm.ram().rewind(snapshot)).isEqualTo(HostResult.EINVAL);
-        assertThat(snapshot.read(GPA, new byte[1])).isZero();
+        assertThatIllegalStateException().isThrownBy(() -> vm.ram().rewind(snapshot)).withMessageContaining("closed");
+        assertThatIllegalStateException().isThrownBy(() -> snapshot.read(GPA, new byte[1]));
+        assertThatIllegalStateException().isThrownBy(() -> snapshot.save(OutputStream.nullOutputStream()));
     }
 
     /**

@@ -12,6 +12,7 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.HostRule;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.rules.RuleViolation;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -176,5 +177,17 @@ class VmTest {
                         violation -> assertThat(violation.rule()).isEqualTo(HostRule.NOTIFIER_PAIRED)));
         relative.close();
         VmAudit.atRest(vm);
+    }
+
+    @Test
+    void theMemoryMapCanBeRead() {
+        Vm machine = Vm.builder().build();
+        machine.ram().add(3, Memslot.FLAG_READONLY, 0x1_0000_0000L, 16);
+        machine.ram().add(1, Memslot.FLAG_LOG_DIRTY_PAGES, 0x1000, 4);
+        machine.guestMemory().write(0x2ffe, new byte[] {1, 2, 3, 4});
+        assertThat(machine.describe().lines().map(line -> line.replaceAll(" +", " ").replaceAll("[0-9a-f]+$", "HVA")))
+                .containsExactly("gpa slot pages resident dirty flags hvHVA",
+                        "0000000000001000-0000000000004fff 1 4 2 2 L HVA",
+                        "0000000100000000-000000010000ffff 3 16 0 0 R HVA");
     }
 }

@@ -112,11 +112,11 @@ public final class Adversary implements AutoCloseable {
         /**
          * The host prefers a page, such as the one that the guest has used last: half of its actions are done to it.
          *
-         * @param hva answers an address of the page, on the host's thread; one that is no slot's memory is passed over
+         * @param gpa answers a guest physical address in the page, on the host's thread; one in no slot is passed over
          * @return this builder
          */
-        public Builder preferring(LongSupplier hva) {
-            hot = hva;
+        public Builder preferring(LongSupplier gpa) {
+            hot = gpa;
             return this;
         }
 
@@ -254,7 +254,7 @@ public final class Adversary implements AutoCloseable {
             List<HvaRange> memory = new ArrayList<>();
             vm.memslots().table().forEach(
                     slot -> memory.add(HvaRange.ofPages(slot.hva(), slot.npages())));
-            HostAdversary host = new HostAdversary(vm.host(), hostActions, memory, worthless, seed, hot);
+            HostAdversary host = new HostAdversary(vm.host(), hostActions, memory, worthless, seed, hotHva());
             SlotAdversary slots = new SlotAdversary(vm.memslots(), slotActions, seed);
             List<DirtyFollower> followers = follow();
             Crew crew = new Crew();
@@ -266,6 +266,15 @@ public final class Adversary implements AutoCloseable {
             }
             followers.forEach(follower -> crew.add("dirty harvester", follower, restNanos));
             return new Adversary(host, slots, followers, crew);
+        }
+
+        private LongSupplier hotHva() {
+            LongSupplier gpa = hot;
+            return gpa == null ? null : () -> {
+                long gfn = Pages.gpaToGfn(gpa.getAsLong());
+                Memslot slot = vm.memslots().table().find(gfn);
+                return slot == null ? -1 : slot.gfnToHva(gfn);
+            };
         }
 
         private List<DirtyFollower> follow() {

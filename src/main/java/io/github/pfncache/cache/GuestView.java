@@ -1,0 +1,265 @@
+package io.github.pfncache.cache;
+
+import io.github.pfncache.address.Pages;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+
+/**
+ * A stretch of guest memory of any size, for any thread: loads and stores relative to its start, at any alignment. What
+ * an embedder of WebAssembly gives its guest as linear memory, and what a device uses whose addresses are the guest's.
+ *
+ * <pre>{@code
+ * try (GuestView view = vm.view(0x1000_0000L, 1L << 32)) {   // may be more than there is now: memory may grow
+ *     int value = view.loadInt(address, 0);
+ *     Outcome stored = view.storeLong(address + 8, 42);      // marks the page dirty by itself
+ * }
+ * }</pre>
+ *
+ * <p>A view is one {@link GfnPfnCache} for each page that was used, made on first use. So it stays right whatever moves
+ * under it, and each load and store is what it is on a cache, after two steps that find the cache. One that crosses a
+ * page's end is done byte by byte and is not atomic; a store that crosses may be done in part, if the outcome is not
+ * OK. What lies outside of the view is not there: FAULT.
+ *
+ * <p>A {@link GuestArea} is for one structure: a lock on all of its pages, so that several fields belong together. A
+ * {@link GuestTlb} is for one thread, and faster. A page that was used costs about a kilobyte of heap until {@link
+ * #close}.
+ *
+ * <p>Thread-safe. Kernel counterpart: none; the address space of a device in a VMM.
+ *
+ * @since 0.1.0
+ */
+public final class GuestView implements AutoCloseable {
+
+    /** Longest view: a tebibyte. */
+    public static final long MAX_LENGTH = 1L << 40;
+
+    private static final int CHUNK_SHIFT = 9;
+    private static final int CHUNK = 1 << CHUNK_SHIFT;
+
+    private final DomainState domain;
+    private final long gpa;
+    private final long length;
+
+    /** The caches, by page; parts and elements are set once, by compare-and-set from null. */
+    private final AtomicReferenceArray<AtomicReferenceArray<GfnPfnCache>> chunks;
+
+    /** Set before the caches are deactivated, read after one was made: whichever comes later deactivates it. */
+    private volatile boolean closed;
+
+    GuestView(DomainState domain, long gpa, long length) {
+        if (length < 1 || length > MAX_LENGTH || Pages.wraps(gpa, length)) {
+            throw new IllegalArgumentException("gpa=" + Pages.hex(gpa) + " length=" + length
+                    + " wraps, or is not 1 to " + MAX_LENGTH);
+        }
+        this.domain = domain;
+        this.gpa = gpa;
+        this.length = length;
+        this.chunks = new AtomicReferenceArray<>((pageOf(length - 1) >>> CHUNK_SHIFT) + 1);
+    }
+
+    /**
+     * Where the view starts.
+     *
+     * @return guest physical address
+     */
+    public long gpa() {
+        return gpa;
+    }
+
+    /**
+     * Size of the view.
+     *
+     * @return bytes, 1 to {@link #MAX_LENGTH}
+     */
+    public long length() {
+        return length;
+    }
+
+    /**
+     * Loads a byte.
+     *
+     * @param offset bytes from the start, any value
+     * @param otherwise what to answer if it cannot be had
+     * @return the value
+     */
+    public byte loadByte(long offset, byte otherwise) {
+        return (byte) load(offset, Byte.BYTES, otherwise);
+    }
+
+    /**
+     * Loads two bytes, little endian.
+     *
+     * @param offset bytes from the start, any value
+     * @param otherwise what to answer if they cannot be had
+     * @return the value
+     */
+    public short loadShort(long offset, short otherwise) {
+        return (short) load(offset, Short.BYTES, otherwise);
+    }
+
+    /**
+     * Loads four bytes, little endian.
+     *
+     * @param offset bytes from the start, any value
+     * @param otherwise what to answer if they cannot be had
+     * @return the value
+     */
+    public int loadInt(long offset, int otherwise) {
+        return (int) load(offset, Integer.BYTES, otherwise);
+    }
+
+    /**
+     * Loads eight bytes, little endian.
+     *
+     * @param offset bytes from the start, any value
+     * @param otherwise what to answer if they cannot be had
+     * @return the value
+     */
+    public long loadLong(long offset, long otherwise) {
+        return load(offset, Long.BYTES, otherwise);
+    }
+
+    /**
+     * Stores a byte.
+     *
+     * @param offset bytes from the start, any value
+     * @param value the value
+     * @return OK; otherwise nothing was written: FAULT, BUSY, or INACTIVE once the view is closed
+     */
+    public Outcome storeByte(long offset, byte value) {
+        return store(offset, Byte.BYTES, value);
+    }
+
+    /**
+     * Stores two bytes, little endian.
+     *
+     * @param offset bytes from the start, any value
+     * @param value the value
+     * @return as for {@link #storeByte}
+     */
+    public Outcome storeShort(long offset, short value) {
+        return store(offset, Short.BYTES, value);
+    }
+
+    /**
+     * Stores four bytes, little endian.
+     *
+     * @param offset bytes from the start, any value
+     * @param value the value
+     * @return as for {@link #storeByte}
+     */
+    public Outcome storeInt(long offset, int value) {
+        return store(offset, Integer.BYTES, value);
+    }
+
+    /**
+     * Stores eight bytes, little endian.
+     *
+     * @param offset bytes from the start, any value
+     * @param value the value
+     * @return as for {@link #storeByte}
+     */
+    public Outcome storeLong(long offset, long value) {
+        return store(offset, Long.BYTES, value);
+    }
+
+    /**
+     * The cache of the page that has a byte, for all else that a cache can: several fields at once, atomic operations.
+     * Offsets are those in the page then. The view deactivates it.
+     *
+     * @param offset bytes from the start, 0 to {@code length - 1}
+     * @return a cache of 4096 bytes, the same each time
+     * @throws IllegalArgumentException if the offset lies outside
+     */
+    public GfnPfnCache pageAt(long offset) {
+        if (!fits(offset, 1)) {
+            throw new IllegalArgumentException("offset=" + offset + " exceeds length=" + length);
+        }
+        int page = pageOf(offset);
+        AtomicReferenceArray<GfnPfnCache> chunk = chunks.get(page >>> CHUNK_SHIFT);
+        GfnPfnCache cache = chunk == null ? null : chunk.get(page & CHUNK - 1);
+        return cache != null ? cache : makePage(page);
+    }
+
+    private GfnPfnCache makePage(int page) {
+        int number = page >>> CHUNK_SHIFT;
+        if (chunks.get(number) == null) {
+            chunks.compareAndSet(number, null, new AtomicReferenceArray<>(CHUNK));
+        }
+        AtomicReferenceArray<GfnPfnCache> chunk = chunks.get(number);
+        GfnPfnCache fresh = new GfnPfnCache(domain, Pages.PAGE_SIZE);
+        GfnPfnCache known = chunk.compareAndExchange(page & CHUNK - 1, null, fresh);
+        GfnPfnCache cache = known == null ? fresh : known;
+        if (!closed) {
+            cache.activate(Pages.pageStart(gpa) + ((long) page << Pages.PAGE_SHIFT));
+            if (closed) {
+                cache.deactivate();
+            }
+        }
+        return cache;
+    }
+
+    private long load(long offset, int width, long otherwise) {
+        if (!fits(offset, width)) {
+            return otherwise;
+        }
+        int inPage = Pages.offsetInPage(gpa + offset);
+        if (inPage <= Pages.PAGE_SIZE - width) {
+            return pageAt(offset).load(inPage, width, otherwise);
+        }
+        byte[] bytes = new byte[Long.BYTES];
+        return !closed && domain.guestMemory.read(gpa + offset, bytes, 0, width) == width
+                ? signExtended(bytes, width)
+                : otherwise;
+    }
+
+    private static long signExtended(byte[] littleEndian, int width) {
+        long value = littleEndian[width - 1];
+        for (int i = width - 2; i >= 0; i--) { // bounded by the width
+            value = value << Byte.SIZE | littleEndian[i] & 0xff;
+        }
+        return value;
+    }
+
+    private Outcome store(long offset, int width, long value) {
+        if (!fits(offset, width)) {
+            return Outcome.FAULT;
+        }
+        int inPage = Pages.offsetInPage(gpa + offset);
+        if (inPage <= Pages.PAGE_SIZE - width) {
+            return pageAt(offset).store(inPage, width, value);
+        }
+        Outcome outcome = Outcome.OK;
+        for (int i = width - 1; outcome == Outcome.OK && i >= 0; i--) { // bounded by the width: the second page first
+            outcome = storeByte(offset + i, (byte) (value >>> Byte.SIZE * i));
+        }
+        return outcome;
+    }
+
+    private boolean fits(long offset, int width) {
+        return Pages.rangeFits(offset, width, length);
+    }
+
+    private int pageOf(long offset) {
+        return (int) (Pages.offsetInPage(gpa) + offset >>> Pages.PAGE_SHIFT);
+    }
+
+    /** Takes the caches of the view out of use; nothing can be loaded or stored any more. May be called again. */
+    @Override
+    public void close() {
+        closed = true;
+        for (int c = 0; c < chunks.length(); c++) { // these two loops are bounded by the length
+            AtomicReferenceArray<GfnPfnCache> chunk = chunks.get(c);
+            for (int i = 0; chunk != null && i < CHUNK; i++) {
+                GfnPfnCache cache = chunk.get(i);
+                if (cache != null) {
+                    cache.deactivate();
+                }
+            }
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "GuestView[gpa=" + Pages.hex(gpa) + " length=" + Pages.hex(length) + (closed ? " closed]" : "]");
+    }
+}

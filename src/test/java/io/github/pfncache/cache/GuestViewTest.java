@@ -1,0 +1,159 @@
+package io.github.pfncache.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.pfncache.address.Pages;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.vm.Vm;
+import io.github.pfncache.vm.VmAudit;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+
+/** A view of guest memory: any address in it, any thread, whatever moves under it. */
+final class GuestViewTest {
+
+    private static final long GPA = 0x1000_0010L;
+    private static final long SLOT = 0x1000_0000L;
+    private static final int NPAGES = 4;
+
+    private final Vm vm = Vm.builder().build();
+    private final GuestView view = vm.view(GPA, 1L << 32);
+
+    GuestViewTest() {
+        vm.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, SLOT, NPAGES);
+    }
+
+    private byte[] memory() {
+        byte[] bytes = new byte[NPAGES * Pages.PAGE_SIZE];
+        vm.guestMemory().read(SLOT, bytes);
+        return bytes;
+    }
+
+    @Property(tries = 300)
+    void whatIsStoredLiesThereAndNowhereElse(
+            @ForAll @IntRange(max = (NPAGES - 1) * Pages.PAGE_SIZE) int offset, @ForAll long value,
+            @ForAll @IntRange(max = 3) int kind) {
+        ByteBuffer model = ByteBuffer.wrap(memory()).order(ByteOrder.LITTLE_ENDIAN);
+        int at = offset + (int) (GPA - SLOT);
+        long loaded = switch (kind) {
+            case 0 -> {
+                model.put(at, (byte) value);
+                assertThat(view.storeByte(offset, (byte) value)).isEqualTo(Outcome.OK);
+                yield view.loadByte(offset, (byte) ~value) ^ (byte) value;
+            }
+            case 1 -> {
+                model.putShort(at, (short) value);
+                assertThat(view.storeShort(offset, (short) value)).isEqualTo(Outcome.OK);
+                yield view.loadShort(offset, (short) ~value) ^ (short) value;
+            }
+            case 2 -> {
+                model.putInt(at, (int) value);
+                assertThat(view.storeInt(offset, (int) value)).isEqualTo(Outcome.OK);
+                yield view.loadInt(offset, (int) ~value) ^ (int) value;
+            }
+            default -> {
+                model.putLong(at, value);
+                assertThat(view.storeLong(offset, value)).isEqualTo(Outcome.OK);
+                yield view.loadLong(offset, ~value) ^ value;
+            }
+        };
+        assertThat(loaded).isZero();
+        assertThat(memory()).isEqualTo(model.array());
+    }
+
+    @Test
+    void whatLiesOverAPagesEndIsWhole() {
+        long edge = Pages.PAGE_SIZE - (GPA - SLOT);
+        for (int width = 2; width <= 8; width *= 2) {
+            for (long offset = edge - width + 1; offset < edge; offset++) {
+                assertThat(view.storeLong(offset, 0x8182838485868788L)).isEqualTo(Outcome.OK);
+                assertThat(view.loadLong(offset, 0)).isEqualTo(0x8182838485868788L);
+                assertThat(view.loadInt(offset, 0)).isEqualTo(0x85868788);
+                assertThat(view.loadShort(offset, (short) 0)).isEqualTo((short) 0x8788);
+            }
+        }
+    }
+
+    @Test
+    void memoryThatComesLaterIsThere() {
+        long later = NPAGES * Pages.PAGE_SIZE;
+        assertThat(view.storeInt(later, 5)).isEqualTo(Outcome.FAULT);
+        assertThat(view.loadInt(later, -1)).isEqualTo(-1);
+        assertThat(vm.ram().add(1, 0, SLOT + later, 1)).isEqualTo(Memslots.Change.DONE);
+        assertThat(view.storeInt(later, 5)).isEqualTo(Outcome.OK);
+        vm.host().migrate(vm.memslots().table().byId(1).hva());
+        assertThat(view.loadInt(later, -1)).isEqualTo(5);
+        assertThat(vm.ram().remove(1)).isEqualTo(Memslots.Change.DONE);
+        assertThat(view.loadInt(later, -1)).isEqualTo(-1);
+    }
+
+    /** What a guest can choose is no exception. */
+    @Test
+    void whatLiesOutsideIsNotThere() {
+        for (long offset : new long[] {-1, Long.MIN_VALUE, Long.MAX_VALUE, 1L << 32, (1L << 32) - 7}) {
+            assertThat(view.storeLong(offset, 1)).isEqualTo(Outcome.FAULT);
+            assertThat(view.loadLong(offset, 9)).isEqualTo(9);
+        }
+        assertThatThrownBy(() -> view.pageAt(1L << 32)).hasMessageContaining("exceeds length=4294967296");
+    }
+
+    @Test
+    void aStoreThatCrossesTheEndOfMemoryWritesNothing() {
+        long end = NPAGES * Pages.PAGE_SIZE - (GPA - SLOT);
+        assertThat(view.storeLong(end - 4, -1)).isEqualTo(Outcome.FAULT);
+        assertThat(view.loadInt(end - 4, 7)).isZero();
+        assertThat(view.loadLong(end - 4, 7)).isEqualTo(7);
+    }
+
+    @Test
+    void anAtomicOperationGoesByWayOfThePage() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(3);
+        try {
+            List<Future<?>> all = IntStream.range(0, 3).<Future<?>>mapToObj(n -> threads.submit(() -> {
+                for (int i = 0; i < 10_000; i++) {
+                    view.pageAt(8).atomicLong(AtomicOp.ADD, Pages.offsetInPage(GPA + 8), 1);
+                }
+            })).toList();
+            for (Future<?> each : all) {
+                each.get();
+            }
+        } finally {
+            threads.shutdown();
+        }
+        assertThat(view.loadLong(8, -1)).isEqualTo(30_000);
+    }
+
+    @Test
+    void aClosedViewLeadsNowhere() {
+        view.storeInt(0, 5);
+        view.close();
+        view.close();
+        assertThat(view.loadInt(0, -1)).isEqualTo(-1);
+        assertThat(view.storeInt(0, 5)).isEqualTo(Outcome.INACTIVE);
+        assertThat(view.storeInt(2 * Pages.PAGE_SIZE, 5)).as("a page not used before").isEqualTo(Outcome.INACTIVE);
+        assertThat(view.loadLong(Pages.PAGE_SIZE - 20, -1)).as("over a page's end").isEqualTo(-1);
+        assertThat(vm.caches().activeCaches()).isEmpty();
+        VmAudit.atRest(vm);
+    }
+
+    @Test
+    void aRangeThatIsNoneIsRefused() {
+        assertThatThrownBy(() -> vm.view(0, 0)).hasMessageContaining("length=0");
+        assertThatThrownBy(() -> vm.view(0, -5)).hasMessageContaining("length=-5");
+        assertThatThrownBy(() -> vm.view(0, (1L << 40) + 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> vm.view(-10, 20)).hasMessageContaining("wraps");
+        vm.view(0xfff, 1L << 40).close();
+        assertThat(vm.view(Pages.INVALID_GPA - 10, 5).loadByte(0, (byte) 3)).isEqualTo((byte) 3);
+    }
+}

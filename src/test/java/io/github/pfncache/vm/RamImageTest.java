@@ -1,0 +1,187 @@
+package io.github.pfncache.vm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.Arrays;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Memory that goes to a file and comes back, and a VM that is made from a snapshot. */
+final class RamImageTest {
+
+    private static final int PAGE = 4096;
+    private static final long ROM = 0x10_0000;
+    private static final long RAM = 0x1000_0000;
+    private static final long ARRAY = 0x8000_0000L;
+    private static final int SPARSE = 65_536;
+
+    private final Vm vm = Vm.builder().build();
+    private final Vm other = Vm.builder().build();
+
+    RamImageTest() {
+        vm.ram().add(7, Memslot.FLAG_READONLY, ROM, 2);
+        vm.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, RAM, SPARSE);
+        vm.ram().add(1, 0, ARRAY, new byte[4 * PAGE]);
+        assertThat(vm.guestMemory().writeAsHost(ROM + PAGE - 2, new byte[] {0, 1, 2, 3, 4}, 1, 4)).isEqualTo(4);
+        assertThat(vm.guestMemory().write(RAM + 40_000L * PAGE + 5, new byte[] {5})).isOne();
+        assertThat(vm.guestMemory().write(ARRAY + 3 * PAGE, new byte[] {6})).isOne();
+        assertThat(vm.guestMemory().write(RAM, new byte[3 * PAGE])).as("zeros").isEqualTo(3 * PAGE);
+    }
+
+    @AfterEach
+    void close() {
+        VmAudit.atRest(vm);
+        VmAudit.atRest(other);
+        vm.close();
+        other.close();
+    }
+
+    private byte[] saved() throws IOException {
+        ByteArrayOutputStream to = new ByteArrayOutputStream();
+        try (RamSnapshot snapshot = vm.ram().snapshot()) {
+            snapshot.save(to);
+        }
+        return to.toByteArray();
+    }
+
+    private static void expectSame(Vm expected, Vm found) {
+        try (RamSnapshot before = expected.ram().snapshot(); RamSnapshot after = found.ram().snapshot()) {
+            assertThat(after.slots()).map(slot -> slot.id() + " " + slot.flags() + " " + slot.gfns())
+                    .isEqualTo(before.slots().stream().map(slot -> slot.id() + " " + slot.flags() + " " + slot.gfns())
+                            .toList());
+            assertThat(after.pagesChangedSince(before)).isEmpty();
+            assertThat(after.pagesWithContent().toArray()).isEqualTo(before.pagesWithContent().toArray());
+        }
+    }
+
+    @Test
+    void whatWasSavedIsLoadedWithItsRom() throws IOException {
+        byte[] saved = saved();
+        assertThat(saved).as("pages without content take no room").hasSizeLessThan(5 * PAGE);
+        assertThat(other.ram().load(new ByteArrayInputStream(saved))).isEqualTo(Memslots.Change.DONE);
+        expectSame(vm, other);
+        byte[] rom = new byte[4];
+        assertThat(other.guestMemory().read(ROM + PAGE - 2, rom)).isEqualTo(4);
+        assertThat(rom).containsExactly(1, 2, 3, 4);
+        assertThat(other.guestMemory().write(ROM, rom)).as("a ROM stays one").isZero();
+        assertThat(other.host().framesInUse()).as("frames of 65,542 pages").isLessThanOrEqualTo(4);
+    }
+
+    @Test
+    void aVmIsMadeFromASnapshot() {
+        try (RamSnapshot snapshot = vm.ram().snapshot()) {
+            vm.guestMemory().write(RAM, new byte[] {9});
+            assertThat(other.ram().addAll(snapshot)).isEqualTo(Memslots.Change.DONE);
+        }
+        vm.guestMemory().write(RAM, new byte[] {0});
+        expectSame(vm, other);
+        assertThat(other.host().framesInUse()).isLessThanOrEqualTo(4);
+    }
+
+    @Test
+    void theStreamGoesOnBehindWhatWasSaved() throws IOException {
+        byte[] saved = saved();
+        byte[] more = Arrays.copyOf(saved, saved.length + 1);
+        more[saved.length] = 77;
+        ByteArrayInputStream in = new ByteArrayInputStream(more);
+        other.ram().load(in);
+        assertThat(in.read()).isEqualTo(77);
+    }
+
+    /** One byte of it is another, or missing. */
+    @Property(tries = 60)
+    void whatIsNotAsItWasSavedChangesNothing(
+            @ForAll @IntRange(max = Integer.MAX_VALUE - 1) int place, @ForAll boolean cut) throws IOException {
+        byte[] saved = saved();
+        int at = place % saved.length;
+        byte[] damaged = cut ? Arrays.copyOf(saved, at) : saved.clone();
+        if (!cut) {
+            damaged[at] ^= 0x10;
+        }
+        long frames = other.host().framesInUse();
+        assertThatThrownBy(() -> other.ram().load(new ByteArrayInputStream(damaged)))
+                .isInstanceOfAny(IOException.class, IllegalStateException.class, IllegalArgumentException.class);
+        assertThat(other.memslots().table().size()).isZero();
+        assertThat(other.host().framesInUse()).isEqualTo(frames);
+        assertThat(other.ram().add(0, 0, RAM, 1)).as("and there is room").isEqualTo(Memslots.Change.DONE);
+        other.ram().remove(0);
+    }
+
+    @Test
+    void aSlotThatHasNoPlaceLeavesNoneOfTheOthers() throws IOException {
+        byte[] saved = saved();
+        other.ram().add(3, 0, ARRAY + PAGE, 1);
+        assertThatThrownBy(() -> other.ram().load(new ByteArrayInputStream(saved)))
+                .isInstanceOf(Memslots.Rejected.class);
+        assertThat(other.memslots().table().size()).isOne();
+        assertThat(other.memslots().table().byId(3)).isNotNull();
+        assertThat(other.host().framesInUse()).isZero();
+    }
+
+    @Test
+    void memoryThatIsTooSmallLeavesNothing() throws IOException {
+        byte[] saved = saved();
+        try (Vm small = Vm.builder().host(HostMemory.builder().maxBytes(2 * PAGE).build()).build()) {
+            assertThatThrownBy(() -> small.ram().load(new ByteArrayInputStream(saved)))
+                    .isInstanceOf(IllegalStateException.class).hasMessageContaining("ENOMEM");
+            assertThat(small.memslots().table().size()).isZero();
+            assertThat(small.host().framesInUse()).isZero();
+        }
+    }
+
+    @Test
+    void aSlotOverNothingIsSavedAsNoContent() throws IOException {
+        vm.memslots().set(20, 0, 0x5000_0000L, PAGE, 0x1234_5000L);
+        assertThat(other.ram().load(new ByteArrayInputStream(saved()))).isEqualTo(Memslots.Change.DONE);
+        assertThat(other.guestMemory().read(0x5000_0000L, new byte[8])).isEqualTo(8);
+    }
+
+    @Test
+    void theDifferenceOfTwoSnapshotsIsWhatWasWrittenToAnotherValue() {
+        try (RamSnapshot before = vm.ram().snapshot()) {
+            vm.guestMemory().write(RAM + 2 * PAGE, new byte[] {1});
+            vm.guestMemory().write(RAM + 40_000L * PAGE + 5, new byte[] {5});
+            vm.ram().add(9, 0, 0x9000_0000L, 1);
+            try (RamSnapshot after = vm.ram().snapshot()) {
+                assertThat(after.pagesChangedSince(before)).containsExactly((RAM >> 12) + 2, 0x9000_0000L >> 12);
+                assertThat(before.pagesChangedSince(after)).containsExactly((RAM >> 12) + 2);
+                assertThat(after.pagesChangedSince(after)).isEmpty();
+            }
+        }
+        assertThat(vm.ram().remove(9)).isEqualTo(Memslots.Change.DONE);
+    }
+
+    // ------------------------------------------------------------------ banks
+
+    @Test
+    void aBankIsSwitchedInOneStepAndItsSlotIsRemoved() {
+        long banks = 0x7000_0000_0000L;
+        vm.host().mapAnonymous(banks, 4, Protection.READ_WRITE);
+        vm.host().poke(banks + 2 * PAGE, new byte[] {42});
+        vm.ram().add(12, Memslot.FLAG_LOG_DIRTY_PAGES, 0xc000_0000L, 2);
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(0xc000_0000L);
+        cache.storeByte(0, (byte) 1);
+        vm.memslots().harvestDirty(12);
+        assertThat(vm.ram().replace(12, banks + 2 * PAGE)).isEqualTo(Memslots.Change.DONE);
+        assertThat(vm.ram().replace(12, banks + 2 * PAGE)).isEqualTo(Memslots.Change.UNCHANGED);
+        assertThat(cache.loadByte(0, (byte) -1)).isEqualTo((byte) 42);
+        assertThat(vm.memslots().harvestDirty(12).harvest().pages()).as("other bytes").containsExactly(0, 1);
+        assertThat(vm.ram().remove(12)).isEqualTo(Memslots.Change.DONE);
+        assertThat(vm.memslots().table().byId(12)).isNull();
+        assertThat(cache.loadByte(0, (byte) -1)).isEqualTo((byte) -1);
+        cache.deactivate();
+    }
+}
