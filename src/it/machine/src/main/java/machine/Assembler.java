@@ -29,7 +29,7 @@ final class Assembler {
     private Assembler(long origin) { this.origin = origin; }
 
     /** The bytes of a listing, a resource, that begins at an address. */
-    static byte[] assemble(String listing, long origin, int size) {
+    static byte[] assemble(String listing, long origin, int size) throws IOException {
         Assembler assembler = new Assembler(origin);
         for (int pass = 1; pass <= 2; pass++) {
             assembler.last = pass == 2;
@@ -39,11 +39,9 @@ final class Assembler {
         return assembler.code.array();
     }
 
-    private static String text(String resource) {
+    private static String text(String resource) throws IOException {
         try (InputStream in = Assembler.class.getResourceAsStream(resource)) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new IllegalStateException(resource, e);
         }
     }
 

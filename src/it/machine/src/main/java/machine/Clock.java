@@ -17,7 +17,7 @@ final class Clock {
 
     Clock(Vm vm) {
         page = vm.newCache(PvclockTimeInfo.SIZE);
-        page.activate(Region.CLOCK.gpa);
+        page.activate(Region.CLOCK.gpa());
     }
 
     void tick() {

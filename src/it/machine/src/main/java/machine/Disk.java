@@ -1,39 +1,22 @@
 package machine;
 
 import io.github.pfncache.cache.GuestMemory;
-import io.github.pfncache.vm.Vm;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 
 /** A disk with the requests of virtio-blk: header, data, status. It is served on the devices' thread. */
-final class Disk implements Bus {
+record Disk(GuestMemory memory, VirtQueue queue, Runnable kick, Csrs hart, byte[] sectors) implements Bus {
 
     private static final int SECTOR = 512;
-    private static final int NOTIFY = 24; // registers: the queue's three places, this, and:
-    private static final int ACKNOWLEDGE = 32;
-
-    private final GuestMemory memory;
-    private final VirtQueue queue;
-    private final Runnable kick;
-    private final Csrs hart;
-    private final byte[] sectors = new byte[64 * SECTOR];
-
-    Disk(Vm vm, Runnable kick, Csrs hart) {
-        this.memory = vm.guestMemory();
-        this.queue = new VirtQueue(vm);
-        this.kick = kick;
-        this.hart = hart;
-    }
 
     @Override public void store(long gpa, int width, long value) {
         int register = (int) (gpa - Region.DISK);
-        if (register == NOTIFY) {
-            kick.run();
-        } else if (register == ACKNOWLEDGE) {
-            hart.raise(Csrs.EXTERNAL, false);
-        } else if (register < NOTIFY) {
-            queue.place(register / Long.BYTES, value);
+        switch (register) {
+            case 0, 8, 16 -> queue.place(register / Long.BYTES, value);
+            case 24 -> kick.run();
+            case 32 -> hart.raise(Csrs.EXTERNAL, false);
+            default -> { }
         }
     }
 
@@ -46,20 +29,18 @@ final class Disk implements Bus {
 
     /** Answers how many bytes the guest has been given. */
     private int carryOut(List<VirtQueue.Buffer> buffers) {
-        if (buffers.size() != 3) {
+        byte[] header = new byte[16]; // type, reserved, sector
+        if (buffers.size() != 3 || memory.read(buffers.get(0).gpa(), header) < header.length) {
             return 0;
         }
-        byte[] header = new byte[16]; // type, reserved, sector
-        memory.read(buffers.get(0).gpa(), header);
         boolean reads = header[0] == 0;
         long from = ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN).getLong(8) * SECTOR;
         VirtQueue.Buffer data = buffers.get(1);
         boolean fine = from >= 0 && data.length() >= 0 && from <= sectors.length - data.length();
         if (fine) {
-            byte[] bytes = new byte[data.length()];
-            System.arraycopy(sectors, (int) from, bytes, 0, bytes.length);
-            fine = (reads ? memory.write(data.gpa(), bytes) : memory.read(data.gpa(), bytes)) == bytes.length;
-            System.arraycopy(bytes, 0, sectors, (int) from, bytes.length);
+            fine = data.length() == (reads
+                    ? memory.write(data.gpa(), sectors, (int) from, data.length())
+                    : memory.read(data.gpa(), sectors, (int) from, data.length()));
         }
         memory.write(buffers.get(2).gpa(), new byte[] {(byte) (fine ? 0 : 1)});
         return fine && reads ? data.length() + 1 : 1;

@@ -15,11 +15,10 @@ final class Hart {
     final Csrs csrs;
     private final Memory memory;
     private final long[] x = new long[32];
-    private long pc = Region.ROM.gpa;
+    private long pc = Region.ROM.gpa();
 
     /** What LR has read, and where: SC replaces that value, if it is still there. */
-    private long reserved;
-    private long reservedAt = NOWHERE;
+    private long reserved, reservedAt = NOWHERE;
 
     private boolean waits;
 
@@ -86,20 +85,17 @@ final class Hart {
             case 0x3b -> result = multiplies ? Alu.multiply32(kind, a, b) : Alu.compute32(kind, alternate, a, b);
             case 0x63 -> next = Alu.branches(kind, a, b)
                     ? pc + (op >> 31 << 12 | op << 4 & 0x800 | op >> 20 & 0x7e0 | op >> 7 & 0x1e) : next;
-            case 0x67 -> {
+            case 0x67, 0x6f -> {
                 result = next;
-                next = a + immediate & -2;
-            }
-            case 0x6f -> {
-                result = next;
-                next = pc + (op >> 31 << 20 | op & 0xff000 | op >> 9 & 0x800 | op >> 20 & 0x7fe);
+                next = (op & 8) == 0 ? a + immediate & -2
+                        : pc + (op >> 31 << 20 | op & 0xff000 | op >> 9 & 0x800 | op >> 20 & 0x7fe);
             }
             case 0x73 -> {
                 switch (kind == 0 ? op >>> 20 : -1) {
                     case 0x000 -> throw new Trap(Trap.ECALL, 0);
                     case 0x105 -> waits = true; // wfi
                     case 0x302 -> next = csrs.mret();
-                    default -> result = csrs.access(op, kind, a);
+                    default -> result = csrs.access(op, kind & 3, kind < 4 ? a : op >> 15 & 31);
                 }
             }
             default -> throw new Trap(Trap.ILLEGAL, op);
@@ -122,6 +118,9 @@ final class Hart {
     }
 
     private long atomic(int function, long gpa, int width, long operand) {
+        if (width < Integer.BYTES || width > Long.BYTES) {
+            throw new Trap(Trap.ILLEGAL, 0);
+        }
         if (function == 2) { // LR
             reserved = memory.load(gpa, width);
             reservedAt = gpa;

@@ -5,10 +5,7 @@ import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.vm.Vm;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
@@ -17,8 +14,6 @@ import java.util.function.UnaryOperator;
 final class HeldMemory implements Memory {
 
     private static final int ENTRIES = 256;
-    private static final VarHandle INT = MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
-    private static final VarHandle LONG = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     /** A page, its bytes, and whether they may be written. */
     private record Entry(long gpa, ByteBuffer bytes, boolean writable, HeldPage page) {}
@@ -40,7 +35,8 @@ final class HeldMemory implements Memory {
 
     @Override public GuestMode guestMode() { return mode; }
 
-    private static int indexOf(long gpa) { return (int) (gpa / Region.PAGE) & ENTRIES - 1; }
+    /** Pages are spread, or the program's would share its entry with one of data. */
+    private static int indexOf(long gpa) { return (int) (gpa / Region.PAGE * 0x9e37_79b9_7f4a_7c15L >>> 56); }
 
     /** The host wants this page. */
     private void drop(long gpa) {
@@ -49,38 +45,36 @@ final class HeldMemory implements Memory {
         }
     }
 
-    /** The bytes of the page of an address; null if there is no memory, or none that can be written. */
-    private ByteBuffer page(long gpa, boolean writes) {
+    /** The page of an address; null if there is no memory, or none that can be written. */
+    private Entry entry(long gpa, boolean writes) {
         Entry entry = entries[indexOf(gpa)];
-        return entry.gpa == (gpa & -Region.PAGE) && (entry.writable || !writes) ? entry.bytes : miss(gpa, writes);
+        return entry.gpa == (gpa & -Region.PAGE) && (entry.writable || !writes) ? entry : miss(gpa, writes);
     }
 
-    private ByteBuffer miss(long gpa, boolean writes) {
+    private Entry miss(long gpa, boolean writes) {
         HeldPage page = mode.hold(gpa, writes); // may drop other pages
         if (page.outcome() == Outcome.BUSY) {
             throw Trap.AGAIN;
         }
+        if (!page.isHeld()) {
+            return null;
+        }
         HeldPage former = entries[indexOf(gpa)].page;
-        if (page.isHeld() && former != null && former != page) {
+        if (former != null && former != page) {
             mode.release(former);
         }
-        if (page.isHeld()) {
-            entries[indexOf(gpa)] = new Entry(page.gpa(), page.bytes(), page.isWritable(), page);
-        }
-        return page.bytes();
+        return entries[indexOf(gpa)] = new Entry(page.gpa(), page.bytes(), page.isWritable(), page);
     }
 
-    @Override public int fetch(long pc) { return (int) load(pc, Integer.BYTES); }
-
     @Override public long load(long gpa, int width) {
-        ByteBuffer page = page(gpa, false);
-        return page != null ? HostWindow.get(page, offsetOf(gpa), width) : outside(() -> devices.load(gpa, width));
+        Entry entry = entry(gpa, false);
+        return entry == null ? outside(() -> devices.load(gpa, width)) : HostWindow.get(entry.bytes, in(gpa), width);
     }
 
     @Override public void store(long gpa, int width, long value) {
-        ByteBuffer page = page(gpa, true);
-        if (page != null) {
-            HostWindow.put(page, offsetOf(gpa), width, value);
+        Entry entry = entry(gpa, true);
+        if (entry != null) {
+            HostWindow.put(entry.bytes, in(gpa), width, value);
         } else {
             outside(() -> {
                 devices.store(gpa, width, value);
@@ -90,16 +84,16 @@ final class HeldMemory implements Memory {
     }
 
     @Override public boolean compareAndSet(long gpa, int width, long expected, long value) {
-        ByteBuffer page = page(gpa, true);
-        if (page == null) {
+        Entry entry = entry(gpa, true);
+        if (entry == null) {
             throw new Trap(Trap.STORE_FAULT, gpa);
         }
         return width == Integer.BYTES
-                ? INT.compareAndSet(page, offsetOf(gpa), (int) expected, (int) value)
-                : LONG.compareAndSet(page, offsetOf(gpa), expected, value);
+                ? entry.page.compareAndSetInt(in(gpa), (int) expected, (int) value)
+                : entry.page.compareAndSetLong(in(gpa), expected, value);
     }
 
-    private static int offsetOf(long gpa) { return (int) gpa & Region.PAGE - 1; }
+    private static int in(long gpa) { return (int) gpa & Region.PAGE - 1; }
 
     /** A device may wait, so the hart leaves the guest meanwhile. */
     private long outside(LongSupplier device) {

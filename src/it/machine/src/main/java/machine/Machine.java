@@ -1,10 +1,8 @@
 package machine;
 
-import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.vm.Vm;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -30,8 +28,8 @@ final class Machine implements Bus {
     private final Disk disk;
     private final Map<Long, Bus> devices;
 
-    /** What the guest has written to the power switch. */
-    private volatile long power = ON;
+    /** What the guest has written to turn the machine off, and whether somebody has asked it to. */
+    private volatile long power = ON, pressed;
 
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final List<Future<Void>> lives = new ArrayList<>();
@@ -39,16 +37,12 @@ final class Machine implements Bus {
     private volatile boolean runs;
 
     /** A machine on the memory of a VM; the last argument makes the memory of each hart. */
-    Machine(Vm vm, byte[] rom, BiFunction<Vm, Bus, Memory> way) {
+    Machine(Vm vm, BiFunction<Vm, Bus, Memory> way) {
         this.vm = vm;
-        for (int page = 0; page < Region.ROM.pages; page++) {
-            put(Region.ROM.gpa + page * Region.PAGE,
-                    Arrays.copyOfRange(rom, page * Region.PAGE, (page + 1) * Region.PAGE));
-        }
         harts = List.of(new Hart(0, way.apply(vm, this)), new Hart(1, way.apply(vm, this)));
         clock = new Clock(vm);
         screen = new Screen(vm);
-        disk = new Disk(vm, kicks::release, harts.get(0).csrs);
+        disk = new Disk(vm.guestMemory(), new VirtQueue(vm), kicks::release, harts.get(0).csrs, new byte[0x8000]);
         devices = Map.of(
                 Region.INTERRUPTS, (gpa, width, value) -> hartAt(gpa).csrs.raise(Csrs.SOFTWARE, value != 0),
                 Region.UART, (gpa, width, value) -> console.append((char) value),
@@ -56,18 +50,13 @@ final class Machine implements Bus {
                 Region.POWER, (gpa, width, value) -> power = value);
     }
 
-    /** A page of memory as the outside of the machine sees it: a ROM is filled as well. */
-    void put(long gpa, byte[] page) {
-        Memslot slot = vm.memslots().table().find(gpa / Region.PAGE);
-        vm.host().copyToUser(slot.gfnToHva(gpa / Region.PAGE), page, 0, page.length);
-        slot.markDirty(gpa / Region.PAGE);
-    }
-
     // ------------------------------------------------------------------ the devices
 
     private Hart hartAt(long gpa) { return harts.get((int) (gpa - Region.INTERRUPTS) / Integer.BYTES & 1); }
 
-    @Override public long load(long gpa, int width) { return deviceAt(gpa, Trap.LOAD_FAULT).load(gpa, width); }
+    @Override public long load(long gpa, int width) {
+        return gpa == Region.POWER ? pressed : deviceAt(gpa, Trap.LOAD_FAULT).load(gpa, width);
+    }
 
     @Override public void store(long gpa, int width, long value) {
         deviceAt(gpa, Trap.STORE_FAULT).store(gpa, width, value);
@@ -100,6 +89,8 @@ final class Machine implements Bus {
 
     boolean isOn() { return power == ON; }
 
+    void pressPower() { pressed = 1; }
+
     void start() {
         runs = true;
         lives.add(threads.submit(this::serveWhileItRuns));
@@ -108,9 +99,8 @@ final class Machine implements Bus {
 
     /** Waits until something is so, or a thread has failed, or for as long. Answers whether it is so. */
     boolean await(BooleanSupplier something, Duration patience) {
-        long begin = System.nanoTime();
-        while (!something.getAsBoolean() && lives.stream().noneMatch(Future::isDone)
-                && System.nanoTime() - begin < patience.toNanos()) {
+        long end = System.nanoTime() + patience.toNanos();
+        while (!something.getAsBoolean() && lives.stream().noneMatch(Future::isDone) && System.nanoTime() < end) {
             LockSupport.parkNanos(100_000);
         }
         return something.getAsBoolean();
@@ -128,6 +118,7 @@ final class Machine implements Bus {
 
     void state(State state) {
         power = state.of(power);
+        pressed = state.of(pressed);
         harts.forEach(hart -> hart.state(state));
         console.setLength((int) state.of(console.length()));
         for (int i = 0; i < console.length(); i++) {

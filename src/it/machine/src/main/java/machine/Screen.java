@@ -3,18 +3,17 @@ package machine;
 import io.github.pfncache.vm.Vm;
 
 /** What is seen of the framebuffer: painted anew where the guest has written, by the dirty log. */
-final class Screen {
+record Screen(Vm vm, byte[] picture) {
 
-    private final Vm vm;
-    final byte[] picture = new byte[Region.SCREEN.pages * Region.PAGE];
-
-    Screen(Vm vm) { this.vm = vm; }
+    Screen(Vm vm) {
+        this(vm, new byte[Region.SCREEN.bytes()]);
+        vm.guestMemory().read(Region.SCREEN.gpa(), picture);
+    }
 
     void repaint() {
-        byte[] tile = new byte[Region.PAGE];
-        for (long page : vm.memslots().harvestDirty(Region.SCREEN.ordinal()).harvest().pages()) {
-            vm.guestMemory().read(Region.SCREEN.gpa + page * Region.PAGE, tile);
-            System.arraycopy(tile, 0, picture, (int) page * Region.PAGE, Region.PAGE);
+        for (long page : vm.memslots().harvestDirty(Region.SCREEN.slot()).harvest().pages()) {
+            int at = (int) page * Region.PAGE;
+            vm.guestMemory().read(Region.SCREEN.gpa() + at, picture, at, Region.PAGE);
         }
     }
 }

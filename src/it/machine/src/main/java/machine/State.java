@@ -4,22 +4,11 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /** What the parts of a machine are in the middle of: written, and read back, by the same calls in the same order. */
-final class State {
+record State(ByteBuffer bytes, boolean loading) {
 
-    private static final int CAPACITY = 1 << 18;
+    State() { this(ByteBuffer.allocate(1 << 18), false); }
 
-    private final ByteBuffer bytes;
-    private final boolean loading;
-
-    State() {
-        bytes = ByteBuffer.allocate(CAPACITY);
-        loading = false;
-    }
-
-    State(byte[] saved) {
-        bytes = ByteBuffer.wrap(saved);
-        loading = true;
-    }
+    State(byte[] saved) { this(ByteBuffer.wrap(saved), true); }
 
     /** Keeps the value and answers it, or answers the one that was kept. */
     long of(long now) {

@@ -3,18 +3,14 @@ package machine;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.vm.Vm;
-import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 
 /** The device's side of a split virtqueue: three structures that the guest has placed, each behind a cache. */
 final class VirtQueue {
 
-    private static final int SIZE = 8;
-    private static final int INDEX = 2; // of the rings: flags, index, entries
-    private static final int ENTRIES = 4;
-    private static final int DESCRIPTOR = 16; // gpa, length, flags, next
-    private static final int NEXT = 1;
+    private static final int SIZE = 8, INDEX = 2, ENTRIES = 4; // of the rings: flags, index, entries
+    private static final int DESCRIPTOR = 16, NEXT = 1; // gpa, length, flags, next
 
     /** A piece of guest memory. */
     record Buffer(long gpa, int length) {}
@@ -22,14 +18,11 @@ final class VirtQueue {
     /** What the guest wants: the number of its first descriptor, and the memory of all. */
     record Request(int head, List<Buffer> buffers) {}
 
-    private final GfnPfnCache descriptors;
-    private final GfnPfnCache available;
-    private final GfnPfnCache used;
+    private final GfnPfnCache descriptors, available, used;
     private final long[] places = {-1, -1, -1};
 
     /** Requests taken, and requests done, modulo 2<sup>16</sup>. */
-    private short taken;
-    private short done;
+    private short taken, done;
 
     VirtQueue(Vm vm) {
         descriptors = vm.newCache(DESCRIPTOR * SIZE);
@@ -45,9 +38,7 @@ final class VirtQueue {
 
     /** The next request, or null. */
     Request next() {
-        short index = available.loadShort(INDEX, taken); // no memory: nothing new
-        VarHandle.acquireFence(); // the entries after the index
-        if (index == taken) {
+        if (available.loadShortAcquire(INDEX, taken) == taken) { // no memory: nothing new
             return null;
         }
         int head = available.loadShort(ENTRIES + Short.BYTES * (taken & SIZE - 1), (short) 0);
@@ -69,8 +60,7 @@ final class VirtQueue {
         int at = ENTRIES + Long.BYTES * (done & SIZE - 1);
         used.storeInt(at, request.head());
         used.storeInt(at + Integer.BYTES, written);
-        VarHandle.releaseFence(); // the index after the entry
-        used.storeShort(INDEX, ++done);
+        used.storeShortRelease(INDEX, ++done); // the index after the entry
     }
 
     void state(State state) {

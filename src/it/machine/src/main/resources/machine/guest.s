@@ -5,7 +5,7 @@
 .equ INTERRUPTS 0x02000000      # a word for each hart: 1 interrupts it
 .equ UART       0x10000000
 .equ DISK       0x10001000      # descriptors, available, used; 24: notify, 32: acknowledge
-.equ POWER      0x10002000
+.equ POWER      0x10002000      # reads as 1 when the button was pressed; a store turns the machine off
 .equ CLOCK      0x20000000
 .equ LATEST     0x20000100      # the latest time that was read
 .equ SCREEN     0x30000000
@@ -28,7 +28,7 @@
 .equ MESSAGES   100
 .equ SIEVED     300000
 .equ SORTED     8000            # bytes: 1000 numbers
-.equ FRAMES     100
+.equ FRAMES     50
 .equ TRANSFERS  32
 
 # ---------------------------------------------------------------- both harts begin here
@@ -122,6 +122,10 @@ frame:  mv      a0, s0
         call    clock
         addi    s0, s0, 1
         bge     s1, s0, frame
+        mv      s0, s1                  # the last one again and again, until somebody wants the end
+        li      t0, POWER
+        lw      t0, 0(t0)
+        beqz    t0, frame
 
         li      t0, FAR                 # one page of each MiB
         li      t1, FAR_END

@@ -9,6 +9,7 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.stress.Adversary;
 import io.github.pfncache.stress.ForgetfulDrops;
 import io.github.pfncache.vm.Vm;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -16,7 +17,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiFunction;
-import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -27,17 +27,17 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The guest computes the same, bit for bit, as on plain arrays: whatever the host and the machine's owner do. */
 final class MachineTest {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int CHUNK = 1 << 16;
 
     /** Pages that the guest uses most: its program, variables, the virtqueue, data, the screen, the clock. */
-    private static final long[] IN_USE = {Region.ROM.gpa, 0x4000_0000, 0x4000_1000, 0x4000_3000, 0x4000_5000,
-        0x4010_0000, 0x4030_0000, Region.SCREEN.gpa, Region.CLOCK.gpa};
+    private static final long[] IN_USE = {Region.ROM.gpa(), 0x4000_0000, 0x4000_1000, 0x4000_3000, 0x4000_5000,
+        0x4010_0000, 0x4030_0000, Region.SCREEN.gpa(), Region.CLOCK.gpa()};
 
     private static byte[] rom;
     private static Machine plain;
 
     private final List<Adversary> hosts = new ArrayList<>();
+    private Duration patience = Duration.ofMinutes(1);
 
     /** How the harts get their memory. */
     enum Way {
@@ -46,21 +46,18 @@ final class MachineTest {
 
         private final BiFunction<Vm, Bus, Memory> memory;
 
-        Way(BiFunction<Vm, Bus, Memory> memory) {
-            this.memory = memory;
-        }
+        Way(BiFunction<Vm, Bus, Memory> memory) { this.memory = memory; }
     }
 
     @BeforeAll
-    static void runOnPlainArrays() {
-        rom = Assembler.assemble("guest.s", Region.ROM.gpa, Region.ROM.pages * Region.PAGE);
+    static void runOnPlainArrays() throws IOException {
+        rom = Assembler.assemble("guest.s", Region.ROM.gpa(), Region.ROM.bytes());
         Vm vm = Vm.builder().build();
-        byte[][] arrays = new byte[Region.values().length][];
-        for (Region region : Region.values()) {
-            arrays[region.ordinal()] = new byte[region.pages * Region.PAGE];
-            vm.ram().add(region.ordinal(), region.flags, region.gpa, arrays[region.ordinal()]);
-        }
-        plain = new Machine(vm, rom, (of, devices) -> new PlainMemory(arrays, devices));
+        byte[][] arrays = Region.ALL.stream().map(region -> new byte[region.bytes()]).toArray(byte[][]::new);
+        arrays[0] = rom;
+        Region.ALL.forEach(region -> vm.ram().add(region.slot(), region.flags(), region.gpa(), arrays[region.slot()]));
+        plain = new Machine(vm, (of, devices) -> new PlainMemory(arrays, devices));
+        plain.pressPower();
         while (plain.isOn()) { // the program ends
             plain.harts.forEach(Hart::turn);
             plain.serve();
@@ -68,40 +65,41 @@ final class MachineTest {
         assertTrue(plain.console.toString().startsWith("booted\ncounted\nsieved\n"), plain.console.toString());
     }
 
-    /** A machine on a host that moves and evicts its pages as fast as one thread can, often those in use. */
-    private Machine machine(BiFunction<Vm, Bus, Memory> way) {
-        HostMemory host = HostMemory.builder().checked(true).build(); // what is freed is filled with a pattern
-        Machine machine = new Machine(Region.plugInto(Vm.builder().host(host).build()), rom, way);
-        long[] hvas = LongStream.of(IN_USE).map(gpa -> gpa / Region.PAGE)
-                .map(gfn -> machine.vm.memslots().table().find(gfn).gfnToHva(gfn)).toArray();
+    private static Vm newVm() {
+        return Vm.builder().host(HostMemory.builder().checked(true).build()).build(); // what is freed is poisoned
+    }
+
+    private Machine newMachine(BiFunction<Vm, Bus, Memory> way) {
+        return onMovingHost(new Machine(Region.plugInto(newVm(), rom), way));
+    }
+
+    /** The host moves pages as fast as one thread can, often those in use; and evicts some. */
+    private Machine onMovingHost(Machine machine) {
         AtomicInteger next = new AtomicInteger();
         hosts.add(Adversary.of(machine.vm).migrating().resting(Duration.ZERO)
-                .preferring(() -> hvas[next.getAndIncrement() % hvas.length]).start());
-        hosts.add(Adversary.of(machine.vm).evicting().perSecond(1000).preferring(() -> hvas[0]).start());
+                .preferring(() -> IN_USE[next.getAndIncrement() % IN_USE.length]).start());
+        hosts.add(Adversary.of(machine.vm).evicting().perSecond(1000).preferring(() -> Region.RAM.gpa()).start());
         return machine;
     }
 
     private Machine runningUntil(String printed, Way way) {
-        Machine machine = machine(way.memory);
+        Machine machine = newMachine(way.memory);
         machine.start();
-        assertTrue(machine.await(() -> machine.console.indexOf(printed) >= 0, PATIENCE), machine.console::toString);
+        assertTrue(machine.await(() -> machine.console.indexOf(printed) >= 0, patience), machine.console::toString);
         return machine;
     }
 
-    private static void assertEndsAsOnPlainArrays(Machine machine) throws Exception {
-        assertEndsAsOnPlainArrays(machine, PATIENCE);
-    }
-
-    private static void assertEndsAsOnPlainArrays(Machine machine, Duration patience) throws Exception {
+    private void assertEndsAsOnPlainArrays(Machine machine) throws Exception {
+        machine.pressPower(); // until then it goes on
         machine.await(() -> !machine.isOn(), patience);
         machine.stop();
         assertEquals(plain.console.toString(), machine.console.toString());
         for (Region region : List.of(Region.RAM, Region.SCREEN)) {
-            for (long gpa = region.gpa; gpa < region.end(); gpa += CHUNK) {
+            for (long gpa = region.gpa(); region.contains(gpa); gpa += CHUNK) {
                 assertEquals(-1, Arrays.mismatch(bytes(plain, gpa), bytes(machine, gpa)), "in " + gpa);
             }
         }
-        assertArrayEquals(bytes(plain, Region.SCREEN.gpa), machine.screen.picture);
+        assertArrayEquals(bytes(plain, Region.SCREEN.gpa()), machine.screen.picture());
     }
 
     private static byte[] bytes(Machine machine, long gpa) {
@@ -116,14 +114,12 @@ final class MachineTest {
         hosts.forEach(host -> assertTrue(host.actions().values().stream().anyMatch(times -> times > 100)));
     }
 
-    @ParameterizedTest
-    @EnumSource
+    @ParameterizedTest @EnumSource
     void runs(Way way) throws Exception {
         assertEndsAsOnPlainArrays(runningUntil("booted", way));
     }
 
-    @ParameterizedTest
-    @EnumSource
+    @ParameterizedTest @EnumSource
     void goesBackToASnapshot(Way way) throws Exception {
         Machine machine = runningUntil("counted", way);
         machine.stop();
@@ -136,25 +132,22 @@ final class MachineTest {
         assertEndsAsOnPlainArrays(machine);
     }
 
-    @ParameterizedTest
-    @EnumSource
+    @ParameterizedTest @EnumSource
     void isSavedAndLoaded(Way way, @TempDir Path directory) throws Exception {
         Machine machine = runningUntil("counted", way);
         machine.stop();
         try (Moment moment = Moment.of(machine)) {
             moment.save(directory.resolve("saved"));
         }
-        Machine loaded = machine(way.memory);
-        Moment.load(directory.resolve("saved"), loaded);
+        Machine loaded = onMovingHost(Moment.load(directory.resolve("saved"), newVm(), way.memory));
         loaded.start();
         assertEndsAsOnPlainArrays(loaded);
     }
 
-    @ParameterizedTest
-    @EnumSource
+    @ParameterizedTest @EnumSource
     void migratesWhileItRuns(Way way) throws Exception {
-        Machine to = machine(way.memory);
-        Migration.move(runningUntil("counted", way), to);
+        Machine to = newMachine(way.memory);
+        Migration.move(runningUntil("booted", way), to);
         to.start();
         assertEndsAsOnPlainArrays(to);
     }
@@ -163,13 +156,14 @@ final class MachineTest {
     @Test
     void aForgottenPageIsNoticed() {
         List<ForgetfulDrops> forgetful = new ArrayList<>();
-        Machine machine = machine((vm, devices) -> new HeldMemory(vm, devices, drop -> {
+        Machine machine = newMachine((vm, devices) -> new HeldMemory(vm, devices, drop -> {
             ForgetfulDrops ofScreen = new ForgetfulDrops(drop, 100);
             forgetful.add(ofScreen);
-            return gpa -> (gpa >= Region.SCREEN.gpa && gpa < Region.SCREEN.end() ? ofScreen : drop).dropped(gpa);
+            return gpa -> (Region.SCREEN.contains(gpa) ? ofScreen : drop).dropped(gpa);
         }));
         machine.start();
-        assertThrows(Throwable.class, () -> assertEndsAsOnPlainArrays(machine, Duration.ofSeconds(10)));
+        patience = Duration.ofSeconds(10); // it may be lost for good
+        assertThrows(Throwable.class, () -> assertEndsAsOnPlainArrays(machine));
         assertTrue(forgetful.stream().anyMatch(each -> each.forgotten() > 0));
         hosts.clear(); // they may have found it, too
     }

@@ -12,16 +12,14 @@ record PlainMemory(byte[][] arrays, Bus devices) implements Memory {
 
     /** What begins at an address; null if it is no memory. */
     private ByteBuffer at(long gpa, boolean writes) {
-        for (Region region : Region.values()) {
-            if (gpa >= region.gpa && gpa < region.end() && !(writes && region == Region.ROM)) {
-                ByteBuffer array = ByteBuffer.wrap(arrays[region.ordinal()]).position((int) (gpa - region.gpa));
+        for (Region region : Region.ALL) {
+            if (region.contains(gpa) && !(writes && region.equals(Region.ROM))) {
+                ByteBuffer array = ByteBuffer.wrap(arrays[region.slot()]).position((int) (gpa - region.gpa()));
                 return array.slice().order(ByteOrder.LITTLE_ENDIAN);
             }
         }
         return null;
     }
-
-    @Override public int fetch(long pc) { return (int) load(pc, Integer.BYTES); }
 
     @Override public long load(long gpa, int width) {
         ByteBuffer bytes = at(gpa, false);

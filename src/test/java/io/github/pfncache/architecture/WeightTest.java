@@ -12,13 +12,14 @@ final class WeightTest {
 
     private static final long MOST_IN_LIBRARY = 11_400;
     private static final long MOST_IN_COMMAND_LINE = 4500;
+    private static final long MOST_IN_MACHINE = 900;
 
     @Test
     void theLibraryAndTheCommandLineAreSmall() throws IOException {
         long library = 0;
         long commandLine = 0;
         for (String root : Jars.roots()) {
-            long lines = linesIn(root);
+            long lines = linesIn(Jars.sources(root));
             System.out.println("src/" + root + ": " + lines + " lines of code");
             library = root.equals("main") ? lines : library;
             commandLine = root.equals("cli") ? lines : commandLine;
@@ -27,9 +28,15 @@ final class WeightTest {
         assertThat(commandLine).as("lines of code in src/cli").isBetween(1L, MOST_IN_COMMAND_LINE);
     }
 
-    private static long linesIn(String root) throws IOException {
+    /** What is to be copied is read first, its test too. */
+    @Test
+    void theMachineToCopyIsSmall() throws IOException {
+        assertThat(linesIn(BuiltClasses.inCheckout("src/it/machine"))).isBetween(1L, MOST_IN_MACHINE);
+    }
+
+    private static long linesIn(Path directory) throws IOException {
         long lines = 0;
-        for (Path file : BuiltClasses.files(Jars.sources(root), ".java")) {
+        for (Path file : BuiltClasses.files(directory, ".java")) {
             lines += SourceText.codeLines(Files.readString(file));
         }
         return lines;
