@@ -22,8 +22,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Runs races under many schedules, and draws those that went wrong: now, or when the museum's faults were found. */
-@Command(
-        name = "explore",
+@Command(name = "explore",
         description = {
             "Runs a race between users of a cache, the host and the memslots under every order of its threads' steps,"
                     + " up to a bound, and draws the first schedule that goes wrong.",
@@ -105,6 +104,9 @@ final class ExploreCommand implements Callable<Integer> {
         }
         if (shown != null) {
             return shown.found() == null ? List.of() : Race.named(shown.found().scenario()).stream().toList();
+        }
+        if (all && !names.isEmpty()) {
+            throw wrong("--all is every scenario: name none");
         }
         if (all) {
             return Race.all();

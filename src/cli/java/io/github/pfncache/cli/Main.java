@@ -9,8 +9,7 @@ import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.IVersionProvider;
 
 /** The program. Without a command it replays the recorded boots that come with it. */
-@Command(
-        name = "pfncache",
+@Command(name = "pfncache",
         description = "KVM's gfn-to-pfn cache. New here? The command tour. Without a command: replay.",
         mixinStandardHelpOptions = true,
         scope = CommandLine.ScopeType.INHERIT,
@@ -69,8 +68,7 @@ public final class Main implements Callable<Integer> {
      * @param interruption tells the command to stop
      * @return the exit code
      */
-    static int run(
-            String[] args, PrintStream out, PrintStream err, boolean terminal, Interruption interruption) {
+    static int run(String[] args, PrintStream out, PrintStream err, boolean terminal, Interruption interruption) {
         Ansi ansi = terminal && Ansi.AUTO.enabled() ? Ansi.ON : Ansi.OFF;
         Console console = new Console(out, err, terminal, ansi, interruption);
         int code;

@@ -37,8 +37,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Replays recordings, and compares where clock updates land with what real KVM did. Reads everything, then replays. */
-@Command(
-        name = "replay",
+@Command(name = "replay",
         description = {
             "Does to a virtual machine what recorded boots did to their memslots, and compares where clock updates land"
                     + " with what real KVM did.",
@@ -170,8 +169,7 @@ final class ReplayCommand implements Callable<Integer> {
         }
 
         private String describe(ReplayStep step, ReplayStep.Difference difference) {
-            String probe = difference.probe() == ReplayStep.Difference.ALL_PROBES
-                    ? ""
+            String probe = difference.probe() == ReplayStep.Difference.ALL_PROBES ? ""
                     : ", clock at " + Pages.hex(Probes.gpa(difference.probe()));
             return trace + " after operation " + step.operation().index() + probe + ": " + difference;
         }
@@ -237,17 +235,13 @@ final class ReplayCommand implements Callable<Integer> {
     private Json json(List<ReplayResult> results, List<Witness> witnesses, ReplayReport report, boolean compared) {
         Json json = new Json().put("command", "replay").put("compared", compared);
         if (!compared) {
-            json.put("landings", changes(witnesses).stream().map(change -> new Json()
-                    .put("trace", change.trace())
-                    .put("operation", change.afterIndex())
-                    .put("gpa", Pages.hex(Probes.gpa(change.probe())))
+            json.put("landings", changes(witnesses).stream().map(change -> new Json().put("trace", change.trace())
+                    .put("operation", change.afterIndex()).put("gpa", Pages.hex(Probes.gpa(change.probe())))
                     .put("landsIn", change.landing().toString())).toList());
         }
         return json.put("differences", witnesses.stream().flatMap(w -> w.differences.stream()).toList())
                 .put("suppressedDifferences", witnesses.stream().mapToInt(w -> w.suppressed).sum())
-                .put("traces", results)
-                .put("total", report.sum())
-                .put("interrupted", console.isInterrupted())
-                .put("summary", report.summary());
+                .put("traces", results).put("total", report.sum())
+                .put("interrupted", console.isInterrupted()).put("summary", report.summary());
     }
 }

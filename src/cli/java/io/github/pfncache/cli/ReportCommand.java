@@ -12,8 +12,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** The command that reports on a machine of the user's own, by a flight recording of it. */
-@Command(
-        name = "report",
+@Command(name = "report",
         description = {
             "Shows what the caches, the memslots and the host of your own machine did, by a flight recording of it.",
             "Record with java -XX:StartFlightRecording:filename=FILE.jfr, or with jcmd PID JFR.start and JFR.dump."
@@ -23,7 +22,7 @@ final class ReportCommand implements Callable<Integer> {
     private final Console console;
     private RecordingReport report;
 
-    @Parameters(paramLabel = "FILE.jfr", description = "A flight recording of one machine.")
+    @Parameters(paramLabel = "FILE.jfr", description = "A flight recording of your JVM.")
     private Path recording;
 
     @Option(names = "--report", paramLabel = "FILE.html", description = "Write a page with a picture of it.")

@@ -15,8 +15,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** The command that shows a cache at work: what it does as the guest, the host and the memslots change. */
-@Command(
-        name = "tour",
+@Command(name = "tour",
         description = "Shows in one screen what a cache does, and what each step costs: its page moves, its memslot is"
                 + " replaced, its memory goes and comes back.")
 final class TourCommand implements Callable<Integer> {
@@ -38,8 +37,7 @@ final class TourCommand implements Callable<Integer> {
     private CommonOptions common = new CommonOptions();
 
     /** One step, what it left, and what it cost. */
-    record Step(
-            String what, String cache, String frame, long refreshes, long lookups, long resolutions,
+    record Step(String what, String cache, String frame, long refreshes, long lookups, long resolutions,
             long invalidations) {}
 
     TourCommand(Console console) {
@@ -50,19 +48,19 @@ final class TourCommand implements Callable<Integer> {
     public Integer call() {
         vm.host().mapAnonymous(HVA, SIZE >> Pages.PAGE_SHIFT, Protection.READ_WRITE);
         setSlot(SIZE);
-        step("a clock is registered: gpa 0x7100", () -> outcome = cache.activate(GPA));
+        step("a clock is put at 0x7100", () -> outcome = cache.activate(GPA));
         step(MANY + " updates of it", () -> update(MANY));
         step("the host moves the page", () -> vm.host().migrate(HVA + Pages.pageStart(GPA)));
-        step("an update: the page is found", () -> update(1));
+        step("an update: it is found", () -> update(1));
         step("the memslot is made anew", () -> {
             setSlot(0);
             setSlot(SIZE);
         });
-        step("an update: the page is still known", () -> update(1));
+        step("an update: the same page", () -> update(1));
         step("the memslot is deleted", () -> setSlot(0));
-        step("an update: there is no memory", () -> update(1));
+        step("an update: no memory", () -> update(1));
         step("the memslot is given back", () -> setSlot(SIZE));
-        step("an update: all is well again", () -> update(1));
+        step("an update: all is well", () -> update(1));
         CacheStats all = cache.stats();
         String summary = "tour: " + updates + " updates, " + all.refreshes() + " refreshes, " + all.slotLookups()
                 + " slot look-ups, " + all.resolutions() + " page resolutions";
@@ -100,14 +98,15 @@ final class TourCommand implements Callable<Integer> {
 
     private void print(String summary) {
         console.out().println("""
-                A guest says where in its memory (gpa) its clock is. To update it, the host must look up the
-                memslot there, which gives an address of its own (hva), and resolve the page there, which gives
-                a frame of memory. The cache does both once, and again only when something has changed:
+                A guest says where in its memory its clock is, by an address of its own (gpa).
+                To update the clock, the host looks up the memslot there, a piece of the
+                guest's memory map, which gives an address of the host's (hva). Then it
+                resolves the page there, which gives a frame of real memory. A cache does both
+                once, and again only when something has changed:
 
                     gpa 0x7100 --memslot--> hva 0x7f0000007100 --host--> frame
                 """);
-        Table table = new Table("<<>>>>>").head(
-                "", "cache", "frame", "refreshes", "look-ups", "resolutions", "invalidations");
+        Table table = new Table("<<>>>>>").head("", "cache", "frame", "refreshes", "look-ups", "resolved", "taken");
         for (int i = 0; i < steps.size(); i++) { // bounded by the steps
             Step step = steps.get(i);
             String style = step.cache.equals("valid") ? "good" : step.cache.equals("stale") ? "dim" : "bad";
@@ -117,9 +116,10 @@ final class TourCommand implements Callable<Integer> {
         console.print(table);
         console.out().println("""
 
-                valid: the next access goes straight to the frame. stale: it refreshes first: looks again, as far
-                as it must. FAULT: there is no memory; no exception, the cache stays registered, and heals.
-                Without a cache, each update would take one look-up and one resolution.""");
+                valid: the next access goes straight to the frame. stale: it refreshes first,
+                which looks up and resolves again, as far as it must. FAULT: no memory there; no
+                exception, the cache stays registered, and heals. taken: the host took the page
+                away. Without a cache, each update would look up and resolve.""");
         console.out().println(summary);
     }
 }

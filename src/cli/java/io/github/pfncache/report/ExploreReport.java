@@ -175,7 +175,7 @@ public final class ExploreReport {
     private static void space(Markup to, Explored one) {
         to.element("h2", one.name + ": its schedules").line().element("p", one.description
                 + " A preemption stops a thread that could have gone on. Of the schedules with more of them there are"
-                + " more than anybody can run, and a sample is run.", "class", "note").line();
+                + " more than can be run, and a sample is run.", "class", "note").line();
         Table table = new Table("<>><").head("preemptions", "schedules run", "", "of all there are");
         List<Long> spread = one.result.spread();
         long most = spread.stream().mapToLong(Long::longValue).max().orElse(1);

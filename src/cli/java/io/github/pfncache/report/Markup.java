@@ -104,8 +104,7 @@ final class Markup {
                 case '"' -> text.append("&quot;");
                 case '\'' -> text.append("&#39;");
                 default -> {
-                    boolean pair = Character.isHighSurrogate(c)
-                            && i + 1 < raw.length()
+                    boolean pair = Character.isHighSurrogate(c) && i + 1 < raw.length()
                             && Character.isLowSurrogate(raw.charAt(i + 1));
                     if (pair) {
                         text.append(c).append(raw.charAt(++i));

@@ -76,8 +76,7 @@ public final class RecordingReport {
 
         void draw(String name, Budget budget, long start) {
             timeline = new Timeline(name, 1 + (int) events.stream().filter(RecordingReport::changes).count(), budget);
-            caches.values().stream()
-                    .sorted(Comparator.comparingLong((Cache cache) -> cache.refreshes).reversed())
+            caches.values().stream().sorted(Comparator.comparingLong((Cache cache) -> cache.refreshes).reversed())
                     .limit(Budget.LANES)
                     .sorted(Comparator.comparingLong(cache -> cache.lane.gpa))
                     .forEach(cache -> timeline.lanes.add(cache.lane));
@@ -114,8 +113,7 @@ public final class RecordingReport {
             SlotSpan now = new SlotSpan(id, event.gpa(), event.gpa() + event.bytes(), event.flags(),
                     Pages.hex(event.hva()), 0, column, column);
             SlotSpan was = timeline.slot(id) == null ? now : timeline.slot(id);
-            caches.values().stream()
-                    .filter(cache -> was.covers(cache.lane.gpa))
+            caches.values().stream().filter(cache -> was.covers(cache.lane.gpa))
                     .forEach(cache -> cache.goesStale(LaneState.STALE));
             timeline.slotIs(id, event.what().equals("delete") ? null : now);
         }

@@ -22,11 +22,10 @@ public final class ReplayReport {
 
     /** What a probe is, in two lines of text: for a table of where they must land, and without one. */
     private static final String PROBE =
-            "A probe: one of 12 guest clocks, updated after one recorded change of the guest's memory.";
-    private static final String AGREES =
-            "It agrees if the update landed in host memory where real KVM's did, and nowhere else.";
+            "A probe: one of 12 guest clocks, updated after one recorded change of memory.";
+    private static final String AGREES = "It agrees if the update landed where real KVM's did, and nowhere else.";
     private static final String CONTRADICTS =
-            "There is no table of where real KVM's updates landed: only contradictions in the recording are found.";
+            "Without a table of where real KVM's landed, only contradictions are found.";
 
     private static final int NAME = 60;
     private static final int COMMENT_LINES = 8;
@@ -115,8 +114,7 @@ public final class ReplayReport {
      * @return the numbers
      */
     public ReplayResult sum() {
-        return parts.stream()
-                .filter(part -> part.result != null)
+        return parts.stream().filter(part -> part.result != null)
                 .map(Part::result)
                 .reduce(ReplayResult.none("total"), ReplayResult::plus);
     }
@@ -144,12 +142,11 @@ public final class ReplayReport {
     }
 
     private Table table(boolean drawn) {
-        Table table = new Table("<>>>>>>>>").head("trace", "operations", "probes", compared ? "agree" : "",
-                compared ? "differ" : "contradict", "dirty pages", "refreshes", "invalidations",
-                "slot look-ups avoided");
+        Table table = new Table("<>>>>>>>>").head("trace", "changes", "probes", compared ? "agree" : "",
+                compared ? "differ" : "contradict", "dirty", "refreshes", "invalidations", "look-ups saved");
         for (int i = 0; i < parts.size(); i++) { // bounded by the traces
             Part part = parts.get(i);
-            String name = part.trace.name();
+            String name = drawn ? part.trace.name() : part.trace.name().replaceFirst("\\.tsv$", ""); // fits 80 columns
             String anchor = "#t" + i;
             Table.Drawn link = to -> to.element("a", Markup.clip(name, NAME), "href", anchor);
             table.row(numbers(drawn && part.timeline != null ? link : drawn ? Markup.clip(name, NAME) : name,
@@ -211,8 +208,7 @@ public final class ReplayReport {
             if (part.timeline != null) {
                 String state = part.result == null ? "broken off"
                         : part.result.differ() == 0 ? "" : part.result.differ() + " probes differ";
-                List<String> comments = part.trace.description().stream()
-                        .limit(COMMENT_LINES)
+                List<String> comments = part.trace.description().stream().limit(COMMENT_LINES)
                         .map(line -> line.substring(1).strip())
                         .toList();
                 TracePicture.section(to, part.timeline, "t" + i, i == 0, state, comments, part.differences);

@@ -32,8 +32,7 @@ final class SequenceDrawing {
     SequenceDrawing(Sequence sequence, String id) {
         this.sequence = sequence;
         this.id = id;
-        this.column = Math.min(
-                MAX_COLUMN, (WIDTH - LEFT - FIRST_COLUMN) / Math.max(1, sequence.threads().size()));
+        this.column = Math.min(MAX_COLUMN, (WIDTH - LEFT - FIRST_COLUMN) / Math.max(1, sequence.threads().size()));
     }
 
     private double x(int thread) {
@@ -116,8 +115,7 @@ final class SequenceDrawing {
         to.open("path", "class", free ? "switch free" : "switch", "d",
                         new Outline().add('M', x(from), y).add('H', tip).add('m', back, -3.5).add('l', -back, 3.5)
                                 .add('l', back, 3.5))
-                .element("title", free
-                        ? "the next thread goes on"
+                .element("title", free ? "the next thread goes on"
                         : sequence.threads().get(from) + " is stopped here and another thread let run")
                 .close();
     }

@@ -34,8 +34,7 @@ final class SlotMapDrawing {
         double lowest = -LABEL;
         for (Map.Entry<Long, Double> place : axis.places().entrySet()) { // bounded by Budget.ADDRESSES
             double y = top + place.getValue();
-            to.empty("path", "class", "grid", "d",
-                    new Outline().add('M', Frame.LEFT - 4, y).add('H', frame.end()));
+            to.empty("path", "class", "grid", "d", new Outline().add('M', Frame.LEFT - 4, y).add('H', frame.end()));
             if (place.getValue() - lowest >= LABEL) {
                 to.element("text", Pages.hex(place.getKey()), "class", "label", "x", Frame.LEFT - 10, "y", y + 3.5);
                 lowest = place.getValue();

@@ -5,11 +5,15 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.BinaryOperator;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** A table, for a terminal or for a page. A column of numbers that are all 0 is left out. Not thread-safe. */
 public final class Table {
 
     private static final String GAP = "  ";
+
+    /** Columns of the narrowest terminal that is usual. */
+    private static final int TERMINAL = 80;
 
     private final String sides;
     private final List<Object[]> rows = new ArrayList<>();
@@ -88,7 +92,7 @@ public final class Table {
     }
 
     /**
-     * The table as text.
+     * The table as text, with a last column that is folded where it would leave a terminal.
      *
      * @param paint makes of a style and a text the text with the colours of that style
      * @return a line for each row, without blanks at their ends
@@ -101,7 +105,26 @@ public final class Table {
         int[] columns = columns();
         int[] widths = new int[sides.length()];
         all.forEach(row -> Arrays.setAll(widths, column -> Math.max(widths[column], row[column].toString().length())));
-        return all.stream().map(row -> line(row, columns, widths, paint)).toList();
+        int last = sides.length() - 1;
+        int before = IntStream.of(columns).filter(column -> column < last).map(column -> widths[column] + 2).sum();
+        boolean folds = sides.charAt(last) == '<' && before < TERMINAL - 30;
+        return all.stream().flatMap(row -> folded(row, folds ? TERMINAL - before : Integer.MAX_VALUE))
+                .map(row -> line(row, columns, widths, paint)).toList();
+    }
+
+    /** A row whose last cell is longer than there is room, as several rows: the rest of the cell stands below. */
+    private static Stream<Object[]> folded(Object[] row, int room) {
+        int last = row.length - 1;
+        String text = row[last].toString();
+        int cut = text.length() <= room || row[last] instanceof Marked ? -1 : text.lastIndexOf(' ', room);
+        if (cut <= 0) {
+            return Stream.<Object[]>of(row);
+        }
+        Object[] first = row.clone();
+        Object[] rest = Arrays.stream(row).map(cell -> "").toArray();
+        first[last] = text.substring(0, cut);
+        rest[last] = text.substring(cut + 1);
+        return Stream.concat(Stream.<Object[]>of(first), folded(rest, room)); // each is shorter than the one before
     }
 
     private String line(Object[] row, int[] columns, int[] widths, BinaryOperator<String> paint) {

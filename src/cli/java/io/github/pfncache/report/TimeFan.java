@@ -27,8 +27,7 @@ final class TimeFan {
             fan.add('M', frame.x(column), top).add('v', 4).add('L', at, axis - 4).add('v', 4);
         }
         to.empty("path", "class", "fan", "d", fan);
-        to.empty("path", "class", "axis", "d",
-                new Outline().add('M', Frame.LEFT, axis).add('H', frame.end()));
+        to.empty("path", "class", "axis", "d", new Outline().add('M', Frame.LEFT, axis).add('H', frame.end()));
         to.element("text", "recorded time", "class", "label dim", "x", Frame.LEFT - 10, "y", axis + 4).line();
         long step = step(last);
         for (int i = 0; i <= TICKS && i * step <= last; i++) {

@@ -57,8 +57,7 @@ final class TimelineRecorder implements ReplayObserver, MmuNotifier {
     @Override
     public void applied(SlotOperation operation, String answer) {
         String what = operation.kind().word() + " slot " + operation.slot();
-        Timeline.Column column =
-                timeline.changes(Mark.valueOf(operation.kind().name()), what, operation.micros());
+        Timeline.Column column = timeline.changes(Mark.valueOf(operation.kind().name()), what, operation.micros());
         column.failed += answer.equals("0") ? 0 : 1;
         for (int lane = 0; lane < caches.size(); lane++) { // bounded by Budget.LANES
             timeline.lanes.get(lane).last().see(stateOf(caches.get(lane)));

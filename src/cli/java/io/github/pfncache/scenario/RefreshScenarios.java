@@ -93,7 +93,7 @@ public final class RefreshScenarios {
     }
 
     /**
-     * Whoever refreshes the very page that it is invalidating is told BUSY, also when another thread's refresh waits
+     * A thread that refreshes the very page it is invalidating is told BUSY, also when another thread's refresh waits
      * for that invalidation with the cache to itself.
      */
     public static void refreshInsideItsOwnInvalidation(ScenarioRun stage) {
@@ -180,7 +180,7 @@ public final class RefreshScenarios {
         stage.afterwards(guest::atRest);
     }
 
-    /** The cache goes out of use and comes back while its page moves; whoever is last decides. */
+    /** The cache goes out of use and comes back while its page moves; the last call decides. */
     public static void activationAgainstDeactivation(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.cacheOf(0);
@@ -206,7 +206,7 @@ public final class RefreshScenarios {
         stage.afterwards(guest::atRest);
     }
 
-    /** Whoever sees an active cache finds it listed. */
+    /** A thread that sees an active cache finds it listed. */
     public static void activationAgainstLookingAtTheList(ScenarioRun stage) {
         Guest guest = Guest.touched();
         GfnPfnCache cache = guest.vm.newCache(8);

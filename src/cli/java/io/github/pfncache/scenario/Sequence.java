@@ -53,8 +53,7 @@ public record Sequence(
     private static Sequence of(
             ScheduleFailure.Kind kind, String message, List<String> threads, List<ScheduleStep> all, int most) {
         int before = Math.max(0, all.size() - most);
-        List<ScheduleStep> steps =
-                all.subList(before, all.size()).stream().map(Sequence::withoutMessage).toList();
+        List<ScheduleStep> steps = all.subList(before, all.size()).stream().map(Sequence::withoutMessage).toList();
         return new Sequence(kind, message, threads, before, steps);
     }
 

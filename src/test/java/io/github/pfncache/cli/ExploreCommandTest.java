@@ -51,9 +51,17 @@ final class ExploreCommandTest {
     void withoutArgumentsItListsWhatThereIs() {
         assertThat(explore()).isZero();
         assertThat(lines()).anyMatch(line -> line.startsWith("  " + RACE))
-                .anyMatch(line -> line.startsWith("  B18 ") && line.endsWith("(cannot be written into this design)"));
+                .anyMatch(line -> line.startsWith("  B18 "))
+                .allMatch(line -> line.length() <= 80, "a terminal");
+        assertThat(String.join(" ", lines()).replaceAll(" +", " "))
+                .containsPattern(" B18 .*\\(cannot be written into this design\\)");
         assertThat(lastLine()).isEqualTo("explore: " + Race.all().size() + " scenarios, "
                 + RecordedExhibit.all().size() + " exhibits");
+    }
+
+    @Test
+    void allTheScenariosAreNotNamed() {
+        assertThat(complaint("--all", RACE)).startsWith("--all is every scenario: name none");
     }
 
     @Test

@@ -19,7 +19,7 @@ final class MainTest {
 
     private static final String MICROVM = "microvm_m32.tsv";
     private static final String HEADER =
-            "trace operations probes agree dirty pages refreshes slot look-ups avoided";
+            "trace changes probes agree dirty refreshes look-ups saved";
 
     @TempDir
     private Path directory;
@@ -73,8 +73,9 @@ final class MainTest {
         assertThat(lastLine()).isEqualTo("replay: 20 traces, 797 operations, 9564 probes, 9564 agree, 0 differ");
         assertThat(outLines()).hasSize(3 + 1 + 20 + 1 + 1).noneMatch(line -> line.contains("\033"));
         assertThat(outLines().subList(0, 3)).containsExactly(
-                "A probe: one of 12 guest clocks, updated after one recorded change of the guest's memory.",
-                "It agrees if the update landed in host memory where real KVM's did, and nowhere else.", "");
+                "A probe: one of 12 guest clocks, updated after one recorded change of memory.",
+                "It agrees if the update landed where real KVM's did, and nowhere else.", "");
+        assertThat(outLines()).as("a terminal").allMatch(line -> line.length() <= 80);
         assertThat(outLines().get(3).replaceAll(" +", " ")).as("no column of zeros").isEqualTo(HEADER);
         assertThat(outLines().get(24).replaceAll(" +", " ")).startsWith("total 797 9564 9564 626 ");
         assertThat(errLines()).as("progress in a pipe").isEmpty();
@@ -124,7 +125,7 @@ final class MainTest {
         Path trace = write("odd.tsv", Files.readString(copy(MICROVM)).replaceAll("(?m)^(2\t.*)\t0$", "$1\t-22"));
         assertThat(run("replay", trace)).isEqualTo(1);
         assertThat(lastLine()).isEqualTo("replay: 1 trace, 6 operations, 72 probes, 12 contradict the recording");
-        assertThat(outLines()).anyMatch(line -> line.matches("trace +operations +probes +contradict .*"))
+        assertThat(outLines()).anyMatch(line -> line.matches("trace +changes +probes +contradict .*"))
                 .anyMatch(line -> line.contains("after operation 2: expected result -22, found 0"));
     }
 

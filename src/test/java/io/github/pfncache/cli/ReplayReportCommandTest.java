@@ -64,7 +64,8 @@ final class ReplayReportCommandTest {
         assertThat(replay(report)).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8)).contains("replay: 1 trace, 6 operations");
         assertThat(report).content()
-                .contains("<svg class=\"trace\"", MICROVM, "Nothing contradicts the recording", "no table of where")
+                .contains("<svg class=\"trace\"", MICROVM, "Nothing contradicts the recording",
+                        "Without a table of where")
                 .doesNotContain("agree with real KVM");
         assertThat(directory.toFile().list()).containsExactlyInAnyOrder(MICROVM, "report.html");
         assertThat(err()).isEmpty();

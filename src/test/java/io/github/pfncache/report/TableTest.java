@@ -36,6 +36,16 @@ final class TableTest {
     }
 
     @Test
+    void aLongLastCellIsFoldedBelowItself() {
+        String words = "word ".repeat(30).strip();
+        List<String> folded = lines(new Table("<<").row("name", words).row("next", "short"));
+        assertThat(folded).hasSize(3).allMatch(line -> line.length() <= 80);
+        assertThat(folded.get(1)).startsWith("      word word");
+        assertThat(String.join(" ", folded).replaceAll(" +", " ")).isEqualTo("name " + words + " next short");
+        assertThat(lines(new Table("<<").row("name", "x".repeat(100)))).as("no place to fold").hasSize(1);
+    }
+
+    @Test
     void aColumnOfZerosIsLeftOut() {
         Table table = new Table("<>>>").head("trace", "differ", "agree", "none")
                 .row("a", 0, 3, new Table.Marked(0L, "bad")).row("b", 0L, 0, 0).sum("total", 0, 3, 0);
