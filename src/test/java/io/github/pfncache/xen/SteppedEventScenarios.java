@@ -148,6 +148,22 @@ public final class SteppedEventScenarios {
         });
     }
 
+    /** What was parked is handed over by the words of one mode, whole, while the mode changes. */
+    public static void handOverAgainstMode(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.clearVcpuInfo();
+        world.send(1000);
+        stage.thread("register", () -> world.cpu.setVcpuInfo(world.target(VCPU_INFO)));
+        stage.thread("mode", () -> world.xen.setMode(GuestMode.COMPAT));
+        stage.afterwards(() -> {
+            world.run();
+            long wide = world.guest.longAt(VCPU_INFO + Long.BYTES);
+            long narrow = Integer.toUnsignedLong(world.guest.intAt(VCPU_INFO + Integer.BYTES));
+            assertThat(List.of(wide, narrow)).as("selectors").isIn(List.of(1L << 15, 0L), List.of(0L, 3L << 30));
+            world.audit();
+        });
+    }
+
     // ---- deferred events
 
     /** Two events find no shared page. */
