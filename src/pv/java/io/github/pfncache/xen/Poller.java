@@ -106,15 +106,14 @@ final class Poller {
     // ------------------------------------------------------------------ the poll
 
     PollOutcome poll(long argumentGpa, boolean interruptible, Duration patience) {
-        Poll outer = current; // of the same thread: code of others that this poll's halt has called
+        boolean inside = current != null; // code of others that the halt of another poll has called, or it was left
         try {
             PollOutcome started = start(argumentGpa, interruptible);
             return started == PollOutcome.BUSY ? await(patience) : started;
         } finally {
             stop();
-            if (outer != null) {
-                begin(outer);
-                wakeUp.wake(); // a wake-up of the outer poll may have been taken for the inner one's
+            if (inside) {
+                wakeUp.wake(); // ends that one: a wake-up of its own may have been taken for this one's
             }
         }
     }

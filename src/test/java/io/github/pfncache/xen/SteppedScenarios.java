@@ -139,6 +139,7 @@ public final class SteppedScenarios {
         stage.thread("change", () -> runstate.set(RunState.RUNNING));
         stage.thread("steal", () -> runstate.addStolen(5));
         stage.afterwards(() -> {
+            assertThat(runstate.times().entryNanos()).as("entered").isEqualTo(world.clock.getClock());
             world.time.advance(100);
             runstate.set(RunState.BLOCKED);
             assertThat(runstate.times().runnable() - before).as("stolen").isEqualTo(5);

@@ -193,6 +193,17 @@ final class XenExtremesTest {
     }
 
     @Test
+    void afterAPollAnEarlierOneIsOverToo() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        assertThat(startPoll(world, 14)).isEqualTo(PollOutcome.BUSY);
+        long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15);
+        assertThat(world.cpu.poll(argument, false, Duration.ZERO)).isEqualTo(PollOutcome.BUSY);
+        assertThat(world.xen.polling().isSet(0)).as("poll bit").isFalse();
+        assertThat(world.cpu.awaitPoll(Duration.ZERO)).isEqualTo(PollOutcome.WOKEN);
+        world.audit();
+    }
+
+    @Test
     void aPollOfAnotherVcpuEndsWhenAKeptEventOfItsPortCannotBeDelivered() {
         XenWorld world = new XenWorld(By.GPA, 2);
         world.register();
