@@ -54,17 +54,9 @@ final class Csrs {
     /** Whether there is what wfi waits for. */
     boolean isWoken() { return (pending & registers[MIE]) != 0; }
 
-    /** Waits for a device, not for long. */
-    synchronized void await() throws InterruptedException {
-        if (!isWoken()) {
-            wait(1);
-        }
-    }
-
     /** For devices, of any thread. */
     synchronized void raise(int interrupt, boolean raised) {
         pending = raised ? pending | 1L << interrupt : pending & ~(1L << interrupt);
-        notifyAll();
     }
 
     void state(State state) {

@@ -36,12 +36,10 @@ record Disk(GuestMemory memory, VirtQueue queue, Runnable kick, Csrs hart, byte[
         boolean reads = header[0] == 0;
         long from = ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN).getLong(8) * SECTOR;
         VirtQueue.Buffer data = buffers.get(1);
-        boolean fine = from >= 0 && data.length() >= 0 && from <= sectors.length - data.length();
-        if (fine) {
-            fine = data.length() == (reads
-                    ? memory.write(data.gpa(), sectors, (int) from, data.length())
-                    : memory.read(data.gpa(), sectors, (int) from, data.length()));
-        }
+        boolean inside = from >= 0 && data.length() >= 0 && from <= sectors.length - data.length();
+        boolean fine = inside && data.length() == (reads
+                ? memory.write(data.gpa(), sectors, (int) from, data.length())
+                : memory.read(data.gpa(), sectors, (int) from, data.length()));
         memory.write(buffers.get(2).gpa(), new byte[] {(byte) (fine ? 0 : 1)});
         return fine && reads ? data.length() + 1 : 1;
     }

@@ -1,7 +1,10 @@
 package machine;
 
+import static machine.Trap.STORE_MISALIGNED;
+
 import io.github.pfncache.cache.GuestMode;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /** A hardware thread: RV64IMA in M-mode. An access that is not aligned is a trap. */
@@ -10,15 +13,13 @@ final class Hart {
     /** So many instructions lie between two looks at interrupts, and at what the host wants. */
     private static final int TURN = 1000;
 
-    private static final long NOWHERE = -1;
-
     final Csrs csrs;
     private final Memory memory;
     private final long[] x = new long[32];
     private long pc = Region.ROM.gpa();
 
     /** What LR has read, and where: SC replaces that value, if it is still there. */
-    private long reserved, reservedAt = NOWHERE;
+    private long reserved, reservedAt = -1;
 
     private boolean waits;
 
@@ -28,7 +29,7 @@ final class Hart {
     }
 
     /** The life of its thread, which ends between two instructions. */
-    Void runWhile(BooleanSupplier goesOn) throws InterruptedException {
+    void runWhile(BooleanSupplier goesOn) {
         GuestMode mode = memory.guestMode();
         mode.enter();
         try {
@@ -37,7 +38,7 @@ final class Hart {
                 turn();
                 if (waits) {
                     mode.leave(); // before whatever waits
-                    csrs.await();
+                    LockSupport.parkNanos(100_000); // then looks again
                     mode.enter();
                 }
             }
@@ -45,7 +46,6 @@ final class Hart {
             mode.leave();
             mode.handOver(); // the next thread finds the pages held
         }
-        return null;
     }
 
     /** Some instructions; fewer, if it comes to wait for an interrupt. */
@@ -54,7 +54,7 @@ final class Hart {
         pc = csrs.interrupt(pc);
         for (int i = 0; i < TURN && !waits; i++) {
             try {
-                execute(memory.fetch(pc));
+                execute(memory.fetch(aligned(pc, 2, Trap.FETCH_MISALIGNED)));
             } catch (Trap trap) {
                 boolean fetched = trap.cause != Trap.LOAD_FAULT || trap.value != pc;
                 pc = trap == Trap.AGAIN ? pc : csrs.trap(fetched ? trap.cause : Trap.FETCH_FAULT, trap.value, pc);
@@ -65,6 +65,7 @@ final class Hart {
     private void execute(int op) {
         int rd = op >> 7 & 31;
         int kind = op >> 12 & 7;
+        int shift = kind & 3; // of the width of an access
         long a = x[op >> 15 & 31];
         long b = x[op >> 20 & 31];
         long immediate = op >> 20;
@@ -73,13 +74,13 @@ final class Hart {
         long next = pc + Integer.BYTES;
         long result = x[rd];
         switch (op & 0x7f) {
-            case 0x03 -> result = load(kind, a + immediate);
+            case 0x03 -> result = load(a + immediate, shift, kind > 3);
             case 0x0f -> VarHandle.fullFence();
             case 0x13 -> result = Alu.compute(kind, alternate && kind == 5, a, immediate);
             case 0x17 -> result = pc + (op & -0x1000);
             case 0x1b -> result = Alu.compute32(kind, alternate && kind == 5, a, immediate);
-            case 0x23 -> memory.store(aligned(a + (op >> 25 << 5 | rd), kind, Trap.STORE_MISALIGNED), 1 << kind, b);
-            case 0x2f -> result = atomic(op >>> 27, aligned(a, kind, Trap.STORE_MISALIGNED), 1 << kind, b);
+            case 0x23 -> memory.store(aligned(a + (op >> 25 << 5 | rd), shift, STORE_MISALIGNED), 1 << shift, b);
+            case 0x2f -> result = amo(shift > 1 ? op >>> 27 : -1, aligned(a, shift, STORE_MISALIGNED), 1 << shift, b);
             case 0x33 -> result = multiplies ? Alu.multiply(kind, a, b) : Alu.compute(kind, alternate, a, b);
             case 0x37 -> result = op & -0x1000;
             case 0x3b -> result = multiplies ? Alu.multiply32(kind, a, b) : Alu.compute32(kind, alternate, a, b);
@@ -105,9 +106,9 @@ final class Hart {
         pc = next;
     }
 
-    private long load(int kind, long gpa) {
-        long value = memory.load(aligned(gpa, kind & 3, Trap.LOAD_MISALIGNED), 1 << (kind & 3));
-        return kind < 4 ? value : value & -1L >>> Long.SIZE - (Byte.SIZE << (kind & 3));
+    private long load(long gpa, int shift, boolean unsigned) {
+        long value = memory.load(aligned(gpa, shift, Trap.LOAD_MISALIGNED), 1 << shift);
+        return unsigned ? value & -1L >>> Long.SIZE - (Byte.SIZE << shift) : value;
     }
 
     private static long aligned(long gpa, int shift, int otherwise) {
@@ -117,10 +118,7 @@ final class Hart {
         return gpa;
     }
 
-    private long atomic(int function, long gpa, int width, long operand) {
-        if (width < Integer.BYTES || width > Long.BYTES) {
-            throw new Trap(Trap.ILLEGAL, 0);
-        }
+    private long amo(int function, long gpa, int width, long operand) {
         if (function == 2) { // LR
             reserved = memory.load(gpa, width);
             reservedAt = gpa;
@@ -129,7 +127,7 @@ final class Hart {
         }
         if (function == 3) { // SC
             boolean done = gpa == reservedAt && memory.compareAndSet(gpa, width, reserved, operand);
-            reservedAt = NOWHERE;
+            reservedAt = -1;
             return done ? 0 : 1;
         }
         while (true) { // until nobody comes between
@@ -146,6 +144,6 @@ final class Hart {
         pc = state.of(pc);
         state.of(x);
         waits = state.of(waits ? 1 : 0) != 0;
-        reservedAt = NOWHERE; // as after a trap: SC fails, and the program tries again
+        reservedAt = -1; // as after a trap: SC fails, and the program tries again
     }
 }

@@ -1,5 +1,7 @@
 package machine;
 
+import static machine.Csrs.SOFTWARE;
+
 import io.github.pfncache.vm.Vm;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,7 +34,7 @@ final class Machine implements Bus {
     private volatile long power = ON, pressed;
 
     private final ExecutorService threads = Executors.newCachedThreadPool();
-    private final List<Future<Void>> lives = new ArrayList<>();
+    private final List<Future<?>> lives = new ArrayList<>();
     private final Semaphore kicks = new Semaphore(0);
     private volatile boolean runs;
 
@@ -44,15 +46,13 @@ final class Machine implements Bus {
         screen = new Screen(vm);
         disk = new Disk(vm.guestMemory(), new VirtQueue(vm), kicks::release, harts.get(0).csrs, new byte[0x8000]);
         devices = Map.of(
-                Region.INTERRUPTS, (gpa, width, value) -> hartAt(gpa).csrs.raise(Csrs.SOFTWARE, value != 0),
+                Region.INTERRUPTS, (at, width, value) -> harts.get((int) at >> 2 & 1).csrs.raise(SOFTWARE, value != 0),
                 Region.UART, (gpa, width, value) -> console.append((char) value),
                 Region.DISK, disk,
                 Region.POWER, (gpa, width, value) -> power = value);
     }
 
     // ------------------------------------------------------------------ the devices
-
-    private Hart hartAt(long gpa) { return harts.get((int) (gpa - Region.INTERRUPTS) / Integer.BYTES & 1); }
 
     @Override public long load(long gpa, int width) {
         return gpa == Region.POWER ? pressed : deviceAt(gpa, Trap.LOAD_FAULT).load(gpa, width);
@@ -109,7 +109,7 @@ final class Machine implements Bus {
     /** Everything is at rest afterwards, and no request is under way. Throws what a thread has thrown. */
     void stop() throws InterruptedException, ExecutionException {
         runs = false;
-        for (Future<Void> life : lives) {
+        for (Future<?> life : lives) {
             life.get();
         }
         lives.clear();

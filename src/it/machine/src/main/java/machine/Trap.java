@@ -3,7 +3,7 @@ package machine;
 /** Ends an instruction that cannot be carried out; thrown by whatever finds that out, caught by the hart. */
 final class Trap extends RuntimeException {
 
-    static final int FETCH_FAULT = 1, ILLEGAL = 2, LOAD_MISALIGNED = 4, LOAD_FAULT = 5;
+    static final int FETCH_MISALIGNED = 0, FETCH_FAULT = 1, ILLEGAL = 2, LOAD_MISALIGNED = 4, LOAD_FAULT = 5;
     static final int STORE_MISALIGNED = 6, STORE_FAULT = 7, ECALL = 11;
 
     /** The memory is busy: nothing has happened, and the same instruction is next. */

@@ -2,6 +2,7 @@ package machine;
 
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.vm.Vm;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,31 +37,45 @@ final class VirtQueue {
         List.of(descriptors, available, used).get(structure).activate(gpa);
     }
 
-    /** The next request, or null. */
+    /** The next request; null if there is none, or no memory now: then it is there the next time. */
     Request next() {
-        if (available.loadShortAcquire(INDEX, taken) == taken) { // no memory: nothing new
-            return null;
+        int head;
+        try (GuestAccess ring = available.access()) {
+            if (!ring.isUsable() || ring.getShortAcquire(INDEX) == taken) { // the index before the entry
+                return null;
+            }
+            head = ring.getShort(ENTRIES + Short.BYTES * (taken & SIZE - 1));
         }
-        int head = available.loadShort(ENTRIES + Short.BYTES * (taken & SIZE - 1), (short) 0);
-        taken++;
         List<Buffer> buffers = new ArrayList<>();
         try (GuestAccess table = descriptors.access()) { // the whole chain under one check
-            for (int i = head, flags = NEXT; table.isUsable() && flags == NEXT && buffers.size() < SIZE; ) {
+            if (!table.isUsable()) {
+                return null;
+            }
+            for (int i = head, flags = NEXT; flags == NEXT && buffers.size() < SIZE; ) {
                 int at = DESCRIPTOR * (i & SIZE - 1);
                 buffers.add(new Buffer(table.getLong(at), table.getInt(at + 8)));
                 flags = table.getShort(at + 12) & NEXT;
                 i = table.getShort(at + 14);
             }
         }
+        taken++;
         return new Request(head, buffers);
     }
 
     /** Tells the guest that a request is done, and how many bytes it has now. */
     void done(Request request, int written) {
-        int at = ENTRIES + Long.BYTES * (done & SIZE - 1);
-        used.storeInt(at, request.head());
-        used.storeInt(at + Integer.BYTES, written);
-        used.storeShortRelease(INDEX, ++done); // the index after the entry
+        int at = ENTRIES + Long.BYTES * (done++ & SIZE - 1);
+        Outcome outcome = Outcome.BUSY;
+        while (outcome == Outcome.BUSY) { // if there is no memory: the guest's own doing
+            try (GuestAccess ring = used.access()) {
+                outcome = ring.outcome();
+                if (ring.isUsable()) {
+                    ring.putInt(at, request.head());
+                    ring.putInt(at + Integer.BYTES, written);
+                    ring.putShortRelease(INDEX, done); // the index after the entry
+                }
+            }
+        }
     }
 
     void state(State state) {

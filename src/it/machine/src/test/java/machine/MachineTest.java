@@ -27,8 +27,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The guest computes the same, bit for bit, as on plain arrays: whatever the host and the machine's owner do. */
 final class MachineTest {
 
-    private static final int CHUNK = 1 << 16;
-
     /** Pages that the guest uses most: its program, variables, the virtqueue, data, the screen, the clock. */
     private static final long[] IN_USE = {Region.ROM.gpa(), 0x4000_0000, 0x4000_1000, 0x4000_3000, 0x4000_5000,
         0x4010_0000, 0x4030_0000, Region.SCREEN.gpa(), Region.CLOCK.gpa()};
@@ -95,7 +93,7 @@ final class MachineTest {
         machine.stop();
         assertEquals(plain.console.toString(), machine.console.toString());
         for (Region region : List.of(Region.RAM, Region.SCREEN)) {
-            for (long gpa = region.gpa(); region.contains(gpa); gpa += CHUNK) {
+            for (long gpa = region.gpa(); region.contains(gpa); gpa += Region.SCREEN.bytes()) {
                 assertEquals(-1, Arrays.mismatch(bytes(plain, gpa), bytes(machine, gpa)), "in " + gpa);
             }
         }
@@ -103,8 +101,8 @@ final class MachineTest {
     }
 
     private static byte[] bytes(Machine machine, long gpa) {
-        byte[] bytes = new byte[CHUNK];
-        assertEquals(CHUNK, machine.vm.guestMemory().read(gpa, bytes));
+        byte[] bytes = new byte[Region.SCREEN.bytes()];
+        assertEquals(bytes.length, machine.vm.guestMemory().read(gpa, bytes));
         return bytes;
     }
 
