@@ -8,7 +8,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.pvclock.Kvmclock;
+import io.github.pfncache.vm.HostClock;
 import io.github.pfncache.vm.Vcpu;
+import io.github.pfncache.vm.Vm;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -208,6 +210,21 @@ public final class SteppedScenarios {
         });
     }
 
+    /** The mode is stated while it changes: the wall clock is where the mode looks that was the last. */
+    public static void modeAgainstModeStatedAgain(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.host.poke(XenWorld.HVA + 0x900, new byte[0x340]);
+        stage.thread("stated", () -> world.xen.setMode(GuestMode.NATIVE));
+        stage.thread("changed", () -> world.xen.setMode(GuestMode.COMPAT));
+        stage.afterwards(() -> {
+            world.guest.compat = world.xen.mode() == GuestMode.COMPAT;
+            long clock = SHARED_INFO + (world.guest.compat ? 0x900 : 0xc00);
+            assertThat(world.guest.intAt(clock)).as("version of the wall clock").isNotZero();
+            assertThat(world.guest.wallClock(SHARED_INFO)).as("wall clock").isEqualTo(XenWorld.BOOT_REALTIME);
+            world.audit();
+        });
+    }
+
     /** The guest reads, by its protocol, the wall clock while it is written. */
     public static void readAgainstWallClock(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);
@@ -231,29 +248,59 @@ public final class SteppedScenarios {
         });
     }
 
+    /** A machine without memory: what is written is lost, and the listeners hear of it. */
+    private static final class Clocks {
+
+        private final HostClock.Manual time = new HostClock.Manual(XenWorld.BOOT_REALTIME);
+        private final Vm vm = Vm.builder().clock(time).vcpus(2).build();
+        private final Kvmclock clock = Kvmclock.attach(vm);
+        private final int[] updates = new int[2];
+
+        Clocks() {
+            clock.addUpdateListener(vcpu -> updates[vcpu.id()]++);
+            enter();
+        }
+
+        void enter() {
+            vm.vcpus().forEach(vcpu -> vcpu.run(() -> {}));
+        }
+
+        void register() {
+            vm.vcpu(1).writeMsr(Kvmclock.MSR_SYSTEM_TIME, 0x1000 | Kvmclock.ENABLE);
+        }
+
+        /** The second vCPU is updated once more later. */
+        void requireUpdatedAfter(int before) {
+            time.advance(Kvmclock.DELAYED_UPDATE_NANOS);
+            enter();
+            assertThat(updates[1]).as("updates").isGreaterThan(before);
+        }
+    }
+
     /** A clock is registered while the delayed update of earlier ones fires: it has one of its own. */
     public static void registrationAgainstDelayedUpdate(ScenarioRun stage) {
-        XenWorld world = new XenWorld(By.GPA, 2);
-        Vcpu first = world.vm.vcpu(0);
-        Vcpu second = world.vm.vcpu(1);
-        int[] updates = new int[2];
-        world.clock.addUpdateListener(vcpu -> updates[vcpu.id()]++);
-        first.run(() -> {});
-        second.run(() -> {});
-        world.time.advance(Kvmclock.DELAYED_UPDATE_NANOS - 1);
-        second.writeMsr(Kvmclock.MSR_SYSTEM_TIME, XenWorld.TIME_INFO | Kvmclock.ENABLE);
+        Clocks clocks = new Clocks();
+        clocks.time.advance(Kvmclock.DELAYED_UPDATE_NANOS - 1);
+        clocks.register();
         int[] served = new int[1];
-        stage.thread("registration", () -> second.run(() -> served[0] = updates[1]));
+        stage.thread("registration", () -> clocks.vm.vcpu(1).run(() -> served[0] = clocks.updates[1]));
         stage.thread("time comes", () -> {
-            world.time.advance(1);
-            first.run(() -> {});
+            clocks.time.advance(1);
+            clocks.vm.vcpu(0).run(() -> {});
         });
+        stage.afterwards(() -> clocks.requireUpdatedAfter(served[0]));
+    }
+
+    /** A clock is registered while updates are requested of all. */
+    public static void registrationAgainstRequest(ScenarioRun stage) {
+        Clocks clocks = new Clocks();
+        clocks.time.advance(Kvmclock.DELAYED_UPDATE_NANOS);
+        clocks.enter();
+        stage.thread("registration", clocks::register);
+        stage.thread("request", clocks.clock::requestUpdateOfAll);
         stage.afterwards(() -> {
-            world.time.advance(Kvmclock.DELAYED_UPDATE_NANOS);
-            first.run(() -> {});
-            second.run(() -> {});
-            assertThat(updates[1]).as("updates").isGreaterThan(served[0]);
-            world.audit();
+            clocks.enter();
+            clocks.requireUpdatedAfter(clocks.updates[1]);
         });
     }
 
