@@ -145,6 +145,51 @@ final class ActingBackTest {
     }
 
     @Test
+    void theNextEventOfTheWordInterruptsForTheOneThatTheEmulatorRefused() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.setUpcallVector(0x30);
+        world.cpu.setInterruptControllerEnabled(true);
+        world.called = () -> {
+            throw new IllegalStateException("not now");
+        };
+        assertThatThrownBy(() -> world.sendAtomic(66)).hasMessage("not now");
+        world.called = () -> {};
+        assertThat(world.sendAtomic(67)).isEqualTo(Delivery.JOINED);
+        assertThat(world.interrupts).hasValue(1);
+        assertThat(world.sendAtomic(68)).isEqualTo(Delivery.JOINED);
+        assertThat(world.interrupts).as("said once").hasValue(1);
+        assertThat(world.runAndHandle()).containsExactly(66, 67, 68);
+        world.audit();
+    }
+
+    @Test
+    void aVectorThatIsChosenLaterInterruptsForNothingThatWasRaisedBefore() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.setInterruptControllerEnabled(true);
+        assertThat(world.send(66)).isEqualTo(Delivery.RAISED);
+        world.cpu.setUpcallVector(0x30);
+        assertThat(world.interrupts).hasValue(0);
+        assertThat(world.send(130)).as("in another word").isEqualTo(Delivery.RAISED);
+        assertThat(world.interrupts).hasValue(1);
+        world.audit();
+    }
+
+    @Test
+    void aKickThatWasRefusedAndServedByAnEntryIsNotSaidAgain() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.called = () -> {
+            throw new IllegalStateException("not now");
+        };
+        assertThatThrownBy(() -> world.sendAtomic(66)).hasMessage("not now");
+        world.called = () -> {};
+        world.run();
+        assertThat(world.sendAtomic(67)).isEqualTo(Delivery.JOINED);
+        assertThat(world.kicks).hasValue(0);
+        assertThat(world.runAndHandle()).containsExactly(66, 67);
+        world.audit();
+    }
+
+    @Test
     void aKickThatIsRefusedDoesNotMakeOneEventTwo() {
         XenWorld world = XenWorld.registered(By.GPA);
         world.makeUnwritable(SHARED_INFO);
@@ -254,18 +299,14 @@ final class ActingBackTest {
 
     // ---- the notifier: on a thread that is inside an invalidation nothing can be brought in
 
-    @Test
-    void whatIsSentByNumbersInsideAnInvalidationIsKept() {
-        XenWorld world = XenWorld.registered(By.GPA);
-        EventChannels events = world.xen.events();
-        events.bindLoopback(127, world.cpu, 16);
-        List<Delivery> inside = new ArrayList<>();
+    /** The first page moves, and something is done meanwhile by the thread that moves it. */
+    private static void whileItMoves(XenWorld world, Runnable body) {
+        AtomicInteger begun = new AtomicInteger();
         world.host.registerNotifier(new MmuNotifier() {
             @Override
             public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
-                if (inside.isEmpty()) {
-                    inside.add(events.deliverOnce(0, 15, EventChannels.PRIORITY_2LEVEL));
-                    inside.add(events.send(127));
+                if (begun.getAndIncrement() == 0) {
+                    body.run();
                 }
                 return true;
             }
@@ -274,6 +315,30 @@ final class ActingBackTest {
             public void invalidateRangeEnd(HvaRange range) {}
         });
         world.host.migrate(XenWorld.HVA);
+        assertThat(begun).hasPositiveValue();
+    }
+
+    @Test
+    void aWallClockThatCannotBeWrittenInsideAnInvalidationStaysDue() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.host.poke(XenWorld.HVA + 0xc00, new byte[16]);
+        whileItMoves(world, () -> assertThat(world.xen.setMode(GuestMode.NATIVE)).isEqualTo(Outcome.FAULT));
+        assertThat(world.guest.intAt(SHARED_INFO + 0xc00)).as("version").isZero();
+        world.run();
+        assertThat(world.guest.wallClock(SHARED_INFO)).isEqualTo(XenWorld.BOOT_REALTIME);
+        world.audit();
+    }
+
+    @Test
+    void whatIsSentByNumbersInsideAnInvalidationIsKept() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        EventChannels events = world.xen.events();
+        events.bindLoopback(127, world.cpu, 16);
+        List<Delivery> inside = new ArrayList<>();
+        whileItMoves(world, () -> {
+            inside.add(events.deliverOnce(0, 15, EventChannels.PRIORITY_2LEVEL));
+            inside.add(events.send(127));
+        });
         assertThat(inside).containsExactly(Delivery.DEFERRED, Delivery.DEFERRED);
         assertThat(world.runAndHandle()).containsExactly(15, 16);
         world.audit();

@@ -95,6 +95,14 @@ public final class SteppedEventScenarios {
         });
     }
 
+    /** A port that is none is refused also while the mode changes, when nothing can be looked at. */
+    public static void sendToNoPortAgainstMode(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        stage.thread("mode", () -> world.xen.setMode(GuestMode.COMPAT));
+        stage.thread("send", () -> assertThat(world.sendAtomic(-1)).as("send").isEqualTo(Delivery.INVALID));
+        stage.afterwards(world::audit);
+    }
+
     // ---- parked events
 
     /** What was parked is handed over while the guest handles what it finds, and another event is parked. */

@@ -139,6 +139,23 @@ final class XenExtremesTest {
     }
 
     @Test
+    void aModeThatIsStatedOrFoundOutDeliversWhatWasKept() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        List<Runnable> ways = List.of(
+                () -> world.xen.setMode(GuestMode.NATIVE),
+                () -> world.cpu.writeHypercallPage(GuestMode.NATIVE, 1, TRAP));
+        for (Runnable way : ways) {
+            world.makeUnwritable(SHARED_INFO);
+            assertThat(world.sendAtomic(15)).isEqualTo(Delivery.DEFERRED);
+            world.makeWritable(SHARED_INFO);
+            way.run();
+            assertThat(world.guest.isPending(SHARED_INFO, 15)).as("before the next entry").isTrue();
+            assertThat(world.runAndHandle()).containsExactly(15);
+        }
+        world.audit();
+    }
+
+    @Test
     void aResetForgetsThePortsOfTheOtherModeAndWhatWasDeferred() {
         XenWorld world = XenWorld.registered(By.GPA);
         EventChannels events = world.xen.events();
@@ -272,6 +289,25 @@ final class XenExtremesTest {
     }
 
     // ---- the runstate
+
+    @Test
+    void timeThatWasStolenIsTakenFromWhatPassesInTheGuestHoweverLongThatTakes() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        RunstateArea runstate = world.cpu.runstate();
+        long before = runstate.times().runnable();
+        runstate.addStolen(250);
+        world.time.advance(100);
+        assertThat(runstate.adjust(null, 0, -1, 0, 1, 0)).isTrue();
+        runstate.set(RunState.BLOCKED);
+        assertThat(runstate.times().runnable() - before).as("all that passed").isEqualTo(100);
+        world.time.advance(100);
+        runstate.set(RunState.RUNNING);
+        assertThat(runstate.times().runnable() - before).as("blocked: nothing of that").isEqualTo(100);
+        world.time.advance(1000);
+        runstate.set(RunState.RUNNING);
+        assertThat(runstate.times().runnable() - before).as("the rest").isEqualTo(250);
+        world.audit();
+    }
 
     @Test
     void anEntryWritesNoRunstateThatIsThere() {
