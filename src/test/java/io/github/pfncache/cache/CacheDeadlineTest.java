@@ -79,6 +79,7 @@ class CacheDeadlineTest {
     }
 
     @Test
+    @SuppressWarnings("try") // closes an access before its end
     void whoHoldsUpAnInvalidationIsNamedOnce() throws Exception {
         World world = new World();
         ConcurrentLinkedQueue<String> warnings = new ConcurrentLinkedQueue<>();

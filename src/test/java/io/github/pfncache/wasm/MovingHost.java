@@ -10,6 +10,7 @@ import java.util.function.LongSupplier;
  * A thread of the host that moves, evicts and brings back the guest's pages until it is closed, one after the other, as
  * fast as it can. The guest is held to its pace, so that a busy machine cannot run the guest past it.
  */
+@SuppressWarnings("try") // close() waits for a thread
 final class MovingHost implements LinearMemory.Companion, AutoCloseable {
 
     /** There is at least one migration for so many accesses of the guest. */

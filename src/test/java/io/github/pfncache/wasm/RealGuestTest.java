@@ -132,6 +132,7 @@ final class RealGuestTest {
     }
 
     /** A run on pointers that are kept, with a bound of accesses and of time; a trap is an exit code. */
+    @SuppressWarnings("try") // the host waits for its thread
     private static Result onKeptPointers(Wat2Wasm program, boolean moves) throws InterruptedException {
         HostMemory host = HostMemory.builder().checked(false).build();
         NaiveRam ram = new NaiveRam(host);
