@@ -104,6 +104,13 @@ abstract class FastPath extends ReaderBias {
         return mark;
     }
 
+    /** A reader of an open lock takes a word in a table; of one that is shut, a lock of the platform's: many calls. */
+    final void requireRoomUnlessOpen() {
+        if (Rules.ENABLED || (sequenceAcquire() & 1) != 0) {
+            StackRoom.require();
+        }
+    }
+
     // ------------------------------------------------------------------ load and store
 
     /** The window's bytes if the lock is open at this sequence, else null; what they lead to can be seen. */

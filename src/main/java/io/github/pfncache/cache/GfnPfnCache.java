@@ -191,6 +191,7 @@ public final class GfnPfnCache extends FastPath {
     /** All that an access takes that hits. Here, where the lock is at hand: each object on the way to it is seen. */
     private int lockNow() {
         HeldLocks.mayHaveToSleep("access"); // always looked at, and not only when it has to wait
+        requireRoomUnlessOpen();
         return mapping.keepIfUsable(lock.readLockNow());
     }
 
@@ -211,6 +212,7 @@ public final class GfnPfnCache extends FastPath {
      *     RetryPolicy}'s patience, one without it, whose check is false
      */
     public GuestAccess readLock() {
+        requireRoomUnlessOpen();
         return new GuestAccess(mapping, length, mapping.lock.readLock(Deadline.of(domain)), Outcome.BUSY);
     }
 

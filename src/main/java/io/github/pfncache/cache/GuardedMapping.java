@@ -313,6 +313,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
      *     is not available without waiting
      */
     int lockUsable() {
+        fastPath.requireRoomUnlessOpen();
         return keepIfUsable(lock.readLockNow());
     }
 
@@ -328,6 +329,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
 
     /** As {@link #lockUsable()}, with an outcome: a hold, or a refusal of {@link GuestAccess}. */
     int tryLockUsable() {
+        fastPath.requireRoomUnlessOpen();
         int hold = lock.tryReadLock();
         if (hold == TrackedRwLock.NOT_TAKEN) {
             return Hold.codeOf(Outcome.BUSY);

@@ -1,5 +1,7 @@
 package io.github.pfncache.bench.ratio;
 
+import java.text.DecimalFormat;
+import java.text.DecimalFormatSymbols;
 import java.util.Locale;
 
 /**
@@ -64,9 +66,7 @@ record Goal(Direction direction, double limit) {
         if (limit == NOTHING) {
             return "0" + unit;
         }
-        String number = limit == Math.rint(limit)
-                ? String.format(Locale.ROOT, "%,d", (long) limit)
-                : String.format(Locale.ROOT, "%.1f", limit);
+        String number = new DecimalFormat("#,##0.##", DecimalFormatSymbols.getInstance(Locale.ROOT)).format(limit);
         return (direction == Direction.AT_MOST ? "≤ " : "≥ ") + number + unit;
     }
 }
