@@ -151,6 +151,28 @@ public final class Kvmclock {
     }
 
     /**
+     * Continues a clock that the guest had before, on another machine or before it was saved: from now on the guest's
+     * time is the same function of the TSC as by the structure that it had, to within 2 ns. Requests an update of all
+     * vCPUs. If the TSC counts at another frequency now, the time goes on from what it is by the structure.
+     * {@code KVM_SET_CLOCK_GUEST}.
+     *
+     * @param time a structure that the guest had, out of its memory or of {@link #timeFor}
+     * @return OK; INVALID with nothing changed, if its TSC lies in the future, or its scale is that of no frequency from
+     *     {@link PvclockScale#MIN_HZ} to {@link PvclockScale#MAX_HZ}
+     */
+    public Outcome setClock(PvclockTimeInfo time) {
+        long now = tsc.read();
+        if (now - time.tscTimestamp() < 0 || !time.scale().isOfFrequency()) {
+            return Outcome.INVALID;
+        }
+        reference = time.scale().equals(scale)
+                ? new Reference(time.tscTimestamp(), time.systemTime())
+                : new Reference(now, time.timeAt(now));
+        requestUpdateOfAll();
+        return Outcome.OK;
+    }
+
+    /**
      * The guest's clock. {@code KVM_GET_CLOCK}.
      *
      * @return nanoseconds

@@ -88,6 +88,12 @@ public record PvclockScale(int multiplier, int shift) {
         return hertz;
     }
 
+    /** Whether this is the factor of a frequency in range; those that {@link #ofFrequency} gives are. */
+    boolean isOfFrequency() {
+        double hertz = NANOS_PER_SECOND * 0x1p32 / ((multiplier & LOW_HALF) * Math.pow(2, shift));
+        return hertz > MIN_HZ - 1 && hertz < MAX_HZ + 1_000; // the multiplier was rounded down
+    }
+
     /**
      * Ticks to nanoseconds. Of a shift that pushes bits out at the top, and of the product, the low 64 bits count, as
      * in the guest's own arithmetic.

@@ -6,6 +6,7 @@ import static io.github.pfncache.pvclock.ClockWorld.TSC_HZ;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.Outcome;
@@ -54,6 +55,44 @@ final class KvmclockTimeTest {
                     .isEqualTo(world.clock.getClock())
                     .isBetween((1234 + elapsed) * SECOND - 2000, (1234 + elapsed) * SECOND);
             world.time.advance(600 * SECOND);
+        }
+    }
+
+    @Test
+    void aGuestsTimeGoesOnAsTheFunctionOfTheTscThatItWas() {
+        world.settle(0, GPA + 0x100);
+        world.clock.setClock(77 * SECOND + 12_345);
+        world.run(0);
+        PvclockTimeInfo before = world.read(GPA + 0x100).time();
+        world.time.advance(3 * SECOND + 7);
+        world.clock.setClock(5); // as on a machine of another age
+        assertThat(world.clock.setClock(before)).isEqualTo(Outcome.OK);
+        for (long elapsed = 0; elapsed < 100_000; elapsed += 9_973) { // ten days, with updates
+            world.clock.requestUpdateOfAll();
+            world.run(0);
+            long tsc = world.clock.tsc().read();
+            assertThat(world.read(GPA + 0x100).time().timeAt(tsc)).isCloseTo(before.timeAt(tsc), within(2L));
+            world.time.advance(elapsed * SECOND / 10 + 1);
+        }
+    }
+
+    @Test
+    void aStructureThatCannotHaveBeenIsRefused() {
+        world.time.advance(SECOND);
+        world.clock.setClock(9 * SECOND);
+        long now = world.clock.tsc().read();
+        PvclockScale scale = PvclockScale.ofFrequency(TSC_HZ);
+        for (PvclockTimeInfo wrong : new PvclockTimeInfo[] {
+            new PvclockTimeInfo(now + 1_000_000, 5, scale, 0), new PvclockTimeInfo(0, 5, new PvclockScale(0, 0), 0),
+            new PvclockTimeInfo(0, 5, new PvclockScale(1, -30), 0), new PvclockTimeInfo(0, 5, new PvclockScale(-1, 40), 0)
+        }) {
+            assertThat(world.clock.setClock(wrong)).as("%s", wrong).isEqualTo(Outcome.INVALID);
+            assertThat(world.clock.getClock()).isBetween(9 * SECOND, 9 * SECOND + 2_000);
+        }
+        for (long hertz : new long[] {PvclockScale.MIN_HZ, 999_999_999, 3_400_000_001L, PvclockScale.MAX_HZ}) {
+            PvclockTimeInfo other = new PvclockTimeInfo(now, 3 * SECOND, PvclockScale.ofFrequency(hertz), 0);
+            assertThat(world.clock.setClock(other)).as("%s Hz", hertz).isEqualTo(Outcome.OK);
+            assertThat(world.clock.getClock()).isBetween(3 * SECOND, 4 * SECOND);
         }
     }
 
