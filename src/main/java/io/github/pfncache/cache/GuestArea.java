@@ -38,8 +38,8 @@ public final class GuestArea {
      */
     private volatile Segments segments = Segments.NONE;
 
-    /** What was replaced while a call on one of its caches did not end; still to be deactivated. Guarded by lock. */
-    private final ArrayList<Segments> retired = new ArrayList<>();
+    /** The last of what was replaced and is still to be deactivated; null if there is none. Guarded by lock. */
+    private Retired retired;
 
     /** The caches of the last area that was deactivated: pointed at the same pages, they find their slots again. */
     private Segments idle = Segments.NONE;
@@ -151,15 +151,15 @@ public final class GuestArea {
             return Outcome.BUSY;
         }
         try {
-            retired.ensureCapacity(retired.size() + 1); // before anything has changed: memory may run out
-            return activateLocked(
-                    Segments.of(domain, target, length, segments == Segments.NONE ? idle : segments), deadline);
+            Retired room = new Retired(); // before anything has changed: memory may run out
+            Segments known = segments == Segments.NONE ? idle : segments;
+            return activateLocked(Segments.of(domain, target, length, known), room, deadline);
         } finally {
             lock.unlock();
         }
     }
 
-    private Outcome activateLocked(Segments fresh, long deadline) {
+    private Outcome activateLocked(Segments fresh, Retired room, long deadline) {
         Segments former = segments;
         Segments unused = fresh; // also when a page-fault handler throws: no other thread knows its caches
         try {
@@ -169,7 +169,7 @@ public final class GuestArea {
             // Those of both ranges after that: it waits for the accesses to the former one, and later ones see this.
             return fresh.activate(former, true, outcome, deadline);
         } finally {
-            retire(unused);
+            retire(unused, room);
         }
     }
 
@@ -185,11 +185,11 @@ public final class GuestArea {
             return Outcome.BUSY;
         }
         try {
-            retired.ensureCapacity(retired.size() + 1);
+            Retired room = new Retired();
             idle = segments == Segments.NONE ? idle : segments;
             segments = Segments.NONE;
-            retire(idle);
-            return retired.isEmpty() ? Outcome.OK : Outcome.BUSY;
+            retire(idle, room);
+            return retired == null ? Outcome.OK : Outcome.BUSY;
         } finally {
             lock.unlock();
         }
@@ -199,14 +199,27 @@ public final class GuestArea {
         return lock.tryLock(Deadline.at(domain, deadline));
     }
 
-    /** There is room for one more. Those that cannot be deactivated now, whatever the reason, stay retired. */
-    private void retire(Segments former) {
+    /** Caches that the area does not consist of any more; a call on one of them has not ended. */
+    private static final class Retired {
+        private Segments segments;
+        private Retired earlier;
+    }
+
+    /** Those that cannot be deactivated now, whatever the reason, stay retired. Takes no memory but the room. */
+    private void retire(Segments former, Retired room) {
         if (former != Segments.NONE) {
-            retired.add(former);
+            room.segments = former;
+            room.earlier = retired;
+            retired = room;
         }
-        for (int i = retired.size() - 1; i >= 0; i--) { // bounded by the calls that did not end
-            if (retired.get(i).deactivateBut(segments)) {
-                retired.remove(i);
+        Retired later = null;
+        for (Retired each = retired; each != null; each = each.earlier) { // bounded by the calls that did not end
+            if (!each.segments.deactivateBut(segments)) {
+                later = each;
+            } else if (later == null) {
+                retired = each.earlier;
+            } else {
+                later.earlier = each.earlier;
             }
         }
     }

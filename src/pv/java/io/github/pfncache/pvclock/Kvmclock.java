@@ -157,8 +157,8 @@ public final class Kvmclock {
      * {@code KVM_SET_CLOCK_GUEST}.
      *
      * @param time a structure that the guest had, out of its memory or of {@link #timeFor}
-     * @return OK; INVALID with nothing changed, if its TSC lies in the future, or its scale is that of no frequency from
-     *     {@link PvclockScale#MIN_HZ} to {@link PvclockScale#MAX_HZ}
+     * @return OK; INVALID with nothing changed, if its TSC lies in the future, or its scale is that of no frequency
+     *     from {@link PvclockScale#MIN_HZ} to {@link PvclockScale#MAX_HZ}
      */
     public Outcome setClock(PvclockTimeInfo time) {
         long now = tsc.read();

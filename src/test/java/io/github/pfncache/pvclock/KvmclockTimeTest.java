@@ -84,7 +84,8 @@ final class KvmclockTimeTest {
         PvclockScale scale = PvclockScale.ofFrequency(TSC_HZ);
         for (PvclockTimeInfo wrong : new PvclockTimeInfo[] {
             new PvclockTimeInfo(now + 1_000_000, 5, scale, 0), new PvclockTimeInfo(0, 5, new PvclockScale(0, 0), 0),
-            new PvclockTimeInfo(0, 5, new PvclockScale(1, -30), 0), new PvclockTimeInfo(0, 5, new PvclockScale(-1, 40), 0)
+            new PvclockTimeInfo(0, 5, new PvclockScale(1, -30), 0),
+            new PvclockTimeInfo(0, 5, new PvclockScale(-1, 40), 0)
         }) {
             assertThat(world.clock.setClock(wrong)).as("%s", wrong).isEqualTo(Outcome.INVALID);
             assertThat(world.clock.getClock()).isBetween(9 * SECOND, 9 * SECOND + 2_000);

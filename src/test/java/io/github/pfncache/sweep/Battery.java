@@ -133,6 +133,7 @@ final class Battery {
             machine.cpu(vcpu.id()).clearTimeInfo();
             machine.cpu(vcpu.id()).runstate().clear();
         }
+        machine.atRest.forEach(Runnable::run);
         machine.cache.deactivate();
         machine.byHva.deactivate();
         machine.area.deactivate();

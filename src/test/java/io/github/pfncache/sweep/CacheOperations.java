@@ -80,9 +80,10 @@ final class CacheOperations {
                         CacheOperations::everything)),
                 new Operation("cache.tryAccess", m -> with(m.cache.tryAccess(), CacheOperations::everything)),
                 new Operation("cache.readLock", m -> with(m.cache.readLock(), access -> access.check())),
-                new Operation("cache.atomic", m -> m.cache.atomicLong(AtomicOp.OR, 16, 1) + " "
-                        + m.cache.atomicInt(AtomicOp.OR, 24, 1) + " " + m.cache.compareAndExchangeInt(28, 1, 2) + " "
-                        + m.cache.compareAndExchangeLong(32, 1, 2)),
+                new Operation("cache.atomicLong", m -> m.cache.atomicLong(AtomicOp.OR, 16, 1)),
+                new Operation("cache.atomicInt", m -> m.cache.atomicInt(AtomicOp.OR, 24, 1)),
+                new Operation("cache.compareAndExchangeInt", m -> m.cache.compareAndExchangeInt(28, 0, 2)),
+                new Operation("cache.compareAndExchangeLong", m -> m.cache.compareAndExchangeLong(32, 0, 2)),
                 new Operation("cache by hva, access", m -> with(m.byHva.access(), CacheOperations::everything)));
     }
 
@@ -163,6 +164,7 @@ final class CacheOperations {
                 new Operation("cache.check", m -> m.cache.check() + " " + m.cache.state().active()),
                 new Operation("a cache's whole life", m -> {
                     GfnPfnCache fresh = m.vm.newCache(8);
+                    m.atRest.add(fresh::deactivate);
                     String outcome = fresh.activate(COPIES) + " " + fresh.storeLong(0, PATTERN);
                     return outcome + " " + fresh.deactivate();
                 }));
@@ -174,6 +176,7 @@ final class CacheOperations {
                 new Operation("memory.write", m -> m.vm.guestMemory().write(COPIES - 4, new byte[] {1, 2, 3, 4, 5, 6})),
                 new Operation("view", m -> {
                     try (GuestView view = m.vm.view(COPIES - 8, 64)) {
+                        m.atRest.add(view::close);
                         return view.storeByte(0, (byte) 1) + " " + view.storeShort(7, (short) 2) + " "
                                 + view.storeInt(12, 3) + " " + view.storeLong(16, 4) + " " + view.loadByte(0, (byte) 9)
                                 + view.loadShort(7, (short) 9) + view.loadInt(12, 9) + view.loadLong(16, 9)

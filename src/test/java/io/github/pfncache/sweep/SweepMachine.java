@@ -26,6 +26,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -97,6 +98,9 @@ final class SweepMachine implements AutoCloseable {
     final GfnPfnCache byHva;
     final GuestArea area;
     final GfnToHvaCache older;
+
+    /** Lets go of what an operation has made, should it have been cut short. */
+    final List<Runnable> atRest = new ArrayList<>();
     final GuestTlb tlb;
     final RamSnapshot snapshot;
     final HostMemory child;

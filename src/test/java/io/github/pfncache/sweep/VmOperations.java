@@ -72,8 +72,7 @@ final class VmOperations {
                     own.attach(m.adopter, m.adopter);
                     return own.set(0, 0, LOW, 0x2000, m.lowHva) + " " + own.setFlags(0, Memslot.FLAG_LOG_DIRTY_PAGES)
                             + " " + own.move(0, 0) + " " + own.delete(0) + " " + own.generation()
-                            + (own.number() > 0 ? " " : "")
-                            + (own.deadlineFromNow() > System.nanoTime() - 1);
+                            + (own.number() > 0) + (own.deadlineFromNow() > System.nanoTime() - 1);
                 }));
     }
 
