@@ -319,11 +319,14 @@ public final class Kvmclock {
         @Override
         public boolean guestWrite(Vcpu vcpu, int index, long value) {
             boolean old = index == MSR_SYSTEM_TIME_OLD;
-            if (vcpu.id() == 0 && oldRegister != old) {
-                oldRegister = old;
-                requestUpdateOfAll();
+            try {
+                return write(vcpu, index, value);
+            } finally { // also when a page-fault handler throws; not when memory ran out before it was written
+                if (vcpu.id() == 0 && oldRegister != old && clocks.get(0).register() == value) {
+                    oldRegister = old;
+                    requestUpdateOfAll();
+                }
             }
-            return write(vcpu, index, value);
         }
     }
 

@@ -11,6 +11,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * When the guest's clock read zero, as real time. Written once for each write of its register, at any address, also
@@ -37,6 +38,9 @@ final class WallClock {
     /** Held over each write, so that two vCPUs that write one place leave an even version. No code of others in it. */
     private final TrackedLock lock = new TrackedLock(LockClass.VM_USER);
 
+    /** Out of use, unless memory ran out when it was to be: then the next write does it. Null while it is used. */
+    private final AtomicReference<GuestArea> idle = new AtomicReference<>();
+
     /** One register for the VM. Any thread writes it. */
     private volatile long register;
 
@@ -57,29 +61,34 @@ final class WallClock {
      */
     void register(long gpa, long bootRealtime) {
         register = gpa;
-        if (gpa != 0 && !write(gpa, SIZE, bootRealtime)) {
-            int first = Pages.PAGE_SIZE - Pages.offsetInPage(gpa);
-            if (first >= BODY && first < SIZE) {
-                write(gpa, first, bootRealtime); // as much of it as there is memory for
+        GuestArea known = idle.getAndSet(null);
+        GuestArea area = known == null ? vm.newArea() : known;
+        try {
+            if (gpa != 0 && !write(area, gpa, SIZE, bootRealtime)) {
+                int first = Pages.PAGE_SIZE - Pages.offsetInPage(gpa);
+                if (first >= BODY && first < SIZE) {
+                    write(area, gpa, first, bootRealtime); // as much of it as there is memory for
+                }
+            }
+        } finally {
+            try {
+                area.deactivate();
+            } finally {
+                idle.set(area);
             }
         }
     }
 
     /** Writes the first bytes of the structure, all or none; false for none. */
-    private boolean write(long gpa, int length, long bootRealtime) {
+    private boolean write(GuestArea area, long gpa, int length, long bootRealtime) {
         byte[] body = ByteBuffer.allocate(SIZE - BODY)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .putInt((int) Math.floorDiv(bootRealtime, NANOS_PER_SECOND))
                 .putInt((int) Math.floorMod(bootRealtime, NANOS_PER_SECOND))
                 .array();
         byte[] part = Arrays.copyOf(body, length - BODY);
-        GuestArea area = vm.newArea();
-        try {
-            return area.activate(gpa, length) == Outcome.OK // page-fault handlers run here, with no lock held
-                    && Registration.retrying(() -> write(area, part), () -> bringIn(area)) == Outcome.OK;
-        } finally {
-            area.deactivate();
-        }
+        return area.activate(gpa, length) == Outcome.OK // page-fault handlers run here, with no lock held
+                && Registration.retrying(() -> write(area, part), () -> bringIn(area)) == Outcome.OK;
     }
 
     private static Outcome bringIn(GuestArea area) {

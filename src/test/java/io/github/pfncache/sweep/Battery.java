@@ -128,6 +128,7 @@ final class Battery {
         machine.xen.clearSharedInfo();
         for (Vcpu vcpu : machine.vm.vcpus()) { // bounded by the vCPUs
             vcpu.writeMsr(Kvmclock.MSR_SYSTEM_TIME, 0);
+            vcpu.writeMsr(Kvmclock.MSR_WALL_CLOCK, 0);
             vcpu.writeMsr(StealTime.MSR_STEAL_TIME, 0);
             machine.cpu(vcpu.id()).clearVcpuInfo();
             machine.cpu(vcpu.id()).clearTimeInfo();
