@@ -117,6 +117,11 @@ public final class GfnPfnCache extends FastPath {
         return refreshPath.activate(target, refreshes, Deadline.at(domain, deadlineNanos));
     }
 
+    /** Whether it is not active now; without its lock, so for a second look only. */
+    boolean isInactive() {
+        return !mapping.isActive();
+    }
+
     /** A refresh that is part of a longer call. */
     Outcome refresh(Deadline latest) {
         return refreshPath.refresh(latest);
@@ -317,7 +322,8 @@ public final class GfnPfnCache extends FastPath {
     /**
      * As {@link #loadShort}; later accesses stay after it.
      *
-     * @param offset bytes from the start of the window; 2-byte aligned in guest memory for a load that is not torn
+     * @param offset bytes from the start of the window; 2-byte aligned in guest memory, with native atomics, for a
+     *     load that is not torn
      * @param otherwise what to answer if the window cannot be had
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
@@ -331,7 +337,8 @@ public final class GfnPfnCache extends FastPath {
     /**
      * As {@link #loadInt}; later accesses stay after it.
      *
-     * @param offset bytes from the start of the window; 4-byte aligned in guest memory for a load that is not torn
+     * @param offset bytes from the start of the window; 4-byte aligned in guest memory, with native atomics, for a
+     *     load that is not torn
      * @param otherwise what to answer if the window cannot be had
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
@@ -345,7 +352,8 @@ public final class GfnPfnCache extends FastPath {
     /**
      * As {@link #loadLong}; later accesses stay after it.
      *
-     * @param offset bytes from the start of the window; 8-byte aligned in guest memory for a load that is not torn
+     * @param offset bytes from the start of the window; 8-byte aligned in guest memory, with native atomics, for a
+     *     load that is not torn
      * @param otherwise what to answer if the window cannot be had
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
@@ -359,7 +367,8 @@ public final class GfnPfnCache extends FastPath {
     /**
      * As {@link #storeShort}; earlier accesses stay before it.
      *
-     * @param offset bytes from the start of the window; 2-byte aligned in guest memory for a store that is not torn
+     * @param offset bytes from the start of the window; 2-byte aligned in guest memory, with native atomics, for a
+     *     store that is not torn
      * @param value the value
      * @return as for {@link #storeLong}
      * @throws IllegalArgumentException if it does not lie inside the window
@@ -372,7 +381,8 @@ public final class GfnPfnCache extends FastPath {
     /**
      * As {@link #storeInt}; earlier accesses stay before it.
      *
-     * @param offset bytes from the start of the window; 4-byte aligned in guest memory for a store that is not torn
+     * @param offset bytes from the start of the window; 4-byte aligned in guest memory, with native atomics, for a
+     *     store that is not torn
      * @param value the value
      * @return as for {@link #storeLong}
      * @throws IllegalArgumentException if it does not lie inside the window
@@ -385,7 +395,8 @@ public final class GfnPfnCache extends FastPath {
     /**
      * As {@link #storeLong}; earlier accesses stay before it.
      *
-     * @param offset bytes from the start of the window; 8-byte aligned in guest memory for a store that is not torn
+     * @param offset bytes from the start of the window; 8-byte aligned in guest memory, with native atomics, for a
+     *     store that is not torn
      * @param value the value
      * @return as for {@link #storeLong}
      * @throws IllegalArgumentException if it does not lie inside the window
@@ -405,6 +416,7 @@ public final class GfnPfnCache extends FastPath {
      */
     public OptionalLong tryLoad(int offset, int width) {
         TypedAccess.requireWidth(width);
+        StackRoom.require(); // for the access to end
         long value = load(offset, width, 0);
         if (value != 0) {
             return OptionalLong.of(value);
@@ -471,6 +483,7 @@ public final class GfnPfnCache extends FastPath {
     }
 
     private OptionalLong atomic(AtomicOp op, int offset, int width, long operand, long expected) {
+        StackRoom.require();
         mapping.requireInside(offset, width);
         try (GuestAccess access = access()) {
             return access.isUsable()

@@ -170,11 +170,26 @@ public final class GuestMemory {
      * @throws IllegalArgumentException if {@code length} is negative
      */
     public long copy(long to, long from, long length) {
-        boolean descends = Long.compareUnsigned(to - from, length) < 0;
-        return inArrays(length, (array, done, width) -> {
-            long at = descends ? length - done - width : done;
-            return write(to + at, array, 0, read(from + at, array, 0, width));
-        });
+        if (length > 0 && Long.compareUnsigned(to - from, length) < 0) {
+            return copyDescending(to, from, length);
+        }
+        return inArrays(length, (array, done, width) ->
+                write(to + done, array, 0, read(from + done, array, 0, width)));
+    }
+
+    /** Each part lies in one page on both sides: it is copied whole, or not. */
+    private long copyDescending(long to, long from, long length) {
+        byte[] part = new byte[(int) Math.min(length, Pages.PAGE_SIZE)];
+        long left = length;
+        while (left > 0) { // bounded by the pages that the bytes span, on both sides
+            int inBoth = Math.min(Pages.offsetInPage(to + left - 1), Pages.offsetInPage(from + left - 1)) + 1;
+            int width = (int) Math.min(left, inBoth);
+            if (read(from + left - width, part, 0, width) < width || write(to + left - width, part, 0, width) < width) {
+                break;
+            }
+            left -= width;
+        }
+        return length - left;
     }
 
     /** What is done with some bytes by way of an array; answers with how many it went well. */

@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.Pages;
+import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
@@ -14,10 +15,10 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * }
  * }</pre>
  *
- * <p>A view is one {@link GfnPfnCache} for each page that was used, made on first use. So it stays right whatever moves
- * under it, and each load and store is what it is on a cache, after two steps that find the cache. One that crosses a
- * page's end is done byte by byte and is not atomic; a store that crosses may be done in part, if the outcome is not
- * OK. What lies outside of the view is not there: FAULT.
+ * <p>A view is one {@link GfnPfnCache} for each page that was used while there was memory, made on first use. So it
+ * stays right whatever moves under it, and each load and store is what it is on a cache, after two steps that find the
+ * cache. One that crosses a page's end is done byte by byte and is not atomic; a store that crosses may be done in part,
+ * if the outcome is not OK. What lies outside of the view is not there: FAULT.
  *
  * <p>A {@link GuestArea} is for one structure: a lock on all of its pages, so that several fields belong together. A
  * {@link GuestTlb} is for one thread, and faster. A page that was used costs about a kilobyte of heap until {@link
@@ -164,38 +165,70 @@ public final class GuestView implements AutoCloseable {
 
     /**
      * The cache of the page that has a byte, for all else that a cache can: several fields at once, atomic operations.
-     * Offsets are those in the page then. The view deactivates it.
+     * Offsets are those in the page then. The view deactivates it. Where there is no memory yet it is made all the same.
      *
      * @param offset bytes from the start, 0 to {@code length - 1}
      * @return a cache of 4096 bytes, the same each time
      * @throws IllegalArgumentException if the offset lies outside
+     * @throws IllegalStateException if the view is closed
      */
     public GfnPfnCache pageAt(long offset) {
         if (!fits(offset, 1)) {
             throw new IllegalArgumentException("offset=" + offset + " exceeds length=" + length);
         }
-        int page = pageOf(offset);
-        AtomicReferenceArray<GfnPfnCache> chunk = chunks.get(page >>> CHUNK_SHIFT);
-        GfnPfnCache cache = chunk == null ? null : chunk.get(page & CHUNK - 1);
-        return cache != null ? cache : makePage(page);
+        GfnPfnCache cache = known(pageOf(offset));
+        if (cache == null) {
+            cache = make(pageOf(offset));
+        }
+        if (closed) {
+            throw new IllegalStateException("closed: " + this);
+        }
+        return cache;
     }
 
-    private GfnPfnCache makePage(int page) {
+    private GfnPfnCache known(int page) {
+        AtomicReferenceArray<GfnPfnCache> chunk = chunks.get(page >>> CHUNK_SHIFT);
+        return chunk == null ? null : chunk.get(page & CHUNK - 1);
+    }
+
+    /** Active before it can be found: the first use by another thread finds it so. */
+    private GfnPfnCache make(int page) {
         int number = page >>> CHUNK_SHIFT;
         if (chunks.get(number) == null) {
             chunks.compareAndSet(number, null, new AtomicReferenceArray<>(CHUNK));
         }
-        AtomicReferenceArray<GfnPfnCache> chunk = chunks.get(number);
         GfnPfnCache fresh = new GfnPfnCache(domain, Pages.PAGE_SIZE);
-        GfnPfnCache known = chunk.compareAndExchange(page & CHUNK - 1, null, fresh);
-        GfnPfnCache cache = known == null ? fresh : known;
-        if (!closed) {
-            cache.activate(Pages.pageStart(gpa) + ((long) page << Pages.PAGE_SHIFT));
-            if (closed) {
-                cache.deactivate();
+        boolean used = false;
+        try {
+            fresh.activate(gpaOf(page));
+            used = chunks.get(number).compareAndSet(page & CHUNK - 1, null, fresh);
+        } finally {
+            if (!used || closed) { // another thread was faster, or it failed
+                fresh.deactivate();
             }
         }
-        return cache;
+        return known(page);
+    }
+
+    /**
+     * The cache for a load or a store; null if the view is closed, or if there never was memory at the page: a guest
+     * that tries every address takes no memory of the host's.
+     */
+    private GfnPfnCache cacheFor(int page) {
+        GfnPfnCache cache = known(page);
+        if (closed || cache == null && domain.memslots.table().find(Pages.gpaToGfn(gpaOf(page))) == null) {
+            return null;
+        }
+        if (cache == null) {
+            cache = make(page);
+        } else if (cache.isInactive()) { // its activation was cut short
+            cache.activate(gpaOf(page));
+        }
+        return closed ? null : cache;
+    }
+
+    private long gpaOf(int page) {
+        return Pages.pageStart(gpa) + ((long) page << Pages.PAGE_SHIFT);
     }
 
     private long load(long offset, int width, long otherwise) {
@@ -204,18 +237,19 @@ public final class GuestView implements AutoCloseable {
         }
         int inPage = Pages.offsetInPage(gpa + offset);
         if (inPage <= Pages.PAGE_SIZE - width) {
-            return pageAt(offset).load(inPage, width, otherwise);
+            GfnPfnCache cache = cacheFor(pageOf(offset));
+            return cache == null ? otherwise : cache.load(inPage, width, otherwise);
         }
-        byte[] bytes = new byte[Long.BYTES];
-        return !closed && domain.guestMemory.read(gpa + offset, bytes, 0, width) == width
-                ? signExtended(bytes, width)
-                : otherwise;
-    }
-
-    private static long signExtended(byte[] littleEndian, int width) {
-        long value = littleEndian[width - 1];
-        for (int i = width - 2; i >= 0; i--) { // bounded by the width
-            value = value << Byte.SIZE | littleEndian[i] & 0xff;
+        long value = 0;
+        for (int i = width - 1; i >= 0; i--) { // bounded by the width: the highest byte first, with its sign
+            GfnPfnCache cache = cacheFor(pageOf(offset + i));
+            OptionalLong each = cache == null
+                    ? OptionalLong.empty()
+                    : cache.tryLoad(Pages.offsetInPage(gpa + offset + i), Byte.BYTES);
+            if (each.isEmpty()) {
+                return otherwise;
+            }
+            value = i == width - 1 ? each.getAsLong() : value << Byte.SIZE | each.getAsLong() & 0xff;
         }
         return value;
     }
@@ -226,7 +260,8 @@ public final class GuestView implements AutoCloseable {
         }
         int inPage = Pages.offsetInPage(gpa + offset);
         if (inPage <= Pages.PAGE_SIZE - width) {
-            return pageAt(offset).store(inPage, width, value);
+            GfnPfnCache cache = cacheFor(pageOf(offset));
+            return cache != null ? cache.store(inPage, width, value) : closed ? Outcome.INACTIVE : Outcome.FAULT;
         }
         Outcome outcome = Outcome.OK;
         for (int i = width - 1; outcome == Outcome.OK && i >= 0; i--) { // bounded by the width: the second page first
@@ -243,18 +278,35 @@ public final class GuestView implements AutoCloseable {
         return (int) (Pages.offsetInPage(gpa) + offset >>> Pages.PAGE_SHIFT);
     }
 
-    /** Takes the caches of the view out of use; nothing can be loaded or stored any more. May be called again. */
+    /**
+     * Takes the caches of the view out of use; nothing can be loaded or stored any more. May be called again.
+     *
+     * @throws IllegalStateException if an access of another thread, or of this one, to one of its caches does not end:
+     *     the others are out of use, and this can be repeated
+     */
     @Override
     public void close() {
         closed = true;
+        GfnPfnCache left = null;
         for (int c = 0; c < chunks.length(); c++) { // these two loops are bounded by the length
             AtomicReferenceArray<GfnPfnCache> chunk = chunks.get(c);
             for (int i = 0; chunk != null && i < CHUNK; i++) {
                 GfnPfnCache cache = chunk.get(i);
-                if (cache != null) {
-                    cache.deactivate();
+                if (cache != null && !isOutOfUse(cache)) {
+                    left = cache;
                 }
             }
+        }
+        if (left != null) {
+            throw new IllegalStateException("in use: " + left + " of " + this);
+        }
+    }
+
+    private static boolean isOutOfUse(GfnPfnCache cache) {
+        try {
+            return cache.deactivate() == Outcome.OK;
+        } catch (IllegalStateException e) {
+            return false; // this thread has an access open to it, as the caller is told
         }
     }
 

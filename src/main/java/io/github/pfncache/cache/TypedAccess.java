@@ -13,7 +13,8 @@ import java.util.Objects;
  * plain ones with a fence: they order what is around them on memory of every kind. <b>Atomic</b> operations and those
  * on bits are sequentially consistent. Where the memory has {@linkplain HostMapping#hasNativeAtomics native atomics},
  * they are the processor's own. Elsewhere they exclude each other by a lock, and write only the bytes that change: a
- * plain store to another byte is never lost, one to a byte that changes at this moment may be.
+ * plain store to another byte is never lost, one to a byte that changes at this moment may be; and a load, plain or
+ * acquire, may find some of the bytes changed before the others.
  *
  * <p>An atomic operation on a guest's structure is aligned if the structure is: a device refuses a structure that the
  * guest has placed askew when the guest registers it.
@@ -233,7 +234,8 @@ public abstract class TypedAccess implements AutoCloseable {
     /**
      * Reads two bytes; later accesses stay after it.
      *
-     * @param offset bytes from the start; 2-byte aligned in guest memory for a read that is not torn
+     * @param offset bytes from the start; 2-byte aligned in guest memory, with native atomics, for a read that is not
+     *     torn
      * @return the value
      * @throws IllegalArgumentException if they do not lie inside
      */
@@ -246,7 +248,8 @@ public abstract class TypedAccess implements AutoCloseable {
     /**
      * Writes two bytes; earlier accesses stay before it.
      *
-     * @param offset bytes from the start; 2-byte aligned in guest memory for a write that is not torn
+     * @param offset bytes from the start; 2-byte aligned in guest memory, with native atomics, for a write that is not
+     *     torn
      * @param value the value
      * @throws IllegalArgumentException if they do not lie inside; nothing is written
      */
@@ -258,7 +261,8 @@ public abstract class TypedAccess implements AutoCloseable {
     /**
      * Reads four bytes; later accesses stay after it.
      *
-     * @param offset bytes from the start; 4-byte aligned in guest memory for a read that is not torn
+     * @param offset bytes from the start; 4-byte aligned in guest memory, with native atomics, for a read that is not
+     *     torn
      * @return the value
      * @throws IllegalArgumentException if they do not lie inside
      */
@@ -271,7 +275,8 @@ public abstract class TypedAccess implements AutoCloseable {
     /**
      * Writes four bytes; earlier accesses stay before it.
      *
-     * @param offset bytes from the start; 4-byte aligned in guest memory for a write that is not torn
+     * @param offset bytes from the start; 4-byte aligned in guest memory, with native atomics, for a write that is not
+     *     torn
      * @param value the value
      * @throws IllegalArgumentException if they do not lie inside; nothing is written
      */
@@ -283,7 +288,8 @@ public abstract class TypedAccess implements AutoCloseable {
     /**
      * Reads eight bytes; later accesses stay after it.
      *
-     * @param offset bytes from the start; 8-byte aligned in guest memory for a read that is not torn
+     * @param offset bytes from the start; 8-byte aligned in guest memory, with native atomics, for a read that is not
+     *     torn
      * @return the value
      * @throws IllegalArgumentException if they do not lie inside
      */
@@ -296,7 +302,8 @@ public abstract class TypedAccess implements AutoCloseable {
     /**
      * Writes eight bytes; earlier accesses stay before it.
      *
-     * @param offset bytes from the start; 8-byte aligned in guest memory for a write that is not torn
+     * @param offset bytes from the start; 8-byte aligned in guest memory, with native atomics, for a write that is not
+     *     torn
      * @param value the value
      * @throws IllegalArgumentException if they do not lie inside; nothing is written
      */

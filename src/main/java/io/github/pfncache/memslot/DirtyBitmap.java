@@ -219,18 +219,19 @@ public final class DirtyBitmap {
 
     /** How many pages the next harvest of the reader without a name has, if nothing comes between. */
     long marked() {
-        return marks() + unnamed.marks();
-    }
-
-    private long marks() {
         long count = 0;
         for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
-            long[] words = (long[]) CHUNKS.getAcquire(chunks, c);
-            for (int w = 0; words != null && w < words.length; w++) { // bounded by the size of a chunk
-                count += Long.bitCount((long) WORDS.getOpaque(words, w));
+            long[] made = (long[]) CHUNKS.getAcquire(chunks, c);
+            long[] kept = (long[]) CHUNKS.getAcquire(unnamed.chunks, c);
+            for (int w = 0; w <= LAST_WORD_OF_CHUNK; w++) { // bounded by the size of a chunk
+                count += Long.bitCount(word(made, w) | word(kept, w));
             }
         }
         return count;
+    }
+
+    private static long word(long[] words, int w) {
+        return words == null || w >= words.length ? 0 : (long) WORDS.getOpaque(words, w);
     }
 
     private static boolean isAnyMarked(long[] words) {
@@ -299,6 +300,10 @@ public final class DirtyBitmap {
     /** Whether the log is needed no more: its readers have gone, and the maker of the slot has not asked for it. */
     boolean isIdle() {
         return named == null && !wanted;
+    }
+
+    boolean isWanted() {
+        return wanted;
     }
 
     /** The maker of the slot asks for the log. */

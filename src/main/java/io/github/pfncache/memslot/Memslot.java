@@ -179,12 +179,14 @@ public final class Memslot {
         }
     }
 
-    /** Marks every page, in the bitmap also where there are rings: nobody's ring is for what a thread did not write. */
-    void markWhole() {
+    /**
+     * The flags that the maker of the slot asked for: a log that is on for its readers alone is not among them.
+     *
+     * @return any of {@link #FLAG_LOG_DIRTY_PAGES} and {@link #FLAG_READONLY}
+     */
+    public int askedFlags() {
         DirtyBitmap bitmap = log;
-        for (long page = 0; bitmap != null && page < npages; page++) { // bounded by the slot
-            bitmap.mark(page);
-        }
+        return bitmap == null || bitmap.isWanted() ? flags : flags & ~FLAG_LOG_DIRTY_PAGES;
     }
 
     /**

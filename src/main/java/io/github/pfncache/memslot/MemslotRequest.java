@@ -13,9 +13,8 @@ import io.github.pfncache.address.Pages;
  * @param gpa first guest address
  * @param size bytes, unsigned; 0 deletes
  * @param hva first host user address
- * @param replaces whether the slot may get other memory, which KVM does not know
  */
-record MemslotRequest(int id, int flags, long gpa, long size, long hva, boolean replaces) {
+record MemslotRequest(int id, int flags, long gpa, long size, long hva) {
 
     private static final int KNOWN_FLAGS = Memslot.FLAG_LOG_DIRTY_PAGES | Memslot.FLAG_READONLY;
     private static final long MAX_NPAGES = Integer.MAX_VALUE;
@@ -31,15 +30,6 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva, boolean 
 
         /** The request describes the table as it is. */
         static final Step NONE = new Step(null, null);
-    }
-
-    MemslotRequest(int id, int flags, long gpa, long size, long hva) {
-        this(id, flags, gpa, size, hva, false);
-    }
-
-    static MemslotRequest replace(Memslot slot, long hva) {
-        long gpa = Pages.gfnToGpa(slot.baseGfn());
-        return new MemslotRequest(slot.id(), slot.flags(), gpa, slot.npages() << Pages.PAGE_SHIFT, hva, true);
     }
 
     static MemslotRequest delete(Memslot slot) {
@@ -60,7 +50,7 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva, boolean 
     }
 
     MemslotRequest withLog() {
-        return new MemslotRequest(id, flags | Memslot.FLAG_LOG_DIRTY_PAGES, gpa, size, hva, replaces);
+        return new MemslotRequest(id, flags | Memslot.FLAG_LOG_DIRTY_PAGES, gpa, size, hva);
     }
 
     /**
@@ -85,7 +75,7 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva, boolean 
         GfnRange gfns = gfnsInBounds();
         if (former != null) {
             requireKept(former);
-            if (former.baseGfn() == gfns.start() && former.flags() == flags && former.hva() == hva) {
+            if (former.baseGfn() == gfns.start() && former.flags() == flags) {
                 return Step.NONE;
             }
         }
@@ -103,7 +93,7 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva, boolean 
     }
 
     private void requireKept(Memslot former) {
-        MemslotRule.HVA_FIXED.require(replaces || hva == former.hva(), new Conflict(this, former));
+        MemslotRule.HVA_FIXED.require(hva == former.hva(), new Conflict(this, former));
         MemslotRule.SIZE_FIXED.require(size >>> Pages.PAGE_SHIFT == former.npages(), new Conflict(this, former));
         boolean readOnly = (flags & Memslot.FLAG_READONLY) != 0;
         MemslotRule.READONLY_FIXED.require(readOnly == former.readOnly(), new Conflict(this, former));

@@ -267,21 +267,6 @@ public final class Memslots {
         return change(id, true, current -> MemslotRequest.setFlags(existing(current, id), flags));
     }
 
-    /**
-     * Gives a slot other memory in one step, as a machine does that switches banks: at no time is there none. What the
-     * guest has now is other bytes, so every page of a slot that logs is marked. KVM has no such call: a VMM deletes
-     * the slot and makes it anew.
-     *
-     * @param id number of the slot
-     * @param hva first host user address of the new memory, page aligned; whether anything is mapped there does not
-     *     matter
-     * @return what became of it; after DONE nobody uses the former memory by way of this slot
-     * @throws Rejected if there is no such slot, or the address cannot be one
-     */
-    public Change replace(int id, long hva) {
-        return change(id, false, current -> MemslotRequest.replace(existing(current, id), hva));
-    }
-
     private static Memslot existing(MemslotTable current, int id) {
         Memslot slot = current.byId(id);
         MemslotRule.SLOT_EXISTS.require(slot != null, "slot " + id);
@@ -342,13 +327,9 @@ public final class Memslots {
         }
         Memslot former = step.former();
         Memslot successor = step.successor();
-        boolean replaces = former != null && successor != null && former.hva() != successor.hva();
         boolean done = false;
         try {
             follow(successor); // before a thread can mark it
-            if (replaces) {
-                successor.markWhole(); // what that takes is there when it counts
-            }
             done = published.install(step, deadline);
         } finally {
             if (done) {
@@ -357,9 +338,6 @@ public final class Memslots {
                 follow(former);
                 forget(successor, former);
             }
-        }
-        if (done && replaces) {
-            successor.markWhole(); // after the bytes are others [rule L12]
         }
         if (done && successor != null) {
             successor.dropLogUnlessLogging();

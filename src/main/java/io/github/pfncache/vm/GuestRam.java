@@ -15,6 +15,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -54,9 +55,6 @@ public final class GuestRam {
 
     /** Where the memory of the slots is that were added here, by slot id. Thread-safe by itself. */
     private final Map<Integer, HvaRange> blocks = new ConcurrentHashMap<>();
-
-    /** Where a slot that was added here has got other memory, by slot id. Thread-safe by itself. */
-    private final Map<Integer, Long> replaced = new ConcurrentHashMap<>();
 
     /** Those that are not closed. Thread-safe by itself. */
     private final Set<RamSnapshot> snapshots = ConcurrentHashMap.newKeySet();
@@ -152,26 +150,33 @@ public final class GuestRam {
     }
 
     /** Adds slots with fresh memory, filled before the guest sees any of it: all of them or none. */
-    Memslots.Change addFilled(List<RamImage.Slot> slots, RamImage.Filling filling) throws IOException {
+    Memslots.Change addFilled(List<RamImage.Slot> all, RamImage.Filling filling) throws IOException {
         vm.requireOpen();
+        List<RamImage.Slot> slots = new ArrayList<>(all);
         List<HvaRange> ranges = new ArrayList<>(slots.size());
         int shown = 0;
-        boolean all = false;
+        boolean done = false;
         try {
             for (RamImage.Slot slot : slots) { // bounded by the slots
                 long npages = slot.npages();
                 ranges.add(map(slot.id(), npages, hva -> host.mapAnonymous(hva, npages, Protection.READ_WRITE)));
             }
             filling.fill(host, ranges);
+            if (slots.isEmpty()) {
+                return Memslots.Change.UNCHANGED;
+            }
+            int first = firstWithoutPlace(slots); // is refused before another one is shown
+            Collections.swap(slots, 0, first);
+            Collections.swap(ranges, 0, first);
             Memslots.Change change = Memslots.Change.DONE;
             while (shown < slots.size() && change == Memslots.Change.DONE) { // bounded by the slots
                 RamImage.Slot slot = slots.get(shown);
                 change = show(slot.id(), slot.flags(), Pages.gfnToGpa(slot.baseGfn()), ranges.get(shown++));
             }
-            all = change == Memslots.Change.DONE;
+            done = change == Memslots.Change.DONE;
             return change;
         } finally {
-            for (int i = 0; !all && i < ranges.size(); i++) { // bounded by the slots; the last shown has failed
+            for (int i = 0; !done && i < ranges.size(); i++) { // bounded by the slots; the last shown has failed
                 if (i < shown - 1) {
                     remove(slots.get(i).id());
                 } else if (i >= shown) {
@@ -179,6 +184,21 @@ public final class GuestRam {
                 }
             }
         }
+    }
+
+    /** The first of some slots that the memory map has no place for now; else, or without any, 0. */
+    private int firstWithoutPlace(List<RamImage.Slot> slots) {
+        MemslotTable now = memslots.table();
+        for (int i = 0; i < slots.size(); i++) { // bounded by the slots
+            RamImage.Slot slot = slots.get(i);
+            for (Memslot there : now) { // bounded by the slots
+                long end = slot.baseGfn() + slot.npages();
+                if (there.id() == slot.id() || there.baseGfn() < end && slot.baseGfn() < there.endGfn()) {
+                    return i;
+                }
+            }
+        }
+        return 0;
     }
 
     /** Maps something where there is room. */
@@ -234,23 +254,6 @@ public final class GuestRam {
     }
 
     /**
-     * Gives a slot other memory of the host in one step, as a machine does that switches banks: the guest finds the one
-     * or the other, and at no time none. See {@link Memslots#replace}. The slot's own memory stays, to be shown again.
-     *
-     * @param id number of a slot that was added here
-     * @param hva first host user address of memory that the caller has mapped in {@link HostMemory}: as large as the
-     *     slot
-     * @return DONE; UNCHANGED if it is there already; BUSY, with nothing changed, if the memory map could not be
-     *     changed now
-     * @throws IllegalArgumentException ({@link Memslots.Rejected}) if there is no such slot, or the address cannot be
-     *     one; nothing has changed
-     */
-    public Memslots.Change replace(int id, long hva) {
-        replaced.put(id, hva); // before it is there: remove() has to know it
-        return memslots.replace(id, hva);
-    }
-
-    /**
      * Takes out what was added under a number: the slot, wherever it is by now, and the memory behind it.
      *
      * @param id number of the slot
@@ -268,7 +271,6 @@ public final class GuestRam {
             return change;
         } finally {
             if (change == Memslots.Change.DONE) {
-                replaced.remove(id);
                 giveUp(range);
             } else {
                 blocks.putIfAbsent(id, range);
@@ -279,8 +281,7 @@ public final class GuestRam {
     /** Deletes a slot; it may have been deleted by other means, and the number given to something else. */
     private Memslots.Change deleteIfAt(int id, HvaRange range) {
         Memslot slot = memslots.table().byId(id);
-        boolean there = slot != null
-                && (slot.hva() == range.start() || slot.hva() == replaced.getOrDefault(id, range.start()));
+        boolean there = slot != null && slot.hva() == range.start();
         return there ? memslots.delete(id) : Memslots.Change.DONE;
     }
 
@@ -359,7 +360,8 @@ public final class GuestRam {
      * memory is fresh, all of it kept by the library; pages without content take none.
      *
      * @param snapshot not closed
-     * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
+     * @return DONE; UNCHANGED if there are none; BUSY if the memory map could not be changed now: then none is there,
+     *     but for one that another thread still reads, which {@link #remove} takes out
      * @throws IllegalArgumentException ({@link Memslots.Rejected}) if a slot of the snapshot has no place here; nothing
      *     has changed
      * @throws IllegalStateException if the snapshot is closed, or the host has no room; nothing has changed
@@ -373,7 +375,7 @@ public final class GuestRam {
      * kept by the library; pages without content take none. What was read is checked before the guest sees any of it.
      *
      * @param from is read up to the end of what was saved, and not closed
-     * @return DONE; BUSY, with nothing changed, if the memory map could not be changed now
+     * @return as for {@link #addAll}
      * @throws IOException if it cannot be read, ends early, or is not what was saved; nothing has changed
      * @throws IllegalArgumentException ({@link Memslots.Rejected}) if a slot has no place here; nothing has changed
      * @throws IllegalStateException if the host has no room; nothing has changed

@@ -5,6 +5,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
 import java.io.BufferedOutputStream;
 import java.io.DataInputStream;
@@ -13,8 +14,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.PrimitiveIterator;
+import java.util.Set;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
 import java.util.zip.CheckedOutputStream;
@@ -39,7 +42,17 @@ final class RamImage {
     record Slot(int id, int flags, long baseGfn, long npages) {
 
         static Slot of(Memslot slot) {
-            return new Slot(slot.id(), slot.flags(), slot.baseGfn(), slot.npages());
+            return new Slot(slot.id(), slot.askedFlags(), slot.baseGfn(), slot.npages());
+        }
+
+        /** Whether it can be a slot, above another one; null for none. What the rules of the map say is left to them. */
+        boolean isAbove(Slot other) {
+            return baseGfn >= (other == null ? 0 : other.baseGfn + other.npages)
+                    && id >= 0
+                    && id < MemslotTable.MAX_SLOTS
+                    && npages >= 1
+                    && npages <= Integer.MAX_VALUE
+                    && baseGfn <= Pages.GFN_END - npages;
         }
     }
 
@@ -56,7 +69,7 @@ final class RamImage {
         out.writeInt(slots.size());
         for (Memslot slot : slots) { // bounded by the slots
             out.writeInt(slot.id());
-            out.writeInt(slot.flags());
+            out.writeInt(slot.askedFlags());
             out.writeLong(slot.baseGfn());
             out.writeLong(slot.npages());
         }
@@ -79,10 +92,15 @@ final class RamImage {
         DataInputStream in = new DataInputStream(checked);
         require(in.readLong() == MAGIC, "it does not begin as saved memory does");
         int count = in.readInt();
+        require(count >= 0 && count <= MemslotTable.MAX_SLOTS, "it has a number of slots that cannot be");
         List<Slot> slots = new ArrayList<>();
-        for (int i = 0; i < count; i++) { // bounded by what there is to read
-            slots.add(new Slot(in.readInt(), in.readInt(), in.readLong(), in.readLong()));
-            require(slots.get(i).npages() > 0, "a slot has no pages");
+        Set<Integer> ids = new HashSet<>();
+        Slot below = null;
+        for (int i = 0; i < count; i++) { // bounded by the slots there can be
+            Slot slot = new Slot(in.readInt(), in.readInt(), in.readLong(), in.readLong());
+            require(slot.isAbove(below) && ids.add(slot.id()), "a slot has pages that cannot be, or another's number");
+            slots.add(slot);
+            below = slot;
         }
         return ram.addFilled(slots, (host, memory) -> {
             byte[] page = new byte[Pages.PAGE_SIZE];

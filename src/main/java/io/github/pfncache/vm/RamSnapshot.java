@@ -119,12 +119,12 @@ public final class RamSnapshot implements AutoCloseable {
 
     /** A page of a slot; zeros if nothing is mapped there. */
     byte[] page(Memslot slot, long gfn) {
-        requireOpen();
         byte[] page = new byte[Pages.PAGE_SIZE];
         HostResult read = memory.peek(slot.gfnToHva(gfn), page);
         if (read != HostResult.OK && read != HostResult.EFAULT) {
             throw new IllegalStateException(read + " reading gfn=" + Pages.hex(gfn) + " of " + slot);
         }
+        requireOpen(); // after it: what was read was there, or nothing is mapped
         return page;
     }
 

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -493,7 +494,7 @@ public final class Vm implements AutoCloseable {
      */
     public String describe() {
         StringBuilder lines = new StringBuilder(String.format(
-                "%-33s %6s %10s %10s %10s  %-5s %s%n", "gpa", "slot", "pages", "resident", "dirty", "flags", "hva"));
+                Locale.ROOT, "%-33s %6s %10s %10s %10s  %-5s %s\n", "gpa", "slot", "pages", "resident", "dirty", "flags", "hva"));
         int readers = memslots.enterRead();
         try {
             for (Memslot slot : memslots.table()) { // bounded by the slots
@@ -501,7 +502,8 @@ public final class Vm implements AutoCloseable {
                         .filter(gfn -> host.presentPfn(slot.gfnToHva(gfn)) >= 0)
                         .count();
                 String flags = (slot.readOnly() ? "R" : "") + (slot.logsDirtyPages() ? "L" : "");
-                lines.append(String.format("%016x-%016x %6d %10d %10d %10d  %-5s %x%n",
+                lines.append(String.format(
+                        Locale.ROOT, "%016x-%016x %6d %10d %10d %10d  %-5s %x\n",
                         Pages.gfnToGpa(slot.baseGfn()), Pages.gfnToGpa(slot.endGfn()) - 1, slot.id(), slot.npages(),
                         resident, slot.dirtyPages(), flags, slot.hva()));
             }

@@ -196,4 +196,19 @@ final class GuestMemoryTest {
         assertThatThrownBy(() -> memory.fill(GPA, -1, (byte) 7)).hasMessageContaining("length=-1");
         assertThatThrownBy(() -> memory.copy(GPA, GPA, -1)).hasMessageContaining("length=-1");
     }
+
+    /** The source's first page is there and its second is not: none of the last bytes can be copied. */
+    @Test
+    void whatADescendingCopyCountsAreTheLastBytes() {
+        byte[] model = numbered(BYTES);
+        memory.write(GPA, model);
+        assertThat(memory.copy(GPA + BYTES - 0x800, GPA + BYTES - 0x1000, 0x1000)).isZero();
+        byte[] now = new byte[BYTES];
+        memory.read(GPA, now);
+        assertThat(now).isEqualTo(model);
+        assertThat(memory.copy(GPA + 0x800, GPA, 2 * Pages.PAGE_SIZE)).isEqualTo(2 * Pages.PAGE_SIZE);
+        System.arraycopy(model.clone(), 0, model, 0x800, 2 * Pages.PAGE_SIZE);
+        memory.read(GPA, now);
+        assertThat(now).isEqualTo(model);
+    }
 }

@@ -156,4 +156,68 @@ final class GuestViewTest {
         vm.view(0xfff, 1L << 40).close();
         assertThat(vm.view(Pages.INVALID_GPA - 10, 5).loadByte(0, (byte) 3)).isEqualTo((byte) 3);
     }
+
+    /** A guest that tries every address takes no memory of the host's. */
+    @Test
+    void aPageWithoutMemoryGetsNoCache() {
+        for (long page = NPAGES; page < 10_000; page++) {
+            view.storeInt(page << 12, 1);
+            view.loadInt(page << 12, 1);
+        }
+        assertThat(vm.caches().activeCaches()).isEmpty();
+    }
+
+    @Test
+    void aRomIsNotThereInThePageAndOverItsEnd() {
+        vm.ram().add(1, Memslot.FLAG_READONLY, SLOT + NPAGES * Pages.PAGE_SIZE, 2);
+        long edge = (NPAGES + 1) * Pages.PAGE_SIZE - (GPA - SLOT);
+        assertThat(view.loadInt(edge - 8, -1)).isEqualTo(-1);
+        assertThat(view.loadInt(edge - 2, -1)).isEqualTo(-1);
+    }
+
+    @Test
+    void aCacheThatWasTakenOutOfUseIsUsedAgain() {
+        view.storeInt(0, 5);
+        view.pageAt(0).deactivate();
+        assertThat(view.loadInt(0, -1)).isEqualTo(5);
+    }
+
+    @Test
+    void whatStaysInUseIsNamedAndTheOthersAreClosed() {
+        view.storeInt(0, 5);
+        view.storeInt(Pages.PAGE_SIZE, 6);
+        try (GuestAccess access = view.pageAt(0).access()) {
+            assertThat(access.isUsable()).isTrue();
+            assertThatThrownBy(view::close).isInstanceOf(IllegalStateException.class).hasMessageContaining("in use");
+        }
+        assertThat(view.loadInt(0, -1)).isEqualTo(-1);
+        assertThatThrownBy(() -> view.pageAt(0)).hasMessageContaining("closed");
+        assertThat(vm.caches().activeCaches()).hasSize(1);
+        view.close();
+        assertThat(vm.caches().activeCaches()).isEmpty();
+    }
+
+    /** Threads that come to a page for the first time at once find it all the same. */
+    @Test
+    void nobodyFindsAPageBeforeItCanBeUsed() throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(3);
+        try {
+            for (int round = 0; round < 300; round++) {
+                try (GuestView fresh = vm.view(SLOT, NPAGES * Pages.PAGE_SIZE)) {
+                    List<Future<Integer>> all = IntStream.range(0, 3).mapToObj(n -> threads.submit(() -> {
+                        int missed = 0;
+                        for (int page = 0; page < NPAGES; page++) {
+                            missed += fresh.loadInt((long) page << 12, -1) == -1 ? 1 : 0;
+                        }
+                        return missed;
+                    })).toList();
+                    for (Future<Integer> each : all) {
+                        assertThat(each.get()).isZero();
+                    }
+                }
+            }
+        } finally {
+            threads.shutdown();
+        }
+    }
 }

@@ -14,7 +14,6 @@ import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostMemory;
-import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.DirtyBitmap;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
@@ -392,23 +391,16 @@ final class GuideTest {
     }
 
     @Test
-    void romAndBanks() {
+    void aRom() {
         byte[] image = {1, 2, 3};
         // snippet: rom
         vm.ram().add(3, Memslot.FLAG_READONLY, 0xffff_0000L, 16);
         vm.guestMemory().writeAsHost(0xffff_0000L, image, 0, image.length);  // the guest itself cannot write there
-
-        long banks = vm.host().reserve(4 * 8);                   // four banks of eight pages each
-        vm.host().mapAnonymous(banks, 4 * 8, Protection.READ_WRITE);
-        vm.ram().add(4, 0, 0x4000_0000L, 8);
-        vm.ram().replace(4, banks + 2 * 8 * 4096);               // bank 2: at no time is there no memory
         // end
         assertThat(vm.guestMemory().write(0xffff_0000L, image)).isZero();
         byte[] there = new byte[3];
         assertThat(vm.guestMemory().read(0xffff_0000L, there)).isEqualTo(3);
         assertThat(there).isEqualTo(image);
-        assertThat(vm.memslots().table().byId(4).hva()).isEqualTo(banks + 2 * 8 * 4096);
-        assertThat(vm.ram().remove(4)).isEqualTo(Memslots.Change.DONE);
     }
 
     @Test

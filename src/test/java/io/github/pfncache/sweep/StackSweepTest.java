@@ -2,6 +2,7 @@ package io.github.pfncache.sweep;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.cache.AtomicOp;
 import io.github.pfncache.cache.GuestAccess;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -42,7 +43,7 @@ final class StackSweepTest {
             "cache.refresh", (sweep, page) -> sweep.cache(page).refresh(),
             "cache.storeLong", (sweep, page) -> sweep.cache(page).storeLong(0, 1),
             "cache.loadLong", (sweep, page) -> sweep.cache(page).loadLong(0, 1),
-            "cache.access", StackSweepTest::access,
+            "cache.atomicLong", (sweep, page) -> sweep.cache(page).atomicLong(AtomicOp.OR, 0, 1),
             "cache.deactivate", (sweep, page) -> sweep.cache(page).deactivate(),
             "cache.activate", (sweep, page) -> sweep.cache(page).activate(StackSweep.gpa(page)),
             "area.activate", (sweep, page) -> sweep.area(page).activate(StackSweep.gpa(page), 8),

@@ -84,8 +84,6 @@ final class VmOperations {
                         ByteBuffer.allocate(Pages.PAGE_SIZE))),
                 new Operation("ram.add, file", m -> m.vm.ram().add(NEW_SLOT, 0, NEW_GPA, m.host.createFile(1))),
                 new Operation("vm.describe", m -> m.vm.describe().lines().count()),
-                new Operation("ram.replace", m -> m.vm.ram().replace(SPARE_SLOT, m.scratch(0))),
-                new Operation("memslots.replace", m -> m.vm.memslots().replace(SPARE_SLOT, m.scratch(0))),
                 new Operation("ram.addAll", m -> {
                     try (Vm copy = Vm.builder().build()) {
                         return copy.ram().addAll(m.snapshot) + " " + copy.memslots().table().size();

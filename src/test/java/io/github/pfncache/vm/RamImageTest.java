@@ -3,15 +3,16 @@ package io.github.pfncache.vm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.host.HostMemory;
-import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.zip.CRC32;
+import java.util.zip.CheckedOutputStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -163,25 +164,52 @@ final class RamImageTest {
         assertThat(vm.ram().remove(9)).isEqualTo(Memslots.Change.DONE);
     }
 
-    // ------------------------------------------------------------------ banks
+    /** What no save has written, with the right checksum. */
+    @Test
+    void aSlotThatCannotBeIsNone() throws IOException {
+        for (long[] wrong : new long[][] {
+            {1, 0, 0, (1L << 40) + 16, 1}, {1, 0, 0, 16, 0}, {1, 0, 0, 16, -1}, {1, 32_764, 0, 16, 1}, {-5, 0, 0, 0, 1}
+        }) {
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+            CheckedOutputStream checked = new CheckedOutputStream(bytes, new CRC32());
+            DataOutputStream out = new DataOutputStream(checked);
+            out.writeLong(0x70666e52_414d0001L);
+            out.writeInt((int) wrong[0]);
+            out.writeInt((int) wrong[1]);
+            out.writeInt((int) wrong[2]);
+            out.writeLong(wrong[3]);
+            out.writeLong(wrong[4]);
+            out.writeInt(-1);
+            out.writeLong(checked.getChecksum().getValue());
+            assertThatThrownBy(() -> other.ram().load(new ByteArrayInputStream(bytes.toByteArray())))
+                    .as("%s", Arrays.toString(wrong)).isInstanceOf(IOException.class);
+            assertThat(other.memslots().table().size()).isZero();
+        }
+    }
+
+    /** The last of the slots has no place, and another thread reads the memory map: nothing could be taken out again. */
+    @Test
+    void whatHasNoPlaceIsRefusedFirst() throws IOException {
+        byte[] saved = saved();
+        other.ram().add(3, 0, ARRAY + PAGE, 1);
+        int token = other.memslots().enterRead();
+        try {
+            assertThatThrownBy(() -> other.ram().load(new ByteArrayInputStream(saved)))
+                    .isInstanceOf(Memslots.Rejected.class);
+        } finally {
+            other.memslots().exitRead(token);
+        }
+        assertThat(other.memslots().table().size()).isOne();
+    }
 
     @Test
-    void aBankIsSwitchedInOneStepAndItsSlotIsRemoved() {
-        long banks = 0x7000_0000_0000L;
-        vm.host().mapAnonymous(banks, 4, Protection.READ_WRITE);
-        vm.host().poke(banks + 2 * PAGE, new byte[] {42});
-        vm.ram().add(12, Memslot.FLAG_LOG_DIRTY_PAGES, 0xc000_0000L, 2);
-        GfnPfnCache cache = vm.newCache(8);
-        cache.activate(0xc000_0000L);
-        cache.storeByte(0, (byte) 1);
-        vm.memslots().harvestDirty(12);
-        assertThat(vm.ram().replace(12, banks + 2 * PAGE)).isEqualTo(Memslots.Change.DONE);
-        assertThat(vm.ram().replace(12, banks + 2 * PAGE)).isEqualTo(Memslots.Change.UNCHANGED);
-        assertThat(cache.loadByte(0, (byte) -1)).isEqualTo((byte) 42);
-        assertThat(vm.memslots().harvestDirty(12).harvest().pages()).as("other bytes").containsExactly(0, 1);
-        assertThat(vm.ram().remove(12)).isEqualTo(Memslots.Change.DONE);
-        assertThat(vm.memslots().table().byId(12)).isNull();
-        assertThat(cache.loadByte(0, (byte) -1)).isEqualTo((byte) -1);
-        cache.deactivate();
+    void aLogThatIsOnForAReaderIsNotSaved() throws IOException {
+        try (DirtyLogFollower follower = vm.followDirtyLog()) {
+            assertThat(follower.deliver(gfn -> true).complete()).isTrue();
+            assertThat(vm.memslots().table().byId(1).logsDirtyPages()).isTrue();
+            other.ram().load(new ByteArrayInputStream(saved()));
+        }
+        assertThat(other.memslots().table().byId(1).logsDirtyPages()).isFalse();
+        assertThat(other.memslots().table().byId(0).logsDirtyPages()).isTrue();
     }
 }

@@ -12,6 +12,7 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.HostRule;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.rules.RuleViolation;
 import java.util.ArrayList;
@@ -185,6 +186,11 @@ class VmTest {
         machine.ram().add(3, Memslot.FLAG_READONLY, 0x1_0000_0000L, 16);
         machine.ram().add(1, Memslot.FLAG_LOG_DIRTY_PAGES, 0x1000, 4);
         machine.guestMemory().write(0x2ffe, new byte[] {1, 2, 3, 4});
+        try (DirtyReader reader = machine.memslots().newDirtyReader()) {
+            reader.follow(machine.memslots().table().byId(1));
+            reader.harvest((slot, pages) -> { });
+            machine.guestMemory().write(0x2ffe, new byte[] {1}); // marked again, where the first mark is kept elsewhere
+        }
         assertThat(machine.describe().lines().map(line -> line.replaceAll(" +", " ").replaceAll("[0-9a-f]+$", "HVA")))
                 .containsExactly("gpa slot pages resident dirty flags hvHVA",
                         "0000000000001000-0000000000004fff 1 4 2 2 L HVA",
