@@ -17,8 +17,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  *
  * <p>A view is one {@link GfnPfnCache} for each page that was used while there was memory, made on first use. So it
  * stays right whatever moves under it, and each load and store is what it is on a cache, after two steps that find the
- * cache. One that crosses a page's end is done byte by byte and is not atomic; a store that crosses may be done in part,
- * if the outcome is not OK. What lies outside of the view is not there: FAULT.
+ * cache. One that crosses a page's end is done byte by byte and is not atomic; a store that crosses may be done in
+ * part, if the outcome is not OK. What lies outside of the view is not there: FAULT.
  *
  * <p>A {@link GuestArea} is for one structure: a lock on all of its pages, so that several fields belong together. A
  * {@link GuestTlb} is for one thread, and faster. A page that was used costs about a kilobyte of heap until {@link
@@ -165,7 +165,7 @@ public final class GuestView implements AutoCloseable {
 
     /**
      * The cache of the page that has a byte, for all else that a cache can: several fields at once, atomic operations.
-     * Offsets are those in the page then. The view deactivates it. Where there is no memory yet it is made all the same.
+     * Offsets are those in the page then. The view deactivates it. It is made also where there is no memory yet.
      *
      * @param offset bytes from the start, 0 to {@code length - 1}
      * @return a cache of 4096 bytes, the same each time

@@ -45,7 +45,7 @@ final class RamImage {
             return new Slot(slot.id(), slot.askedFlags(), slot.baseGfn(), slot.npages());
         }
 
-        /** Whether it can be a slot, above another one; null for none. What the rules of the map say is left to them. */
+        /** Whether it can be a slot, above another one; null for none. The memory map looks at the other rules. */
         boolean isAbove(Slot other) {
             return baseGfn >= (other == null ? 0 : other.baseGfn + other.npages)
                     && id >= 0

@@ -494,7 +494,8 @@ public final class Vm implements AutoCloseable {
      */
     public String describe() {
         StringBuilder lines = new StringBuilder(String.format(
-                Locale.ROOT, "%-33s %6s %10s %10s %10s  %-5s %s\n", "gpa", "slot", "pages", "resident", "dirty", "flags", "hva"));
+                Locale.ROOT, "%-33s %6s %10s %10s %10s  %-5s %s\n",
+                "gpa", "slot", "pages", "resident", "dirty", "flags", "hva"));
         int readers = memslots.enterRead();
         try {
             for (Memslot slot : memslots.table()) { // bounded by the slots

@@ -10,7 +10,9 @@ import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -183,18 +185,32 @@ final class GuestViewTest {
     }
 
     @Test
-    void whatStaysInUseIsNamedAndTheOthersAreClosed() {
-        view.storeInt(0, 5);
-        view.storeInt(Pages.PAGE_SIZE, 6);
-        try (GuestAccess access = view.pageAt(0).access()) {
-            assertThat(access.isUsable()).isTrue();
-            assertThatThrownBy(view::close).isInstanceOf(IllegalStateException.class).hasMessageContaining("in use");
-        }
-        assertThat(view.loadInt(0, -1)).isEqualTo(-1);
-        assertThatThrownBy(() -> view.pageAt(0)).hasMessageContaining("closed");
-        assertThat(vm.caches().activeCaches()).hasSize(1);
-        view.close();
-        assertThat(vm.caches().activeCaches()).isEmpty();
+    void whatStaysInUseIsNamedAndTheOthersAreClosed() throws Exception {
+        Vm impatient = Vm.builder().retry(new RetryPolicy(4, Duration.ofMillis(20))).build();
+        impatient.ram().add(0, 0, SLOT, NPAGES);
+        GuestView used = impatient.view(SLOT, NPAGES * Pages.PAGE_SIZE);
+        used.storeInt(0, 5);
+        used.storeInt(Pages.PAGE_SIZE, 6);
+        CountDownLatch open = new CountDownLatch(1);
+        CountDownLatch closed = new CountDownLatch(1);
+        Thread other = new Thread(() -> {
+            try (GuestAccess access = used.pageAt(0).access()) {
+                open.countDown();
+                closed.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        other.start();
+        open.await();
+        assertThatThrownBy(used::close).isInstanceOf(IllegalStateException.class).hasMessageContaining("in use");
+        assertThat(used.loadInt(0, -1)).isEqualTo(-1);
+        assertThatThrownBy(() -> used.pageAt(0)).hasMessageContaining("closed");
+        assertThat(impatient.caches().activeCaches()).hasSize(1);
+        closed.countDown();
+        other.join();
+        used.close();
+        assertThat(impatient.caches().activeCaches()).isEmpty();
     }
 
     /** Threads that come to a page for the first time at once find it all the same. */

@@ -187,7 +187,7 @@ final class RamImageTest {
         }
     }
 
-    /** The last of the slots has no place, and another thread reads the memory map: nothing could be taken out again. */
+    /** The last of the slots has no place, and the memory map is read: nothing could be taken out again. */
     @Test
     void whatHasNoPlaceIsRefusedFirst() throws IOException {
         byte[] saved = saved();
