@@ -175,6 +175,18 @@ final class ActingBackTest {
     }
 
     @Test
+    void anEventThatIsParkedIsNoInterruptThatTheGuestTakesNow() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.xen.setUpcallVector(0x30);
+        world.cpu.clearVcpuInfo();
+        assertThat(world.send(66)).isEqualTo(Delivery.PARKED);
+        assertThat(world.cpu.pendingVector()).isZero();
+        world.cpu.setVcpuInfo(world.target(VCPU_INFO));
+        assertThat(world.cpu.pendingVector()).isEqualTo(0x30);
+        world.audit();
+    }
+
+    @Test
     void aKickThatWasRefusedAndServedByAnEntryIsNotSaidAgain() {
         XenWorld world = XenWorld.registered(By.GPA);
         world.called = () -> {

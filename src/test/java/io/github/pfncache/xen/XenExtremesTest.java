@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.pvclock.Kvmclock;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -54,6 +55,20 @@ final class XenExtremesTest {
         world.xen.setMode(GuestMode.NATIVE);
         world.run();
         assertThat(world.guest.intAt(TIME_INFO)).as("stated").isEqualTo(version + 4);
+        world.audit();
+    }
+
+    @Test
+    void allVcpusAreUpdatedOnceMoreAWhileAfterAFirstEntry() {
+        XenWorld world = new XenWorld(By.GPA, 2);
+        int[] updates = new int[2];
+        world.clock.addUpdateListener(vcpu -> updates[vcpu.id()]++);
+        world.vm.vcpus().forEach(vcpu -> vcpu.run(() -> {}));
+        world.vm.vcpus().forEach(vcpu -> vcpu.run(() -> {})); // the second's first entry was asked for of both
+        int[] before = updates.clone();
+        world.time.advance(Kvmclock.DELAYED_UPDATE_NANOS);
+        world.vm.vcpus().forEach(vcpu -> vcpu.run(() -> {}));
+        assertThat(updates).containsExactly(before[0] + 1, before[1] + 1);
         world.audit();
     }
 
@@ -275,6 +290,18 @@ final class XenExtremesTest {
         world.makeWritable(SHARED_INFO);
         world.xen.runTimers(CallContext.ATOMIC);
         assertThat(world.cpu.singleShot().dueInNanos(world.time.monotonicNanos())).as("still armed").isZero();
+        assertThat(world.runAndHandle()).containsExactly(TIMER_PORT);
+        world.audit();
+    }
+
+    @Test
+    void aTimerThatWaitedForTheSharedPageFiresWhenItIsPlaced() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.xen.clearSharedInfo();
+        world.cpu.setSingleShotTimer(world.clock.getClock() + 5);
+        world.pass(5);
+        world.xen.setSharedInfo(world.target(SHARED_INFO));
+        assertThat(world.guest.isPending(SHARED_INFO, TIMER_PORT)).as("before the next entry").isTrue();
         assertThat(world.runAndHandle()).containsExactly(TIMER_PORT);
         world.audit();
     }

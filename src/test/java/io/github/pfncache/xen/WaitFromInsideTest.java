@@ -1,0 +1,105 @@
+package io.github.pfncache.xen;
+
+import static io.github.pfncache.xen.XenWorld.SCRATCH;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.rules.Interleaving;
+import java.time.Duration;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+
+/** Waits that something ends at a chosen point inside: they end by that, and not by their own time. */
+final class WaitFromInsideTest {
+
+    private static final Duration LONG = Duration.ofMinutes(10);
+
+    /** Lets something happen once on the waiting thread, at a point or when it blocks; counts how often it blocks then. */
+    private static final class Inside implements Interleaving.Explorer {
+
+        private final int at;
+        private final Runnable action;
+        private int points;
+        private boolean done;
+        private boolean blockedFirst;
+        private int blocks;
+
+        Inside(int at, Runnable action) {
+            this.at = at;
+            this.action = action;
+        }
+
+        private void act() {
+            done = true; // first: it comes through here as well
+            action.run();
+        }
+
+        @Override
+        public void reached(String point) {
+            if (!done && points++ == at) {
+                act();
+            }
+        }
+
+        @Override
+        public boolean blocked(Object on, boolean timed) {
+            if (!done) {
+                blockedFirst = true;
+                act();
+                return true;
+            }
+            blocks++;
+            return false; // its time is over
+        }
+
+        <T> T during(Supplier<T> wait) {
+            Interleaving.bind(this);
+            try {
+                return wait.get();
+            } finally {
+                Interleaving.bind(null);
+            }
+        }
+    }
+
+    @Test
+    void aTimerThatIsSetAtAnyPointOfAWaitForTimersEndsIt() {
+        boolean blockedFirst = false;
+        for (int at = 0; !blockedFirst; at++) { // bounded by the points of a wait
+            XenWorld world = XenWorld.registered(By.GPA);
+            Inside inside = new Inside(at, () -> {
+                world.cpu.setSingleShotTimer(world.clock.getClock() + 1);
+                world.time.advance(1);
+            });
+            assertThat(inside.during(() -> world.xen.awaitTimers(LONG))).as("point %d", at).isTrue();
+            assertThat(inside.blocks).as("waits after it was set at point %d", at).isZero();
+            blockedFirst = inside.blockedFirst;
+        }
+    }
+
+    @Test
+    void aClockThatMovesEndsAHaltWhoseTimeHasCome() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 100, 14);
+        assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
+        Inside inside = new Inside(Integer.MAX_VALUE, () -> world.pass(100));
+        assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).isEqualTo(PollOutcome.TIMED_OUT);
+        assertThat(inside.blocks).as("waits after the clock has moved").isZero();
+        world.audit();
+    }
+
+    @Test
+    void anEventEndsAHaltAtWhicheverPointItComes() {
+        boolean blockedFirst = false;
+        for (int at = 0; !blockedFirst; at++) { // bounded by the points of a halt
+            XenWorld world = XenWorld.registered(By.GPA);
+            long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 14);
+            assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
+            Inside inside = new Inside(at, () -> new Background<>(() -> world.sendAtomic(14)).join());
+            assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).as("point %d", at)
+                    .isEqualTo(PollOutcome.WOKEN);
+            assertThat(inside.blocks).as("waits after it came at point %d", at).isZero();
+            assertThat(world.cpu.poller().foundUntold()).as("wake-ups that were lost").isZero();
+            blockedFirst = inside.blockedFirst;
+        }
+    }
+}
