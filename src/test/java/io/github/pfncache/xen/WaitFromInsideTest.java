@@ -13,7 +13,7 @@ final class WaitFromInsideTest {
 
     private static final Duration LONG = Duration.ofMinutes(10);
 
-    /** Lets something happen once on the waiting thread, at a point or when it blocks; counts how often it blocks then. */
+    /** Lets something happen once on the waiting thread, at a point or when it blocks, and counts further blocks. */
     private static final class Inside implements Interleaving.Explorer {
 
         private final int at;

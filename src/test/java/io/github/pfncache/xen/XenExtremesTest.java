@@ -171,6 +171,29 @@ final class XenExtremesTest {
     }
 
     @Test
+    void aPortLeadsToAnotherVcpuAndNowhereElse() {
+        XenWorld world = new XenWorld(By.GPA, 2);
+        world.register();
+        EventChannels events = world.xen.events();
+        events.bindIpi(7, 0, EventChannels.PRIORITY_2LEVEL);
+        events.bindLoopback(8, world.cpu, 9);
+        events.bindExternal(10, () -> {});
+        List<Runnable> calls = List.of(
+                () -> events.rebind(7, 1, 7, false),
+                () -> events.rebind(7, 1, 6, true),
+                () -> events.rebind(8, 1, 9, true),
+                () -> events.rebind(8, 1, 8, false),
+                () -> events.rebind(10, 1, 10, false));
+        calls.forEach(call -> assertThatIllegalArgumentException().isThrownBy(call::run));
+        assertThat(events.rebind(11, 1, 11, true)).as("bound to nothing").isFalse();
+        assertThat(events.send(8)).as("as it was").isEqualTo(Delivery.RAISED);
+        assertThat(events.rebind(8, 1, 9, false)).isTrue();
+        world.guest.clearPending(SHARED_INFO, 9);
+        assertThat(events.send(8)).as("to a vCPU without a vcpu_info").isEqualTo(Delivery.PARKED);
+        assertThat(world.xen.vcpu(1).hasWork()).isTrue();
+    }
+
+    @Test
     void aResetForgetsThePortsOfTheOtherModeAndWhatWasDeferred() {
         XenWorld world = XenWorld.registered(By.GPA);
         EventChannels events = world.xen.events();
