@@ -59,6 +59,16 @@ class ReadmeTest {
         assertThat(Files.readAllLines(README)).hasSizeLessThanOrEqualTo(120);
     }
 
+    /** Each figure of the README stands in a row of the page that has them all. */
+    @Test
+    void theRatiosAreThoseOfThePage() throws IOException {
+        String readme = Files.readString(README);
+        String page = Files.readString(Path.of(".github", "PERFORMANCE.md")).replace("**", "");
+        String ratios = readme.substring(readme.indexOf("## Performance"));
+        assertThat(Pattern.compile("\\d+\\.?\\d*x").matcher(ratios).results().map(MatchResult::group))
+                .hasSizeGreaterThan(5).allMatch(ratio -> page.contains(" " + ratio + " |"));
+    }
+
     @Test
     void thereAreExactlyTwoSetUpCommands() throws IOException {
         assertThat(Files.readAllLines(README).stream().filter(line -> line.startsWith("mvn ")))
