@@ -3,6 +3,7 @@ package io.github.pfncache.cache;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostWindow;
+import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.rules.Interleaving;
 
 /**
@@ -58,6 +59,7 @@ public final class AreaAccess extends TypedAccess {
         int first = hold;
         int second = 0;
         int opened = 0;
+        boolean kept = false;
         try {
             while (opened < pages) { // bounded by the pages of the area
                 GuardedMapping mapping = mapping(segments, opened);
@@ -76,12 +78,28 @@ public final class AreaAccess extends TypedAccess {
                 }
                 opened++;
             }
+            if (isOfTwoMoments(segments)) {
+                return Hold.codeOf(Outcome.BUSY); // the refresh finds what is older
+            }
+            kept = true;
             return (long) second << Integer.SIZE | first & 0xffffffffL;
         } finally {
-            if (opened < pages) { // also when a rule is broken
+            if (!kept) { // also when a rule is broken
                 unlock(segments, 0, opened, first, second, more);
             }
         }
+    }
+
+    /** Whether a slot has changed between one page's translation and another's: it may have other memory now. */
+    private static boolean isOfTwoMoments(GuestArea.Segments segments) {
+        for (int page = 1; page < segments.caches().size(); page++) { // bounded by the pages of the area
+            Memslot one = mapping(segments, page - 1).where().slot();
+            Memslot next = mapping(segments, page).where().slot();
+            if (one != next && one != null && next != null && one.isSameSlotAs(next)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** The same access, with another reason for not being usable. */

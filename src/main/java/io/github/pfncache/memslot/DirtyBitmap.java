@@ -51,7 +51,7 @@ public final class DirtyBitmap {
 
     private static final int PAGES_PER_WORD_SHIFT = 6;
     private static final int PAGES_PER_CHUNK_SHIFT = 15;
-    private static final int PAGES_PER_CHUNK = 1 << PAGES_PER_CHUNK_SHIFT;
+    static final int PAGES_PER_CHUNK = 1 << PAGES_PER_CHUNK_SHIFT;
     private static final int LAST_WORD_OF_CHUNK = (PAGES_PER_CHUNK >>> PAGES_PER_WORD_SHIFT) - 1;
 
     private final long npages;
@@ -214,6 +214,14 @@ public final class DirtyBitmap {
                     }
                 }
             }
+        }
+    }
+
+    /** Marks all pages, for what a thread has changed before. */
+    void markAll() {
+        VarHandle.fullFence(); // as in mark()
+        for (long page = 0; page < npages; page++) { // bounded by the size of the slot
+            markUnderBriefHold(page);
         }
     }
 

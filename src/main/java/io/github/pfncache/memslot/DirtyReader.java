@@ -81,7 +81,8 @@ public final class DirtyReader implements AutoCloseable {
      *     changed now, or has another slot by now
      */
     public Memslot follow(Memslot slot) {
-        Memslot now = slot.logsDirtyPages() ? slot : memslots.turnOnLog(slot.id());
+        // Also where it is on: a change that turned it on may still wait for what is written without a mark.
+        Memslot now = memslots.turnOnLog(slot.id());
         if (now == null || now.log() == null) {
             return null;
         }

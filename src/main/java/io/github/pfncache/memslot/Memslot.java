@@ -34,6 +34,9 @@ public final class Memslot {
     private final long hva;
     private final DirtyRings rings;
 
+    /** The same object for a slot and all that it becomes by changes, until it is deleted. */
+    private final Object line;
+
     /**
      * The log, or null. Written by the holder under its SLOTS lock, read without a lock: a thread that still sees the
      * log of a slot that has ceased to log marks a page no harvest asks for, and may put an entry too many into its
@@ -46,8 +49,9 @@ public final class Memslot {
      *
      * @param log the bitmap that marks go to, or null
      * @param rings the rings that marks go to first, or null in bitmap mode
+     * @param former what the slot was before a change; null for a slot that is made
      */
-    Memslot(int id, int flags, GfnRange gfns, long hva, DirtyBitmap log, DirtyRings rings) {
+    Memslot(int id, int flags, GfnRange gfns, long hva, DirtyBitmap log, DirtyRings rings, Memslot former) {
         this.id = id;
         this.flags = flags;
         this.baseGfn = gfns.start();
@@ -55,6 +59,7 @@ public final class Memslot {
         this.hva = hva;
         this.log = log;
         this.rings = rings;
+        this.line = former == null ? new Object() : former.line;
     }
 
     /**
@@ -226,6 +231,32 @@ public final class Memslot {
     public long dirtyPages() {
         DirtyBitmap bitmap = log;
         return bitmap == null ? 0 : bitmap.marked();
+    }
+
+    /**
+     * Whether one of the two has become the other, by moves, flags or other memory.
+     *
+     * @param other a slot
+     * @return false if one was made after the other, or its like, was deleted
+     */
+    public boolean isSameSlotAs(Memslot other) {
+        return line == other.line;
+    }
+
+    /** Marks every page, in the bitmap also where there are rings: no thread has written them. */
+    void markWhole() {
+        DirtyBitmap bitmap = log;
+        if (bitmap != null) {
+            bitmap.markAll();
+        }
+    }
+
+    /** Makes the room that {@link #markWhole} takes. */
+    void makeRoomForMarks() {
+        DirtyBitmap bitmap = log;
+        for (long page = 0; bitmap != null && page < npages; page += DirtyBitmap.PAGES_PER_CHUNK) { // by the slot
+            bitmap.wordsOf(page);
+        }
     }
 
     /**

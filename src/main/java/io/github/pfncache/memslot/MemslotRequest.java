@@ -13,8 +13,9 @@ import io.github.pfncache.address.Pages;
  * @param gpa first guest address
  * @param size bytes, unsigned; 0 deletes
  * @param hva first host user address
+ * @param replaces whether the slot may get other memory, which KVM does not know
  */
-record MemslotRequest(int id, int flags, long gpa, long size, long hva) {
+record MemslotRequest(int id, int flags, long gpa, long size, long hva, boolean replaces) {
 
     private static final int KNOWN_FLAGS = Memslot.FLAG_LOG_DIRTY_PAGES | Memslot.FLAG_READONLY;
     private static final long MAX_NPAGES = Integer.MAX_VALUE;
@@ -30,6 +31,15 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva) {
 
         /** The request describes the table as it is. */
         static final Step NONE = new Step(null, null);
+    }
+
+    MemslotRequest(int id, int flags, long gpa, long size, long hva) {
+        this(id, flags, gpa, size, hva, false);
+    }
+
+    static MemslotRequest replace(Memslot slot, long hva) {
+        long gpa = Pages.gfnToGpa(slot.baseGfn());
+        return new MemslotRequest(slot.id(), slot.flags(), gpa, slot.npages() << Pages.PAGE_SHIFT, hva, true);
     }
 
     static MemslotRequest delete(Memslot slot) {
@@ -50,7 +60,7 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva) {
     }
 
     MemslotRequest withLog() {
-        return new MemslotRequest(id, flags | Memslot.FLAG_LOG_DIRTY_PAGES, gpa, size, hva);
+        return new MemslotRequest(id, flags | Memslot.FLAG_LOG_DIRTY_PAGES, gpa, size, hva, replaces);
     }
 
     /**
@@ -75,12 +85,12 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva) {
         GfnRange gfns = gfnsInBounds();
         if (former != null) {
             requireKept(former);
-            if (former.baseGfn() == gfns.start() && former.flags() == flags) {
+            if (former.baseGfn() == gfns.start() && former.flags() == flags && former.hva() == hva) {
                 return Step.NONE;
             }
         }
         requireFree(table, gfns, former);
-        return new Step(former, new Memslot(id, flags, gfns, hva, logAfter(former), rings));
+        return new Step(former, new Memslot(id, flags, gfns, hva, logAfter(former), rings, former));
     }
 
     private GfnRange gfnsInBounds() {
@@ -93,7 +103,7 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva) {
     }
 
     private void requireKept(Memslot former) {
-        MemslotRule.HVA_FIXED.require(hva == former.hva(), new Conflict(this, former));
+        MemslotRule.HVA_FIXED.require(replaces || hva == former.hva(), new Conflict(this, former));
         MemslotRule.SIZE_FIXED.require(size >>> Pages.PAGE_SHIFT == former.npages(), new Conflict(this, former));
         boolean readOnly = (flags & Memslot.FLAG_READONLY) != 0;
         MemslotRule.READONLY_FIXED.require(readOnly == former.readOnly(), new Conflict(this, former));
@@ -108,14 +118,19 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva) {
     }
 
     /**
-     * The log of the new slot. A move keeps it; turning logging on starts an empty one. Turning it off keeps the old
-     * one until the change can no longer be taken back: pages written meanwhile belong to it, should logging stay on.
+     * The log of the new slot. A move keeps it; other memory has a log of its own, as that of a slot that is made.
+     * Turning logging on starts an empty one. Turning it off keeps the old one until the change can no longer be taken
+     * back: pages written meanwhile belong to it, should logging stay on.
      */
     private DirtyBitmap logAfter(Memslot former) {
-        if (former != null && former.logsDirtyPages()) {
+        if (former != null && former.logsDirtyPages() && former.hva() == hva) {
             return former.log();
         }
-        return (flags & Memslot.FLAG_LOG_DIRTY_PAGES) == 0 ? null : new DirtyBitmap(size >>> Pages.PAGE_SHIFT);
+        DirtyBitmap log = wantsLog() ? new DirtyBitmap(size >>> Pages.PAGE_SHIFT) : null;
+        if (log != null && former != null && former.hva() != hva && former.log().isWanted()) {
+            log.want();
+        }
+        return log;
     }
 
     /** A request and the slot in its way, for a message. */

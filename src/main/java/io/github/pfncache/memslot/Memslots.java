@@ -267,6 +267,22 @@ public final class Memslots {
         return change(id, true, current -> MemslotRequest.setFlags(existing(current, id), flags));
     }
 
+    /**
+     * Gives a slot other memory in one step, as a machine does that switches banks: at no time is there none. It is a
+     * deletion and a creation in one: the log is a new one, with every page marked, because the guest's bytes are
+     * others. KVM has no such call.
+     *
+     * @param id number of the slot
+     * @param hva first host user address of the new memory, page aligned; whether anything is mapped there does not
+     *     matter
+     * @return what became of it; after DONE the former memory is not used any more by way of this slot. After BUSY the
+     *     pages of a slot that logs may all be marked
+     * @throws Rejected if there is no such slot, or the address cannot be one
+     */
+    public Change replace(int id, long hva) {
+        return change(id, false, current -> MemslotRequest.replace(existing(current, id), hva));
+    }
+
     private static Memslot existing(MemslotTable current, int id) {
         Memslot slot = current.byId(id);
         MemslotRule.SLOT_EXISTS.require(slot != null, "slot " + id);
@@ -327,11 +343,20 @@ public final class Memslots {
         }
         Memslot former = step.former();
         Memslot successor = step.successor();
+        boolean replaces = former != null && successor != null && former.hva() != successor.hva();
+        long before = generation();
         boolean done = false;
         try {
+            if (replaces) { // what marks take is there when it counts, and a harvest right after the change finds all
+                former.makeRoomForMarks();
+                successor.markWhole();
+            }
             follow(successor); // before a thread can mark it
             done = published.install(step, deadline);
         } finally {
+            if (replaces && generation() != before) { // the guest's bytes are others now, or were in between
+                (done ? successor : former).markWhole();
+            }
             if (done) {
                 forget(former, successor);
             } else {

@@ -57,7 +57,7 @@ final class SlotEvents {
         int id;
 
         @Label("Kind")
-        @Description("create, delete, move, flags; none if there was nothing to change; unknown if it was not judged")
+        @Description("create, delete, move, flags, replace; none if nothing was to change; unknown if not judged")
         String kind = "unknown";
 
         @Label("Guest Physical Address")
@@ -112,6 +112,9 @@ final class SlotEvents {
             }
             if (successor == null) {
                 return "delete";
+            }
+            if (former.hva() != successor.hva()) {
+                return "replace";
             }
             return former.baseGfn() == successor.baseGfn() ? "flags" : "move";
         }

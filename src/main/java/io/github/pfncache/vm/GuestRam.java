@@ -54,7 +54,7 @@ public final class GuestRam {
     private final Memslots memslots;
 
     /** Where the memory of the slots is that were added here, by slot id. Thread-safe by itself. */
-    private final Map<Integer, HvaRange> blocks = new ConcurrentHashMap<>();
+    private final Map<Integer, Block> blocks = new ConcurrentHashMap<>();
 
     /** Those that are not closed. Thread-safe by itself. */
     private final Set<RamSnapshot> snapshots = ConcurrentHashMap.newKeySet();
@@ -63,6 +63,14 @@ public final class GuestRam {
         this.vm = vm;
         this.host = vm.host();
         this.memslots = vm.memslots();
+    }
+
+    /** Memory, and the slot that was made for it: the memory is the slot's whatever that shows by now. */
+    private record Block(HvaRange range, Memslot slot) {
+        @Override
+        public String toString() {
+            return range.toString();
+        }
     }
 
     /** Maps something over a reserved range. */
@@ -232,12 +240,13 @@ public final class GuestRam {
             added = change == Memslots.Change.DONE;
             if (added) {
                 added = false;
+                Memslot made = memslots.table().byId(id);
                 try {
-                    giveUp(blocks.put(id, range));
+                    giveUp(blocks.put(id, new Block(range, made)));
                     added = true;
                 } finally {
                     if (!added) { // no memory to remember it: taken out again, or it stays as the slot's
-                        added = deleteIfAt(id, range) == Memslots.Change.BUSY;
+                        added = deleteIfThere(made) == Memslots.Change.BUSY;
                     }
                 }
                 if (vm.isClosed()) { // meanwhile: either close() finds the block, or this finds that it has begun
@@ -261,28 +270,28 @@ public final class GuestRam {
      *     changed, if the memory map could not be changed now
      */
     public Memslots.Change remove(int id) {
-        HvaRange range = blocks.remove(id); // the thread that gets it removes it
-        if (range == null) {
+        Block block = blocks.remove(id); // the thread that gets it removes it
+        if (block == null) {
             return Memslots.Change.UNCHANGED;
         }
         Memslots.Change change = Memslots.Change.BUSY;
         try {
-            change = deleteIfAt(id, range);
+            change = deleteIfThere(block.slot);
             return change;
         } finally {
             if (change == Memslots.Change.DONE) {
-                giveUp(range);
+                giveUp(block);
             } else {
-                blocks.putIfAbsent(id, range);
+                blocks.putIfAbsent(id, block);
             }
         }
     }
 
     /** Deletes a slot; it may have been deleted by other means, and the number given to something else. */
-    private Memslots.Change deleteIfAt(int id, HvaRange range) {
-        Memslot slot = memslots.table().byId(id);
-        boolean there = slot != null && slot.hva() == range.start();
-        return there ? memslots.delete(id) : Memslots.Change.DONE;
+    private Memslots.Change deleteIfThere(Memslot made) {
+        Memslot now = made == null ? null : memslots.table().byId(made.id());
+        boolean there = now != null && now.isSameSlotAs(made);
+        return there ? memslots.delete(now.id()) : Memslots.Change.DONE;
     }
 
     /** Empties the memory map, and gives back what was added here; the slots that are still in use. */
@@ -311,11 +320,15 @@ public final class GuestRam {
         return snapshots;
     }
 
-    /** Unmaps the memory of a slot that is not there any more; null is none. */
-    private void giveUp(HvaRange range) {
-        if (range != null) {
-            host.unmap(range.start(), range.npages());
+    private void giveUp(Block block) {
+        if (block != null) {
+            giveUp(block.range);
         }
+    }
+
+    /** Unmaps the memory of a slot that is not there any more. */
+    private void giveUp(HvaRange range) {
+        host.unmap(range.start(), range.npages());
     }
 
     /**
@@ -361,7 +374,7 @@ public final class GuestRam {
      *
      * @param snapshot not closed
      * @return DONE; UNCHANGED if there are none; BUSY if the memory map could not be changed now: then none is there,
-     *     but for one that another thread still reads, which {@link #remove} takes out
+     *     but for those that a reader of the memory map held up, which {@link #remove} takes out
      * @throws IllegalArgumentException ({@link Memslots.Rejected}) if a slot of the snapshot has no place here; nothing
      *     has changed
      * @throws IllegalStateException if the snapshot is closed, or the host has no room; nothing has changed
@@ -394,7 +407,8 @@ public final class GuestRam {
      * call this then. Slots that came since stay as they are.
      *
      * @param snapshot one of this VM's host memory, not closed
-     * @return OK; else why not, with nothing changed: see {@link HostMemory#rewind}
+     * @return OK; else why not, with nothing changed: EINVAL also if two slots show the same memory now, and showed
+     *     different memory then; see {@link HostMemory#rewind}
      * @throws IllegalStateException if a slot of the snapshot is not there, or it is closed; nothing has changed then
      */
     public HostResult rewind(RamSnapshot snapshot) {
@@ -405,6 +419,9 @@ public final class GuestRam {
             List<Memslot> slots = formers.stream().map(former -> successor(now, former)).toList();
             SharedMemory shared = new SharedMemory(host);
             shared.lookAt(now, List.of());
+            if (!snapshot.fits(slots)) {
+                return HostResult.EINVAL;
+            }
             List<RewindRange> ranges = new ArrayList<>();
             for (int i = 0; i < slots.size(); i++) { // bounded by the slots
                 ranges.add(new RewindRange(formers.get(i).hva(), slots.get(i).hva(), slots.get(i).npages()));

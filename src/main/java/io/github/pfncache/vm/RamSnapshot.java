@@ -6,7 +6,9 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslot;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.LongStream;
@@ -135,6 +137,27 @@ public final class RamSnapshot implements AutoCloseable {
             }
         }
         return null;
+    }
+
+    /** Whether no page would get two contents: slots, each in place of one here, that share pages of the host did so. */
+    boolean fits(List<Memslot> now) {
+        List<Integer> byHva = new ArrayList<>();
+        for (int i = 0; i < now.size(); i++) { // bounded by the slots
+            byHva.add(i);
+        }
+        byHva.sort(Comparator.comparingLong(i -> now.get(i).hva()));
+        long end = 0;
+        long shift = 0;
+        for (int i : byHva) { // bounded by the slots
+            Memslot slot = now.get(i);
+            long own = slots.get(i).hva() - slot.hva();
+            if (slot.hva() < end && own != shift) {
+                return false;
+            }
+            end = Math.max(end, slot.hva() + (slot.npages() << Pages.PAGE_SHIFT));
+            shift = own;
+        }
+        return true;
     }
 
     HostMemory memory() {

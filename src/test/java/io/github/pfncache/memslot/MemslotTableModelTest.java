@@ -167,7 +167,7 @@ final class MemslotTableModelTest {
     }
 
     private void add(int id, GfnRange gfns) {
-        Memslot slot = new Memslot(id, 0, gfns, 0, null, null);
+        Memslot slot = new Memslot(id, 0, gfns, 0, null, null, null);
         table = table.with(null, slot);
         model.put(gfns.start(), slot);
         modelById[id] = slot;

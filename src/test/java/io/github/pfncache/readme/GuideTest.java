@@ -14,6 +14,7 @@ import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.DirtyBitmap;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
@@ -401,6 +402,19 @@ final class GuideTest {
         byte[] there = new byte[3];
         assertThat(vm.guestMemory().read(0xffff_0000L, there)).isEqualTo(3);
         assertThat(there).isEqualTo(image);
+    }
+
+    @Test
+    void banksAreSwitched() {
+        // snippet: banks
+        long banks = vm.host().reserve(4 * 8);                   // four banks of eight pages each
+        vm.host().mapAnonymous(banks, 4 * 8, Protection.READ_WRITE);
+        vm.ram().add(4, 0, 0x4000_0000L, 8);                     // its own memory is one bank more
+        vm.memslots().replace(4, banks + 2 * 8 * 4096);          // bank 2
+        // end
+        assertThat(vm.memslots().table().byId(4).hva()).isEqualTo(banks + 2 * 8 * 4096);
+        assertThat(vm.ram().remove(4)).isEqualTo(Memslots.Change.DONE);
+        assertThat(vm.memslots().table().byId(4)).isNull();
     }
 
     @Test

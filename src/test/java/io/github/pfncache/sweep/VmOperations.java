@@ -50,6 +50,7 @@ final class VmOperations {
 
     private static List<Operation> slots() {
         return List.of(
+                new Operation("memslots.replace", m -> m.vm.memslots().replace(SPARE_SLOT, m.scratch(0))),
                 new Operation("memslots.set", m -> m.vm.memslots().set(NEW_SLOT, 0, NEW_GPA, 0x1000, m.scratch(0))),
                 new Operation("memslots.delete", m -> m.vm.memslots().delete(SPARE_SLOT)),
                 new Operation("memslots.move", m -> m.vm.memslots().move(SPARE_SLOT, NEW_GPA)),

@@ -6,17 +6,21 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.GuestMode;
+import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.memslot.DirtyBitmap;
+import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.DirtyRing;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.memslot.Memslots.HarvestStatus;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -304,5 +308,48 @@ class DirtyReadersTest {
         }
         Arrays.stream(dirty(vm)).forEach(pages::add); // last: what left a ring by another's hand is there
         pages.forEach(page -> copy(vm, into, page.intValue()));
+    }
+
+    /** A log that is on already may be on for a change that still waits, and that is taken back. */
+    @Test
+    void aReaderIsToldThatItFollowsWhenNothingIsWrittenWithoutAMark() throws Exception {
+        try (Vm machine = Vm.builder().slotChangeTimeout(Duration.ofMillis(50)).build()) {
+            machine.ram().add(0, 0, 0x10000, 2);
+            GuestMode mode = machine.newGuestMode(gpa -> { });
+            CountDownLatch held = new CountDownLatch(1);
+            CountDownLatch end = new CountDownLatch(1);
+            Thread vcpu = new Thread(() -> {
+                mode.enter();
+                HeldPage page = mode.hold(0x10000, true);
+                held.countDown();
+                try {
+                    end.await();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+                page.bytes().put(0, (byte) 2); // no poll so far: it may write
+                mode.leave();
+            });
+            vcpu.start();
+            held.await();
+            DirtyReader first = machine.memslots().newDirtyReader();
+            DirtyReader second = machine.memslots().newDirtyReader();
+            Memslot before = machine.memslots().table().byId(0);
+            Thread turnsOn = new Thread(() -> first.follow(before));
+            turnsOn.start();
+            while (!machine.memslots().table().byId(0).logsDirtyPages() && turnsOn.isAlive()) { // by its deadline
+                Thread.onSpinWait();
+            }
+            Memslot followed = second.follow(machine.memslots().table().byId(0));
+            turnsOn.join();
+            end.countDown();
+            vcpu.join();
+            List<Long> marked = new ArrayList<>();
+            second.harvest((slot, pages) -> Arrays.stream(pages).forEach(marked::add));
+            assertThat(followed == null || marked.contains(0L)).as("followed %s, marked %s", followed, marked).isTrue();
+            first.close();
+            second.close();
+            mode.close();
+        }
     }
 }

@@ -1,0 +1,208 @@
+package io.github.pfncache.vm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.pfncache.cache.AreaAccess;
+import io.github.pfncache.cache.GfnPfnCache;
+import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.memslot.Memslots.Change;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A slot that gets other memory: one bank or the other, at no time none, and nothing that was written is forgotten. */
+final class BankTest {
+
+    private static final int PAGE = 4096;
+    private static final long A = 0x7000_0000_0000L;
+    private static final long B = A + 0x10_0000;
+    private static final long ALIAS = 0x10_0000;
+    private static final int SWITCHES = 3_000;
+
+    private final Vm vm = Vm.builder().slotChangeTimeout(Duration.ofMillis(100)).build();
+
+    BankTest() {
+        for (long bank : new long[] {A, B}) {
+            vm.host().mapAnonymous(bank, 2, Protection.READ_WRITE);
+            byte[] content = new byte[2 * PAGE];
+            Arrays.fill(content, (byte) (bank == A ? 1 : 2));
+            vm.host().poke(bank, content);
+        }
+    }
+
+    @AfterEach
+    void close() {
+        VmAudit.atRest(vm);
+        vm.close();
+    }
+
+    private Memslots slots() {
+        return vm.memslots();
+    }
+
+    private byte read(long gpa) {
+        byte[] one = new byte[1];
+        assertThat(vm.guestMemory().read(gpa, one)).isOne();
+        return one[0];
+    }
+
+    private long[] harvest() {
+        return slots().harvestDirty(0).harvest().pages();
+    }
+
+    @Test
+    void aSwitchShowsTheOtherBankWithAllOfItMarked() {
+        slots().set(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0, 2 * PAGE, A);
+        GfnPfnCache cache = vm.newCache(8);
+        assertThat(cache.activate(PAGE)).isEqualTo(Outcome.OK);
+        harvest();
+        assertThat(slots().replace(0, B)).isEqualTo(Change.DONE);
+        assertThat(slots().replace(0, B)).isEqualTo(Change.UNCHANGED);
+        assertThat(cache.loadByte(0, (byte) 9)).isEqualTo((byte) 2);
+        assertThat(harvest()).containsExactly(0, 1);
+        assertThat(cache.storeByte(0, (byte) 7)).isEqualTo(Outcome.OK);
+        assertThat(harvest()).containsExactly(1);
+        assertThat(slots().setFlags(0, 0)).as("the log is the slot's own").isEqualTo(Change.DONE);
+        assertThat(slots().replace(0, A)).isEqualTo(Change.DONE);
+        assertThat(cache.loadByte(0, (byte) 9)).isEqualTo((byte) 1);
+        assertThatThrownBy(() -> slots().replace(1, A)).isInstanceOf(Memslots.Rejected.class);
+        assertThatThrownBy(() -> slots().replace(0, A + 1)).isInstanceOf(Memslots.Rejected.class);
+        cache.deactivate();
+    }
+
+    @Test
+    void whatTheSlotHasBecomeIsRemovedWithIt() {
+        vm.ram().add(0, 0, 0, 2);
+        assertThat(slots().replace(0, B)).isEqualTo(Change.DONE);
+        assertThatThrownBy(() -> slots().replace(0, B + 1)).isInstanceOf(Memslots.Rejected.class);
+        int token = slots().enterRead();
+        try {
+            assertThat(slots().replace(0, A)).isEqualTo(Change.BUSY);
+        } finally {
+            slots().exitRead(token);
+        }
+        assertThat(slots().move(0, PAGE)).isEqualTo(Change.DONE);
+        assertThat(vm.ram().remove(0)).isEqualTo(Change.DONE);
+        assertThat(slots().table().size()).isZero();
+        slots().set(0, 0, 0, 2 * PAGE, B);
+        assertThat(vm.ram().remove(0)).as("another slot of this number").isEqualTo(Change.UNCHANGED);
+        assertThat(slots().table().size()).isOne();
+    }
+
+    /** What a hidden bank has is delivered where another slot shows it. */
+    @Test
+    void aFollowerHasWhatWasWrittenBeforeASwitch() {
+        slots().set(0, 0, 0, 2 * PAGE, A);
+        slots().set(5, 0, ALIAS, 2 * PAGE, A);
+        try (DirtyLogFollower follower = vm.followDirtyLog()) {
+            follower.deliver(gfn -> true);
+            vm.guestMemory().write(PAGE, new byte[] {42});
+            assertThat(slots().replace(0, B)).isEqualTo(Change.DONE);
+            List<Long> delivered = new ArrayList<>();
+            assertThat(follower.deliver(delivered::add).complete()).isTrue();
+            assertThat(delivered).containsExactlyInAnyOrder(0L, 1L, 0x101L);
+            vm.guestMemory().write(ALIAS, new byte[] {43});
+            assertThat(slots().replace(0, A)).isEqualTo(Change.DONE);
+            assertThat(slots().delete(0)).isEqualTo(Change.DONE);
+            delivered.clear();
+            assertThat(follower.deliver(delivered::add).complete()).isTrue();
+            assertThat(delivered).contains(0x100L).isSubsetOf(0x100L, 0x101L);
+        }
+    }
+
+    /** The copy that a harvest in between led to has to be made once more. */
+    @Test
+    void aSwitchThatIsTakenBackMarksTheFormerBank() throws Exception {
+        slots().set(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0, 2 * PAGE, A);
+        harvest();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(PAGE);
+        CountDownLatch open = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        ExecutorService threads = Executors.newFixedThreadPool(2);
+        try {
+            Future<?> user = threads.submit(() -> {
+                try (GuestAccess access = cache.access()) {
+                    open.countDown();
+                    end.await();
+                }
+                return null;
+            });
+            open.await();
+            long generation = slots().generation();
+            Future<Change> change = threads.submit(() -> slots().replace(0, B));
+            while (slots().generation() == generation && !change.isDone()) { // bounded by the change's deadline
+                Thread.onSpinWait();
+            }
+            assertThat(harvest()).as("while it shows the other").containsExactly(0, 1);
+            assertThat(change.get()).isEqualTo(Change.BUSY);
+            end.countDown();
+            user.get();
+        } finally {
+            threads.shutdown();
+        }
+        assertThat(read(0)).isEqualTo((byte) 1);
+        assertThat(harvest()).containsExactly(0, 1);
+        cache.deactivate();
+    }
+
+    @Test
+    void anAccessToAnAreaIsOfOneBank() throws Exception {
+        slots().set(0, 0, 0, 2 * PAGE, A);
+        GuestArea area = vm.newArea();
+        assertThat(area.activate(0, 2 * PAGE)).isEqualTo(Outcome.OK);
+        AtomicBoolean stop = new AtomicBoolean();
+        ExecutorService threads = Executors.newSingleThreadExecutor();
+        try {
+            Future<Integer> mixed = threads.submit(() -> {
+                int found = 0;
+                while (!stop.get()) { // bounded by the switches
+                    try (AreaAccess access = area.access()) {
+                        found += access.isUsable() && access.getByte(0) != access.getByte(PAGE) ? 1 : 0;
+                    }
+                }
+                return found;
+            });
+            for (int i = 0; i < SWITCHES; i++) {
+                assertThat(slots().replace(0, i % 2 == 0 ? B : A)).isEqualTo(Change.DONE);
+            }
+            stop.set(true);
+            assertThat(mixed.get()).isZero();
+        } finally {
+            stop.set(true);
+            threads.shutdown();
+        }
+        area.deactivate();
+    }
+
+    @Test
+    void memoryThatTwoSlotsShowNowIsNotRewoundToTwoContents() {
+        slots().set(0, 0, 0, 2 * PAGE, A);
+        slots().set(1, 0, ALIAS, 2 * PAGE, B);
+        try (RamSnapshot snapshot = vm.ram().snapshot()) {
+            assertThat(slots().replace(1, A)).isEqualTo(Change.DONE);
+            vm.guestMemory().write(0, new byte[] {9});
+            assertThat(vm.ram().rewind(snapshot)).isEqualTo(HostResult.EINVAL);
+            assertThat(read(0)).isEqualTo((byte) 9);
+            assertThat(slots().replace(1, B)).isEqualTo(Change.DONE);
+            assertThat(vm.ram().rewind(snapshot)).isEqualTo(HostResult.OK);
+            assertThat(read(0)).isEqualTo((byte) 1);
+            assertThat(read(ALIAS)).isEqualTo((byte) 2);
+        }
+    }
+}
