@@ -139,7 +139,7 @@ public final class RamSnapshot implements AutoCloseable {
         return null;
     }
 
-    /** Whether no page would get two contents: slots, each in place of one here, that share pages of the host did so. */
+    /** Whether no page would get two contents: slots in place of those here that share pages of the host did so. */
     boolean fits(List<Memslot> now) {
         List<Integer> byHva = new ArrayList<>();
         for (int i = 0; i < now.size(); i++) { // bounded by the slots
