@@ -86,8 +86,8 @@ final class HeldPages {
                 return over ? Outcome.INACTIVE : Outcome.BUSY;
             }
             HostPage backing = domain.host.hvaToPage(page.uhva, forWriting);
-            if (backing == null) {
-                return Outcome.FAULT;
+            if (backing == null || backing == HostPage.BUSY) {
+                return backing == null ? Outcome.FAULT : Outcome.BUSY;
             }
             try {
                 install(page, domain.map(backing, null), forWriting);

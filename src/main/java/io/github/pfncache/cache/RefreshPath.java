@@ -236,9 +236,9 @@ final class RefreshPath {
                 continue; // the next one may have started already: sample again
             }
             counts.resolves();
-            HostPage page = domain.host.hvaToPage(where.uhva()); // may fault, may block: no cache lock held
-            if (page == null) {
-                return fail(Outcome.FAULT, latest);
+            HostPage page = domain.host.hvaToPage(where.uhva(), true); // may fault, may block: no cache lock held
+            if (page == null || page == HostPage.BUSY) {
+                return fail(page == null ? Outcome.FAULT : Outcome.BUSY, latest);
             }
             GuardedMapping.Change change = mapAndInstall(page, sampled, latest);
             if (change == GuardedMapping.Change.VALID) {

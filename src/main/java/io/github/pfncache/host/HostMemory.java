@@ -78,7 +78,8 @@ public final class HostMemory implements AutoCloseable {
      *     mapped, not writable, after the end of its file, refused by the handler, or out of memory
      */
     public HostPage hvaToPage(long uhva) {
-        return hvaToPage(uhva, true);
+        HostPage page = hvaToPage(uhva, true);
+        return page == HostPage.BUSY ? null : page;
     }
 
     /**
@@ -86,7 +87,8 @@ public final class HostMemory implements AutoCloseable {
      *
      * @param uhva any 64-bit value
      * @param forWriting false if it will only be read: then it may be shared, and need not be writable
-     * @return the page with one reference taken; null if there is none. A private page that shows a file gets a copy
+     * @return the page with one reference taken; null if there is none; {@link HostPage#BUSY}, which is not to be
+     *     released, if it cannot be had now. A private page that shows a file gets a copy
      */
     public HostPage hvaToPage(long uhva, boolean forWriting) {
         HeldLocks.mightSleep("hvaToPage");
@@ -112,9 +114,10 @@ public final class HostMemory implements AutoCloseable {
             store.frames.get(pfn);
             found[0] = referenced(pfn);
         };
-        new FaultPath(space, page, forWriting ? FaultPath.Access.WRITE : FaultPath.Access.READ, use).run();
+        FaultPath fault = new FaultPath(space, page, forWriting ? FaultPath.Access.WRITE : FaultPath.Access.READ, use);
+        boolean busy = fault.run() == FaultPath.End.BUSY;
         Interleaving.reached("host.resolved");
-        return found[0];
+        return busy ? HostPage.BUSY : found[0];
     }
 
     /** Hands a frame's reference out, or gives it back: there may be no memory for a page. */

@@ -12,12 +12,18 @@ import io.github.pfncache.address.Pages;
  */
 public final class HostPage extends FrameHandle {
 
+    /**
+     * No page: there is one, and it cannot be had now. An invalidation that it takes was refused, by a vCPU that does
+     * not poll for example, or the mappings would not hold still.
+     */
+    public static final HostPage BUSY = new HostPage(null, -1);
+
     HostPage(AddressSpace space, int pfn) {
         super(space, pfn);
     }
 
     @Override
     public String toString() {
-        return "pfn=" + Pages.hex(pfn());
+        return this == BUSY ? "no page now" : "pfn=" + Pages.hex(pfn());
     }
 }
