@@ -76,6 +76,9 @@ final class Rewind {
         HostResult of(Vma part, long page);
     }
 
+    /** Whether the last attempt came to look at the pages. Confined to the thread of the call. */
+    private boolean looked = true;
+
     HostResult run(LongConsumer told) {
         // The snapshot too: a page that it wrote itself is shared from now on, and no longer its own to write.
         HostFamily.Scope bothSides = new HostFamily.Scope(null, false, () -> ranges.stream()
@@ -83,7 +86,9 @@ final class Rewind {
                 .toList());
         HostResult result = HostResult.BUSY;
         try {
-            for (int attempt = 0; attempt < MAX_ATTEMPTS && result == HostResult.BUSY; attempt++) {
+            // What a notifier has refused, after as long as it waits, is not asked for again.
+            for (int attempt = 0; attempt < MAX_ATTEMPTS && result == HostResult.BUSY && looked; attempt++) {
+                looked = false;
                 if (!readFiles()) {
                     result = HostResult.EIO;
                 } else if (!store.frames.supply.grow(needed)) {
@@ -154,6 +159,7 @@ final class Rewind {
     // ---- lock held
 
     private HostResult rewindLocked() {
+        looked = true;
         space.checkOpen();
         visited = needed = 0;
         lacking = false;
@@ -161,9 +167,7 @@ final class Rewind {
         try {
             HostResult result = judgeLocked();
             result = result == HostResult.OK ? eachRangeLocked(prepare) : result;
-            if (result == HostResult.OK && lacking) {
-                result = HostResult.BUSY; // this time, nothing but counted
-            }
+            result = result == HostResult.OK && lacking ? HostResult.BUSY : result; // this time, nothing but counted
             if (result == HostResult.OK) {
                 changed = new long[mostChangesLocked()];
                 result = eachRangeLocked(put);

@@ -54,11 +54,16 @@ final class Snapshot {
         return union;
     }
 
+    /** Whether the last attempt came to look at the pages. Confined to the thread of the call. */
+    private boolean looked = true;
+
     void take() {
         HostFamily.Scope involved = new HostFamily.Scope(null, true, this::involvedLocked);
         HostResult result = HostResult.BUSY;
-        for (int attempt = 0; attempt < MAX_ATTEMPTS && result == HostResult.BUSY; attempt++) {
+        // What a notifier has refused, after as long as it waits, is not asked for again.
+        for (int attempt = 0; attempt < MAX_ATTEMPTS && result == HostResult.BUSY && looked; attempt++) {
             boolean taken = false;
+            looked = false;
             try {
                 fill();
                 readFiles();
@@ -193,6 +198,7 @@ final class Snapshot {
     // ---- the moment
 
     private HostResult copyLocked() {
+        looked = true;
         parent.checkOpen();
         List<Vma> parts = parent.partsLocked(ranges);
         for (Vma part : parts) { // bounded by the number of mappings

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostPage;
+import io.github.pfncache.host.HostResult;
+import io.github.pfncache.vm.RamSnapshot;
 import io.github.pfncache.vm.Vm;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -88,5 +90,45 @@ final class BusyPageTest {
         assertThat(vm.host().hvaToPage(hva)).isNull();
         assertThat(vm.host().hvaToPage(0x1234_5000L, true)).isNull();
         assertThatThrownBy(() -> vm.host().map(HostPage.BUSY)).isInstanceOf(IllegalStateException.class);
+    }
+
+    /** Each of them asks the vCPU once, and waits as long as a change of the slots does. */
+    @Test
+    void aSnapshotAndARewindAreRefusedAfterOneWait() {
+        end.countDown();
+        try (RamSnapshot before = snapshotWithNobodyInside()) {
+            vm.guestMemory().write(GPA, new byte[] {4});
+            GuestMode again = vm.newGuestMode(gpa -> { });
+            CountDownLatch inside = new CountDownLatch(1);
+            CountDownLatch out = new CountDownLatch(1);
+            Thread other = new Thread(() -> {
+                again.enter();
+                again.hold(GPA, true);
+                inside.countDown();
+                try {
+                    out.await();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+                again.leave();
+            });
+            other.start();
+            inside.await();
+            long kicks = vm.caches().stats().invalidations();
+            assertThatThrownBy(() -> vm.ram().snapshot()).isInstanceOf(IllegalStateException.class);
+            assertThat(vm.ram().rewind(before)).isEqualTo(HostResult.BUSY);
+            assertThat(vm.caches().stats().invalidations() - kicks).as("invalidations").isEqualTo(2);
+            out.countDown();
+            other.join();
+            assertThat(vm.ram().rewind(before)).isEqualTo(HostResult.OK);
+            again.close();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private RamSnapshot snapshotWithNobodyInside() throws InterruptedException {
+        vcpu.join();
+        return vm.ram().snapshot();
     }
 }
