@@ -90,6 +90,9 @@ final class HeldPages {
                 return backing == null ? Outcome.FAULT : Outcome.BUSY;
             }
             try {
+                if (!page.indexed) {
+                    return Outcome.INACTIVE; // given back by a page-fault handler that entered: a taker was told so
+                }
                 install(page, domain.map(backing, null), forWriting);
             } finally {
                 domain.host.release(backing);

@@ -56,6 +56,8 @@ final class GuestModeExhibits {
                 Exhibit.of("G06", "a hold is registered after the look for an invalidation, and after resolving")
                         .edit(PAGES, "        index.add(page.uhva >>> Pages.PAGE_SHIFT, page);\n"
                                         + "        page.indexed = true;\n        try {\n", "        try {\n")
+                        .edit(PAGES, "if (!page.indexed) {\n                    return", "if (page.indexed) {\n"
+                                + "                    return")
                         .edit(PAGES, "            done = true;\n            return Outcome.OK;\n",
                                 "            done = true;\n"
                                         + "            Interleaving.reached(\"about to register\");\n"
