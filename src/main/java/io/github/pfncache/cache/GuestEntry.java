@@ -54,9 +54,16 @@ abstract class GuestEntry {
          * @param empty whether all were given back
          */
         void change(boolean inside, boolean empty);
+
+        /**
+         * A page is given back by its holder: as if it were dropped.
+         *
+         * @param gpa guest physical address of the page
+         */
+        default void released(long gpa) {}
     }
 
-    private final Gate gate;
+    final Gate gate;
 
     private final TrackedLock lock = new TrackedLock(LockClass.GUEST_MODE);
 
@@ -75,7 +82,7 @@ abstract class GuestEntry {
     /** The thread that owns the guest mode; null if none. Written by that thread, or by the next owner. */
     private volatile Thread owner;
 
-    /** Written once, by the owner. */
+    /** Set once, by the owner, with the lock held. */
     private volatile boolean closed;
 
     GuestEntry(Gate gate) {
@@ -262,14 +269,16 @@ abstract class GuestEntry {
 
     // ------------------------------------------------------------------ the owner
 
-    /** No thread owns the guest mode any more; with {@code forGood} none ever will again. */
+    /** No thread owns the guest mode any more; with {@code forGood} none ever will again: in one step. */
     final void abandon(boolean forGood) {
-        closed = forGood;
-        owner = null;
-    }
-
-    final void cleared() {
-        gate.change(false, true);
+        lock.lock();
+        try {
+            closed |= forGood;
+            INSIDE.setVolatile(this, false); // where a thread that died has left it
+            owner = null;
+        } finally {
+            lock.unlock();
+        }
     }
 
     final boolean isClosed() {
@@ -284,10 +293,11 @@ abstract class GuestEntry {
         }
         lock.lock();
         try {
-            if (closed || owner != null && owner.isAlive()) {
+            Thread former = owner; // one look: its owner may abandon it meanwhile
+            if (closed || former != null && former.isAlive()) {
                 throw notMine(current);
             }
-            if (owner != null) { // it died
+            if (former != null) { // it died
                 INSIDE.setVolatile(this, false);
             }
             owner = current;
@@ -315,8 +325,9 @@ abstract class GuestEntry {
         }
     }
 
+    /** Outside, or left inside by a thread that has ended. */
     final void requireOutside() {
-        if (isInside()) {
+        if (isRunning()) {
             throw new IllegalStateException(this + " is to be left first");
         }
     }

@@ -172,6 +172,15 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
      * @throws IllegalStateException if the current thread is not inside
      */
     public HeldPage hold(long gpa, boolean forWriting) {
+        HeldPage page = holdForTlb(gpa, forWriting);
+        if (page.isHeld()) {
+            page.besides = true;
+        }
+        return page;
+    }
+
+    /** As {@link #hold}, for a TLB, which gives the page back when it needs room, unless it is held besides. */
+    HeldPage holdForTlb(long gpa, boolean forWriting) {
         HeldPage page = prepare(gpa, forWriting);
         if (forWriting && page.isHeld()) {
             try {
@@ -207,24 +216,31 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         if (page.granted || page.outcome() != Outcome.OK) {
             return page;
         }
-        Outcome outcome;
-        goOutside();
-        holding++;
         try {
-            outcome = pages.resolve(page, forWriting, latest);
-        } finally {
-            holding--;
-            goInside(); // drops what was wanted meanwhile, also this page
-        }
-        if (outcome == Outcome.OK && page.isHeld()) {
+            Outcome outcome;
+            goOutside();
+            holding++;
+            try {
+                outcome = pages.resolve(page, forWriting, latest);
+            } finally {
+                holding--;
+                goInside(); // drops what was wanted meanwhile, also this page
+            }
+            if (outcome != Outcome.OK || !page.isHeld()) {
+                return HeldPage.refusal(outcome);
+            }
             pages.grant(page); // no taker gets it before the next poll
             return page;
+        } finally {
+            if (!page.granted) { // also if a drop has thrown
+                pages.forget(page);
+            }
         }
-        return HeldPage.refusal(outcome);
     }
 
     /**
-     * Gives back a page that is of no use any more. {@link Dropped} is not called.
+     * Gives back a page that is of no use any more. {@link Dropped} is not called; a {@link GuestTlb} whose guest mode
+     * this is forgets the page too.
      *
      * @param page what {@link #hold} answered; does nothing if it is not held
      * @throws IllegalStateException if the guest mode is another thread's
@@ -233,6 +249,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         StackRoom.require();
         requireOwner();
         if (page.indexed) {
+            gate.released(page.gpa());
             pages.forget(page);
         }
     }
@@ -255,22 +272,26 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
 
     /**
      * Gives all pages back, without a call of {@link Dropped}, and lets another thread have the guest mode. To be
-     * called by the owner, or when the owner has stopped using the guest mode.
+     * called by the owner, or when the owner has stopped using the guest mode: also if it ended inside.
      *
      * @return as for {@link #handOver}
-     * @throws IllegalStateException if it is inside
+     * @throws IllegalStateException if a living thread is inside
      */
     public Outcome releaseAll() {
+        return releaseAll(false);
+    }
+
+    private Outcome releaseAll(boolean forGood) {
         StackRoom.require();
         requireOutside();
         if (holding > 0) {
             return Outcome.BUSY;
         }
         pages.forgetAll();
-        cleared();
+        gate.change(false, true);
         domain.guestModes.remove(this);
         listed = false;
-        abandon(false);
+        abandon(forGood);
         return Outcome.OK;
     }
 
@@ -284,10 +305,9 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     public void close() {
         if (!isClosed()) {
             belongToCurrentThread();
-            if (releaseAll() != Outcome.OK) {
+            if (releaseAll(true) != Outcome.OK) {
                 throw new IllegalStateException(this + " is about to hold a page");
             }
-            abandon(true);
         }
     }
 

@@ -50,8 +50,9 @@ import java.util.Objects;
  * machine has to be thrown away: a lock may be left held.
  *
  * <p>For one thread, a vCPU's: the first that uses the TLB, until {@link #handOver} or {@link #deactivate}. Every miss
- * checks the thread, and so does every access while rules are checked. Kernel counterpart: none; a processor's own TLB
- * during {@code KVM_RUN}.
+ * checks the thread, and so does every access while rules are checked. If that thread ends inside, hits are not checked
+ * where rules are off: the next thread calls {@code deactivate} or {@code enter} first. Kernel counterpart: none; a
+ * processor's own TLB during {@code KVM_RUN}.
  *
  * @since 0.1.0
  */
@@ -103,7 +104,8 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
 
     /**
      * The guest mode in which the pages are held, for a {@code Vcpu} to enter and leave. It may be used in place of
-     * {@link #enter}, {@link #leave} and {@link #poll}, and for pages held besides.
+     * {@link #enter}, {@link #leave} and {@link #poll}, and for pages held besides. The TLB never gives such a page
+     * back to make room; when it is dropped, {@link GuestMode#drops} tells.
      *
      * @return the same object each time
      */
@@ -228,7 +230,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
      */
     public int fetchInt(long gpa) {
         if (Rules.ENABLED) {
-            mode.requireOwner();
+            mode.requireOwner(true);
         }
         return isFetchedFrom(gpa, Integer.BYTES)
                 ? (int) HostWindow.get(fetchBlock, (int) (gpa + fetchDelta), Integer.BYTES)
@@ -243,7 +245,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
      */
     public short fetchShort(long gpa) {
         if (Rules.ENABLED) {
-            mode.requireOwner();
+            mode.requireOwner(true);
         }
         return isFetchedFrom(gpa, Short.BYTES)
                 ? (short) HostWindow.get(fetchBlock, (int) (gpa + fetchDelta), Short.BYTES)
@@ -439,10 +441,10 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
 
     /**
      * Gives all pages back, and lets another thread have it. To be called by the owner, or when that has stopped using
-     * the TLB. Idempotent.
+     * the TLB: also if it ended inside. Idempotent.
      *
      * @return OK; BUSY out of a page-fault handler of this TLB's own access
-     * @throws IllegalStateException if it is inside
+     * @throws IllegalStateException if a living thread is inside
      */
     public Outcome deactivate() {
         return mode.releaseAll();

@@ -47,6 +47,8 @@ public final class HeldPage {
     boolean prepared;
     /** Whether the page was handed out. */
     boolean granted;
+    /** Whether the emulator holds the page by itself: a TLB that needs room keeps its hands off. */
+    boolean besides;
 
     // Guarded by the lock of the guest mode.
 
@@ -119,12 +121,15 @@ public final class HeldPage {
      * held: that of {@code MemorySegment.ofBuffer(bytes()).address()} from JDK 22 on, or of native code's
      * {@code GetDirectBufferAddress}. JDK 17 offers no other without a flag.
      *
-     * @return the same buffer each time; null if the page is not held
+     * <p>To be used inside of the guest only. Nothing checks a use outside: what it finds there, and what it changes,
+     * may be another page's.
+     *
+     * @return the same buffer each time, until the page may be written; null if the page is not held
      */
     public ByteBuffer bytes() {
-        if (bytes == null && mapping != null) {
+        if (mapping != null && (bytes == null || writable && bytes.isReadOnly())) {
             ByteBuffer page = mapping.block().slice(mapping.base(), Pages.PAGE_SIZE);
-            bytes = (prepared ? page : page.asReadOnlyBuffer()).order(ByteOrder.LITTLE_ENDIAN);
+            bytes = (writable ? page : page.asReadOnlyBuffer()).order(ByteOrder.LITTLE_ENDIAN);
         }
         return bytes;
     }

@@ -122,6 +122,7 @@ final class HeldPages {
         CacheRule.I1_MAPPING_IS_CURRENT.check(
                 !Rules.ENABLED || !page.prepared || domain.host.presentPfn(page.uhva) == page.mapping().pfn(), page);
         if (page.former != null) {
+            page.besides = page.former.besides;
             forget(page.former); // of the same frame, or it would have been taken away
             page.former = null;
         }

@@ -71,15 +71,21 @@ abstract class TlbEntries {
         }
         this.domain = domain;
         this.size = entries;
-        this.mode = new GuestMode(domain, this::drop, this::gate);
-    }
+        this.mode = new GuestMode(domain, this::drop, new GuestEntry.Gate() {
+            @Override
+            public void change(boolean inside, boolean empty) {
+                if (empty) {
+                    pages = null;
+                    fetchBlock = null;
+                }
+                open(inside);
+            }
 
-    private void gate(boolean inside, boolean empty) {
-        if (empty) {
-            pages = null;
-            fetchBlock = null;
-        }
-        open(inside);
+            @Override
+            public void released(long gpa) {
+                drop(gpa);
+            }
+        });
     }
 
     /**
@@ -117,6 +123,10 @@ abstract class TlbEntries {
 
     /** The bytes of this page must not be used any more. */
     private void drop(long gpa) {
+        fetchPage = NONE;
+        if (pages == null) {
+            return; // held besides, before the first access
+        }
         int entry = indexOf(gpa, size);
         if (pages[entry] != null && pages[entry].gpa() == gpa) {
             put(entry, null);
@@ -125,7 +135,6 @@ abstract class TlbEntries {
         if (second[spare] != null && second[spare].gpa() == gpa) {
             second[spare] = null;
         }
-        fetchPage = NONE;
     }
 
     private int spareOf(long gpa) {
@@ -158,8 +167,7 @@ abstract class TlbEntries {
             int to = spareOf(former.gpa());
             HeldPage worst = second[to];
             second[to] = former;
-            if (worst != null) {
-                fetchPage = NONE; // may be what is given back
+            if (worst != null && !worst.besides) {
                 mode.release(worst);
             }
         }
@@ -171,7 +179,7 @@ abstract class TlbEntries {
         HeldPage first = pages[indexOf(gpa, size)];
         HeldPage page = first != null && first.gpa() == start ? first : second[spareOf(gpa)];
         if (page == null || page.gpa() != start || !page.isHeld() || forWriting && !page.isWritable()) {
-            page = mode.hold(gpa, forWriting);
+            page = mode.holdForTlb(gpa, forWriting);
         }
         if (page != first && page.isHeld()) {
             install(page);
@@ -251,17 +259,26 @@ abstract class TlbEntries {
         return page.outcome();
     }
 
+    /** Whatever is held is in its entry from the first: what no entry has would be held for ever. */
+    private HeldPage kept(HeldPage page) {
+        if (page.isHeld()) {
+            install(page);
+        }
+        return page;
+    }
+
     private Outcome across(long gpa, int width, boolean writes, long value) {
         long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
         for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-            HeldPage low = mode.prepare(gpa, writes); // neither is marked unless both can be written
-            HeldPage high = low.isHeld() ? mode.prepare(second, writes) : low;
+            HeldPage low = kept(mode.prepare(gpa, writes)); // neither is marked unless both can be written
+            HeldPage high = low.isHeld() ? kept(mode.prepare(second, writes)) : low;
             if (!high.isHeld()) {
                 return high.outcome();
             }
             boolean both = low.isHeld(); // still
             if (both && writes) { // as may be the first after the second, or neither, if a slot has changed meanwhile
-                both = mode.hold(gpa, true) == low && mode.hold(second, true) == high && low.isHeld() && high.isHeld();
+                both = kept(mode.holdForTlb(gpa, true)) == low && kept(mode.holdForTlb(second, true)) == high
+                        && low.isHeld() && high.isHeld();
             }
             if (both) {
                 long read = 0;
@@ -273,10 +290,6 @@ abstract class TlbEntries {
                     read = read << Byte.SIZE | at.getByte(Pages.offsetInPage(gpa + i)) & 0xff;
                 }
                 loaded = writes ? loaded : signExtended(read, width);
-                install(low);
-                if (high.isHeld()) { // and did not have to make room
-                    install(high);
-                }
                 return Outcome.OK;
             }
         }

@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
@@ -8,17 +9,21 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Uses of one guest mode that overlap: one out of another. */
+/** Uses of one guest mode that overlap: one out of another, beside a TLB, after a thread's death, while it ends. */
 @Timeout(60)
 final class GuestModeOverlapTest {
 
@@ -44,6 +49,8 @@ final class GuestModeOverlapTest {
         }
     });
 
+    private final ExecutorService other = Executors.newSingleThreadExecutor();
+
     GuestModeOverlapTest() {
         host.mapAnonymous(HVA, RAM_PAGES, Protection.READ_WRITE);
         memslots.set(1, 0, RAM, RAM_PAGES * PAGE, HVA);
@@ -51,6 +58,7 @@ final class GuestModeOverlapTest {
 
     @AfterEach
     void audit() {
+        other.shutdown();
         for (GuestMode each : List.of(mode, tlb.guestMode())) { // bounded by the list
             if (each.isCurrentThreadInside()) {
                 each.leave();
@@ -115,5 +123,195 @@ final class GuestModeOverlapTest {
         assertThat(moved).as("held, and not polled for").isNotEqualTo(HostResult.OK);
         assertThat(peek(1)).isEqualTo((byte) 9);
         tlb.leave();
+    }
+
+    @Test
+    void aDropThatThrowsOutOfAHoldLeavesNoPageHeldThatNobodyHas() {
+        GuestMode broken = domain.newGuestMode(gpa -> {
+            throw new IllegalStateException("dropped");
+        });
+        onFaultOf(1, () -> host.migrate(HVA));
+        broken.enter();
+        HeldPage first = broken.hold(RAM, true);
+        assertThatThrownBy(() -> broken.hold(gpa(1), true)).hasMessage("dropped");
+        assertThat(first.isHeld()).isFalse();
+        assertThat(broken.isInside()).isTrue();
+        assertThat(broken.held()).isZero();
+        broken.leave();
+        broken.close();
+    }
+
+    // ------------------------------------------------------------------ beside a TLB
+
+    @Test
+    void aPageReleasedBesidesIsNotInTheTlbEither() {
+        tlb.enter();
+        tlb.storeByte(RAM, (byte) 1);
+        tlb.fetchInt(RAM);
+        GuestMode besides = tlb.guestMode();
+        besides.release(besides.hold(RAM, false));
+        assertThat(elsewhere(() -> host.migrate(HVA))).isEqualTo(HostResult.OK);
+        assertThat(tlb.poll()).as("nothing is left to be dropped").isFalse();
+        tlb.storeByte(RAM, (byte) 9);
+        assertThat(peek(0)).isEqualTo((byte) 9);
+        assertThat(tlb.fetchInt(RAM)).isEqualTo(9);
+        tlb.leave();
+    }
+
+    @Test
+    void aPageHeldBesidesStaysWhileTheTlbMakesRoom() {
+        tlb.enter();
+        tlb.storeByte(RAM, (byte) 1);
+        HeldPage page = tlb.guestMode().hold(RAM, true);
+        for (int i = 1; i < RAM_PAGES; i++) { // bounded by the pages
+            tlb.loadByte(gpa(i));
+        }
+        assertThat(page.isHeld()).isTrue();
+        assertThat(tlb.guestMode().held()).isLessThanOrEqualTo(4 + 4 + 1);
+        assertThat(elsewhere(() -> host.migrate(HVA))).isNotEqualTo(HostResult.OK);
+        page.bytes().put(0, (byte) 9);
+        assertThat(peek(0)).isEqualTo((byte) 9);
+        assertThat(tlb.loadByte(RAM)).isEqualTo((byte) 9);
+        tlb.guestMode().release(page);
+        assertThat(page.isHeld()).isFalse();
+        tlb.leave();
+    }
+
+    @Test
+    void aPageHeldBesidesToBeReadStaysHeldWhenTheTlbWritesIt() {
+        memslots.setFlags(1, Memslot.FLAG_LOG_DIRTY_PAGES);
+        tlb.enter();
+        long drops = tlb.guestMode().drops();
+        ByteBuffer read = tlb.guestMode().hold(RAM, false).bytes();
+        tlb.storeByte(RAM, (byte) 3);
+        for (int i = 1; i < RAM_PAGES; i++) { // bounded by the pages
+            tlb.loadByte(gpa(i));
+        }
+        assertThat(elsewhere(() -> host.migrate(HVA))).as("held on").isNotEqualTo(HostResult.OK);
+        assertThat(tlb.guestMode().drops()).isEqualTo(drops);
+        assertThat(read.get(0)).isEqualTo((byte) 3);
+        tlb.leave();
+    }
+
+    @Test
+    void aPageHeldBesidesBeforeTheTlbWasUsedIsDroppedAsAnyOther() {
+        tlb.enter();
+        HeldPage page = tlb.guestMode().hold(RAM, true);
+        tlb.leave();
+        assertThat(elsewhere(() -> host.migrate(HVA))).isEqualTo(HostResult.OK);
+        tlb.enter();
+        assertThat(page.isHeld()).isFalse();
+        assertThat(tlb.guestMode().drops()).isEqualTo(1);
+        tlb.guestMode().release(tlb.guestMode().hold(RAM, true));
+        tlb.leave();
+    }
+
+    @Test
+    void aFetchMayBeTheFirstUseOfATlb() {
+        host.poke(HVA, new byte[] {7});
+        assertThat(tlb.fetchInt(RAM)).isEqualTo(7);
+        assertThat(tlb.handOver()).isEqualTo(Outcome.OK);
+        assertThat(tlb.fetchShort(RAM)).isEqualTo((short) 7);
+    }
+
+    @Test
+    void accessesThatEndInHolesHoldNoMoreThanTheEntries() {
+        for (int i = 1; i < RAM_PAGES; i += 2) { // bounded by the pages
+            host.unmap(HVA + (long) i * PAGE, 1);
+        }
+        tlb.enter();
+        for (int i = 0; i < RAM_PAGES; i += 2) { // bounded by the pages
+            assertThat(tlb.tryLoad(gpa(i + 1) - 4, Long.BYTES)).isEqualTo(Outcome.FAULT);
+            assertThat(tlb.tryStore(gpa(i + 1) - 4, Long.BYTES, -1)).isEqualTo(Outcome.FAULT);
+        }
+        assertThat(tlb.guestMode().held()).isLessThanOrEqualTo(4 + 4);
+        tlb.leave();
+    }
+
+    @Test
+    void aPageThatMayNotBeWrittenIsNeverHandedOutToBeWritten() {
+        memslots.setFlags(1, Memslot.FLAG_LOG_DIRTY_PAGES);
+        host.mapAnonymous(HVA + 64L * PAGE, 1, Protection.READ_WRITE);
+        memslots.set(2, Memslot.FLAG_READONLY, gpa(RAM_PAGES), PAGE, HVA + 64L * PAGE);
+        tlb.enter();
+        assertThat(tlb.tryStore(gpa(RAM_PAGES) - 4, Long.BYTES, -1)).isEqualTo(Outcome.FAULT);
+        HeldPage page = tlb.guestMode().hold(gpa(RAM_PAGES - 1), false);
+        assertThat(page.isWritable()).isFalse();
+        assertThat(page.bytes().isReadOnly()).isTrue();
+        assertThat(page.bytes()).isSameAs(page.bytes());
+        assertThat(tlb.guestMode().hold(gpa(RAM_PAGES - 1), true)).isSameAs(page);
+        page.bytes().put(0, (byte) 5);
+        assertThat(peek(RAM_PAGES - 1)).isEqualTo((byte) 5);
+        assertThat(page.bytes()).isSameAs(page.bytes());
+        tlb.leave();
+        assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(RAM_PAGES - 1);
+    }
+
+    // ------------------------------------------------------------------ the end of a thread, and of the guest mode
+
+    @Test
+    void whatAThreadThatDiedInsideHasHeldIsReleasedByAnyOther() throws InterruptedException {
+        Thread vcpu = new Thread(() -> {
+            tlb.enter();
+            tlb.storeByte(RAM, (byte) 1);
+        }, "vcpu");
+        vcpu.start();
+        vcpu.join();
+        assertThat(elsewhere(() -> host.migrate(HVA))).isEqualTo(HostResult.OK);
+        assertThat(tlb.deactivate()).isEqualTo(Outcome.OK);
+        assertThat(tlb.guestMode().isInside()).isFalse();
+        tlb.storeByte(RAM, (byte) 9);
+        assertThat(peek(0)).isEqualTo((byte) 9);
+    }
+
+    @Test
+    void aThreadThatLivesInsideIsNotReleasedByAnother() {
+        mode.enter();
+        mode.hold(RAM, true);
+        assertThat(elsewhere(() -> {
+            try {
+                return mode.releaseAll().toString();
+            } catch (IllegalStateException e) {
+                return e.getMessage();
+            }
+        })).contains("to be left first");
+        mode.leave();
+    }
+
+    @Test
+    void closedItStaysClosed() {
+        mode.enter();
+        mode.leave();
+        mode.close();
+        assertThat(mode.releaseAll()).isEqualTo(Outcome.OK);
+        assertThatThrownBy(mode::enter).isInstanceOf(IllegalStateException.class).hasMessageContaining("closed");
+    }
+
+    @Test
+    void noThreadEntersWhatAnotherCloses() {
+        for (int turn = 0; turn < 20_000; turn++) { // bounded
+            GuestMode contested = domain.newGuestMode(dropped::add);
+            CompletableFuture<Boolean> entered = CompletableFuture.supplyAsync(() -> {
+                try {
+                    contested.enter();
+                    return true;
+                } catch (IllegalStateException e) { // closed, or the other's
+                    return false;
+                }
+            }, other);
+            boolean closed = true;
+            try {
+                contested.close();
+            } catch (IllegalStateException e) { // the other's
+                closed = false;
+            }
+            assertThat(entered.join() && closed).as("turn %d", turn).isFalse();
+            CompletableFuture.runAsync(() -> {
+                if (contested.isInside()) {
+                    contested.leave();
+                }
+                contested.close();
+            }, other).join();
+        }
     }
 }
