@@ -60,7 +60,8 @@ import java.util.function.Predicate;
  * </ul>
  *
  * <p><b>Thread safety.</b> Belongs to the thread that enters it first, until {@link #handOver}, which keeps what is
- * held, or until that thread has ended: a thread that died inside holds up no other. Kernel counterpart:
+ * held, or until that thread has ended: a thread that died inside holds up no other. A thread is inside one guest mode
+ * of a domain at a time: it could not wait for the vCPU of the other, which it is itself. Kernel counterpart:
  * {@code vcpu->mode}, {@code IN_GUEST_MODE}, {@code KVM_REQ_OUTSIDE_GUEST_MODE}.
  *
  * @since 0.1.0
@@ -98,20 +99,22 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         super(gate);
         this.domain = domain;
         this.dropped = Objects.requireNonNull(dropped, "dropped");
-        this.pages = new HeldPages(domain);
+        this.pages = new HeldPages(domain, this);
     }
 
     /**
      * Enters the guest. Drops what was taken away meanwhile, and then answers.
      *
-     * @throws IllegalStateException if the guest mode is another thread's, is entered already, or is closed
+     * @throws IllegalStateException if the guest mode is another thread's, is entered already, or is closed; or if the
+     *     thread is inside another guest mode of the same domain
      */
     public void enter() {
         StackRoom.require(); // here and below: from here on what is taken is given back
-        belongToCurrentThread();
-        if (isInside()) {
-            throw new IllegalStateException(this + " is entered already");
+        if (domain.guestModes.isCurrentThreadInside()) { // a wait in one of them would be for the other
+            throw new IllegalStateException(isInside() ? this + " is entered already"
+                    : Thread.currentThread() + " is inside another guest mode; leave() that one first");
         }
+        belongToCurrentThread();
         if (!listed) {
             domain.guestModes.add(this);
             listed = true;
@@ -136,6 +139,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     public void leave() {
         requireOwner();
         if (isInside()) {
+            StackRoom.require();
             goOutside();
         }
     }
@@ -164,7 +168,9 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
     }
 
     /**
-     * Holds a page. May drop others. A page that is held already is answered at once.
+     * Holds a page. May drop others. A page that is held already is answered at once. Where it was held to be read and
+     * is now held to be written, the answer may be another object in its place: the former one is held no longer, and
+     * {@link Dropped} is not called.
      *
      * @param gpa guest physical address of any byte of the page, any value
      * @param forWriting whether it is to be written. Then it is marked dirty

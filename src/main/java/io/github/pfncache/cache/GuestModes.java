@@ -67,7 +67,7 @@ final class GuestModes {
      * @param range the host pages
      * @param which those holds that have to go; asked without a lock
      * @param mayWait whether to wait; a thread in guest mode never does
-     * @param deadlineNanos answers a value of {@link System#nanoTime()} after which to give up
+     * @param deadlineNanos answers a value of {@link System#nanoTime()} after which to give up; asked once
      * @return whether no vCPU holds one of them any more; if not, they will be given back at the next safepoint
      */
     boolean takeBack(HvaRange range, Predicate<HeldPage> which, boolean mayWait, LongSupplier deadlineNanos) {
@@ -89,9 +89,10 @@ final class GuestModes {
         for (Kick kick : kicks) { // bounded by the vCPUs; no more memory is needed: all are kicked, or none
             kick.request = kick.mode.kick(kick.pages);
         }
+        long latest = waits && !kicks.isEmpty() ? deadlineNanos.getAsLong() : GuestEntry.AT_ONCE; // one for all
         boolean done = true;
         for (Kick kick : kicks) { // bounded by the vCPUs
-            done &= kick.mode.awaitGone(kick, waits && done ? deadlineNanos.getAsLong() : GuestEntry.AT_ONCE);
+            done &= kick.mode.awaitGone(kick, done ? latest : GuestEntry.AT_ONCE);
         }
         return done;
     }

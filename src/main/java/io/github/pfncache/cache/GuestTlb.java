@@ -26,7 +26,8 @@ import java.util.Objects;
  * }</pre>
  *
  * <p><b>Without {@link #enter}</b> each access enters and leaves by itself: as right, with no poll, and several times
- * as slow, because other threads have to see it twice.
+ * as slow, because other threads have to see it twice. A thread that is inside of another guest mode cannot: its access
+ * ends in an IllegalStateException, as its {@code enter} would.
  *
  * <p>When a page is taken away, by a change of the host's or of the memslots, its entry is dropped by the owner, in
  * {@code poll} or in the access that needs another page. So no caller tells the TLB about migrations or slot changes,

@@ -27,6 +27,9 @@ public final class HeldPage {
     /** By which the page was translated; null for a refusal. */
     final Memslot slot;
 
+    /** Whose it is; null for a refusal. */
+    private final GuestEntry holder;
+
     /** Host user address of the page. */
     final long uhva;
 
@@ -66,14 +69,16 @@ public final class HeldPage {
         this.outcome = refusal;
         this.gpa = Pages.INVALID_GPA;
         this.slot = null;
+        this.holder = null;
         this.uhva = Translation.NO_HVA;
     }
 
     /** A page that is about to be held. */
-    HeldPage(long gpa, Memslot slot) {
+    HeldPage(long gpa, Memslot slot, GuestEntry holder) {
         this.outcome = Outcome.OK;
         this.gpa = Pages.pageStart(gpa);
         this.slot = slot;
+        this.holder = holder;
         this.uhva = Translation.gpaToUhva(slot, this.gpa);
     }
 
@@ -143,7 +148,7 @@ public final class HeldPage {
      * @param operand the other operand
      * @return what was there before
      * @throws IllegalArgumentException if it is not aligned or leaves the page, or for COMPARE_AND_SET
-     * @throws IllegalStateException if the page may not be written
+     * @throws IllegalStateException if the page may not be written, or the thread is not inside of the guest
      */
     public int atomicInt(AtomicOp op, int offset, int operand) {
         return (int) op.computing().on(mappingToWrite(), offset, Integer.BYTES, operand, 0);
@@ -157,7 +162,7 @@ public final class HeldPage {
      * @param value the new value
      * @return whether it was there
      * @throws IllegalArgumentException if it is not aligned or leaves the page
-     * @throws IllegalStateException if the page may not be written
+     * @throws IllegalStateException if the page may not be written, or the thread is not inside of the guest
      */
     public boolean compareAndSetInt(int offset, int expected, int value) {
         return mappingToWrite().compareAndSetInt(offset, expected, value);
@@ -172,7 +177,7 @@ public final class HeldPage {
      * @param operand the other operand
      * @return what was there before
      * @throws IllegalArgumentException if it is not aligned or leaves the page, or for COMPARE_AND_SET
-     * @throws IllegalStateException if the page may not be written
+     * @throws IllegalStateException if the page may not be written, or the thread is not inside of the guest
      */
     public long atomicLong(AtomicOp op, int offset, long operand) {
         return op.computing().on(mappingToWrite(), offset, Long.BYTES, operand, 0);
@@ -186,15 +191,15 @@ public final class HeldPage {
      * @param value the new value
      * @return whether it was there
      * @throws IllegalArgumentException if it is not aligned or leaves the page
-     * @throws IllegalStateException if the page may not be written
+     * @throws IllegalStateException if the page may not be written, or the thread is not inside of the guest
      */
     public boolean compareAndSetLong(int offset, long expected, long value) {
         return mappingToWrite().compareAndSetLong(offset, expected, value);
     }
 
     private HostMapping mappingToWrite() {
-        if (mapping == null || !writable) {
-            throw new IllegalStateException(this + " may not be written");
+        if (mapping == null || !writable || !holder.isCurrentThreadInside()) {
+            throw new IllegalStateException(this + " may not be written, or not here and now: " + holder);
         }
         return mapping;
     }

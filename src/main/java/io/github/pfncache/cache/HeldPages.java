@@ -21,6 +21,7 @@ import java.util.function.Predicate;
 final class HeldPages {
 
     private final DomainState domain;
+    private final GuestEntry holder;
 
     /** Changed by the owner, walked by any thread. */
     private final CachesByPage<HeldPage> index = new CachesByPage<>();
@@ -34,8 +35,9 @@ final class HeldPages {
     /** How many have a mapping. Written by the owner; read by others at rest. */
     private int held;
 
-    HeldPages(DomainState domain) {
+    HeldPages(DomainState domain, GuestEntry holder) {
         this.domain = domain;
+        this.holder = holder;
     }
 
     /** The page of an address: held and as it is wanted, or new, or a refusal. */
@@ -44,7 +46,7 @@ final class HeldPages {
         if (slot == null || forWriting && slot.readOnly()) {
             return HeldPage.FAULT;
         }
-        HeldPage wanted = new HeldPage(gpa, slot);
+        HeldPage wanted = new HeldPage(gpa, slot, holder);
         HeldPage there = find(wanted);
         wanted.former = there;
         return there != null && (there.prepared || !forWriting) ? there : wanted;

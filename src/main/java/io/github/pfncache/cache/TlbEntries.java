@@ -324,7 +324,7 @@ abstract class TlbEntries {
     /** Leaves, if {@link #begin} has entered. */
     private void end(boolean entered) {
         if (entered) {
-            mode.leave();
+            mode.goOutside(); // there was room to enter at this depth
         }
     }
 

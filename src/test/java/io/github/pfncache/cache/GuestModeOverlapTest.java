@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -247,6 +248,28 @@ final class GuestModeOverlapTest {
         assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(RAM_PAGES - 1);
     }
 
+    // ------------------------------------------------------------------ one thread, two guest modes
+
+    @Test
+    void aThreadIsInsideOneGuestModeAtATime() {
+        mode.enter();
+        assertThatThrownBy(tlb::enter).isInstanceOf(IllegalStateException.class).hasMessageContaining("another");
+        assertThatThrownBy(() -> tlb.tryLoad(RAM, 4)).isInstanceOf(IllegalStateException.class);
+        assertThat(tlb.guestMode().isInside()).isFalse();
+        assertThat(elsewhere(() -> {
+            tlb.loadByte(RAM);
+            return tlb.handOver();
+        })).as("and it is nobody's yet").isEqualTo(Outcome.OK);
+        mode.leave();
+        tlb.enter();
+        assertThatThrownBy(tlb::enter).hasMessageContaining("already");
+        tlb.leave();
+        GuestMode next = domain.newGuestMode(dropped::add);
+        next.enter();
+        next.leave();
+        next.close();
+    }
+
     // ------------------------------------------------------------------ the end of a thread, and of the guest mode
 
     @Test
@@ -313,5 +336,43 @@ final class GuestModeOverlapTest {
                 contested.close();
             }, other).join();
         }
+    }
+
+    // ------------------------------------------------------------------ what is only for inside
+
+    @Test
+    void theAtomicsOfAPageAreOfNoUseOutside() {
+        mode.enter();
+        HeldPage page = mode.hold(RAM, true);
+        assertThat(page.atomicInt(AtomicOp.ADD, 0, 7)).isZero();
+        mode.leave();
+        assertThat(elsewhere(() -> host.migrate(HVA))).isEqualTo(HostResult.OK);
+        assertThatThrownBy(() -> page.atomicInt(AtomicOp.ADD, 0, 7)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> page.compareAndSetLong(0, 7, 8)).isInstanceOf(IllegalStateException.class);
+        assertThat(peek(0)).isEqualTo((byte) 7);
+    }
+
+    @Test
+    void aTakerHasOneDeadlineForAllVcpus() {
+        AtomicInteger asked = new AtomicInteger();
+        List<GuestMode> vcpus = new ArrayList<>();
+        for (int i = 0; i < 3; i++) { // bounded
+            GuestMode vcpu = domain.newGuestMode(dropped::add);
+            vcpus.add(vcpu);
+            elsewhere(() -> {
+                vcpu.enter();
+                vcpu.hold(RAM, true);
+                vcpu.leave();
+                return vcpu.handOver();
+            });
+        }
+        GuestModes all = new GuestModes();
+        vcpus.forEach(all::add);
+        assertThat(all.takeBack(HvaRange.WHOLE, page -> true, true, () -> {
+            asked.incrementAndGet();
+            return System.nanoTime();
+        })).isTrue();
+        assertThat(asked).hasValue(1);
+        vcpus.forEach(GuestMode::close);
     }
 }
