@@ -24,8 +24,8 @@ final class FaultExhibits {
                         .foundBy("refreshOfWhatWasNeverActive", FaultScenarios::refreshOfWhatWasNeverActive,
                                 "assert: refresh"),
                 Exhibit.of("B77", "a change of the flags only keeps the log that the slot was made with")
-                        .edit("memslot/MemslotRequest.java", "if (former != null && former.logsDirtyPages()) {",
-                                "if (former != null && former.baseGfn() == Pages.gpaToGfn(gpa)) {")
+                        .edit("memslot/MemslotRequest.java", "former.logsDirtyPages() && former.hva() == hva) {",
+                                "former.baseGfn() == Pages.gpaToGfn(gpa)) {")
                         .foundBy("loggingBeginsUnderACache", FaultScenarios::loggingBeginsUnderACache,
                                 "assert: pages in the log"),
                 Exhibit.of("B78", "an invalidation walks a list that is changed under another lock")

@@ -76,13 +76,14 @@ final class RefreshExhibits {
                         .foundBy("anotherBufferOfTheSameNumber", SingleThread::anotherBufferOfTheSameNumber,
                                 "assert: value read"),
                 Exhibit.of("B29", "the resolver's error is a page like any other")
-                        .edit(HOST, "        return found[0];",
+                        .edit(HOST, "        return busy ? HostPage.BUSY : found[0];",
                                 "if (found[0] == null) { store.frames.get(0); return referenced(0); }\n"
-                                        + "        return found[0];")
+                                        + "        return busy ? HostPage.BUSY : found[0];")
                         .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere, STALE),
                 Exhibit.of("B29b", "the resolver's error is dropped")
-                        .edit(REFRESHING, "if (page == null) {\n                return fail(Outcome.FAULT, latest);",
-                                "            if (page == null) {\n                return Outcome.OK;")
+                        .edit(REFRESHING, "if (page == null || page",
+                                "if (page == null) {\n                return Outcome.OK;\n            }\n"
+                                        + "            if (page")
                         .foundBy("pageThatIsNotThere", SingleThread::pageThatIsNotThere,
                                 "assert: activation of what is not mapped"),
                 Exhibit.of("B34", "an invalidation that may not block waits")
