@@ -166,10 +166,10 @@ abstract class TlbEntries {
         if (former != null && former != page && former.isHeld()) {
             int to = spareOf(former.gpa());
             HeldPage worst = second[to];
-            second[to] = former;
             if (worst != null && !worst.besides) {
-                mode.release(worst);
+                mode.release(worst); // first: it strikes entries of that address
             }
+            second[to] = former;
         }
     }
 

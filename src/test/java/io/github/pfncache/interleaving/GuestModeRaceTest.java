@@ -27,6 +27,11 @@ final class GuestModeRaceTest {
     }
 
     @Test
+    void holdWhoseHandlerEntersAgainstMigration() {
+        explore(GuestModeScenarios::holdWhoseHandlerEntersAgainstMigration);
+    }
+
+    @Test
     void pollAgainstTwoMigrations() {
         explore(GuestModeScenarios::pollAgainstTwoMigrations);
     }

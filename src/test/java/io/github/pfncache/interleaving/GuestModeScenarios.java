@@ -2,6 +2,7 @@ package io.github.pfncache.interleaving;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
@@ -11,6 +12,7 @@ import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.PageFaultHandler;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -136,6 +138,29 @@ public final class GuestModeScenarios {
             cpu.mode.close();
             guest.atRest();
         });
+    }
+
+    /** The handler of the page that is about to be held enters, and so gives back what is wanted: that page too. */
+    public static void holdWhoseHandlerEntersAgainstMigration(ScenarioRun stage) {
+        Guest guest = Guest.touched();
+        Cpu cpu = new Cpu(guest);
+        guest.host.discard(Guest.hva(0), 1);
+        guest.host.registerFaultHandler(HvaRange.ofPages(Guest.hva(0), 1), fault -> {
+            cpu.mode.enter();
+            cpu.mode.leave();
+            return PageFaultHandler.Decision.RESOLVE;
+        }, true, false);
+        stage.thread("vcpu", () -> {
+            cpu.mode.enter();
+            cpu.store(0, 5);
+            cpu.store(0, 6);
+            cpu.end();
+        });
+        stage.thread("migrate", () -> {
+            guest.host.discard(Guest.hva(0), 1);
+            guest.host.migrate(Guest.hva(0));
+        });
+        stage.afterwards(guest::atRest);
     }
 
     /** Two takers want different pages of one vCPU: each is acknowledged when its own page was dropped. */
