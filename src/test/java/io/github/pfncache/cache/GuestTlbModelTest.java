@@ -8,10 +8,16 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -22,9 +28,9 @@ import net.jqwik.api.Tuple;
 import org.junit.jupiter.api.Test;
 
 /**
- * Any sequence of loads and stores, with pages that move, go and come back and slots that change in between, against a
- * plain {@code byte[]} and a table of which guest page lies where in it. After each step all of host memory and the
- * dirty log are compared.
+ * Any sequence of loads, stores, fetches and atomic operations, inside of the guest and outside, with pages that move,
+ * go and come back and slots that change in between, against a plain {@code byte[]} and a table of which guest page
+ * lies where in it. After each step all of host memory and the dirty log are compared.
  */
 class GuestTlbModelTest {
 
@@ -39,8 +45,16 @@ class GuestTlbModelTest {
 
     private static final int[] WIDTHS = {1, 2, 4, 8};
 
+    /** Where others do what they do. */
+    private static final ExecutorService OTHERS = Executors.newSingleThreadExecutor(body -> {
+        Thread thread = new Thread(body, "others");
+        thread.setDaemon(true);
+        return thread;
+    });
+
     enum Kind {
-        LOAD, STORE, MIGRATE, EVICT, DISCARD, PROTECT, UNPROTECT, FORK, DELETE, PLUG, PLUG_READ_ONLY, DEACTIVATE
+        LOAD, STORE, FETCH, TRY_LOAD, TRY_STORE, ATOMIC, ENTER, LEAVE,
+        MIGRATE, EVICT, DISCARD, PROTECT, UNPROTECT, FORK, DELETE, PLUG, PLUG_READ_ONLY, DEACTIVATE
     }
 
     /** A step; what x and y mean depends on the kind. */
@@ -65,6 +79,8 @@ class GuestTlbModelTest {
         private int unbackedLoads;
         private int unbackedStores;
         private int crossings;
+        private boolean inside;
+        private int insideAccesses;
 
         World(int entries) {
             tlb = domain.newTlb(entries, this);
@@ -105,23 +121,71 @@ class GuestTlbModelTest {
         void run(List<Step> steps) {
             for (Step step : steps) { // bounded by the script
                 run(step);
-                byte[] real = new byte[bytes.length];
-                host.peek(HVA, real);
-                assertThat(real).as("host memory after %s", step).isEqualTo(bytes);
-                assertThat(harvest()).as("dirty pages after %s", step).isEqualTo(dirty);
+                elsewhere(() -> {
+                    byte[] real = new byte[bytes.length];
+                    host.peek(HVA, real);
+                    assertThat(real).as("host memory after %s", step).isEqualTo(bytes);
+                    assertThat(harvest()).as("dirty pages after %s", step).isEqualTo(dirty);
+                    domain.audit(true);
+                });
                 dirty.clear();
-                domain.audit(true);
             }
+            leave();
             host.audit();
         }
 
+        /** Does on another thread what may want pages back; the owner polls meanwhile, if it is inside. */
+        private void elsewhere(Runnable body) {
+            Future<?> done = OTHERS.submit(body);
+            while (inside && !done.isDone()) { // bounded by the body, which waits for nobody else
+                tlb.poll();
+                Thread.onSpinWait();
+            }
+            try {
+                done.get();
+            } catch (ExecutionException e) {
+                if (e.getCause() instanceof Error error) {
+                    throw error;
+                }
+                throw new IllegalStateException(e.getCause());
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+
+        private void leave() {
+            if (inside) {
+                tlb.leave();
+                inside = false;
+            }
+        }
+
         private void run(Step step) {
+            insideAccesses += inside && step.kind.compareTo(Kind.ENTER) < 0 ? 1 : 0;
+            switch (step.kind) {
+                case LOAD, FETCH, TRY_LOAD -> load(step.kind, position(step), WIDTHS[step.y & 3]);
+                case STORE, TRY_STORE -> store(step.kind, position(step), WIDTHS[step.y & 3], step.value);
+                case ATOMIC -> add(position(step) & -Long.BYTES, step.value);
+                case ENTER -> {
+                    if (!inside) {
+                        tlb.enter();
+                        inside = true;
+                    }
+                }
+                case LEAVE -> leave();
+                case DEACTIVATE -> {
+                    leave();
+                    assertThat(tlb.deactivate()).isEqualTo(Outcome.OK);
+                }
+                default -> elsewhere(() -> change(step));
+            }
+        }
+
+        private void change(Step step) {
             int page = step.x % HOST_PAGES;
             int slot = step.x % SLOTS.length;
             long hva = HVA + (long) page * PAGE;
             switch (step.kind) {
-                case LOAD -> load(position(step), WIDTHS[step.y & 3]);
-                case STORE -> store(position(step), WIDTHS[step.y & 3], step.value);
                 case MIGRATE -> host.migrate(hva);
                 case EVICT -> host.evict(hva, 1);
                 case DISCARD -> {
@@ -135,8 +199,7 @@ class GuestTlbModelTest {
                 case FORK -> host.fork().close();
                 case DELETE -> unplug(slot);
                 case PLUG -> plug(slot, Memslot.FLAG_LOG_DIRTY_PAGES);
-                case PLUG_READ_ONLY -> plug(slot, Memslot.FLAG_READONLY);
-                default -> assertThat(tlb.deactivate()).isEqualTo(Outcome.OK);
+                default -> plug(slot, Memslot.FLAG_READONLY);
             }
         }
 
@@ -159,7 +222,7 @@ class GuestTlbModelTest {
             return -1;
         }
 
-        private void load(int position, int width) {
+        private void load(Kind kind, int position, int width) {
             crossings += position / PAGE == (position + width - 1) / PAGE ? 0 : 1;
             long expected = 0;
             boolean backed = true;
@@ -171,17 +234,23 @@ class GuestTlbModelTest {
             long gpa = GPA + position;
             int before = unbackedLoads;
             long mask = width == 8 ? -1 : (1L << 8 * width) - 1;
+            if (kind == Kind.TRY_LOAD) {
+                assertThat(tlb.tryLoad(gpa, width)).isEqualTo(backed ? Outcome.OK : Outcome.FAULT);
+                assertThat(backed ? tlb.loaded() & mask : 0).isEqualTo(backed ? expected & mask : 0);
+                return;
+            }
+            boolean fetches = kind == Kind.FETCH;
             long loaded = switch (width) {
                 case 1 -> tlb.loadByte(gpa);
-                case 2 -> tlb.loadShort(gpa);
-                case 4 -> tlb.loadInt(gpa);
+                case 2 -> fetches ? tlb.fetchShort(gpa) : tlb.loadShort(gpa);
+                case 4 -> fetches ? tlb.fetchInt(gpa) : tlb.loadInt(gpa);
                 default -> tlb.loadLong(gpa);
             };
             assertThat(loaded & mask).isEqualTo((backed ? expected : OPEN_BUS) & mask);
             assertThat(unbackedLoads - before).isEqualTo(backed ? 0 : 1);
         }
 
-        private void store(int position, int width, long value) {
+        private void store(Kind kind, int position, int width, long value) {
             crossings += position / PAGE == (position + width - 1) / PAGE ? 0 : 1;
             boolean writable = true;
             for (int i = 0; i < width; i++) { // bounded by the width
@@ -193,6 +262,10 @@ class GuestTlbModelTest {
             }
             long gpa = GPA + position;
             int before = unbackedStores;
+            if (kind == Kind.TRY_STORE) {
+                assertThat(tlb.tryStore(gpa, width, value)).isEqualTo(writable ? Outcome.OK : Outcome.FAULT);
+                return;
+            }
             switch (width) {
                 case 1 -> tlb.storeByte(gpa, (byte) value);
                 case 2 -> tlb.storeShort(gpa, (short) value);
@@ -200,6 +273,20 @@ class GuestTlbModelTest {
                 default -> tlb.storeLong(gpa, value);
             }
             assertThat(unbackedStores - before).isEqualTo(writable ? 0 : 1);
+        }
+
+        /** Eight aligned bytes: never over a page's end. */
+        private void add(int position, long value) {
+            int where = where(position, true);
+            ByteBuffer model = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+            long expected = where < 0 ? OPEN_BUS : model.getLong(where);
+            int before = unbackedStores;
+            assertThat(tlb.atomicLong(AtomicOp.ADD, GPA + position, value)).isEqualTo(expected);
+            assertThat(unbackedStores - before).isEqualTo(where < 0 ? 1 : 0);
+            if (where >= 0) {
+                model.putLong(where, expected + value);
+                dirty.add(position / PAGE);
+            }
         }
 
         private TreeSet<Integer> harvest() {
@@ -218,7 +305,7 @@ class GuestTlbModelTest {
     @Provide
     Arbitrary<List<Step>> scripts() {
         Arbitrary<Kind> kinds = Arbitraries.frequencyOf(
-                Tuple.of(10, Arbitraries.of(Kind.LOAD, Kind.STORE)),
+                Tuple.of(10, Arbitraries.of(Kind.LOAD, Kind.STORE, Kind.FETCH, Kind.ATOMIC, Kind.ENTER)),
                 Tuple.of(4, Arbitraries.of(Kind.MIGRATE, Kind.EVICT, Kind.FORK)),
                 Tuple.of(3, Arbitraries.of(Kind.values())));
         Arbitrary<Step> steps = Combinators.combine(
@@ -251,6 +338,19 @@ class GuestTlbModelTest {
         assertThat(world.unbackedLoads).isEqualTo(1);
         assertThat(world.unbackedStores).isEqualTo(1);
         assertThat(world.tlb.misses()).isGreaterThan(5);
+    }
+
+    @Test
+    void theModelGoesInside() {
+        World world = new World(16);
+        int start = 24 << 2 | 3; // eight bytes where a page begins
+        world.run(List.of(
+                new Step(Kind.ENTER, 0, 0, 0), new Step(Kind.STORE, 1, start, 5), new Step(Kind.FETCH, 1, start - 1, 0),
+                new Step(Kind.ATOMIC, 1, start, 7), new Step(Kind.MIGRATE, 2, 0, 0),
+                new Step(Kind.FETCH, 1, start - 1, 0), new Step(Kind.TRY_LOAD, 1, start, 0),
+                new Step(Kind.TRY_STORE, 6, start, 0), new Step(Kind.LEAVE, 0, 0, 0)));
+        assertThat(world.insideAccesses).isEqualTo(6);
+        assertThat(world.tlb.guestMode().drops()).isPositive();
     }
 
     @Test
