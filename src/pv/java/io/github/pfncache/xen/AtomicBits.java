@@ -47,12 +47,21 @@ final class AtomicBits {
         }
     }
 
+    /** The first member that is not less; -1 if there is none. Takes no memory. */
+    int next(int from) {
+        for (int i = from / Long.SIZE; i < words.length(); i++) { // bounded by the size
+            long left = words.get(i) & (i == from / Long.SIZE ? -1L << from : -1L);
+            if (left != 0) {
+                return i * Long.SIZE + Long.numberOfTrailingZeros(left);
+            }
+        }
+        return -1;
+    }
+
     /** Visits the members. Those that come or go meanwhile may or may not be visited. */
     void forEach(IntConsumer visitor) {
-        for (int i = 0; i < words.length(); i++) { // bounded by the size
-            for (long left = words.get(i); left != 0; left &= left - 1) { // bounded by the bits of a word
-                visitor.accept(i * Long.SIZE + Long.numberOfTrailingZeros(left));
-            }
+        for (int bit = next(0); bit >= 0; bit = next(bit + 1)) { // bounded by the size
+            visitor.accept(bit);
         }
     }
 }

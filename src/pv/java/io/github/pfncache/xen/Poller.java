@@ -154,7 +154,7 @@ final class Poller {
             Interleaving.reached("polled ports tested");
             // The mode after the poll bit: who changes it looks at the bit after that, and ends the polls it sees.
             boolean other = xen.mode() != mode;
-            outcome = pending || other || vcpu.hasWork() ? PollOutcome.WOKEN : look(poll, 0);
+            outcome = pending || other || vcpu.keepsEvents() ? PollOutcome.WOKEN : look(poll, 0);
         } finally {
             stopUnless(outcome == PollOutcome.BUSY);
         }
@@ -204,7 +204,7 @@ final class Poller {
         if (pending) {
             foundUntold = foundUntold + 1; // one writer
         }
-        if (pending || poll.interruptible && vcpu.hasInterrupt(CallContext.MAY_SLEEP)) {
+        if (pending || poll.interruptible && vcpu.hasInterruptBesidesTimer(CallContext.MAY_SLEEP)) {
             return PollOutcome.WOKEN;
         }
         return poll.isOverAt(hostNanos()) ? PollOutcome.TIMED_OUT : PollOutcome.BUSY;

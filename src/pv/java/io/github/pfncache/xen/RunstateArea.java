@@ -10,9 +10,11 @@ import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Patience;
 import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.vm.Vm;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
 
 /**
@@ -35,8 +37,14 @@ public final class RunstateArea {
     /** Any thread changes it, in any context. */
     private final AtomicReference<Account> account = new AtomicReference<>(new Account(RunstateTimes.INITIAL, 0));
 
-    /** The area may be behind the account. Set by whoever gave up; taken by whoever writes. */
-    private volatile boolean behind;
+    private static final LongUnaryOperator MARK = marks -> (marks | 1) + 2; // made once: to mark takes no memory
+
+    /**
+     * How often the area was marked as behind the account, doubled; odd while it is. Marked by whoever changes one of
+     * the two, before the area is written; a mark is taken away, if it is the last, by who has seen it before the
+     * account was read.
+     */
+    private final AtomicLong marks = new AtomicLong();
 
     /** Makes the area's writers one at a time. No code of others runs under it. */
     private final TrackedLock lock = new TrackedLock(LockClass.VCPU_USER);
@@ -99,9 +107,13 @@ public final class RunstateArea {
         }
         Outcome outcome;
         try {
+            long before = marks.getAndUpdate(MARK); // whatever comes between, the next entry writes the area
             outcome = wraps(target) ? Outcome.FAULT : point(target);
             if (outcome == Outcome.FAULT) {
                 area.deactivate(); // a guest that is told so registers it again
+            }
+            if (outcome == Outcome.INVALID && before % 2 == 0) {
+                written(MARK.applyAsLong(before)); // as it was
             }
         } finally {
             turn.unlock();
@@ -269,7 +281,7 @@ public final class RunstateArea {
         if (deltas.length != RunState.values().length) {
             throw new IllegalArgumentException(deltas.length + " deltas, there are four times");
         }
-        refresh(); // page-fault handlers run here, before anything has changed: the call can be repeated
+        bringIn(); // page-fault handlers run here, before anything has changed: the call can be repeated
         boolean changed = change(now -> now.plus(entryDelta, deltas), state);
         if (changed) {
             write(CallContext.MAY_SLEEP);
@@ -287,30 +299,43 @@ public final class RunstateArea {
             Account with = changed[0] ? now.with(times) : now;
             return changed[0] && next != null ? with.entering(next, time) : with;
         });
+        if (changed[0]) {
+            marks.updateAndGet(MARK);
+        }
         return changed[0];
     }
 
     private void enter(RunState state) {
-        RunstateTimes times = account.updateAndGet(now -> now.entering(state, guestClock.getAsLong())).times;
+        RunstateTimes times;
+        try {
+            times = account.updateAndGet(now -> now.entering(state, guestClock.getAsLong())).times;
+        } finally {
+            marks.updateAndGet(MARK);
+        }
         XenRule.I12_TIMES_ADD_UP.check(times.isConsistent(), times);
     }
 
     /** The vCPU enters its guest. */
     void writeIfBehind() {
-        if (behind) {
+        if (marks.get() % 2 != 0) {
             write(CallContext.MAY_SLEEP);
         }
     }
 
     // ------------------------------------------------------------------ writing
 
+    /** The area is no longer behind, unless it was marked since. */
+    private void written(long mark) {
+        marks.compareAndSet(mark, mark - 1);
+    }
+
     private Outcome write(CallContext context) {
+        long mark = marks.updateAndGet(MARK); // before the account is read, and until it is written
         for (int attempt = 0; attempt < RetryPolicy.DEFAULT.attempts(); attempt++) { // bounded by that number
             if (context == CallContext.MAY_SLEEP) {
                 lock.lock();
             } else if (!lock.tryLock()) {
-                behind = true; // after the account has changed: the thread that takes the mark away finds the change
-                return Outcome.BUSY;
+                return Outcome.BUSY; // marked after the account has changed: who takes the mark away finds the change
             }
             Outcome outcome;
             try {
@@ -318,13 +343,18 @@ public final class RunstateArea {
             } finally {
                 lock.unlock();
             }
+            if (outcome != Outcome.BUSY) {
+                written(mark);
+            }
             if (context == CallContext.ATOMIC || outcome != Outcome.BUSY) {
                 return outcome;
             }
             // Page-fault handlers run from here on, with no lock held: what they end by an exception stays behind.
-            outcome = hasLengthOfLayout() ? refresh() : resize();
+            outcome = bringIn();
             if (outcome != Outcome.OK) {
-                behind = outcome == Outcome.BUSY; // without memory it is lost; the next change lands
+                if (outcome != Outcome.BUSY) {
+                    written(mark); // without memory it is lost; the next change lands
+                }
                 return outcome;
             }
         }
@@ -333,7 +363,6 @@ public final class RunstateArea {
 
     /** Writes what can be written without waiting; the lock is held. */
     private Outcome writeLocked(CallContext context) {
-        behind = false; // before the account is read
         try (AreaAccess access = area.tryAccess()) {
             RunstateLayout now = layout; // once
             CacheTarget target = area.target();
@@ -343,8 +372,7 @@ public final class RunstateArea {
                 now.write(access, times(), announced.getAsBoolean(), inOnePage);
                 return Outcome.OK;
             }
-            behind = access.outcome() != Outcome.INACTIVE;
-            return behind ? Outcome.BUSY : Outcome.INACTIVE;
+            return access.outcome() == Outcome.INACTIVE ? Outcome.INACTIVE : Outcome.BUSY;
         }
     }
 
@@ -353,12 +381,15 @@ public final class RunstateArea {
         return target == null || area.length() == lengthAt(addressOf(target), layout);
     }
 
-    private Outcome refresh() {
+    /** Brings the area in, by the length of the layout. Page-fault handlers run here. */
+    private Outcome bringIn() {
+        if (!hasLengthOfLayout()) {
+            return resize();
+        }
         try (AreaAccess access = area.access()) {
             return access.outcome();
         }
     }
-
 
     @Override
     public String toString() {

@@ -20,6 +20,9 @@ final class SingleShotTimer {
     /** How long it is not worth trying again, in real time, after the event could not be delivered. */
     private static final long RETRY_NANOS = 1_000_000;
 
+    /** The shortest wait for a timer that lies ahead. */
+    private static final long MIN_SLICE_NANOS = 1_000_000;
+
     /** A moment that does not come, and how long it is till then. */
     static final long NEVER = Long.MAX_VALUE;
 
@@ -43,6 +46,12 @@ final class SingleShotTimer {
 
     /** The last attempt that delivered nothing; null if there was none. Written by the firing thread; read anywhere. */
     private volatile Attempt deferred;
+
+    /** Somebody found another thread firing, and left it to that one. Taken by the thread that has fired. */
+    private volatile boolean passedOver;
+
+    /** The last timer of which the vCPU was told that it waits. Written by the threads that have fired. */
+    private volatile Armed told;
 
     private record Attempt(Armed timer, long atNanos) {}
 
@@ -148,15 +157,29 @@ final class SingleShotTimer {
         return now == null ? NEVER : now.dueIn(hostNow);
     }
 
-    /** Real time until it is worth trying to fire it again: 0 if it was not tried, or not lately. Takes no lock. */
-    long retryInNanos() {
+    /** Real time until it is worth trying to fire it: 0 if it is due, and was not tried lately. Takes no lock. */
+    long tryInNanos(long hostNow) {
+        long left = dueInNanos(hostNow);
+        return left <= 0 ? retryInNanos() : Math.max(MIN_SLICE_NANOS, left);
+    }
+
+    private long retryInNanos() {
         Attempt last = deferred;
         return last == null || last.timer != armed.get()
                 ? 0
                 : Math.max(0, RETRY_NANOS - (System.nanoTime() - last.atNanos));
     }
 
-    /** Fires if it is time and the event can be delivered; otherwise stays as it is. Takes no lock. */
+    /** Whether its time has come, and it has not fired. Takes no lock. */
+    boolean isDue() {
+        Armed now = armed.get();
+        return now != null && now.dueIn(hostClock.getAsLong()) <= 0;
+    }
+
+    /**
+     * Fires if it is time and the event can be delivered; otherwise stays as it is, and the vCPU is told if its next
+     * entry has to fire it. Takes no lock.
+     */
     void fireIfDue(CallContext context) {
         Armed due = armed.get();
         if (due == null || due.dueIn(hostClock.getAsLong()) > 0) {
@@ -164,8 +187,19 @@ final class SingleShotTimer {
         }
         Attempt attempt = new Attempt(due, System.nanoTime()); // before anything is taken: memory may run out
         if (!firing.compareAndSet(false, true)) {
-            return; // somebody else is at it
+            passedOver = true; // before the second try: the thread at which that fails has yet to look at this
+            if (!firing.compareAndSet(false, true)) {
+                return;
+            }
         }
+        try {
+            delivery.announce(mark(due, attempt, context), vcpu, due.port, context); // once it is off: it fired
+        } finally {
+            tellIfPutOff(due, context);
+        }
+    }
+
+    private Delivery mark(Armed due, Attempt attempt, CallContext context) {
         Delivery done = Delivery.DEFERRED;
         try {
             if (armed.get() == due) { // or it has been fired, or the guest changed its mind
@@ -179,6 +213,23 @@ final class SingleShotTimer {
             }
             firing.set(false);
         }
-        delivery.announce(done, vcpu, due.port, context); // not before the timer is off: it fired
+        return done;
+    }
+
+    /**
+     * Nobody but the vCPU's entry may fire what was put off in atomic context, or what others passed over meanwhile, an
+     * entry perhaps. Said once for each timer, unless somebody has passed over it since: an entry tries in vain without
+     * a kick.
+     */
+    private void tellIfPutOff(Armed due, CallContext context) {
+        boolean wasPassedOver = passedOver;
+        if (wasPassedOver) {
+            passedOver = false;
+        }
+        Armed now = armed.get();
+        if (now != null && (wasPassedOver || now == due && now != told && context == CallContext.ATOMIC)) {
+            told = now;
+            vcpu.workWaits();
+        }
     }
 }

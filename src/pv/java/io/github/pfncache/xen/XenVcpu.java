@@ -248,23 +248,33 @@ public final class XenVcpu {
 
     /**
      * Whether an event waits for the guest. Whoever cannot look answers yes: a vCPU that wakes for nothing is better
-     * than one that does not wake. An event that was deferred counts: the guest's next entry delivers it.
+     * than one that does not wake. An event that was deferred, or a timer that is due, counts: the guest's next entry
+     * delivers it.
      *
      * @param context where the caller is; in atomic context nothing waits
      * @return false only if it is known that none waits
      */
     public boolean hasInterrupt(CallContext context) {
-        return context.call(() -> hasWork() || info.lookAtUpcall(context) != VcpuInfo.Look.NOT_PENDING);
+        return context.call(() -> timer.isDue() || hasInterruptBesidesTimer(context));
     }
 
     /**
      * Whether something is kept for the vCPU that its next entry delivers: a halted vCPU enters its guest for it. Never
      * waits.
      *
-     * @return whether an event was deferred or parked
+     * @return whether an event was deferred or parked, or the timer is due
      */
     public boolean hasWork() {
+        return keepsEvents() || timer.isDue();
+    }
+
+    /** The same, and the timer does not count: a poll tries to fire that itself, all the time. */
+    boolean keepsEvents() {
         return !deferred.isSurelyEmpty() || info.hasParked();
+    }
+
+    boolean hasInterruptBesidesTimer(CallContext context) {
+        return keepsEvents() || info.lookAtUpcall(context) != VcpuInfo.Look.NOT_PENDING;
     }
 
     // ------------------------------------------------------------------ events on their way

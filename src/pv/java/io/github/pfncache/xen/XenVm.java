@@ -19,6 +19,7 @@ import io.github.pfncache.vm.Vm;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The Xen interfaces of one VM: the shared page, the guest's mode, the timers' clock; and, by vCPU and by port, the
@@ -40,8 +41,6 @@ import java.util.Objects;
  * @since 0.1.0
  */
 public final class XenVm {
-
-    private static final long MIN_SLICE_NANOS = 1_000_000;
 
     private static final long NO_FRAME = -1;
 
@@ -88,8 +87,14 @@ public final class XenVm {
     /** Makes the wall clock's writers one at a time. No code of others runs under it. */
     private final TrackedLock wallClockLock = new TrackedLock(LockClass.VM_USER);
 
-    /** The wall clock has yet to be written. Any thread sets it; taken away with the lock held. */
-    private volatile boolean wallClockDue;
+    /** How often the page was placed or the mode stated, as far as that makes the wall clock due. Used in a turn. */
+    private long statements;
+
+    /**
+     * The statement since which the wall clock has yet to be written; 0 if it is written. Set in a turn; taken away by
+     * who read it before the attempt, so that a later statement stays due.
+     */
+    private final AtomicLong wallClockDue = new AtomicLong();
 
     private XenVm(Vm vm, Kvmclock clock, UpcallListener listener) {
         this.vm = vm;
@@ -289,20 +294,24 @@ public final class XenVm {
             outcome = shared.activate(target);
         } finally {
             if (outcome != Outcome.INVALID) {
-                wallClockDue = outcome != Outcome.FAULT; // where nothing has changed, it is written once more
+                // Where nothing has changed, it is written once more.
+                wallClockDue.set(outcome == Outcome.FAULT ? 0 : ++statements);
             }
             turn.unlock();
         }
         if (outcome != Outcome.INVALID) {
-            catchUp();
+            catchUp(true);
         }
         return outcome;
     }
 
     /** What the page or the mode has made possible is done; whatever ends this in the middle, the rest stays due. */
-    private void catchUp() {
-        writeWallClockIfDue();
-        vcpus.forEach(XenVcpu::catchUp);
+    private Outcome catchUp(boolean writesClock) {
+        try {
+            return writesClock ? writeWallClockIfDue() : Outcome.INACTIVE;
+        } finally {
+            EveryVcpu.each(vcpus, XenVcpu::catchUp);
+        }
     }
 
     private static long deadline() {
@@ -342,7 +351,7 @@ public final class XenVm {
             Outcome outcome = shared.deactivate();
             if (outcome == Outcome.OK) {
                 XenRule.CLEARED_MEANS_INACTIVE.check(sharedInfo() == null, shared);
-                wallClockDue = false;
+                wallClockDue.set(0);
             }
             return outcome;
         } finally {
@@ -385,8 +394,7 @@ public final class XenVm {
      */
     public Outcome setMode(GuestMode next) {
         boolean done = changeMode(next, true);
-        Outcome outcome = done ? writeWallClockIfDue() : Outcome.BUSY;
-        vcpus.forEach(XenVcpu::catchUp); // also with nothing changed: senders that came meanwhile kept their events
+        Outcome outcome = catchUp(done); // also with nothing changed: senders that came meanwhile kept their events
         if (!done) {
             return Outcome.BUSY;
         }
@@ -396,7 +404,7 @@ public final class XenVm {
     /** The guest's mode is found out: as {@link #setMode}, but the wall clock is not written. */
     void latchMode(GuestMode found) {
         changeMode(found, false);
-        vcpus.forEach(XenVcpu::catchUp);
+        catchUp(false);
     }
 
     /** False with nothing changed if it cannot be done in the time allowed. Calls no code of others. */
@@ -404,13 +412,16 @@ public final class XenVm {
         if (!turn.tryLock(deadline())) {
             return false;
         }
-        boolean changes = next != mode;
+        boolean changed = false;
         try {
+            boolean makesDue = writesClock && sharedInfo() != null; // first: takes memory
+            boolean changes = next != mode;
             if (changes) {
                 if (!layout.tryWriteLock(deadline())) { // those who use the layout have ended after this
                     return false;
                 }
                 try {
+                    changed = true;
                     mode = next;
                     for (int id = 0; id < vcpus.size(); id++) { // the vCPUs; takes no memory
                         vcpus.get(id).switchMode(next);
@@ -419,12 +430,14 @@ public final class XenVm {
                     layout.writeUnlock();
                 }
             }
-            wallClockDue |= writesClock && sharedInfo() != null; // after the mode, by which it is written
+            if (makesDue) {
+                wallClockDue.set(++statements); // after the mode, by which it is written
+            }
         } finally {
             turn.unlock();
-        }
-        if (changes) {
-            wakeAllPollers(); // the ports that they poll may be others now
+            if (changed) {
+                wakeAllPollers(); // the ports that they poll may be others now
+            }
         }
         return true;
     }
@@ -453,15 +466,17 @@ public final class XenVm {
      * A write that a page-fault handler or a clock ends by an exception stays due; one that finds no memory is lost.
      */
     private Outcome writeWallClockIfDue() {
-        if (!wallClockDue) {
+        long due = wallClockDue.get(); // before the mode and the page by which it is written
+        if (due == 0) {
             return Outcome.OK;
         }
         Outcome outcome = Registration.retrying(
                 () -> writeWallClock(vm.clock().realtimeNanos() - guestNanos()), shared::refresh);
         if (outcome == Outcome.OK) {
             clock.requestUpdateOfAll(); // the guest goes by all of its clocks from the same moment on
-        } else if (outcome != Outcome.BUSY) {
-            wallClockDue = false;
+        }
+        if (outcome != Outcome.BUSY) {
+            wallClockDue.compareAndSet(due, 0);
         }
         return outcome;
     }
@@ -470,7 +485,6 @@ public final class XenVm {
         wallClockLock.lock();
         try (GuestAccess access = shared.tryAccess()) {
             if (access.isUsable()) {
-                wallClockDue = false; // with the page in hand: who places another one waits for this access
                 mode.sharedInfo().writeWallClock(access, realtimeNanos);
             }
             return access.outcome();
@@ -481,13 +495,18 @@ public final class XenVm {
 
     // ------------------------------------------------------------------ pollers and timers
 
-    /** Wakes the vCPUs that poll a port. Never waits. */
+    /** Wakes the vCPUs that poll a port. Never waits, and takes no memory: the event is in the guest's by now. */
     void wakePollersOf(int port) {
-        polling.forEach(id -> vcpus.get(id).poller().portPending(port));
+        for (int id = polling.next(0); id >= 0; id = polling.next(id + 1)) { // the vCPUs at most
+            vcpus.get(id).poller().portPending(port);
+        }
     }
 
+    /** Takes no memory: the mode has changed by now. */
     private void wakeAllPollers() {
-        polling.forEach(id -> vcpus.get(id).poller().wake());
+        for (int id = polling.next(0); id >= 0; id = polling.next(id + 1)) { // the vCPUs at most
+            vcpus.get(id).poller().wake();
+        }
     }
 
     void timersChanged() {
@@ -511,7 +530,7 @@ public final class XenVm {
     public void runTimers(CallContext context) {
         context.call(() -> {
             try {
-                vcpus.forEach(vcpu -> vcpu.singleShot().fireIfDue(context));
+                EveryVcpu.each(vcpus, vcpu -> vcpu.singleShot().fireIfDue(context));
             } finally {
                 polling.forEach(id -> vcpus.get(id).poller().clockMoved());
             }
@@ -533,10 +552,7 @@ public final class XenVm {
             long now = vm.clock().monotonicNanos();
             long ahead = Long.MAX_VALUE;
             for (XenVcpu vcpu : vcpus) { // bounded by the number of vCPUs
-                long left = vcpu.singleShot().dueInNanos(now);
-                long wait = left <= 0 ? vcpu.singleShot().retryInNanos()
-                        : left == SingleShotTimer.NEVER ? left : Math.max(MIN_SLICE_NANOS, left);
-                ahead = Math.min(ahead, wait);
+                ahead = Math.min(ahead, vcpu.singleShot().tryInNanos(now));
             }
             if (ahead == 0) {
                 return true;

@@ -104,6 +104,33 @@ class KickKeptTest {
     }
 
     @Test
+    void aNewPageServesEveryVcpuAlthoughTheEmulatorRefusesTheFirstKick() {
+        assertThat(xen.vcpu(1).setVcpuInfo(new CacheTarget.ByGpa(0x11040))).isEqualTo(Outcome.OK);
+        for (boolean places : new boolean[] {true, false}) {
+            xen.clearSharedInfo();
+            for (int id = 0; id < 2; id++) {
+                int port = places ? 66 + id : 130 + 64 * id;
+                assertThat(xen.events().deliver(xen.vcpu(id), port, CallContext.ATOMIC)).isEqualTo(Delivery.DEFERRED);
+            }
+            if (!places) {
+                xen.shared().activate(new CacheTarget.ByGpa(0x10000));
+            }
+            refuses = true;
+            assertThatThrownBy(() -> {
+                if (places) {
+                    xen.setSharedInfo(new CacheTarget.ByGpa(0x10000));
+                } else {
+                    xen.setMode(GuestMode.COMPAT);
+                }
+            }).hasMessage("no kick now");
+            refuses = false;
+            assertThat(xen.vcpu(0).hasWork()).isFalse();
+            assertThat(xen.vcpu(1).hasWork()).isFalse();
+            vm.host().poke(vm.memslots().table().byId(0).hva() + 0x1000, new byte[0x80]); // the guest has looked
+        }
+    }
+
+    @Test
     void aPollOfAnotherVcpuEndsAlthoughTheEmulatorRefusesTheKick() {
         vm.host().poke(vm.memslots().table().byId(0).hva() + 0x1800, bytesOfAPoll(66));
         assertThat(xen.vcpu(1).startPoll(0x11800, false)).isEqualTo(PollOutcome.BUSY);

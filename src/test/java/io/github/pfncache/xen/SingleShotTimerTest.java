@@ -204,6 +204,28 @@ final class SingleShotTimerTest {
     }
 
     @Test
+    void aTimerThatIsPutOffInAtomicContextTellsItsVcpuOnce() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        for (int timer = 1; timer <= 2; timer++) {
+            world.cpu.setSingleShotTimer(world.clock.getClock() + AHEAD);
+            assertThat(world.cpu.hasWork()).as("before its time").isFalse();
+            world.makeUnwritable(SHARED_INFO);
+            world.makeWritable(SHARED_INFO);
+            world.time.advance(AHEAD);
+            world.kicks.set(0);
+            for (int attempt = 0; attempt < 3; attempt++) {
+                world.xen.runTimers(CallContext.ATOMIC);
+                assertThat(world.kicks).as("kicks").hasValue(1);
+                assertThat(world.cpu.hasWork()).as("work").isTrue();
+                assertThat(world.cpu.hasInterrupt(CallContext.ATOMIC)).as("interrupt").isTrue();
+            }
+            assertThat(world.runAndHandle()).containsExactly(TIMER_PORT);
+            assertThat(world.cpu.hasWork()).as("afterwards").isFalse();
+        }
+        world.audit();
+    }
+
+    @Test
     void aTimeWithoutAPortArmsNothing() {
         XenWorld world = XenWorld.registered(By.GPA);
         world.cpu.setTimer(new TimerState(0, EventChannels.PRIORITY_2LEVEL, world.clock.getClock() + 5));

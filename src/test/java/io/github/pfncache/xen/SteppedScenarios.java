@@ -130,7 +130,56 @@ public final class SteppedScenarios {
         });
     }
 
+    /** A timer that the entry leaves to a thread that cannot fire it: the vCPU enters once more. */
+    public static void atomicFireAgainstEntry(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.setSingleShotTimer(world.clock.getClock() + 5);
+        world.makeUnwritable(SHARED_INFO);
+        world.makeWritable(SHARED_INFO);
+        world.time.advance(5);
+        world.xen.runTimers(CallContext.ATOMIC);
+        world.kicks.set(0); // which this entry uses up
+        stage.thread("entry", () -> world.vm.vcpu(0).enterAgain());
+        stage.thread("fire", () -> world.xen.runTimers(CallContext.ATOMIC));
+        stage.afterwards(() -> {
+            boolean fired = world.guest.isUpcallPending(VCPU_INFO);
+            assertThat(fired || world.kicks.get() > 0).as("fired, or told").isTrue();
+            world.requireHandledOnce(new ArrayList<>(), TIMER_PORT);
+        });
+    }
+
     // ---- runstate
+
+    /** A change that finds no memory forgets nothing of one that was put off since. */
+    public static void changeWithoutMemoryAgainstPreemption(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        RunstateArea runstate = world.cpu.runstate();
+        world.makeUnwritable(XenWorld.RUNSTATE);
+        world.time.advance(100);
+        stage.thread("change", () -> runstate.set(RunState.BLOCKED));
+        stage.thread("preempt", () -> {
+            world.makeWritable(XenWorld.RUNSTATE);
+            runstate.preempted();
+        });
+        stage.afterwards(() -> {
+            world.vm.vcpu(0).enterAgain();
+            assertThat(world.guest.runstate(XenWorld.RUNSTATE).state())
+                    .as("state").isEqualTo(runstate.times().state().ordinal());
+            world.audit();
+        });
+    }
+
+    /** An adjustment by nothing is possible whatever changes meanwhile. */
+    public static void adjustmentAgainstLaterChange(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        boolean[] done = new boolean[1];
+        stage.thread("adjust", () -> done[0] = world.cpu.runstate().adjust(null, 0, 0, 0, 0, 0));
+        stage.thread("later", () -> {
+            world.time.advance(5);
+            world.cpu.runstate().set(RunState.BLOCKED);
+        });
+        stage.afterwards(() -> assertThat(done[0]).as("adjusted").isTrue());
+    }
 
     /** Time is stolen while the state changes. */
     public static void changeAgainstStolenTime(ScenarioRun stage) {
@@ -196,6 +245,44 @@ public final class SteppedScenarios {
     }
 
     // ---- clocks
+
+    private static final long OTHER_PAGE = XenWorld.GPA + 2 * 4096;
+
+    private static void requireWallClockAtOtherPage(XenWorld world) {
+        world.vm.vcpu(0).enterAgain();
+        assertThat(world.guest.intAt(OTHER_PAGE + 0xc00)).as("version at the new place").isNotZero();
+        world.audit();
+    }
+
+    /** A wall clock that finds no memory at the old place is due at the new one. */
+    public static void placeElsewhereAgainstWallClockWithoutMemory(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.makeUnwritable(SHARED_INFO);
+        stage.thread("mode", () -> world.xen.setMode(GuestMode.NATIVE));
+        stage.thread("place", () -> world.xen.setSharedInfo(world.target(OTHER_PAGE)));
+        stage.afterwards(() -> requireWallClockAtOtherPage(world));
+    }
+
+    /** The wall clock is written at the new place, and not only at the old one, while a vCPU enters. */
+    public static void placeElsewhereAgainstEntry(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        stage.thread("place", () -> world.xen.setSharedInfo(world.target(OTHER_PAGE)));
+        stage.thread("entry", () -> world.vm.vcpu(0).enterAgain());
+        stage.afterwards(() -> requireWallClockAtOtherPage(world));
+    }
+
+    /** Two vCPUs write the register of the wall clock: each gets one. */
+    public static void wallClockAgainstWallClock(ScenarioRun stage) {
+        XenWorld world = new XenWorld(By.GPA, 2);
+        world.vm.vcpu(0).writeMsr(Kvmclock.MSR_WALL_CLOCK, XenWorld.GPA + 64); // leaves an area to be used again
+        stage.thread("one", () -> world.vm.vcpu(0).writeMsr(Kvmclock.MSR_WALL_CLOCK, OTHER_PAGE + 64));
+        stage.thread("two", () -> world.vm.vcpu(1).writeMsr(Kvmclock.MSR_WALL_CLOCK, OTHER_PAGE - 64));
+        stage.afterwards(() -> {
+            assertThat(world.guest.intAt(OTHER_PAGE + 64)).as("version of the one").isEqualTo(2);
+            assertThat(world.guest.intAt(OTHER_PAGE - 64)).as("version of the other").isEqualTo(2);
+            world.audit();
+        });
+    }
 
     /** The shared page is placed while the mode changes: the wall clock is where the new mode looks. */
     public static void placeAgainstMode(ScenarioRun stage) {
