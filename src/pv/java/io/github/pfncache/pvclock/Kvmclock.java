@@ -123,6 +123,7 @@ public final class Kvmclock {
         vm.addInterface(registers, new EntryHook() {
             @Override
             public void beforeEntry(Vcpu vcpu) {
+                clock.wallClock.writeIfDue();
                 clock.beforeEntry(vcpu);
             }
         });

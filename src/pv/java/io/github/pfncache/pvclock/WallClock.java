@@ -44,6 +44,11 @@ final class WallClock {
     /** One register for the VM. Any thread writes it. */
     private volatile long register;
 
+    /** What could not be written as its page did not hold still; null if nothing waits. Any thread sets it. */
+    private final AtomicReference<Due> due = new AtomicReference<>();
+
+    private record Due(long gpa, long bootRealtime) {}
+
     WallClock(Vm vm) {
         this.vm = vm;
     }
@@ -54,22 +59,40 @@ final class WallClock {
 
     /**
      * The register is written. Zero, its value after a reset, is no address. If a page-fault handler throws, the
-     * register has its value, and nothing is written.
+     * register has its value, and nothing is written; if the page does not hold still, {@link #writeIfDue} writes it.
      *
      * @param gpa where the guest wants the time, any value
      * @param bootRealtime when the guest's clock read zero, nanoseconds since 1970
      */
     void register(long gpa, long bootRealtime) {
         register = gpa;
+        due.set(null); // what waited is superseded
+        serve(new Due(gpa, bootRealtime));
+    }
+
+    /** A vCPU enters its guest. */
+    void writeIfDue() {
+        Due waits = due.getAndSet(null);
+        if (waits != null) {
+            serve(waits);
+        }
+    }
+
+    private void serve(Due asked) {
+        if (asked.gpa != 0 && write(asked.gpa, asked.bootRealtime) == Outcome.BUSY) {
+            due.compareAndSet(null, asked);
+        }
+    }
+
+    private Outcome write(long gpa, long bootRealtime) {
         GuestArea known = idle.getAndSet(null);
         GuestArea area = known == null ? vm.newArea() : known;
         try {
-            if (gpa != 0 && !write(area, gpa, SIZE, bootRealtime)) {
-                int first = Pages.PAGE_SIZE - Pages.offsetInPage(gpa);
-                if (first >= BODY && first < SIZE) {
-                    write(area, gpa, first, bootRealtime); // as much of it as there is memory for
-                }
-            }
+            Outcome outcome = write(area, gpa, SIZE, bootRealtime);
+            int first = Pages.PAGE_SIZE - Pages.offsetInPage(gpa);
+            return outcome != Outcome.OK && outcome != Outcome.BUSY && first >= BODY && first < SIZE
+                    ? write(area, gpa, first, bootRealtime) // as much of it as there is memory for
+                    : outcome;
         } finally {
             try {
                 area.deactivate();
@@ -79,16 +102,16 @@ final class WallClock {
         }
     }
 
-    /** Writes the first bytes of the structure, all or none; false for none. */
-    private boolean write(GuestArea area, long gpa, int length, long bootRealtime) {
+    /** Writes the first bytes of the structure, all if the outcome is OK, else none. */
+    private Outcome write(GuestArea area, long gpa, int length, long bootRealtime) {
         byte[] body = ByteBuffer.allocate(SIZE - BODY)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .putInt((int) Math.floorDiv(bootRealtime, NANOS_PER_SECOND))
                 .putInt((int) Math.floorMod(bootRealtime, NANOS_PER_SECOND))
                 .array();
         byte[] part = Arrays.copyOf(body, length - BODY);
-        return area.activate(gpa, length) == Outcome.OK // page-fault handlers run here, with no lock held
-                && Registration.retrying(() -> write(area, part), () -> bringIn(area)) == Outcome.OK;
+        Outcome outcome = area.activate(gpa, length); // page-fault handlers run here, with no lock held
+        return outcome == Outcome.OK ? Registration.retrying(() -> write(area, part), () -> bringIn(area)) : outcome;
     }
 
     private static Outcome bringIn(GuestArea area) {

@@ -49,7 +49,7 @@ final class Hypercalls {
         }
         long number = call.mode() == GuestMode.COMPAT ? Integer.toUnsignedLong((int) call.number()) : call.number();
         if (number == XEN_VERSION && call.argument(0) == VERSION && xen.version() != 0) {
-            return HypercallResult.done(xen.version());
+            return HypercallResult.done(Integer.toUnsignedLong(xen.version()));
         } else if (number == SCHED_OP) {
             return schedule(call);
         } else if (number == VCPU_OP) {
@@ -128,13 +128,15 @@ final class Hypercalls {
         };
     }
 
-    boolean writePage(GuestMode writer, long value, byte[] trap) {
+    Outcome writePage(GuestMode writer, long value, byte[] trap) {
         if (trap.length != TRAP_BYTES) {
             throw new IllegalArgumentException("an instruction of length=" + trap.length + ", it has 3 bytes");
         }
-        xen.latchMode(writer);
+        if (!xen.latchMode(writer)) {
+            return Outcome.BUSY;
+        }
         if (!Pages.isPageAligned(value)) { // the index of the page: there is one
-            return false;
+            return Outcome.FAULT;
         }
         ByteBuffer page = ByteBuffer.allocate(Pages.PAGE_SIZE).order(ByteOrder.LITTLE_ENDIAN);
         Arrays.fill(page.array(), INT3);
@@ -142,6 +144,6 @@ final class Hypercalls {
             page.position(at);
             page.put(MOV_EAX).putInt(at / ENTRY_BYTES).put(trap).put(RET);
         }
-        return memory().write(value, page.array()) == Pages.PAGE_SIZE;
+        return memory().write(value, page.array()) == Pages.PAGE_SIZE ? Outcome.OK : Outcome.FAULT;
     }
 }

@@ -2,7 +2,9 @@ package io.github.pfncache.xen;
 
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Patience;
+import io.github.pfncache.rules.TrackedLock;
 import java.lang.invoke.VarHandle;
 import java.time.Duration;
 
@@ -29,7 +31,13 @@ final class Poller {
     private final XenVcpu vcpu;
     private final WakeUp wakeUp = new WakeUp();
 
-    /** What is polled now; null if nothing is. Written by the vCPU's thread; read by all senders. */
+    /** Makes what is polled and the poll bit one. Nothing is taken under it. */
+    private final TrackedLock lock = new TrackedLock(LockClass.WAKE_UP);
+
+    /**
+     * What is polled now; null if nothing is. Written with the lock held, and begun by the vCPU's thread; read by all
+     * senders.
+     */
     private volatile Poll current;
 
     /**
@@ -163,8 +171,13 @@ final class Poller {
 
     /** Anybody can see the poll from here on. */
     private void begin(Poll poll) {
-        current = poll;
-        xen.polling().set(vcpu.vcpu().id());
+        lock.lock();
+        try {
+            current = poll;
+            xen.polling().set(vcpu.vcpu().id());
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Goes on with the poll that was started. */
@@ -189,9 +202,20 @@ final class Poller {
     }
 
     void stop() {
-        xen.polling().clear(vcpu.vcpu().id());
-        current = null;
-        XenRule.I5_POLL_BIT_CLEARED.check(!xen.polling().isSet(vcpu.vcpu().id()), vcpu);
+        lock.lock();
+        try {
+            current = null; // first: a halt that finds the bit away finds its poll away
+            xen.polling().clear(vcpu.vcpu().id());
+            XenRule.I5_POLL_BIT_CLEARED.check(!xen.polling().isSet(vcpu.vcpu().id()), vcpu);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends the poll, and a halt in it on another thread. */
+    void stopAndWake() {
+        stop();
+        wakeUp.wake();
     }
 
     private long hostNanos() {
@@ -212,11 +236,11 @@ final class Poller {
 
     private PollOutcome halt(Poll poll, long deadline) {
         for (int turn = 0; ; turn++) { // bounded by the deadline: every turn waits, but for the last
-            if (wakeUp.isWoken()) {
+            if (wakeUp.isWoken() || current != poll) {
                 return PollOutcome.WOKEN;
             }
             vcpu.deliverPending();
-            PollOutcome now = wakeUp.isWoken() ? PollOutcome.WOKEN : look(poll, turn);
+            PollOutcome now = wakeUp.isWoken() || current != poll ? PollOutcome.WOKEN : look(poll, turn);
             long left = deadline - System.nanoTime();
             if (now != PollOutcome.BUSY || left <= 0) {
                 return now;
@@ -234,7 +258,7 @@ final class Poller {
      * look itself. One that goes while the vCPU halts answers no: whatever ends the poll will.
      */
     private boolean isAnyPending(Poll poll, boolean atFirst) {
-        XenRule.I10_POLL_BIT_BEFORE_TEST.check(xen.polling().isSet(vcpu.vcpu().id()), vcpu);
+        XenRule.I10_POLL_BIT_BEFORE_TEST.check(xen.polling().isSet(vcpu.vcpu().id()) || current != poll, vcpu);
         if (poll.ports.length == 0) {
             return false;
         }

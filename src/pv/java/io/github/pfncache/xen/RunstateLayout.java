@@ -60,7 +60,7 @@ enum RunstateLayout {
         for (RunState state : RunState.values()) { // the four of them
             body.putLong(times.in(state));
         }
-        XenRule.I12_UPDATE_ONLY_IF_ASKED.check(times.entryNanos() >= 0 && entry < 0 == announced, times);
+        XenRule.I12_UPDATE_ONLY_IF_ASKED.check(entry < 0 == (announced || times.entryNanos() < 0), times);
 
         if (announced) {
             access.putByte(entryTime + UPDATE_BYTE, (byte) (UPDATE >>> 56)); // one byte: it cannot be seen half written
@@ -76,7 +76,8 @@ enum RunstateLayout {
         Interleaving.reached("runstate written but for its flag");
         if (announced) {
             VarHandle.storeStoreFence(); // and the whole body before the flag goes
-            access.putByte(entryTime + UPDATE_BYTE, (byte) (times.entryNanos() >>> 56));
+            // Of a time before zero the flag goes as well.
+            access.putByte(entryTime + UPDATE_BYTE, (byte) ((times.entryNanos() & ~UPDATE) >>> 56));
         }
     }
 }

@@ -130,7 +130,10 @@ final class UpcallLine {
             kickAgain = false;
             kick();
         }
-        if (lookAgain) {
+        if (lookAgain && vector == 0) { // the guest has no interrupt any more: a kick says it
+            lookAgain = false;
+            kick();
+        } else if (lookAgain) {
             resend(context);
         }
     }

@@ -45,7 +45,7 @@ public enum XenRule implements Rule {
 
     /** [I12] Checked at each write of a runstate. */
     I12_UPDATE_ONLY_IF_ASKED(
-            "the UPDATE flag is in the body exactly if the guest asked for it, and not in the times",
+            "the UPDATE flag is in the body exactly if the guest asked for it, or the time is before zero",
             "XEN_RUNSTATE_UPDATE"),
 
     /** [I12] Checked at each write of the wall clock. */

@@ -497,10 +497,11 @@ public final class XenVcpu {
      * @param writer the mode of the code that writes
      * @param value address of the page, and its index in the lower 12 bits
      * @param trap the instruction by which this guest makes a hypercall, 3 bytes
-     * @return false if the guest takes a general protection fault: no such page, or no memory there
+     * @return OK; FAULT if the guest takes a general protection fault: no such page, or no memory there; BUSY with
+     *     nothing changed as for {@link XenVm#setMode}
      * @throws IllegalArgumentException if the instruction has another length
      */
-    public boolean writeHypercallPage(GuestMode writer, long value, byte[] trap) {
+    public Outcome writeHypercallPage(GuestMode writer, long value, byte[] trap) {
         return vcpu.outsideGuest(() -> hypercalls.writePage(writer, value, trap));
     }
 
@@ -528,9 +529,12 @@ public final class XenVcpu {
         return vcpu.outsideGuest(() -> poller.await(patience));
     }
 
-    /** Ends the poll, as a signal does: the guest is told what it is told otherwise, and looks for itself. */
+    /**
+     * Ends the poll, as a signal does: the guest is told what it is told otherwise, and looks for itself. Any thread
+     * may call it: a vCPU that halts in the poll wakes.
+     */
     public void stopPoll() {
-        poller.stop();
+        poller.stopAndWake();
     }
 
     /**

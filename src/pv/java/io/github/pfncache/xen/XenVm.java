@@ -401,10 +401,11 @@ public final class XenVm {
         return outcome == Outcome.OK || outcome == Outcome.INACTIVE ? Outcome.OK : Outcome.FAULT;
     }
 
-    /** The guest's mode is found out: as {@link #setMode}, but the wall clock is not written. */
-    void latchMode(GuestMode found) {
-        changeMode(found, false);
+    /** The guest's mode is found out: as {@link #setMode}, but the wall clock is not written. False if it is busy. */
+    boolean latchMode(GuestMode found) {
+        boolean done = changeMode(found, false);
         catchUp(false);
+        return done;
     }
 
     /** False with nothing changed if it cannot be done in the time allowed. Calls no code of others. */

@@ -1,5 +1,6 @@
 package io.github.pfncache.conformance;
 
+import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.xen.GuestMode;
 import io.github.pfncache.xen.Hypercall;
@@ -194,7 +195,7 @@ final class XenGuest {
             return timed(cpu, LIMIT, false, (c, i, l) -> c.vcpu().guestWriteMsr(index, value) ? "IOe9" : "INTd");
         }
         return timed(cpu, LIMIT, false, (c, i, l) ->
-                c.xen().writeHypercallPage(c.mode(), value, VMMCALL) ? "IOe9" : "INTd");
+                c.xen().writeHypercallPage(c.mode(), value, VMMCALL) == Outcome.OK ? "IOe9" : "INTd");
     }
 
     // ---- hypercalls

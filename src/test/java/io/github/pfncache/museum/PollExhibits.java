@@ -50,7 +50,8 @@ final class PollExhibits {
                 Exhibit.of("B58b", "the same, and nothing states the order: the race itself is found")
                         .edit(POLLER, "            begin(poll);\n            VarHandle", "            VarHandle")
                         .edit(POLLER, TEST, TEST + " begin(poll);")
-                        .edit(POLLER, "XenRule.I10_POLL_BIT_BEFORE_TEST.check(xen.polling().isSet(vcpu.vcpu().id()),",
+                        .edit(POLLER, "XenRule.I10_POLL_BIT_BEFORE_TEST.check(xen.polling().isSet(vcpu.vcpu().id())"
+                                        + " || current != poll,",
                                 "XenRule.I10_POLL_BIT_BEFORE_TEST.check(true,")
                         .foundBy("pollAgainstSend", PollScenarios::pollAgainstSend,
                                 "assert: wake-ups that were lost"),

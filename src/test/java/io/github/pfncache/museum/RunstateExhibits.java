@@ -14,7 +14,7 @@ final class RunstateExhibits {
     private static final String SET_THE_FLAG =
             "access.putByte(entryTime + UPDATE_BYTE, (byte) (UPDATE >>> 56));";
     private static final String TAKE_THE_FLAG_AWAY =
-            "access.putByte(entryTime + UPDATE_BYTE, (byte) (times.entryNanos() >>> 56));";
+            "access.putByte(entryTime + UPDATE_BYTE, (byte) ((times.entryNanos() & ~UPDATE) >>> 56));";
 
     private static final String LOOK_AT_THE_LENGTH = " && access.length() == lengthAt(addressOf(target), now)";
 

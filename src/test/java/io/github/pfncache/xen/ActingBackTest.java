@@ -260,6 +260,64 @@ final class ActingBackTest {
     }
 
     @Test
+    void aHypercallPageInsideAChangeOfThePageIsBusyAndChangesNothing() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        List<Outcome> inside = new ArrayList<>();
+        long page = Pages.pageStart(SCRATCH);
+        evict(world, SHARED_INFO, () -> {
+            inside.add(world.cpu.writeHypercallPage(GuestMode.COMPAT, page, new byte[3]));
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        assertThat(world.xen.setSharedInfo(world.target(SHARED_INFO))).isEqualTo(Outcome.OK);
+        assertThat(inside).containsOnly(Outcome.BUSY);
+        assertThat(world.xen.mode()).isEqualTo(GuestMode.NATIVE);
+        assertThat(world.guest.byteAt(page + 100)).isZero();
+        assertThat(world.cpu.writeHypercallPage(GuestMode.COMPAT, page + 1, new byte[3])).isEqualTo(Outcome.FAULT);
+        assertThat(world.cpu.writeHypercallPage(GuestMode.COMPAT, page, new byte[3])).isEqualTo(Outcome.OK);
+        world.audit();
+    }
+
+    @Test
+    void aRunstateIsWrittenByTheNextEntryThoughItsPageWasRefusedWhenItWasRegistered() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        AtomicInteger asked = new AtomicInteger();
+        evict(world, XenWorld.RUNSTATE, () -> {
+            if (asked.getAndIncrement() == 0) {
+                throw new IllegalStateException("no network");
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        long place = XenWorld.RUNSTATE - 64;
+        assertThatThrownBy(() -> world.cpu.runstate().register(world.target(place))).hasMessage("no network");
+        assertThat(world.cpu.runstate().target()).isEqualTo(world.target(place));
+        world.vm.vcpu(0).enterAgain();
+        assertThat(world.guest.runstate(place).entry()).isEqualTo(world.cpu.runstate().times().entryNanos());
+        world.audit();
+    }
+
+    @Test
+    void anAdjustmentAfterAModeSwitchCanBeRepeated() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        long place = XenWorld.RUNSTATE + 15 - 46; // ends in one page by the one mode, in two by the other
+        world.xen.setMode(GuestMode.COMPAT);
+        assertThat(world.cpu.runstate().register(world.target(place))).isEqualTo(Outcome.OK);
+        world.xen.setMode(GuestMode.NATIVE);
+        AtomicInteger asked = new AtomicInteger();
+        evict(world, place + 46, () -> {
+            if (asked.getAndIncrement() == 0) {
+                throw new IllegalStateException("no network");
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        long before = world.cpu.runstate().times().blocked();
+        assertThatThrownBy(() -> world.cpu.runstate().adjust(null, 0, -7, 0, 7, 0)).hasMessage("no network");
+        assertThat(world.cpu.runstate().times().blocked()).as("nothing has changed").isEqualTo(before);
+        assertThat(world.cpu.runstate().adjust(null, 0, -7, 0, 7, 0)).isTrue();
+        assertThat(world.guest.runstate(place).blocked()).isEqualTo(before + 7);
+        world.audit();
+    }
+
+    @Test
     void aWallClockStaysDueHoweverOftenItsPageIsRefused() {
         XenWorld world = new XenWorld(By.GPA);
         AtomicInteger asked = new AtomicInteger();

@@ -42,7 +42,7 @@ class KickKeptTest {
 
             @Override
             public void interrupt(Vcpu vcpu, int vector) {
-                kicks.incrementAndGet();
+                kick(vcpu);
             }
         });
         cpu = xen.vcpu(0);
@@ -101,6 +101,18 @@ class KickKeptTest {
         refuses = false;
         assertThat(xen.events().deliver(cpu, 67, CallContext.ATOMIC)).isEqualTo(Delivery.JOINED);
         assertThat(kicks).hasPositiveValue();
+    }
+
+    @Test
+    void theNextEventSaysByAKickWhatAnInterruptThatIsNoMoreCouldNotSay() {
+        cpu.setUpcallVector(0x40);
+        cpu.setInterruptControllerEnabled(true);
+        refuses = true;
+        assertThatThrownBy(() -> xen.events().deliver(cpu, 66, CallContext.ATOMIC)).hasMessage("no kick now");
+        refuses = false;
+        cpu.setUpcallVector(0);
+        assertThat(xen.events().deliver(cpu, 67, CallContext.ATOMIC)).isEqualTo(Delivery.JOINED);
+        assertThat(kicks).hasValue(1);
     }
 
     @Test

@@ -285,6 +285,18 @@ final class RunstateAreaTest {
         world.audit();
     }
 
+    @Test
+    void theUpdateFlagGoesAlsoFromATimeBeforeZero() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.xen.setRunstateUpdateFlag(true);
+        world.clock.setClock(-XenWorld.SECOND);
+        RunstateTimes before = new RunstateTimes(RunState.RUNNING, -2 * XenWorld.SECOND, 0, 0, 0, -2 * XenWorld.SECOND);
+        assertThat(world.cpu.runstate().setTimes(before)).isTrue();
+        world.cpu.runstate().set(RunState.BLOCKED);
+        assertThat(world.guest.longAt(XenWorld.RUNSTATE + 8)).isEqualTo(-XenWorld.SECOND & Long.MAX_VALUE);
+        world.audit();
+    }
+
     @ParameterizedTest
     @CsvSource({"GPA", "HVA"})
     void whatWasPutOffIsWrittenAfterARegisterWriteToo(By by) {

@@ -84,6 +84,24 @@ public final class SteppedScenarios {
         });
     }
 
+    /** A poll is stopped by another thread while its own looks, and polls anew: what was stopped has ended. */
+    public static void stopAgainstPoll(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15);
+        world.cpu.startPoll(argument, false);
+        PollOutcome[] outcome = new PollOutcome[1];
+        stage.thread("await", () -> outcome[0] = world.cpu.awaitPoll(Duration.ZERO));
+        stage.thread("stop", world.cpu::stopPoll);
+        stage.afterwards(() -> {
+            assertThat(world.cpu.awaitPoll(Duration.ZERO)).as("%s", outcome[0]).isEqualTo(PollOutcome.WOKEN);
+            assertThat(world.xen.polling().isSet(0)).as("poll bit").isFalse();
+            assertThat(world.cpu.startPoll(argument, false)).as("another").isEqualTo(PollOutcome.BUSY);
+            assertThat(world.sendAtomic(15)).isEqualTo(Delivery.RAISED);
+            assertThat(world.cpu.awaitPoll(Duration.ZERO)).as("its event").isEqualTo(PollOutcome.WOKEN);
+            world.audit();
+        });
+    }
+
     // ---- timers
 
     /** Two threads fire a timer, and the guest handles its event meanwhile. */

@@ -88,6 +88,24 @@ final class WaitFromInsideTest {
     }
 
     @Test
+    void aStopByAnotherThreadEndsAHaltAtWhicheverPointItComes() {
+        boolean blockedFirst = false;
+        for (int at = 0; !blockedFirst; at++) { // bounded by the points of a halt
+            XenWorld world = XenWorld.registered(By.GPA);
+            long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 14);
+            assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
+            Inside inside = new Inside(at, () -> new Background<>(() -> {
+                world.cpu.stopPoll();
+                return null;
+            }).join());
+            assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).as("point %d", at)
+                    .isEqualTo(PollOutcome.WOKEN);
+            assertThat(inside.blocks).as("waits after it came at point %d", at).isZero();
+            blockedFirst = inside.blockedFirst;
+        }
+    }
+
+    @Test
     void anEventEndsAHaltAtWhicheverPointItComes() {
         boolean blockedFirst = false;
         for (int at = 0; !blockedFirst; at++) { // bounded by the points of a halt
