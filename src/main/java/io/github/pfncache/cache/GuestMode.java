@@ -267,7 +267,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
      * @throws IllegalStateException if it is another thread's, or inside
      */
     public Outcome handOver() {
-        requireOwner();
+        requireOwner(true); // of no thread it is handed over already: a use that was cut short may have been the next
         requireOutside();
         if (holding > 0) {
             return Outcome.BUSY;

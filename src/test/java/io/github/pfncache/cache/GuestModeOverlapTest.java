@@ -375,4 +375,13 @@ final class GuestModeOverlapTest {
         assertThat(asked).hasValue(1);
         vcpus.forEach(GuestMode::close);
     }
+
+    /** The use that would have claimed it may have been cut short. */
+    @Test
+    void whatIsOfNoThreadCanBeHandedOverAgain() {
+        tlb.storeByte(RAM, (byte) 1);
+        assertThat(tlb.handOver()).isEqualTo(Outcome.OK);
+        assertThat(tlb.handOver()).isEqualTo(Outcome.OK);
+        assertThat(tlb.loadByte(RAM)).isEqualTo((byte) 1);
+    }
 }
