@@ -205,9 +205,7 @@ public final class AreaAccess extends TypedAccess {
     @Override
     HostMapping mappingToWrite(int offset, int width) {
         requireUsable(offset, width);
-        if ((inPage(offset) & width - 1) != 0) {
-            throw misaligned(offset, width);
-        }
+        requireAligned(offset, width);
         int page = pageOf(segments, offset); // of all bytes, as they are aligned
         written |= 1 << page;
         return window(segments, page, 0).mapping();

@@ -416,11 +416,11 @@ public final class GfnPfnCache extends FastPath {
      */
     public OptionalLong tryLoad(int offset, int width) {
         TypedAccess.requireWidth(width);
-        StackRoom.require(); // for the access to end
         long value = load(offset, width, 0);
         if (value != 0) {
             return OptionalLong.of(value);
         }
+        StackRoom.require(); // for the access to end; a load makes sure of it by itself
         try (GuestAccess access = access()) {
             return access.isUsable() ? OptionalLong.of(access.get(offset, width)) : OptionalLong.empty();
         }

@@ -159,9 +159,7 @@ public final class GuestAccess extends TypedAccess {
     @Override
     HostMapping mappingToWrite(int offset, int width) {
         HostWindow usable = forReading(offset, width);
-        if ((inPage(offset) & width - 1) != 0) {
-            throw misaligned(offset, width);
-        }
+        requireAligned(offset, width);
         written = true;
         return usable.mapping();
     }

@@ -82,9 +82,12 @@ public abstract class TypedAccess implements AutoCloseable {
         }
     }
 
-    final IllegalArgumentException misaligned(int offset, int width) {
-        return new IllegalArgumentException("offset=" + offset + " width=" + width + " is not aligned: byte "
-                + inPage(offset) + " of its page in " + this);
+    /** The access is usable. */
+    final void requireAligned(int offset, int width) {
+        if ((inPage(offset) & width - 1) != 0) {
+            throw new IllegalArgumentException("offset=" + offset + " width=" + width + " is not aligned: byte "
+                    + inPage(offset) + " of its page in " + this);
+        }
     }
 
     // ------------------------------------------------------------------ plain

@@ -16,7 +16,6 @@ import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.PrimitiveIterator;
 import java.util.Set;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
@@ -73,14 +72,14 @@ final class RamImage {
             out.writeLong(slot.baseGfn());
             out.writeLong(slot.npages());
         }
-        for (int number = 0; number < slots.size(); number++) { // these two are bounded by the pages of the snapshot
-            Memslot slot = slots.get(number);
-            for (PrimitiveIterator.OfLong gfns = snapshot.pagesWithContent(slot).iterator(); gfns.hasNext(); ) {
-                long gfn = gfns.nextLong();
+        for (int i = 0; i < slots.size(); i++) { // bounded by the slots
+            Memslot slot = slots.get(i);
+            int number = i;
+            snapshot.visitContent(slot, (gfn, page) -> {
                 out.writeInt(number);
                 out.writeLong(gfn - slot.baseGfn());
-                out.write(snapshot.page(slot, gfn));
-            }
+                out.write(page);
+            });
         }
         out.writeInt(END);
         out.writeLong(checked.getChecksum().getValue());
@@ -129,8 +128,7 @@ final class RamImage {
                 for (int i = 0; i < slots.size(); i++) { // bounded by the slots
                     Memslot slot = slots.get(i);
                     HvaRange to = memory.get(i);
-                    snapshot.pagesWithContent(slot)
-                            .forEach(gfn -> put(host, to, gfn - slot.baseGfn(), snapshot.page(slot, gfn)));
+                    snapshot.visitContent(slot, (gfn, page) -> put(host, to, gfn - slot.baseGfn(), page));
                 }
             });
         } catch (IOException e) {

@@ -94,11 +94,8 @@ public final class RamSnapshot implements AutoCloseable {
      * @return guest frame numbers, ascending; to be used while the snapshot is open
      */
     public LongStream pagesWithContent() {
-        return slots.stream().flatMapToLong(this::pagesWithContent);
-    }
-
-    LongStream pagesWithContent(Memslot slot) {
-        return gfns(slot).filter(gfn -> !Arrays.equals(page(slot, gfn), EMPTY));
+        return slots.stream()
+                .flatMapToLong(slot -> gfns(slot).filter(gfn -> !Arrays.equals(page(slot, gfn), EMPTY)));
     }
 
     /**
@@ -113,6 +110,21 @@ public final class RamSnapshot implements AutoCloseable {
             Memslot before = former.find(gfn);
             return before == null || !Arrays.equals(page(slot, gfn), former.page(before, gfn));
         }));
+    }
+
+    /** What is done with a page that has content. */
+    interface PageVisitor {
+        void visit(long gfn, byte[] page) throws IOException;
+    }
+
+    /** Visits the pages of a slot that have content, ascending; each is read once. */
+    void visitContent(Memslot slot, PageVisitor visitor) throws IOException {
+        for (long gfn = slot.baseGfn(); gfn < slot.endGfn(); gfn++) { // bounded by the slot
+            byte[] page = page(slot, gfn);
+            if (!Arrays.equals(page, EMPTY)) {
+                visitor.visit(gfn, page);
+            }
+        }
     }
 
     private static LongStream gfns(Memslot slot) {
