@@ -4,7 +4,9 @@ import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostPage;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.rules.StackRoom;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 
 /** The state that the caches of one {@link CacheDomain} share. Thread-safe. */
 final class DomainState {
@@ -44,6 +46,24 @@ final class DomainState {
         if (khva != null) {
             host.unmap(khva);
             mappings.getAndDecrement();
+        }
+    }
+
+    /**
+     * What something came between, once more until it answers: in a read section, so that no stream of slot changes is
+     * chased. Null after the retry policy's attempts.
+     */
+    <T> T again(Supplier<T> attempt) {
+        StackRoom.require(); // what is entered is left
+        int readers = memslots.enterRead();
+        try {
+            T answer = null;
+            for (int i = 0; i < retry.attempts() && answer == null; i++) { // bounded by the retry policy
+                answer = attempt.get();
+            }
+            return answer;
+        } finally {
+            memslots.exitRead(readers);
         }
     }
 

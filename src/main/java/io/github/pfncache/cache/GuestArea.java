@@ -257,24 +257,19 @@ public final class GuestArea {
     }
 
     private AreaAccess refreshAndAccess(Deadline latest) {
-        StackRoom.require();
-        int readers = domain.memslots.enterRead(); // no stream of slot changes to chase, as in RefreshPath
-        try {
-            for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-                Segments now = segments;
-                Outcome outcome = refresh(now, latest);
-                AreaAccess access = lock(now, true, latest);
-                if (access.isUsable() || now == Segments.NONE) {
-                    return access;
-                }
-                if (outcome != Outcome.OK && now == segments) {
-                    return access.refusedBy(outcome);
-                }
-            }
-            return new AreaAccess(Segments.NONE, true, null).refusedBy(Outcome.BUSY);
-        } finally {
-            domain.memslots.exitRead(readers);
+        AreaAccess access = domain.again(() -> attempt(latest));
+        return access != null ? access : new AreaAccess(Segments.NONE, true, null).refusedBy(Outcome.BUSY);
+    }
+
+    /** An access or a refusal; null if something came between. */
+    private AreaAccess attempt(Deadline latest) {
+        Segments now = segments;
+        Outcome outcome = refresh(now, latest);
+        AreaAccess access = lock(now, true, latest);
+        if (access.isUsable() || now == Segments.NONE) {
+            return access;
         }
+        return outcome != Outcome.OK && now == segments ? access.refusedBy(outcome) : null;
     }
 
     private static Outcome refresh(Segments now, Deadline latest) {

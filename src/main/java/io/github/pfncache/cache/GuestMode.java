@@ -204,13 +204,9 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         requireInside();
         Deadline latest = Deadline.of(domain);
         try {
-            for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-                HeldPage page = attempt(gpa, forWriting, latest);
-                if (page != null) {
-                    return page;
-                }
-            }
-            return HeldPage.BUSY;
+            HeldPage page = attempt(gpa, forWriting, latest);
+            page = page != null ? page : domain.again(() -> attempt(gpa, forWriting, latest));
+            return page != null ? page : HeldPage.BUSY;
         } finally {
             domain.invalidations.doneWaiting();
         }

@@ -268,32 +268,37 @@ abstract class TlbEntries {
     }
 
     private Outcome across(long gpa, int width, boolean writes, long value) {
+        Outcome outcome = acrossOnce(gpa, width, writes, value);
+        outcome = outcome != null ? outcome : domain.again(() -> acrossOnce(gpa, width, writes, value));
+        return outcome != null ? outcome : Outcome.BUSY;
+    }
+
+    /** Null if something came between. */
+    private Outcome acrossOnce(long gpa, int width, boolean writes, long value) {
         long second = Pages.pageStart(gpa) + Pages.PAGE_SIZE;
-        for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
-            HeldPage low = kept(mode.prepare(gpa, writes)); // neither is marked unless both can be written
-            HeldPage high = low.isHeld() ? kept(mode.prepare(second, writes)) : low;
-            if (!high.isHeld()) {
-                return high.outcome();
-            }
-            boolean both = low.isHeld(); // still
-            if (both && writes) { // as may be the first after the second, or neither, if a slot has changed meanwhile
-                both = kept(mode.holdForTlb(gpa, true)) == low && kept(mode.holdForTlb(second, true)) == high
-                        && low.isHeld() && high.isHeld();
-            }
-            if (both) {
-                long read = 0;
-                for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
-                    HostMapping at = (gpa + i < second ? low : high).mapping();
-                    if (writes) {
-                        at.putByte(Pages.offsetInPage(gpa + i), (byte) (value >>> Byte.SIZE * i));
-                    }
-                    read = read << Byte.SIZE | at.getByte(Pages.offsetInPage(gpa + i)) & 0xff;
-                }
-                loaded = writes ? loaded : signExtended(read, width);
-                return Outcome.OK;
-            }
+        HeldPage low = kept(mode.prepare(gpa, writes)); // neither is marked unless both can be written
+        HeldPage high = low.isHeld() ? kept(mode.prepare(second, writes)) : low;
+        if (!high.isHeld()) {
+            return high.outcome();
         }
-        return Outcome.BUSY;
+        boolean both = low.isHeld(); // still
+        if (both && writes) { // as may be the first after the second, or neither, if a slot has changed meanwhile
+            both = kept(mode.holdForTlb(gpa, true)) == low && kept(mode.holdForTlb(second, true)) == high
+                    && low.isHeld() && high.isHeld();
+        }
+        if (!both) {
+            return null;
+        }
+        long read = 0;
+        for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
+            HostMapping at = (gpa + i < second ? low : high).mapping();
+            if (writes) {
+                at.putByte(Pages.offsetInPage(gpa + i), (byte) (value >>> Byte.SIZE * i));
+            }
+            read = read << Byte.SIZE | at.getByte(Pages.offsetInPage(gpa + i)) & 0xff;
+        }
+        loaded = writes ? loaded : signExtended(read, width);
+        return Outcome.OK;
     }
 
     /** OK, and {@link #loaded} is what was there before; otherwise nothing was written: INVALID, FAULT or BUSY. */

@@ -5,8 +5,10 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Patience;
+import io.github.pfncache.rules.StackRoom;
 import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.vm.Vm;
 import java.util.function.BiConsumer;
@@ -55,6 +57,8 @@ public final class Registration {
      */
     private final TrackedLock turn = new TrackedLock(LockClass.REFRESH);
 
+    private final Vm vm;
+
     /** Pointed somewhere and refreshed in a turn; accessed at any time, if {@link #placed} is the place. */
     private final GfnPfnCache cache;
 
@@ -77,6 +81,7 @@ public final class Registration {
      * @throws IllegalArgumentException if the length is out of range
      */
     public Registration(Vm vm, int length) {
+        this.vm = vm;
         cache = vm.newCache(length);
     }
 
@@ -218,6 +223,7 @@ public final class Registration {
             return Outcome.INACTIVE;
         }
         return retrying(
+                vm,
                 () -> {
                     T value = source.get();
                     return exclusively(() -> tryUpdate(access -> body.accept(access, value)));
@@ -260,24 +266,35 @@ public final class Registration {
 
     /**
      * The loop of {@link #update}, for what is written by other means: try, and if that does not succeed, bring the
-     * pages in and try again.
+     * pages in and try again. From then on the thread is in a {@linkplain Memslots#enterRead read section}: a stream of
+     * slot changes cannot get in between, a single one can; what code of others changes in the slots is answered BUSY.
      *
+     * @param vm the VM
      * @param attempt tries without waiting for a page
      * @param bringIn brings the pages in, with no lock held and no access open
      * @return OK if an attempt was; else what the pages were refused with; BUSY after
      *     {@link RetryPolicy#DEFAULT}'s attempts
      */
-    public static Outcome retrying(Supplier<Outcome> attempt, Supplier<Outcome> bringIn) {
-        for (int i = 0; i < RetryPolicy.DEFAULT.attempts(); i++) { // bounded by that number
-            if (attempt.get() == Outcome.OK) {
-                return Outcome.OK;
-            }
-            Outcome outcome = bringIn.get();
-            if (outcome != Outcome.OK) {
-                return outcome;
-            }
+    public static Outcome retrying(Vm vm, Supplier<Outcome> attempt, Supplier<Outcome> bringIn) {
+        if (attempt.get() == Outcome.OK) {
+            return Outcome.OK;
         }
-        return Outcome.BUSY;
+        StackRoom.require(); // what is entered is left
+        int readers = vm.memslots().enterRead();
+        try {
+            for (int i = 1; i < RetryPolicy.DEFAULT.attempts(); i++) { // bounded by that number
+                Outcome outcome = bringIn.get();
+                if (outcome != Outcome.OK) {
+                    return outcome;
+                }
+                if (attempt.get() == Outcome.OK) {
+                    return Outcome.OK;
+                }
+            }
+            return Outcome.BUSY;
+        } finally {
+            vm.memslots().exitRead(readers);
+        }
     }
 
     @Override

@@ -55,6 +55,7 @@ final class VcpuStealTime {
     void beforeRun() {
         if (place.target() != null) {
             Registration.retrying(
+                    vm,
                     () -> place.exclusively(() -> place.tryUpdate(access -> write(access, untold.getAndSet(0)))),
                     this::faultIn);
         }

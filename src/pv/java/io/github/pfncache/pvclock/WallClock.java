@@ -111,7 +111,9 @@ final class WallClock {
                 .array();
         byte[] part = Arrays.copyOf(body, length - BODY);
         Outcome outcome = area.activate(gpa, length); // page-fault handlers run here, with no lock held
-        return outcome == Outcome.OK ? Registration.retrying(() -> write(area, part), () -> bringIn(area)) : outcome;
+        return outcome == Outcome.OK
+                ? Registration.retrying(vm, () -> write(area, part), () -> bringIn(area))
+                : outcome;
     }
 
     private static Outcome bringIn(GuestArea area) {

@@ -6,6 +6,7 @@ import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.pvclock.Registration;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.Patience;
 import io.github.pfncache.rules.TrackedLock;
@@ -31,6 +32,7 @@ import java.util.function.UnaryOperator;
  */
 public final class RunstateArea {
 
+    private final Vm vm;
     private final LongSupplier guestClock;
     private final BooleanSupplier announced;
 
@@ -84,6 +86,7 @@ public final class RunstateArea {
      * @param announced whether the guest asked for the UPDATE flag
      */
     RunstateArea(Vm vm, GuestMode mode, LongSupplier guestClock, BooleanSupplier announced) {
+        this.vm = vm;
         this.guestClock = guestClock;
         this.announced = announced;
         this.area = vm.newArea();
@@ -331,38 +334,38 @@ public final class RunstateArea {
 
     private Outcome write(CallContext context) {
         long mark = marks.updateAndGet(MARK); // before the account is read, and until it is written
-        for (int attempt = 0; attempt < RetryPolicy.DEFAULT.attempts(); attempt++) { // bounded by that number
-            if (context == CallContext.MAY_SLEEP) {
-                lock.lock();
-            } else if (!lock.tryLock()) {
-                return Outcome.BUSY; // marked after the account has changed: who takes the mark away finds the change
-            }
-            Outcome outcome;
-            try {
-                outcome = writeLocked(context);
-            } finally {
-                lock.unlock();
-            }
-            if (outcome != Outcome.BUSY) {
-                written(mark);
-            }
-            if (context == CallContext.ATOMIC || outcome != Outcome.BUSY) {
-                return outcome;
-            }
-            // Page-fault handlers run from here on, with no lock held: what they end by an exception stays behind.
-            outcome = bringIn();
-            if (outcome != Outcome.OK) {
-                if (outcome != Outcome.BUSY) {
-                    written(mark); // without memory it is lost; the next change lands
-                }
-                return outcome;
-            }
+        // Page-fault handlers run between the attempts, with no lock held: what they end by an exception stays behind.
+        Outcome outcome = context == CallContext.MAY_SLEEP
+                ? Registration.retrying(vm, this::writeWaiting, this::bringIn)
+                : writeAtOnce();
+        if (outcome != Outcome.BUSY) {
+            written(mark); // without memory it is lost; the next change lands
         }
-        return Outcome.BUSY;
+        return outcome;
+    }
+
+    private Outcome writeWaiting() {
+        lock.lock();
+        try {
+            return writeLocked();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Outcome writeAtOnce() {
+        if (!lock.tryLock()) {
+            return Outcome.BUSY; // marked after the account has changed: who takes the mark away finds the change
+        }
+        try {
+            return writeLocked();
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Writes what can be written without waiting; the lock is held. */
-    private Outcome writeLocked(CallContext context) {
+    private Outcome writeLocked() {
         try (AreaAccess access = area.tryAccess()) {
             RunstateLayout now = layout; // once
             CacheTarget target = area.target();

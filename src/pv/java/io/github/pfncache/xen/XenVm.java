@@ -472,7 +472,7 @@ public final class XenVm {
             return Outcome.OK;
         }
         Outcome outcome = Registration.retrying(
-                () -> writeWallClock(vm.clock().realtimeNanos() - guestNanos()), shared::refresh);
+                vm, () -> writeWallClock(vm.clock().realtimeNanos() - guestNanos()), shared::refresh);
         if (outcome == Outcome.OK) {
             clock.requestUpdateOfAll(); // the guest goes by all of its clocks from the same moment on
         }

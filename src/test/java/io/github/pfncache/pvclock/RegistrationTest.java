@@ -15,6 +15,8 @@ import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.explore.ScheduleExplorer;
 import io.github.pfncache.host.PageFaultHandler;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.rules.HeldLocks;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -149,6 +151,24 @@ final class RegistrationTest {
                 (access, now) -> access.putLong(0, now));
         assertThat(outcome).isEqualTo(Outcome.BUSY);
         assertThat(asked).hasValue(RetryPolicy.DEFAULT.attempts());
+    }
+
+    @Test
+    void aStreamOfSlotChangesDoesNotKeepTheStructureFromBeingWritten() {
+        place.point(1, HERE);
+        AtomicInteger changes = new AtomicInteger();
+        Outcome outcome = place.update(
+                () -> {
+                    int flags = changes.get() % 2 == 0 ? Memslot.FLAG_LOG_DIRTY_PAGES : 0;
+                    if (world.vm.memslots().setFlags(ClockWorld.SLOT, flags) == Memslots.Change.DONE) {
+                        changes.incrementAndGet();
+                    }
+                    return 7L;
+                },
+                (access, now) -> access.putLong(0, now));
+        assertThat(outcome).isEqualTo(Outcome.OK);
+        assertThat(at(HERE)).isEqualTo(7);
+        assertThat(changes).as("changes that got in between").hasValue(1);
     }
 
     @Test
