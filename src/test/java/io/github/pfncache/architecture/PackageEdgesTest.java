@@ -29,7 +29,7 @@ final class PackageEdgesTest {
             row("host", "address", "rules"),
             row("cache", "address", "rules", "memslot", "host"),
             row("vm", "address", "rules", "memslot", "host", "cache"),
-            row("pvclock", "address", "rules", "cache", "vm"),
+            row("pvclock", "address", "rules", "memslot", "cache", "vm"),
             row("xen", "address", "rules", "cache", "vm", "pvclock"),
             row("trace", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen"),
             row("explore", "rules"),

@@ -100,8 +100,8 @@ final class RunstateExhibits {
                         .foundBy("readAgainstWriteUnannounced", RunstateScenarios::readAgainstWriteUnannounced,
                                 "XenRule.I12_UPDATE_ONLY_IF_ASKED"),
                 Exhibit.of("B52", "a preemption writes into a runstate that is half updated")
-                        .edit(RUNSTATE, "} else if (!lock.tryLock()) {",
-                                "} else if (context == CallContext.ATOMIC) { return writeLocked(context); } else {")
+                        .edit(RUNSTATE, "if (!lock.tryLock()) {\n            return Outcome.BUSY;",
+                                "if (!lock.tryLock()) {\n            return writeLocked();")
                         .foundBy("preemptionAgainstWrite", RunstateScenarios::preemptionAgainstWrite,
                                 "assert: what the guest reads"));
     }
