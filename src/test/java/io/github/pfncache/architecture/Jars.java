@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /** Which package is in which jar: each jar has a source root, and each may use those before it. */
 final class Jars {
@@ -21,13 +22,13 @@ final class Jars {
     static final Set<String> TESTKIT = packagesIn("testkit");
 
     /** Nobody's API. Together with all others, and with the libraries they use, the jar with classifier {@code cli}. */
-    static final Set<String> INTERNAL = packagesIn("cli");
+    static final Set<String> INTERNAL = union("kvm", "cli");
 
     private Jars() {}
 
     /** The source roots of the product, below {@code src}. */
     static List<String> roots() {
-        return List.of("main", "pv", "testkit", "cli");
+        return List.of("main", "pv", "testkit", "kvm", "cli");
     }
 
     /** Where the sources of {@code root} begin. */
@@ -45,6 +46,10 @@ final class Jars {
         return roots().stream()
                 .flatMap(root -> BuiltClasses.files(sources(root), ".java").stream())
                 .collect(toList());
+    }
+
+    private static Set<String> union(String... roots) {
+        return Stream.of(roots).flatMap(root -> packagesIn(root).stream()).collect(toCollection(TreeSet::new));
     }
 
     private static Set<String> packagesIn(String root) {

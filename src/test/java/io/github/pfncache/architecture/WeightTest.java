@@ -12,20 +12,24 @@ final class WeightTest {
 
     private static final long MOST_IN_LIBRARY = 12_250;
     private static final long MOST_IN_COMMAND_LINE = 4500;
+    private static final long MOST_IN_ORACLE = 3000;
     private static final long MOST_IN_MACHINE = 900;
 
     @Test
     void theLibraryAndTheCommandLineAreSmall() throws IOException {
         long library = 0;
         long commandLine = 0;
+        long oracle = 0;
         for (String root : Jars.roots()) {
             long lines = linesIn(Jars.sources(root));
             System.out.println("src/" + root + ": " + lines + " lines of code");
             library = root.equals("main") ? lines : library;
             commandLine = root.equals("cli") ? lines : commandLine;
+            oracle = root.equals("kvm") ? lines : oracle;
         }
         assertThat(library).as("lines of code in src/main").isBetween(1L, MOST_IN_LIBRARY);
         assertThat(commandLine).as("lines of code in src/cli").isBetween(1L, MOST_IN_COMMAND_LINE);
+        assertThat(oracle).as("lines of code in src/kvm").isBetween(1L, MOST_IN_ORACLE);
     }
 
     /** What is to be copied is read first, its test too. */

@@ -1,5 +1,6 @@
 package io.github.pfncache.conformance;
 
+import io.github.pfncache.kvm.Script;
 import java.util.Set;
 
 /** Why an operation costs less here than in the kernel. Each is found by rule, the first that fits. */

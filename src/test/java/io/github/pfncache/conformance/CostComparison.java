@@ -1,5 +1,6 @@
 package io.github.pfncache.conformance;
 
+import io.github.pfncache.kvm.Script;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -116,7 +117,7 @@ final class CostComparison {
 
     private static List<Cost> costsHere(Script script) {
         List<Cost> costs = new ArrayList<>();
-        try (Machine machine = new Machine()) {
+        try (XenMachine machine = new XenMachine()) {
             Cost[] last = {Cost.NOTHING};
             machine.run(script, () -> {
                 Cost now = machine.isUp() ? Cost.of(machine.vm().caches().stats()) : Cost.NOTHING;

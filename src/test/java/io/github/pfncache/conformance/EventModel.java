@@ -6,6 +6,8 @@ import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.kvm.Operation;
+import io.github.pfncache.kvm.Script;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.xen.EventChannels;
@@ -28,7 +30,7 @@ final class EventModel {
     private static final int PENDING = 0x800;
     private static final int FRAME_BITS = 52;
 
-    private final Machine machine;
+    private final XenMachine machine;
     private final Set<Difference> ours;
     private final List<ModelCpu> cpus = new ArrayList<>();
     private final Map<Integer, Route> routes = new HashMap<>();
@@ -57,7 +59,7 @@ final class EventModel {
         FAULT
     }
 
-    EventModel(Machine machine, Set<Difference> ours) {
+    EventModel(XenMachine machine, Set<Difference> ours) {
         this.machine = machine;
         this.ours = ours;
     }
@@ -398,7 +400,7 @@ final class EventModel {
         cpus.forEach(ModelCpu::fireTimer);
     }
 
-    Machine machine() {
+    XenMachine machine() {
         return machine;
     }
 }

@@ -52,7 +52,7 @@ final class ModelCpu extends XenCpu {
     private long pollEnd;
     private boolean pollWoken;
 
-    ModelCpu(Machine machine, Vcpu vcpu, GuestMode mode, EventModel model) {
+    ModelCpu(XenMachine machine, Vcpu vcpu, GuestMode mode, EventModel model) {
         super(machine, vcpu, mode);
         this.model = model;
         this.info = model.new Shadow(VCPU_INFO_BYTES);

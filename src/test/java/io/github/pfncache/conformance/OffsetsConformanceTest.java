@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.kvm.Arenas;
+import io.github.pfncache.kvm.Script;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -57,7 +59,7 @@ final class OffsetsConformanceTest {
         int page = POSITIONS.get(row.get(1));
         int offset = Integer.parseInt(row.get(2));
         long gpa = SLOT_GPA + ((long) page << Pages.PAGE_SHIFT) + offset;
-        try (Machine machine = new Machine()) {
+        try (XenMachine machine = new XenMachine()) {
             machine.run(Script.parse("slot 1 0x" + Long.toHexString(SLOT_GPA) + " " + SLOT_PAGES + " A0 -"));
             String register = machine.run(Script.parse(ROUTES.get(row.get(0)) + " 0 " + (gpa | 1)));
             String exit = machine.run(Script.parse("run 0"));
@@ -68,7 +70,7 @@ final class OffsetsConformanceTest {
     }
 
     /** Whether something was written, and the first and the last byte relative to the clock. */
-    private static String written(Machine machine, long clock) {
+    private static String written(XenMachine machine, long clock) {
         byte[] page = new byte[Pages.PAGE_SIZE];
         int first = -1;
         int last = -1;

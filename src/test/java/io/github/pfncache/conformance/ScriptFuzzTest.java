@@ -3,6 +3,7 @@ package io.github.pfncache.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import io.github.pfncache.kvm.Script;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
@@ -36,7 +37,7 @@ final class ScriptFuzzTest {
         if (script.ops().size() > MAX_OPS || script.ops().stream().anyMatch(ScriptFuzzTest::repeatsMuch)) {
             return;
         }
-        try (Machine machine = new Machine()) {
+        try (XenMachine machine = new XenMachine()) {
             try {
                 machine.run(script);
             } catch (IllegalArgumentException | IllegalStateException | IndexOutOfBoundsException refused) {

@@ -1,5 +1,6 @@
 package io.github.pfncache.conformance;
 
+import io.github.pfncache.kvm.Script;
 import java.util.EnumSet;
 import java.util.Set;
 
@@ -29,28 +30,16 @@ final class ScriptRun {
 
     /** What was observed; a failure of the library, or a broken invariant, is an observation like others. */
     static String of(Script script) {
-        try (Machine machine = new Machine()) {
-            return run(machine, script);
+        try (XenMachine machine = new XenMachine()) {
+            return machine.runAndAudit(script);
         }
     }
 
     /** What is to be observed if a guest's events go as by the model. */
     static Prediction predict(Script script, Set<Difference> ours) {
-        try (Machine machine = new Machine(ours)) {
-            String observed = run(machine, script);
+        try (XenMachine machine = new XenMachine(ours)) {
+            String observed = machine.runAndAudit(script);
             return new Prediction(observed, EnumSet.copyOf(machine.differences()));
-        }
-    }
-
-    private static String run(Machine machine, Script script) {
-        try {
-            String observed = machine.run(script);
-            machine.audit();
-            return observed;
-        } catch (Script.Unreadable e) {
-            throw e;
-        } catch (RuntimeException | AssertionError e) {
-            return e + " at " + e.getStackTrace()[0];
         }
     }
 }

@@ -3,6 +3,7 @@ package io.github.pfncache.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.pfncache.kvm.Script;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

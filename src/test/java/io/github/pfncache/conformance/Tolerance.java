@@ -1,5 +1,6 @@
 package io.github.pfncache.conformance;
 
+import io.github.pfncache.kvm.Script;
 import java.util.ArrayList;
 import java.util.List;
 

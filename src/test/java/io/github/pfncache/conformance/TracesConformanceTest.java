@@ -3,6 +3,7 @@ package io.github.pfncache.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.pfncache.kvm.Script;
 import io.github.pfncache.trace.BundledTraces;
 import io.github.pfncache.trace.ClockWrites;
 import io.github.pfncache.trace.MalformedInput;

@@ -2,6 +2,7 @@ package io.github.pfncache.conformance;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.pfncache.kvm.Script;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;

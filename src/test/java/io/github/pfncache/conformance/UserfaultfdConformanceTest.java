@@ -6,6 +6,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.PageFault;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.kvm.LibraryHost;
 import io.github.pfncache.memslot.Memslots;
 import java.util.Map;
 import java.util.concurrent.Future;
@@ -68,7 +69,7 @@ final class UserfaultfdConformanceTest {
     }
 
     private static String errno(HostResult result) {
-        return MemoryOps.errno(result);
+        return LibraryHost.errno(result);
     }
 
     private static Fields missingUpdate(ClockRig rig) throws Exception {

@@ -13,14 +13,14 @@ import java.util.TreeSet;
 /** A processor of the guest: its mode, its interrupt controller, whether it halts; its events are the library's. */
 class XenCpu {
 
-    private final Machine machine;
+    private final XenMachine machine;
     private final Vcpu vcpu;
     private final TreeSet<Integer> requested = new TreeSet<>();
 
     private GuestMode mode;
     private boolean halted;
 
-    XenCpu(Machine machine, Vcpu vcpu, GuestMode mode) {
+    XenCpu(XenMachine machine, Vcpu vcpu, GuestMode mode) {
         this.machine = machine;
         this.vcpu = vcpu;
         this.mode = mode;

@@ -1,6 +1,8 @@
 package io.github.pfncache.conformance;
 
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.kvm.Operation;
+import io.github.pfncache.kvm.Script;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.xen.GuestMode;
 import io.github.pfncache.xen.Hypercall;
@@ -33,14 +35,14 @@ final class XenGuest {
 
     private static final String BLOCKED = "BLOCKED";
 
-    private final Machine machine;
+    private final XenMachine machine;
     private final XenOps ops;
     private final XenTime time;
 
     /** The hypercall that is at its host, or was interrupted, by vCPU: what to answer when the guest goes on. */
     private final Map<Integer, Long> unanswered = new java.util.HashMap<>();
 
-    XenGuest(Machine machine, XenOps ops, XenTime time) {
+    XenGuest(XenMachine machine, XenOps ops, XenTime time) {
         this.machine = machine;
         this.ops = ops;
         this.time = time;

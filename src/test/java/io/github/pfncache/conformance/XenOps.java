@@ -3,6 +3,9 @@ package io.github.pfncache.conformance;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.kvm.Observer;
+import io.github.pfncache.kvm.Operation;
+import io.github.pfncache.kvm.Script;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.xen.CallContext;
 import io.github.pfncache.xen.Delivery;
@@ -40,7 +43,7 @@ final class XenOps {
     private static final List<String> VCPU_ATTRIBUTES =
             List.of("vi", "vti", "rs", "rscur", "rsdata", "rsadj", "id", "tmr", "upv", "vih");
 
-    private final Machine machine;
+    private final XenMachine machine;
     private final XenTime time;
 
     /** By GSI. */
@@ -49,7 +52,7 @@ final class XenOps {
     /** What guests sent to eventfds, in the order of {@code eve}. */
     private final List<int[]> eventfds = new ArrayList<>();
 
-    XenOps(Machine machine, XenTime time) {
+    XenOps(XenMachine machine, XenTime time) {
         this.machine = machine;
         this.time = time;
     }

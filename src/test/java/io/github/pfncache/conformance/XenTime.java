@@ -1,5 +1,7 @@
 package io.github.pfncache.conformance;
 
+import io.github.pfncache.kvm.Operation;
+import io.github.pfncache.kvm.Script;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -21,7 +23,7 @@ final class XenTime {
     /** What an operation takes. An odd number, so that no byte of a time stays as it is by accident. */
     private static final long OPERATION = 300_007;
 
-    private final Machine machine;
+    private final XenMachine machine;
     private final List<Later> later = new ArrayList<>();
 
     /** Whether a guest occupies the processor: what another thread does preempts it. */
@@ -39,7 +41,7 @@ final class XenTime {
         }
     }
 
-    XenTime(Machine machine) {
+    XenTime(XenMachine machine) {
         this.machine = machine;
     }
 

@@ -15,7 +15,7 @@ import java.util.List;
  */
 record Edit(String file, String search, String replacement) {
 
-    private static final List<String> ROOTS = List.of("main", "pv", "testkit", "cli");
+    private static final List<String> ROOTS = List.of("main", "pv", "testkit", "kvm", "cli");
 
     /** The file as it is. */
     String original() {

@@ -1,4 +1,4 @@
-package io.github.pfncache.conformance;
+package io.github.pfncache.kvm;
 
 import java.util.List;
 import java.util.regex.Pattern;
@@ -9,7 +9,7 @@ import java.util.stream.Stream;
  * A parsed script: operations separated by {@code ;}, words separated by spaces, decimal numbers, and hexadecimal ones
  * after {@code 0x}.
  */
-record Script(List<Op> ops) {
+public record Script(List<Op> ops) {
 
     /** Most repetitions, bytes and entries that one operation may ask for; and most vCPUs and pages. */
     static final int MAX_COUNT = 1 << 20;
@@ -19,7 +19,7 @@ record Script(List<Op> ops) {
     private static final Pattern NUMBER = Pattern.compile("0x[0-9a-fA-F]{1,16}|0|[1-9][0-9]{0,19}");
     private static final Pattern PLACE = Pattern.compile("[A-Z](0|[1-9][0-9]{0,5})(\\+[0-9a-f]{1,6})?");
 
-    static Script parse(String text) {
+    public static Script parse(String text) {
         return new Script(Stream.of(text.split(";", -1)).map(Op::parse).toList());
     }
 
@@ -29,19 +29,19 @@ record Script(List<Op> ops) {
     }
 
     /** Something that is not of this language. */
-    static final class Unreadable extends IllegalArgumentException {
+    public static final class Unreadable extends IllegalArgumentException {
 
         private static final long serialVersionUID = 1L;
 
-        Unreadable(String message) {
+        public Unreadable(String message) {
             super(message);
         }
     }
 
     /** A page of an arena, and an offset: {@code A11}, or {@code A0+11d} with a hexadecimal offset. */
-    record Place(char arena, int page, int offset) {
+    public record Place(char arena, int page, int offset) {
 
-        static Place parse(String word) {
+        public static Place parse(String word) {
             if (!PLACE.matcher(word).matches()) {
                 throw new Unreadable("no place: " + word);
             }
@@ -52,7 +52,7 @@ record Script(List<Op> ops) {
     }
 
     /** One operation. */
-    record Op(List<String> words) {
+    public record Op(List<String> words) {
 
         static Op parse(String text) {
             List<String> words = List.of(text.strip().split(" +"));
@@ -62,15 +62,15 @@ record Script(List<Op> ops) {
             return new Op(words);
         }
 
-        String name() {
+        public String name() {
             return words.get(0);
         }
 
-        boolean has(int index) {
+        public boolean has(int index) {
             return index < words.size();
         }
 
-        String word(int index) {
+        public String word(int index) {
             if (!has(index)) {
                 throw new Unreadable("word " + index + " is missing: " + this);
             }
@@ -78,29 +78,29 @@ record Script(List<Op> ops) {
         }
 
         /** An unsigned 64-bit number; hexadecimal after {@code 0x}. */
-        long number(int index) {
+        public long number(int index) {
             return parseNumber(word(index));
         }
 
         /** A number that fits into an int. */
-        int integer(int index) {
+        public int integer(int index) {
             return bounded(index, Integer.MAX_VALUE);
         }
 
         /** How many of something; bounded before anything is made of it. */
-        int count(int index) {
+        public int count(int index) {
             return bounded(index, MAX_COUNT);
         }
 
-        int countOr(int index, int otherwise) {
+        public int countOr(int index, int otherwise) {
             return has(index) ? count(index) : otherwise;
         }
 
-        int pages(int index) {
+        public int pages(int index) {
             return bounded(index, MAX_PAGES);
         }
 
-        int bounded(int index, int most) {
+        public int bounded(int index, int most) {
             long number = number(index);
             if (number < 0 || number > most) {
                 throw new Unreadable("word " + index + " is more than " + most + ": " + this);
@@ -108,7 +108,7 @@ record Script(List<Op> ops) {
             return (int) number;
         }
 
-        Place place(int index) {
+        public Place place(int index) {
             return Place.parse(word(index));
         }
 
@@ -118,7 +118,7 @@ record Script(List<Op> ops) {
         }
     }
 
-    static long parseNumber(String word) {
+    public static long parseNumber(String word) {
         if (!NUMBER.matcher(word).matches()) {
             throw new Unreadable("no number: " + word);
         }

@@ -1,8 +1,8 @@
-package io.github.pfncache.conformance;
+package io.github.pfncache.kvm;
 
 /** What an operation of the script language does. */
 @FunctionalInterface
-interface Operation {
+public interface Operation {
 
     /** Does it, and answers what was observed, changes in memory apart. */
     String run(Script.Op op);

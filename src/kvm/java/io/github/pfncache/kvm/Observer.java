@@ -1,4 +1,4 @@
-package io.github.pfncache.conformance;
+package io.github.pfncache.kvm;
 
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
@@ -12,7 +12,7 @@ import java.util.List;
  * Looks at every byte of every arena after each operation, and prints what changed since it last looked: structures at
  * registered offsets, and whatever else as STRAY.
  */
-final class Observer {
+public final class Observer {
 
     private static final int MAX_WATCHED = 16;
 
@@ -46,13 +46,13 @@ final class Observer {
 
     private record Watched(Kind kind, int offset, int length) {
 
-        String change(byte[] old, byte[] now) {
+        String change(byte[] old, byte[] now, long realtime) {
             ByteBuffer before = littleEndian(old);
             ByteBuffer after = littleEndian(now);
             return switch (kind) {
                 case CLOCK -> ":" + versions(before, after, 0) + "/f" + hex(after.get(offset + 29));
                 case STEAL_TIME -> ":" + versions(before, after, 8) + "/p" + hex(after.get(offset + 16));
-                case WALL_CLOCK -> ":" + versions(before, after, 0) + "/" + seconds(after.getInt(offset + 4))
+                case WALL_CLOCK -> ":" + versions(before, after, 0) + "/" + seconds(after.getInt(offset + 4), realtime)
                         + (length == 16 ? "/hi" + Integer.toHexString(after.getInt(offset + 12)) : "");
                 case WALL_CLOCK_HIGH -> ":" + Integer.toHexString(after.getInt(offset));
                 case RUNSTATE, RUNSTATE_REST -> runstate(old, now);
@@ -67,8 +67,8 @@ final class Observer {
             return Integer.toHexString(Byte.toUnsignedInt(value));
         }
 
-        private static String seconds(int seconds) {
-            int off = seconds - (int) (Machine.REALTIME_NANOS / 1_000_000_000L);
+        private static String seconds(int seconds, long realtime) {
+            int off = seconds - (int) realtime;
             return off > -SECONDS_OFF && off < SECONDS_OFF ? "epoch" : seconds == 0 ? "zero" : "other";
         }
 
@@ -112,10 +112,14 @@ final class Observer {
     /** In the order of first registration. */
     private final List<Watched> watched = new ArrayList<>();
 
+    /** Seconds since 1970 that a wall clock shows, about. */
+    private final long realtime;
+
     private boolean xen;
 
-    Observer(Arenas arenas) {
+    Observer(Arenas arenas, long realtime) {
         this.arenas = arenas;
+        this.realtime = realtime;
         this.seen = new byte[arenas.all().size() * Arenas.PAGES][Pages.PAGE_SIZE];
         for (byte[] page : seen) { // one for each page
             Arrays.fill(page, Arenas.FILL);
@@ -123,36 +127,39 @@ final class Observer {
     }
 
     /** The guest has Xen interfaces: more is watched, and single bytes are printed. */
-    void expectXen() {
+    public void expectXen() {
         xen = true;
     }
 
     /** A clock was registered: bit 0 of the value is its enable bit. */
-    void watchClock(long register) {
+    public void watchClock(long register) {
         watch(new Watched(Kind.CLOCK, (int) register & 0xffe, 32));
     }
 
     /** Steal time was registered. */
-    void watchStealTime(long register) {
+    public void watchStealTime(long register) {
         watch(new Watched(Kind.STEAL_TIME, (int) register & 0xfc0, 64));
     }
 
-    void watchVcpuInfo(long address) {
+    /** A vcpu_info was registered: its clock. */
+    public void watchVcpuInfo(long address) {
         watch(new Watched(Kind.CLOCK, ((int) address & 0xfff) + 32, 32));
     }
 
-    void watchTimeInfo(long address) {
+    /** A time info was registered. */
+    public void watchTimeInfo(long address) {
         watch(new Watched(Kind.CLOCK, (int) address & 0xfff, 32));
     }
 
     /** A shared page was registered: of either mode's layout. */
-    void watchWallClock() {
+    public void watchWallClock() {
         watch(new Watched(Kind.WALL_CLOCK, 0xc00, 16));
         watch(new Watched(Kind.WALL_CLOCK, 0x900, 12));
         watch(new Watched(Kind.WALL_CLOCK_HIGH, 0x924, 4));
     }
 
-    void watchRunstate(long gpa) {
+    /** A runstate was registered. */
+    public void watchRunstate(long gpa) {
         int offset = (int) gpa & 0xfff;
         int here = Math.min(RUNSTATE, Pages.PAGE_SIZE - offset);
         boolean known = watched.stream().anyMatch(each -> each.kind == Kind.RUNSTATE && each.offset == offset);
@@ -196,7 +203,8 @@ final class Observer {
                 changed |= old[at] != now[at] && !(xen && explained.get(at));
             }
             if (changed) {
-                items.add(place.kind.mark + where + Integer.toHexString(place.offset) + place.change(old, now));
+                items.add(place.kind.mark + where + Integer.toHexString(place.offset)
+                        + place.change(old, now, realtime));
             }
             explained.set(place.offset, place.offset + place.length);
         }

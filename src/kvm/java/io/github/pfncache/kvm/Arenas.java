@@ -1,9 +1,6 @@
-package io.github.pfncache.conformance;
+package io.github.pfncache.kvm;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.host.HostFile;
-import io.github.pfncache.host.HostMemory;
-import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
 import java.util.Arrays;
 import java.util.List;
@@ -12,52 +9,53 @@ import java.util.List;
  * The host memory that scripts talk about: A and B private anonymous, M a shared file; 16 pages each, far apart, all
  * bytes 0xAA at first. And, out of every script's reach, the page range that the guest's code would be in.
  */
-final class Arenas {
+public final class Arenas {
 
-    static final int PAGES = 16;
-    static final byte FILL = (byte) 0xaa;
+    /** The pages of each. */
+    public static final int PAGES = 16;
+    /** What every byte is at first. */
+    public static final byte FILL = (byte) 0xaa;
 
     private static final long BASE = 0x2000_0000_0000L;
     private static final long DISTANCE = 0x1000_0000L;
 
-    /** One arena. Its file is null for private anonymous memory. */
-    record Arena(char name, long base, HostFile file) {
+    /** One arena: of the file, or private anonymous memory. */
+    public record Arena(char name, long base, boolean isFile) {
 
         long address(int page) {
             return base + ((long) page << Pages.PAGE_SHIFT);
         }
 
         /** Maps fresh pages of the arena's kind: file page i at page i. */
-        HostResult map(HostMemory host, int page, int npages, Protection protection) {
-            return file == null
-                    ? host.mapAnonymous(address(page), npages, protection)
-                    : host.mapShared(address(page), npages, file, page, protection);
+        String map(HostCalls host, int page, int npages, Protection protection) {
+            return isFile
+                    ? host.mapFile(address(page), npages, page, protection)
+                    : host.mapAnonymous(address(page), npages, protection);
         }
     }
 
-    private final HostMemory host;
+    private final HostCalls host;
     private final List<Arena> all;
     private final long code;
 
-    Arenas(HostMemory host) {
+    Arenas(HostCalls host) {
         this.host = host;
         this.code = BASE;
         this.all = List.of(
-                new Arena('A', BASE + DISTANCE, null),
-                new Arena('B', BASE + 2 * DISTANCE, null),
-                new Arena('M', BASE + 3 * DISTANCE, host.createFile(PAGES)));
+                new Arena('A', BASE + DISTANCE, false),
+                new Arena('B', BASE + 2 * DISTANCE, false),
+                new Arena('M', BASE + 3 * DISTANCE, true));
         byte[] fill = new byte[PAGES * Pages.PAGE_SIZE];
         Arrays.fill(fill, FILL);
         for (Arena arena : all) { // three
-            ok(arena.map(host, 0, PAGES, Protection.READ_WRITE));
-            ok(host.poke(arena.base(), fill));
+            check(arena.map(host, 0, PAGES, Protection.READ_WRITE).equals("0") && host.poke(arena.base(), fill), arena);
         }
-        ok(host.mapAnonymous(code, PAGES, Protection.READ_WRITE));
+        check(host.mapAnonymous(code, PAGES, Protection.READ_WRITE).equals("0"), "the guest's code");
     }
 
-    private static void ok(HostResult result) {
-        if (result != HostResult.OK) {
-            throw new IllegalStateException("arenas: " + result);
+    private static void check(boolean done, Object what) {
+        if (!done) {
+            throw new IllegalStateException("no memory for " + what);
         }
     }
 
@@ -66,7 +64,8 @@ final class Arenas {
         return all;
     }
 
-    Arena byName(char name) {
+    /** The arena of a name; a script that names another is unreadable. */
+    public Arena byName(char name) {
         return all.stream()
                 .filter(arena -> arena.name() == name)
                 .findFirst()
@@ -74,7 +73,7 @@ final class Arenas {
     }
 
     /** The host address that a script means: a place, or a bare number. */
-    long address(String word) {
+    public long address(String word) {
         if (Character.isDigit(word.charAt(0))) {
             return Script.parseNumber(word);
         }
@@ -83,7 +82,7 @@ final class Arenas {
     }
 
     /** How a host address is written: as a place if it is one of an arena, else as a number. */
-    String placeOf(long hva) {
+    public String placeOf(long hva) {
         for (Arena arena : all) { // three
             long offset = hva - arena.base();
             if (offset >= 0 && offset < (long) PAGES << Pages.PAGE_SHIFT) {
@@ -95,12 +94,12 @@ final class Arenas {
     }
 
     /** Where the guest's code lives. */
-    long code() {
+    public long code() {
         return code;
     }
 
     /** Reads a page without populating it; false if nothing is mapped there. */
-    boolean read(Arena arena, int page, byte[] into) {
-        return host.peek(arena.address(page), into) == HostResult.OK;
+    public boolean read(Arena arena, int page, byte[] into) {
+        return host.peek(arena.address(page), into);
     }
 }

@@ -1,14 +1,8 @@
-package io.github.pfncache.conformance;
+package io.github.pfncache.kvm;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.cache.Outcome;
-import io.github.pfncache.memslot.DirtyRing;
 import io.github.pfncache.memslot.Memslot;
-import io.github.pfncache.memslot.Memslots;
-import io.github.pfncache.vm.Vcpu;
-import java.util.Arrays;
 import java.util.Map;
-import java.util.stream.Collectors;
 
 /** The operations on the virtual machine and its vCPUs. */
 final class VmOps {
@@ -17,11 +11,8 @@ final class VmOps {
     private static final int SYSTEM_TIME = 0x4b564d01;
     private static final int STEAL_TIME = 0x4b564d03;
 
-    private static final int RING_ENTRY_BYTES = 16;
     private static final int UNKNOWN_FLAG = 1 << 31;
     private static final int GUEST_MEMFD_FLAG = 1 << 2;
-
-    private static final long NANOS_PER_MILLI = 1_000_000;
 
     private final Machine machine;
 
@@ -31,11 +22,11 @@ final class VmOps {
 
     void addTo(Map<String, Operation> operations) {
         operations.put("vcpus", op -> configured(() -> machine.setVcpus(op.bounded(1, Script.MAX_VCPUS))));
-        operations.put("ring", op -> configured(() -> machine.setDirtyRing(op.count(1) / RING_ENTRY_BYTES)));
+        operations.put("ring", op -> configured(() -> machine.setDirtyRing(op.count(1))));
 
         operations.put("slot", this::slot);
         operations.put("del", op -> set(op.integer(1), 0, op.has(2) ? op.number(2) : 0, 0, 0));
-        operations.put("dlog", this::harvest);
+        operations.put("dlog", op -> calls().harvest(op.integer(1)));
         operations.put("ringget", this::harvestRing);
 
         operations.put("reg", op -> hostWrite(op, SYSTEM_TIME));
@@ -44,15 +35,15 @@ final class VmOps {
         operations.put("greg_old", op -> guestWrite(op, SYSTEM_TIME_OLD));
         operations.put("streg", op -> hostWrite(op, STEAL_TIME));
         operations.put("gstreg", op -> guestWrite(op, STEAL_TIME));
-        operations.put("msr", op -> written(vcpu(op).writeMsr(op.integer(2), op.number(3)), "rej"));
-        operations.put("gmsr", op -> guestWrite(vcpu(op), op.integer(2), op.number(3)));
-        operations.put("getmsr", op -> "0x" + Long.toHexString(vcpu(op).readMsr(op.integer(2))));
+        operations.put("msr", op -> written(calls().writeMsr(vcpu(op), op.integer(2), op.number(3))));
+        operations.put("gmsr", op -> calls().guestWriteMsr(vcpu(op), op.integer(2), op.number(3)));
+        operations.put("getmsr", op -> calls().readMsr(vcpu(op), op.integer(2)));
 
         operations.put("run", op -> run(vcpu(op), op.countOr(2, 1)));
-        operations.put("runx", this::runWithImmediateExit);
+        operations.put("runx", op -> calls().runImmediate(vcpu(op)));
         operations.put("clkrun", this::setClockAndRun);
-        operations.put("clk", op -> setClock());
-        operations.put("ctrl", op -> machine.kvmclock().guestStopped(vcpu(op)) == Outcome.OK ? "0" : "EINVAL");
+        operations.put("clk", op -> calls().setClock());
+        operations.put("ctrl", op -> calls().guestStopped(vcpu(op)));
         operations.put("sleep", this::sleep);
     }
 
@@ -61,8 +52,12 @@ final class VmOps {
         return "ok";
     }
 
-    private Vcpu vcpu(Script.Op op) {
-        return machine.vm().vcpu(op.integer(1));
+    private VmCalls calls() {
+        return machine.calls();
+    }
+
+    private int vcpu(Script.Op op) {
+        return machine.vcpu(op.integer(1));
     }
 
     // ---- memslots and dirty logs
@@ -88,31 +83,14 @@ final class VmOps {
     }
 
     private String set(int id, int flags, long gpa, long size, long hva) {
-        try {
-            return machine.vm().memslots().set(id, flags, gpa, size, hva) == Memslots.Change.BUSY ? "EBUSY" : "0";
-        } catch (Memslots.Rejected e) {
-            return e.errno();
-        }
-    }
-
-    private String harvest(Script.Op op) {
-        Memslots.HarvestResult result = machine.vm().memslots().harvestDirty(op.integer(1));
-        if (result.status() != Memslots.HarvestStatus.OK) {
-            return result.status().name();
-        }
-        return "{" + Arrays.stream(result.harvest().pages()).mapToObj(Long::toString).collect(Collectors.joining("."))
-                + "}";
+        return calls().setSlot(id, flags, gpa, size, hva);
     }
 
     private String harvestRing(Script.Op op) {
-        DirtyRing ring = vcpu(op).dirtyRing();
-        if (ring == null) {
+        if (!machine.hasRing()) {
             throw new Script.Unreadable("there are no rings");
         }
-        String entries = ring.entries().stream()
-                .map(entry -> entry.slotId() + ":" + entry.page())
-                .collect(Collectors.joining(" "));
-        return "{" + entries + "} reset=" + ring.reset();
+        return calls().harvestRing(vcpu(op));
     }
 
     // ---- registers
@@ -127,67 +105,33 @@ final class VmOps {
 
     private String hostWrite(Script.Op op, int index) {
         watch(index, op.number(2));
-        return written(vcpu(op).writeMsr(index, op.number(2)), "rej");
+        return written(calls().writeMsr(vcpu(op), index, op.number(2)));
     }
 
     private String guestWrite(Script.Op op, int index) {
         watch(index, op.number(2));
-        return guestWrite(vcpu(op), index, op.number(2));
+        return calls().guestWriteMsr(vcpu(op), index, op.number(2));
     }
 
-    /** Enters the guest, which writes the register and goes on. */
-    private static String guestWrite(Vcpu vcpu, int index, long value) {
-        boolean[] accepted = new boolean[1];
-        Vcpu.Exit exit = vcpu.run(() -> accepted[0] = vcpu.guestWriteMsr(index, value));
-        return exit == Vcpu.Exit.GUEST ? written(accepted[0], "#GP") : exitText(exit);
-    }
-
-    private static String written(boolean accepted, String otherwise) {
-        return accepted ? "ok" : otherwise;
+    private static String written(boolean accepted) {
+        return accepted ? "ok" : "rej";
     }
 
     // ---- running
 
-    private static String exitText(Vcpu.Exit exit) {
-        return switch (exit) {
-            case GUEST -> "IOf8";
-            case INTERRUPTED -> "EINTR";
-            case DIRTY_RING_FULL -> "X31";
-        };
-    }
-
-    private static String run(Vcpu vcpu) {
-        return exitText(vcpu.run(() -> {}));
-    }
-
-    private static String run(Vcpu vcpu, int times) {
+    private String run(int vcpu, int times) {
         String last = "";
         for (int i = 0; i < times; i++) { // bounded by the script
-            last = run(vcpu);
+            last = calls().run(vcpu);
         }
         return last;
-    }
-
-    private String runWithImmediateExit(Script.Op op) {
-        Vcpu vcpu = vcpu(op);
-        vcpu.setImmediateExit(true);
-        try {
-            return run(vcpu);
-        } finally {
-            vcpu.setImmediateExit(false);
-        }
-    }
-
-    private String setClock() {
-        machine.kvmclock().setClock(machine.kvmclock().getClock());
-        return "0";
     }
 
     private String setClockAndRun(Script.Op op) {
         int times = op.count(2);
         for (int i = 0; i < times; i++) { // bounded by the script
-            setClock();
-            String exit = run(vcpu(op));
+            calls().setClock();
+            String exit = calls().run(vcpu(op));
             if (!exit.equals("IOf8")) {
                 return i + "*IOf8 then " + exit;
             }
@@ -196,7 +140,7 @@ final class VmOps {
     }
 
     private String sleep(Script.Op op) {
-        machine.clock().advance(op.number(1) * NANOS_PER_MILLI);
+        calls().sleep(op.number(1));
         return "ok";
     }
 }

@@ -1,0 +1,142 @@
+package io.github.pfncache.kvm;
+
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * A virtual machine in its start state and a host's memory, and the operations of the script language on them: on this
+ * library, or on a kernel. Not thread-safe.
+ */
+public abstract class Machine implements AutoCloseable {
+
+    private final HostCalls host;
+    private final Arenas arenas;
+    private final Observer observer;
+    private final MemoryOps memoryOps;
+    private final Map<String, Operation> operations = new HashMap<>();
+
+    private int vcpus = 1;
+    private int ringBytes;
+
+    /** Made by the first operation that needs it: what comes before configures it. */
+    private VmCalls vm;
+
+    /**
+     * Makes the start state.
+     *
+     * @param host memory with nothing at the places of the arenas
+     * @param realtimeSeconds what a wall clock shows, about
+     */
+    protected Machine(HostCalls host, long realtimeSeconds) {
+        this.host = host;
+        this.arenas = new Arenas(host);
+        this.observer = new Observer(arenas, realtimeSeconds);
+        this.memoryOps = new MemoryOps(host, arenas, observer);
+        memoryOps.addTo(operations);
+        new VmOps(this).addTo(operations);
+    }
+
+    /** Makes the virtual machine: its guest's code is at {@link Arenas#code}. Called once. */
+    protected abstract VmCalls start(int vcpus, int ringBytes);
+
+    /** Something else that is due after each operation, and its changes in memory, were looked at. */
+    protected void operationDone() {}
+
+    /** By name. What is added, or replaced, here is done instead. */
+    protected final Map<String, Operation> operations() {
+        return operations;
+    }
+
+    /** Runs a script: one observation for each operation. Nothing is done if it is not readable. */
+    public final String run(Script script) {
+        return run(script, () -> {});
+    }
+
+    /** The same, and does something after each operation. */
+    public final String run(Script script, Runnable afterEach) {
+        for (Script.Op op : script.ops()) { // bounded by the script
+            operation(op);
+        }
+        StringBuilder observed = new StringBuilder();
+        for (Script.Op op : script.ops()) { // bounded by the script
+            observed.append(observed.isEmpty() ? "" : " ; ").append(perform(op)).append(observer.look());
+            operationDone();
+            afterEach.run();
+        }
+        return observed.toString();
+    }
+
+    /** Does one operation, and answers what was observed, changes in memory apart. */
+    public final String perform(Script.Op op) {
+        return operation(op).run(op);
+    }
+
+    private Operation operation(Script.Op op) {
+        Operation operation = operations.get(op.name());
+        if (operation == null) {
+            throw new Script.Unreadable("no operation: " + op.name());
+        }
+        return operation;
+    }
+
+    /** Looks at the whole state for broken invariants, as far as it can be seen. */
+    public void audit() {}
+
+    void setVcpus(int count) {
+        checkNotStarted();
+        vcpus = count;
+    }
+
+    void setDirtyRing(int bytes) {
+        checkNotStarted();
+        ringBytes = bytes;
+    }
+
+    boolean hasRing() {
+        return ringBytes > 0;
+    }
+
+    /** The number of a vCPU that there is. */
+    int vcpu(int id) {
+        if (id >= vcpus) {
+            throw new Script.Unreadable("no vCPU " + id + " among " + vcpus);
+        }
+        return id;
+    }
+
+    /** Refuses to configure what is there. */
+    protected final void checkNotStarted() {
+        if (isUp()) {
+            throw new Script.Unreadable("the VM is up");
+        }
+    }
+
+    /** Whether the virtual machine was made. */
+    public final boolean isUp() {
+        return vm != null;
+    }
+
+    /** The virtual machine, made now if it is not there yet. */
+    protected final VmCalls calls() {
+        if (vm == null) {
+            vm = start(vcpus, ringBytes);
+        }
+        return vm;
+    }
+
+    /** The host's memory, by the places of scripts. */
+    public final Arenas arenas() {
+        return arenas;
+    }
+
+    /** What looks at memory. */
+    public final Observer observer() {
+        return observer;
+    }
+
+    @Override
+    public void close() {
+        memoryOps.close();
+        host.close();
+    }
+}
