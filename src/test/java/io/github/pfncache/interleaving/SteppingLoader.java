@@ -1,4 +1,4 @@
-package io.github.pfncache.xen;
+package io.github.pfncache.interleaving;
 
 import io.github.pfncache.sweep.RewritingLoader;
 import java.util.HashSet;
@@ -13,13 +13,13 @@ import org.objectweb.asm.MethodVisitor;
 import org.objectweb.asm.Opcodes;
 
 /**
- * Has paravirtual interfaces of its own in which threads may switch before each access to what several threads share
- * without a lock: a volatile field, an atomic object, the guest's memory. So an explorer finds two of them that are in
- * the wrong order, and one atomic step that has become two, wherever that is.
+ * Has a library of its own in which threads may switch before each access to what several threads share without a lock:
+ * a volatile field, an atomic object, a word reached by a {@link java.lang.invoke.VarHandle}, the guest's memory. So an
+ * explorer finds two of them that are in the wrong order, and one atomic step that has become two, wherever that is.
  */
-final class SteppingLoader extends RewritingLoader {
+public final class SteppingLoader extends RewritingLoader {
 
-    private static final List<String> STEPPED = List.of("xen.", "pvclock.");
+    private static final String VAR_HANDLE = "java/lang/invoke/VarHandle";
     private static final String ATOMICS = "java/util/concurrent/atomic/";
     private static final Set<String> MEMORY =
             Set.of("io/github/pfncache/cache/GuestAccess", "io/github/pfncache/cache/AreaAccess");
@@ -28,14 +28,18 @@ final class SteppingLoader extends RewritingLoader {
     private final Set<String> volatiles = new HashSet<>();
     private final Set<String> known = new HashSet<>();
 
-    SteppingLoader(ClassLoader parent) {
+    private final List<String> stepped;
+
+    /** In classes whose names begin so, behind the name of the library's package. */
+    public SteppingLoader(ClassLoader parent, String... stepped) {
         super(parent);
+        this.stepped = List.of(stepped);
     }
 
     @Override
     protected UnaryOperator<MethodVisitor> rewriting(String name) {
-        boolean stepped = STEPPED.stream().anyMatch(part -> name.startsWith(OURS + part));
-        return stepped && !isTest(name) ? Stepping::new : null;
+        boolean steps = stepped.stream().anyMatch(part -> name.startsWith(OURS + part));
+        return steps && !isTest(name) ? Stepping::new : null;
     }
 
     private boolean isTest(String name) {
@@ -90,7 +94,8 @@ final class SteppingLoader extends RewritingLoader {
         @Override
         public void visitMethodInsn(int opcode, String owner, String name, String descriptor, boolean ofInterface) {
             boolean bytes = MEMORY.contains(owner) && name.matches("(get|put|test).*");
-            if (bytes || owner.startsWith(ATOMICS) && !name.equals("<init>")) {
+            boolean word = owner.equals(VAR_HANDLE) && !name.endsWith("Fence");
+            if (bytes || word || owner.startsWith(ATOMICS) && !name.equals("<init>")) {
                 step(owner, name);
             }
             super.visitMethodInsn(opcode, owner, name, descriptor, ofInterface);

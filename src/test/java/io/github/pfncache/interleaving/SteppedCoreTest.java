@@ -1,0 +1,29 @@
+package io.github.pfncache.interleaving;
+
+import io.github.pfncache.scenario.RefreshScenarios;
+import io.github.pfncache.scenario.SlotScenarios;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * Races of the core in which threads switch before each access to what they share: two accesses in the wrong order are
+ * found without a switch point of their own. {@code -Dcore.steppedPreemptions=2 -Dcore.steppedSchedules=N} looks
+ * further.
+ */
+final class SteppedCoreTest {
+
+    /** One thread stops anywhere, and the others run: what is in the wrong order needs no more. */
+    private static final int PREEMPTIONS = Integer.getInteger("core.steppedPreemptions", 1);
+
+    private static final int BUDGET = Integer.getInteger("core.steppedSchedules", 600);
+
+    @TestFactory
+    Stream<DynamicTest> everyScheduleGoesWell() {
+        Stepped core = new Stepped(
+                "cache.", "memslot.", "host.", "vm.", "rules.ReaderTable", "rules.TrackedRwLock", "rules.ReaderBias");
+        return Stream.of(RefreshScenarios.class, SlotScenarios.class, AccessScenarios.class, AreaScenarios.class,
+                        OneShotScenarios.class, TlbScenarios.class, GuestModeScenarios.class)
+                .flatMap(scenarios -> core.tests(scenarios, PREEMPTIONS, BUDGET));
+    }
+}
