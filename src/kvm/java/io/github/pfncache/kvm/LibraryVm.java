@@ -38,7 +38,7 @@ final class LibraryVm implements VmCalls {
     public String harvest(int id) {
         Memslots.HarvestResult result = vm.memslots().harvestDirty(id);
         if (result.status() != Memslots.HarvestStatus.OK) {
-            return result.status().name();
+            return result.status() == Memslots.HarvestStatus.OTHER_MODE ? "ENXIO" : "ENOENT"; // of both others
         }
         return "{" + Arrays.stream(result.harvest().pages()).mapToObj(Long::toString).collect(Collectors.joining("."))
                 + "}";

@@ -37,7 +37,7 @@ public final class DirtyMark {
      * it, afterwards: a harvest waits for such holds. So an exception between the two cannot lose the mark.
      */
     public void setUnderBriefHold() {
-        if (rings ? isForBitmap() : !DirtyBitmap.isMarked(words, page)) {
+        if (rings ? isForBitmap() : !Marks.isMarked(words, page)) {
             bitmap.markUnderBriefHold(page);
         }
     }

@@ -1,5 +1,6 @@
 package io.github.pfncache.memslot;
 
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
@@ -33,17 +34,13 @@ import java.util.function.BiConsumer;
  *
  * @since 0.1.0
  */
-public final class DirtyReader implements AutoCloseable {
+public final class DirtyReader extends LogUser implements AutoCloseable {
 
     /** So many slots that have gone are remembered between two harvests, if they have marks. */
     private static final int MAX_GONE = 1024;
 
-    private final Memslots memslots;
-
     /** What is read. Thread-safe by itself; entries come and go under SLOTS, or by the thread that reads. */
     private final Map<DirtyBitmap, Log> logs = new ConcurrentHashMap<>();
-
-    private volatile boolean closed;
 
     /** About how many slots have gone: limits what is remembered. */
     private final AtomicInteger gone = new AtomicInteger();
@@ -56,21 +53,21 @@ public final class DirtyReader implements AutoCloseable {
 
     /** One log, and what of it is kept for this reader. */
     private static final class Log {
-        private final DirtyBitmap kept;
+        private final Marks kept;
 
         // Written under SLOTS, or by the thread that follows.
         private volatile Memslot slot;
         private volatile boolean gone;
 
         /** With its slot from the beginning: a harvest may find it at once. */
-        Log(DirtyBitmap kept, Memslot slot) {
+        Log(Marks kept, Memslot slot) {
             this.kept = kept;
             this.slot = slot;
         }
     }
 
     DirtyReader(Memslots memslots) {
-        this.memslots = memslots;
+        super(memslots);
     }
 
     /**
@@ -123,9 +120,44 @@ public final class DirtyReader implements AutoCloseable {
         }
     }
 
+    /**
+     * Hands out a part of what {@link #harvest(BiConsumer)} would: the marks of the other pages stay. So pages can be
+     * taken out right before they are copied, and one that is written before that is copied once.
+     *
+     * @param slot as {@link #peek} or a harvest has named it
+     * @param pages which, relative to the slot; those without a mark do not matter
+     * @return those that were marked, to be put back if they cannot be delivered; none if the slot is not read
+     */
+    public DirtyBitmap.Harvest harvest(Memslot slot, BitSet pages) {
+        DirtyBitmap bitmap = slot.log();
+        Log log = bitmap == null ? null : logs.get(bitmap);
+        if (log == null) {
+            return DirtyBitmap.Harvest.empty();
+        }
+        memslots.spillDirtyRings();
+        DirtyBitmap.Harvest harvest =
+                memslots.harvest(log.slot, pages.toLongArray(), which -> bitmap.harvest(log.kept, which));
+        unsettled = harvest.isUnsettled();
+        return harvest;
+    }
+
+    /**
+     * Shows the pages that are marked, and leaves the marks: no vCPU is stopped. Those in a vCPU's ring are not shown.
+     *
+     * @param reader told of each slot with marks, as it is or was, and its pages: relative to it, ascending, each once
+     */
+    public void peek(BiConsumer<Memslot, long[]> reader) {
+        logs.forEach((bitmap, log) -> { // bounded by the slots
+            DirtyBitmap.Harvest seen = bitmap.peek(log.kept);
+            if (seen.count() > 0) {
+                reader.accept(log.slot, seen.pages());
+            }
+        });
+    }
+
     private void harvestLogs(BiConsumer<Memslot, long[]> reader, Set<DirtyBitmap> last) {
         logs.forEach((bitmap, log) -> { // bounded by the slots
-            DirtyBitmap.Harvest harvest = memslots.harvest(log.slot, () -> bitmap.harvestFor(log.kept));
+            DirtyBitmap.Harvest harvest = memslots.harvest(log.slot, null, which -> bitmap.harvest(log.kept, which));
             if (harvest.isUnsettled()) {
                 unsettled = true;
             }
@@ -164,7 +196,13 @@ public final class DirtyReader implements AutoCloseable {
         }
     }
 
-    /** A slot with a log is there, or is about to be. If the log is read already, nothing is allocated. */
+    @Override
+    boolean readsAll() {
+        return true;
+    }
+
+    /** If the log is read already, nothing is allocated. */
+    @Override
     void begins(Memslot slot) {
         DirtyBitmap bitmap = slot.log();
         Log log = logs.get(bitmap);
@@ -182,9 +220,11 @@ public final class DirtyReader implements AutoCloseable {
         }
     }
 
-    /** A log is of no slot any more, and no thread marks it. Under SLOTS. Allocates nothing. */
-    void ends(DirtyBitmap bitmap) {
-        Log log = logs.get(bitmap);
+    /** No thread marks a log that is of no slot any more. Allocates nothing. */
+    @Override
+    void ends(Memslot slot, boolean logToo) {
+        DirtyBitmap bitmap = slot.log();
+        Log log = logToo ? logs.get(bitmap) : null;
         if (log != null && !log.gone) {
             log.gone = true;
             if (gone.incrementAndGet() > MAX_GONE) {
@@ -194,11 +234,11 @@ public final class DirtyReader implements AutoCloseable {
         }
     }
 
-    /** A ring had a mark: it may be of a slot that has gone. */
+    @Override
     void markGone(int slotId, long page) {
         logs.values().forEach(log -> {
-            if (log.gone && log.slot.id() == slotId && page < log.kept.npages()) {
-                log.kept.mark(page);
+            if (log.gone && log.slot.id() == slotId && page < log.kept.npages) {
+                Marks.mark(log.kept.wordsOf(page), page);
             }
         });
     }
@@ -210,15 +250,12 @@ public final class DirtyReader implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        memslots.endReaders();
+        memslots.endUsers();
     }
 
-    /** Whether it has been closed. Then nothing is kept for it. */
-    boolean hasEnded() {
-        if (closed) {
-            logs.forEach(this::forget);
-        }
-        return closed;
+    @Override
+    void forgetAll() {
+        logs.forEach(this::forget);
     }
 
     @Override

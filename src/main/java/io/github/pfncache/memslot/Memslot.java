@@ -230,7 +230,7 @@ public final class Memslot {
      */
     public long dirtyPages() {
         DirtyBitmap bitmap = log;
-        return bitmap == null ? 0 : bitmap.marked();
+        return bitmap == null ? 0 : bitmap.peek().count();
     }
 
     /**
@@ -254,7 +254,7 @@ public final class Memslot {
     /** Makes the room that {@link #markWhole} takes. */
     void makeRoomForMarks() {
         DirtyBitmap bitmap = log;
-        for (long page = 0; bitmap != null && page < npages; page += DirtyBitmap.PAGES_PER_CHUNK) { // by the slot
+        for (long page = 0; bitmap != null && page < npages; page += Marks.PAGES_PER_CHUNK) { // by the slot
             bitmap.wordsOf(page);
         }
     }
@@ -272,7 +272,12 @@ public final class Memslot {
 
     /** Whether a mark went to the current thread's ring. */
     boolean pushed(long page) {
-        return rings != null && rings.push(id, page);
+        boolean pushed = rings != null && rings.push(id, page);
+        DirtyBitmap bitmap = log;
+        if (pushed && bitmap != null) {
+            bitmap.tellWatches(page);
+        }
+        return pushed;
     }
 
     /** The log, or null; with rings it holds what no ring took. Read under SLOTS, or racily by a harvest. */

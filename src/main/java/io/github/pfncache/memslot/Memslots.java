@@ -1,16 +1,18 @@
 package io.github.pfncache.memslot;
 
+import io.github.pfncache.memslot.DirtyBitmap.Harvest;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.TrackedLock;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.LongPredicate;
-import java.util.function.Supplier;
 
 /**
  * The guest memory map of one virtual machine: the current {@link MemslotTable}, and the only way to change it.
@@ -65,10 +67,10 @@ public final class Memslots {
     private final TrackedLock changing = new TrackedLock(LockClass.SLOTS);
 
     /**
-     * The readers of all dirty logs. An immutable array, replaced, so that to tell them of a change takes no memory. A
-     * reader that comes while a slot is made follows that slot itself.
+     * The readers and watches of dirty logs. An immutable array, replaced, so that to tell them of a change takes no
+     * memory. A reader that comes while a slot is made follows that slot itself.
      */
-    private final AtomicReference<DirtyReader[]> dirtyReaders = new AtomicReference<>(new DirtyReader[0]);
+    private final AtomicReference<LogUser[]> logUsers = new AtomicReference<>(new LogUser[0]);
 
     /** The place where writes are logged. */
     public enum DirtyMode {
@@ -92,10 +94,12 @@ public final class Memslots {
     public enum HarvestStatus {
         /** There was. */
         OK,
-        /** No slot has the id, or it does not log. */
-        ENOENT,
-        /** The other dirty mode was chosen. */
-        ENXIO
+        /** No slot has the id. KVM: {@code ENOENT}. */
+        NO_SLOT,
+        /** The slot does not log. KVM: {@code ENOENT}. */
+        NO_LOG,
+        /** The other dirty mode was chosen. KVM: {@code ENXIO}. */
+        OTHER_MODE
     }
 
     /**
@@ -104,7 +108,7 @@ public final class Memslots {
      * @param status whether there was a log
      * @param harvest the pages; empty if there was none
      */
-    public record HarvestResult(HarvestStatus status, DirtyBitmap.Harvest harvest) {}
+    public record HarvestResult(HarvestStatus status, Harvest harvest) {}
 
     /** A request breaks a rule of the memory map; nothing has changed. */
     public static final class Rejected extends IllegalArgumentException {
@@ -328,7 +332,7 @@ public final class Memslots {
             Function<MemslotTable, MemslotRequest> wish, boolean flagsAreAsked, MemslotTable now) {
         MemslotRequest request = wish.apply(now);
         Memslot former = now.byId(request.id());
-        boolean read = former == null && dirtyReaders.get().length != 0;
+        boolean read = former == null && Arrays.stream(logUsers.get()).anyMatch(LogUser::readsAll);
         MemslotRequest.Step step = (read ? request.withLog() : request).against(now, rings);
         Memslot slot = step.successor() == null ? former : step.successor();
         if (flagsAreAsked && request.wantsLog() && slot != null && slot.log() != null) {
@@ -372,18 +376,19 @@ public final class Memslots {
 
     private void follow(Memslot slot) {
         if (slot != null && slot.logsDirtyPages()) {
-            for (DirtyReader reader : dirtyReaders.get()) { // bounded by the readers
-                reader.begins(slot);
+            for (LogUser user : logUsers.get()) { // bounded by the readers and watches
+                user.begins(slot);
             }
         }
     }
 
     /** A slot has gone, and its log with it unless the other one has it. */
     private void forget(Memslot slot, Memslot other) {
-        DirtyBitmap log = slot == null ? null : slot.log();
-        if (log != null && (other == null || other.log() != log || !other.logsDirtyPages())) {
-            for (DirtyReader reader : dirtyReaders.get()) { // bounded by the readers
-                reader.ends(log);
+        if (slot != null) {
+            DirtyBitmap log = slot.log();
+            boolean logToo = log != null && (other == null || other.log() != log || !other.logsDirtyPages());
+            for (LogUser user : logUsers.get()) { // bounded by the readers and watches
+                user.ends(slot, logToo);
             }
         }
     }
@@ -397,7 +402,30 @@ public final class Memslots {
      * @return the pages, to be put back if they cannot be delivered; or why there are none
      */
     public HarvestResult harvestDirty(int id) {
-        return rings == null ? harvest(id) : noLog(HarvestStatus.ENXIO);
+        return harvest(id, null, false);
+    }
+
+    /**
+     * As {@link #harvestDirty(int)}, of some pages: the marks of the others stay. Mirrors {@code KVM_CLEAR_DIRTY_LOG}:
+     * after {@link #peekDirty}, pages are taken out right before they are copied.
+     *
+     * @param id number of the slot, any value
+     * @param pages which, relative to the slot; those without a mark do not matter
+     * @return those that were marked; or why there are none
+     */
+    public HarvestResult harvestDirty(int id, BitSet pages) {
+        return harvest(id, pages.toLongArray(), false);
+    }
+
+    /**
+     * Looks at what {@link #harvestDirty(int)} would take out, and leaves it: no vCPU is stopped. Mirrors {@code
+     * KVM_GET_DIRTY_LOG} under {@code KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2}.
+     *
+     * @param id number of the slot, any value
+     * @return the pages, which need not be put back; or why there are none
+     */
+    public HarvestResult peekDirty(int id) {
+        return ofLog(id, false, (slot, log) -> log.peek());
     }
 
     /**
@@ -407,25 +435,30 @@ public final class Memslots {
      * @return the pages, to be put back if they cannot be delivered; or why there are none
      */
     public HarvestResult harvestDirtyOutsideRings(int id) {
-        return rings != null ? harvest(id) : noLog(HarvestStatus.ENXIO);
+        return harvest(id, null, true);
     }
 
-    private HarvestResult harvest(int id) {
+    private HarvestResult harvest(int id, long[] which, boolean besidesRings) {
+        return ofLog(id, besidesRings, (slot, log) -> harvest(slot, which, log::harvest));
+    }
+
+    private HarvestResult ofLog(int id, boolean besidesRings, BiFunction<Memslot, DirtyBitmap, Harvest> use) {
         Memslot slot = table().byId(id);
         DirtyBitmap log = slot == null || !slot.logsDirtyPages() ? null : slot.log();
-        if (log == null) {
-            return noLog(HarvestStatus.ENOENT);
-        }
-        return new HarvestResult(HarvestStatus.OK, harvest(slot, log::harvest));
+        HarvestStatus status = besidesRings != (rings != null) ? HarvestStatus.OTHER_MODE
+                : slot == null ? HarvestStatus.NO_SLOT
+                : log == null ? HarvestStatus.NO_LOG : HarvestStatus.OK;
+        return new HarvestResult(status, status == HarvestStatus.OK ? use.apply(slot, log) : Harvest.empty());
     }
 
-    /** Takes marks out; then, a vCPU that holds a page of theirs for writing has to mark it again. */
-    DirtyBitmap.Harvest harvest(Memslot slot, Supplier<DirtyBitmap.Harvest> taking) {
+    /** Takes marks of pages out, null for all; then, a vCPU that holds one of them for writing has to mark it again. */
+    Harvest harvest(Memslot slot, long[] which, Function<long[], Harvest> taking) {
         HeldLocks.mightSleep("harvest"); // before marks are taken
-        DirtyBitmap.Harvest harvest = taking.get();
+        BitSet pages = which == null ? null : BitSet.valueOf(which);
+        Harvest harvest = taking.apply(which);
         boolean marksAgain = false;
         try {
-            marksAgain = protect(slot, page -> true);
+            marksAgain = protect(slot, page -> pages == null || pages.get((int) page)) && harvest.isForAllReaders();
         } finally {
             if (!marksAgain) { // also when the listener threw
                 harvest.markAgain();
@@ -437,10 +470,6 @@ public final class Memslots {
     /** See {@link MemslotListener#protect}. */
     boolean protect(Memslot slot, LongPredicate pages) {
         return published.protect(slot, pages);
-    }
-
-    private static HarvestResult noLog(HarvestStatus status) {
-        return new HarvestResult(status, DirtyBitmap.Harvest.empty());
     }
 
     /**
@@ -458,19 +487,31 @@ public final class Memslots {
      * @return a reader, to be {@linkplain DirtyReader#close closed}
      */
     public DirtyReader newDirtyReader() {
-        DirtyReader reader = new DirtyReader(this);
-        dirtyReaders.updateAndGet(now -> {
-            DirtyReader[] more = Arrays.copyOf(now, now.length + 1);
-            more[now.length] = reader;
-            return more;
-        });
-        return reader;
+        return known(new DirtyReader(this));
     }
 
-    /** Lets go of the readers that have been closed, this time or when memory was short, and of their logs. */
-    void endReaders() {
-        dirtyReaders.updateAndGet(now ->
-                Arrays.stream(now).filter(reader -> !reader.hasEnded()).toArray(DirtyReader[]::new));
+    /**
+     * Makes a watch of pages whose next write is to be known.
+     *
+     * @return a watch of no page, to be {@linkplain WriteWatch#close closed}
+     */
+    public WriteWatch newWriteWatch() {
+        return known(new WriteWatch(this));
+    }
+
+    private <T extends LogUser> T known(T user) {
+        logUsers.updateAndGet(now -> {
+            LogUser[] more = Arrays.copyOf(now, now.length + 1);
+            more[now.length] = user;
+            return more;
+        });
+        return user;
+    }
+
+    /** Lets go of the users that have been closed, this time or when memory was short, and of their logs. */
+    void endUsers() {
+        logUsers.updateAndGet(now ->
+                Arrays.stream(now).filter(user -> !user.hasEnded()).toArray(LogUser[]::new));
         turnOffIdleLogs();
     }
 
@@ -523,8 +564,8 @@ public final class Memslots {
         } else if (log != null) {
             log.markForNamed(page);
         }
-        for (DirtyReader reader : dirtyReaders.get()) { // bounded by the readers
-            reader.markGone(id, page);
+        for (LogUser user : logUsers.get()) { // bounded by the readers and watches
+            user.markGone(id, page);
         }
     }
 

@@ -199,7 +199,7 @@ final class MemslotsTest {
 
         memslots.table().byId(1).markDirty(0x203);
         memslots.setFlags(1, 0);
-        assertThat(memslots.harvestDirty(1).status()).isEqualTo(HarvestStatus.ENOENT);
+        assertThat(memslots.harvestDirty(1).status()).isEqualTo(HarvestStatus.NO_LOG);
         memslots.table().byId(1).markDirty(0x204);
         memslots.set(1, FLAG_LOG_DIRTY_PAGES, GPA, 8 * PAGE, HVA);
         assertThat(harvest(1)).isEmpty();
@@ -210,7 +210,7 @@ final class MemslotsTest {
         set(1, GPA, 8, HVA, FLAG_LOG_DIRTY_PAGES);
         memslots.table().byId(1).markDirty(0x102);
         memslots.delete(1);
-        assertThat(memslots.harvestDirty(1).status()).isEqualTo(HarvestStatus.ENOENT);
+        assertThat(memslots.harvestDirty(1).status()).isEqualTo(HarvestStatus.NO_SLOT);
         set(1, GPA, 8, HVA, FLAG_LOG_DIRTY_PAGES);
         assertThat(harvest(1)).isEmpty();
     }
@@ -220,10 +220,11 @@ final class MemslotsTest {
         set(1, GPA, 8, HVA, 0);
         memslots.table().byId(1).markDirty(0x102);
         for (int id : new int[] {1, 7, -1, Integer.MAX_VALUE}) {
-            assertThat(memslots.harvestDirty(id).status()).isEqualTo(HarvestStatus.ENOENT);
+            assertThat(memslots.harvestDirty(id).status())
+                    .isEqualTo(id == 1 ? HarvestStatus.NO_LOG : HarvestStatus.NO_SLOT);
             assertThat(memslots.harvestDirty(id).harvest().count()).isZero();
         }
-        assertThat(memslots.harvestDirtyOutsideRings(1).status()).isEqualTo(HarvestStatus.ENXIO);
+        assertThat(memslots.harvestDirtyOutsideRings(1).status()).isEqualTo(HarvestStatus.OTHER_MODE);
     }
 
     private long[] harvest(int id) {

@@ -18,6 +18,7 @@ import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.DirtyBitmap;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.memslot.WriteWatch;
 import io.github.pfncache.pvclock.Registration;
 import io.github.pfncache.pvclock.TscSource;
 import io.github.pfncache.stress.Adversary;
@@ -36,6 +37,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -142,6 +144,48 @@ final class GuideTest {
         assertThat(pages).containsExactly(0xa0);
         assertThat(vm.memslots().harvestDirty(0).harvest().pages()).containsExactly(0xa0);
         assertThat(vm.memslots().harvestDirty(0).harvest().pages()).isEmpty();
+    }
+
+    @Test
+    void lookAtTheLogAndTakeAPart() {
+        vm.ram().add(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0, 1024);
+        vm.guestMemory().write(0xa0000, new byte[] {1});
+        vm.guestMemory().write(0x300000, new byte[] {1});
+        // snippet: dirty-parts
+        BitSet due = new BitSet();
+        for (long page : vm.memslots().peekDirty(0).harvest().pages()) {  // a look: the marks stay, no vCPU is stopped
+            due.set((int) page);
+        }
+        BitSet now = due.get(0, 512);                                     // as many as you are about to copy: a part
+        DirtyBitmap.Harvest part = vm.memslots().harvestDirty(0, now).harvest();    // the marks of the others stay
+        // end
+        assertThat(part.pages()).containsExactly(0xa0);
+        assertThat(vm.memslots().peekDirty(0).harvest().pages()).containsExactly(0x300);
+    }
+
+    private static String translate(long gfn) {
+        return "translation of " + gfn;
+    }
+
+    @Test
+    void knowWhenTranslatedCodeIsWritten() {
+        plugSomeRam();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(0x5000);
+        long gfn = 5;
+        Map<Long, String> translations = new HashMap<>(Map.of(6L, "not written"));
+        // snippet: write-watch
+        try (WriteWatch code = vm.memslots().newWriteWatch()) {
+            if (code.watch(gfn)) {                                        // first; then read the page, and translate it
+                translations.put(gfn, translate(gfn));
+            }
+            cache.storeLong(0, 0x13);                                     // by anybody, in any way
+            if (code.isDue()) {                                           // one look, at each safepoint
+                code.take(translations::remove);                          // each page once, until it is watched again
+            }
+        }
+        // end
+        assertThat(translations).containsOnlyKeys(6L);
     }
 
     @Test

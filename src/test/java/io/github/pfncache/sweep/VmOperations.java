@@ -15,6 +15,7 @@ import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.DirtyRing;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.memslot.WriteWatch;
 import io.github.pfncache.vm.DirtyLogFollower;
 import io.github.pfncache.vm.RamSnapshot;
 import io.github.pfncache.vm.Vcpu;
@@ -28,6 +29,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 
@@ -122,6 +124,32 @@ final class VmOperations {
                     harvest.putBack();
                     return harvest.count();
                 }),
+                new Operation("memslots.peekDirty", m -> {
+                    m.vm.guestMemory().write(COPIES, new byte[] {9});
+                    return m.vm.memslots().peekDirty(0).harvest().count();
+                }),
+                new Operation("memslots.harvestDirty, a part", m -> {
+                    m.vm.guestMemory().write(COPIES, new byte[] {9});
+                    DirtyBitmap.Harvest seen = m.vm.memslots().peekDirty(0).harvest();
+                    BitSet pages = new BitSet();
+                    pages.set((int) seen.pages()[0]);
+                    DirtyBitmap.Harvest harvest = m.vm.memslots().harvestDirty(0, pages).harvest();
+                    harvest.putBack();
+                    return harvest.count();
+                }),
+                new Operation("watch", m -> {
+                    try (WriteWatch watch = m.vm.memslots().newWriteWatch()) {
+                        StringBuilder seen = new StringBuilder();
+                        seen.append(watch.watch(Pages.gpaToGfn(SweepMachine.ARRAY)));
+                        m.vm.guestMemory().write(SweepMachine.ARRAY, new byte[] {1});
+                        seen.append(watch.isDue());
+                        watch.take(gfn -> {
+                            m.adopter.run();
+                            seen.append(gfn);
+                        });
+                        return seen.append(watch.isDue()).toString();
+                    }
+                }),
                 new Operation("memslots.harvestDirtyOutsideRings", m -> {
                     DirtyBitmap.Harvest harvest = m.neighbour.memslots().harvestDirtyOutsideRings(0).harvest();
                     harvest.putBack();
@@ -137,6 +165,10 @@ final class VmOperations {
                         Memslot slot = reader.follow(m.vm.memslots().table().byId(1));
                         m.vm.guestMemory().write(SweepMachine.ARRAY, new byte[] {1});
                         StringBuilder seen = new StringBuilder();
+                        reader.peek((which, pages) -> {
+                            m.adopter.run();
+                            seen.append(reader.harvest(which, new BitSet()).count());
+                        });
                         reader.harvest((which, pages) -> {
                             m.adopter.run();
                             seen.append(which.id()).append(Arrays.toString(pages));

@@ -1,0 +1,36 @@
+package io.github.pfncache.memslot;
+
+/** What uses the dirty logs of slots, and hears of their changes: under SLOTS, where to hear takes no memory. */
+abstract class LogUser {
+
+    final Memslots memslots;
+
+    volatile boolean closed;
+
+    LogUser(Memslots memslots) {
+        this.memslots = memslots;
+    }
+
+    /** Whether slots that are made shall log for it. */
+    abstract boolean readsAll();
+
+    /** A slot with a log is there, or is about to be. */
+    void begins(Memslot slot) {}
+
+    /** A slot is there no more as it was; with {@code logToo} its log is of no slot any more. */
+    abstract void ends(Memslot slot, boolean logToo);
+
+    /** A ring had a mark: it may be of a slot that has gone. */
+    void markGone(int slotId, long page) {}
+
+    /** Lets go of all logs. */
+    abstract void forgetAll();
+
+    /** Whether it has been closed. Then nothing is kept for it. */
+    final boolean hasEnded() {
+        if (closed) {
+            forgetAll();
+        }
+        return closed;
+    }
+}

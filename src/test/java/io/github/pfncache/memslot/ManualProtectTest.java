@@ -1,0 +1,160 @@
+package io.github.pfncache.memslot;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.pfncache.memslot.Memslots.DirtyMode;
+import io.github.pfncache.memslot.Memslots.HarvestStatus;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.List;
+import java.util.function.LongPredicate;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** To look at the dirty log, and to take out of it what is given away: as with KVM_CLEAR_DIRTY_LOG. */
+class ManualProtectTest {
+
+    private static final long HVA = 0x7f00_0000_0000L;
+    private static final int NPAGES = 70_000;
+
+    private static final InvalidationGate AT_ONCE = (publish, deadlineNanos) -> {
+        publish.run();
+        return InvalidationGate.Gate.DONE;
+    };
+
+    private final Memslots memslots = new Memslots();
+    private final List<LongPredicate> taken = new ArrayList<>();
+    private Runnable protecting = () -> {};
+    private Memslot slot;
+
+    @BeforeEach
+    void makeSlot() {
+        memslots.attach(AT_ONCE, new MemslotListener() {
+            @Override
+            public boolean slotChanged(Memslot former, long deadlineNanos) {
+                return true;
+            }
+
+            @Override
+            public boolean protect(Memslot of, LongPredicate pages, long deadlineNanos) {
+                taken.add(pages);
+                protecting.run();
+                protecting = () -> {};
+                return true;
+            }
+        });
+        memslots.set(1, Memslot.FLAG_LOG_DIRTY_PAGES, 0, (long) NPAGES << 12, HVA);
+        slot = memslots.table().byId(1);
+    }
+
+    private static BitSet pages(int... pages) {
+        BitSet set = new BitSet();
+        for (int page : pages) {
+            set.set(page);
+        }
+        return set;
+    }
+
+    @Test
+    void aLookLeavesTheMarksAndStopsNoVcpu() {
+        slot.markDirty(3);
+        slot.markDirty(69_999);
+        assertThat(memslots.peekDirty(1).harvest().pages()).containsExactly(3, 69_999);
+        assertThat(memslots.peekDirty(1).harvest().pages()).containsExactly(3, 69_999);
+        assertThat(taken).isEmpty();
+        assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(3, 69_999);
+        assertThat(memslots.peekDirty(1).harvest().pages()).isEmpty();
+    }
+
+    @Test
+    void exactlyThePagesThatAreGivenAwayAreTakenOut() {
+        for (int page : new int[] {0, 63, 64, 32_767, 32_768, 40_000}) {
+            slot.markDirty(page);
+        }
+        assertThat(memslots.harvestDirty(1, pages(1, 63, 32_768, 69_999)).harvest().pages())
+                .containsExactly(63, 32_768);
+        assertThat(taken).hasSize(1);
+        assertThat(taken.get(0).test(63)).isTrue();
+        assertThat(taken.get(0).test(64)).as("a vCPU keeps what it holds of the others").isFalse();
+        assertThat(memslots.harvestDirty(1, new BitSet()).harvest().pages()).isEmpty();
+        assertThat(memslots.harvestDirty(1, pages(NPAGES + 5)).harvest().pages()).as("of no page").isEmpty();
+        assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(0, 64, 32_767, 40_000);
+    }
+
+    @Test
+    void aPageThatIsWrittenBetweenTheLookAndTheCopyIsCopiedOnce() {
+        slot.markDirty(5);
+        BitSet copied = pages(5);
+        assertThat(memslots.peekDirty(1).harvest().pages()).containsExactly(5);
+        slot.markDirty(5);
+        assertThat(memslots.harvestDirty(1, copied).harvest().pages()).containsExactly(5);
+        assertThat(memslots.peekDirty(1).harvest().pages()).isEmpty();
+    }
+
+    @Test
+    void whatOfAPartIsPutBackComesAgain() {
+        slot.markDirty(5);
+        slot.markDirty(6);
+        memslots.harvestDirty(1, pages(5)).harvest().putBack();
+        assertThat(memslots.peekDirty(1).harvest().pages()).containsExactly(5, 6);
+    }
+
+    @Test
+    void eachReaderHasItsOwn() {
+        try (DirtyReader reader = memslots.newDirtyReader()) {
+            reader.follow(slot);
+            slot.markDirty(5);
+            slot.markDirty(6);
+            assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(5, 6);
+            List<long[]> seen = new ArrayList<>();
+            reader.peek((of, pages) -> seen.add(pages));
+            reader.peek((of, pages) -> seen.add(pages));
+            assertThat(seen).containsExactly(new long[] {5, 6}, new long[] {5, 6});
+            DirtyBitmap.Harvest part = reader.harvest(slot, pages(6, 7));
+            assertThat(part.pages()).containsExactly(6);
+            part.putBack();
+            assertThat(reader.harvest(slot, pages(6)).pages()).containsExactly(6);
+            assertThat(memslots.peekDirty(1).harvest().pages()).as("that one has them already").isEmpty();
+            reader.harvest((of, pages) -> assertThat(pages).containsExactly(5));
+        }
+    }
+
+    @Test
+    void ofASlotThatIsNotReadThereIsNothing() {
+        try (DirtyReader reader = memslots.newDirtyReader()) {
+            slot.markDirty(5);
+            assertThat(reader.harvest(slot, pages(5)).pages()).isEmpty();
+        }
+        memslots.setFlags(1, 0);
+        try (DirtyReader reader = memslots.newDirtyReader()) {
+            assertThat(reader.harvest(memslots.table().byId(1), pages(5)).pages()).isEmpty();
+        }
+    }
+
+    /** What another reader has taken out a vCPU may go on writing for a moment, without a mark for the new one. */
+    @Test
+    void aReaderThatBeginsWhileAnotherHarvestsHasThesePagesToo() {
+        slot.markDirty(5);
+        try (DirtyReader late = memslots.newDirtyReader()) {
+            protecting = () -> late.follow(slot); // and copies page 5, which the vCPU writes once more
+            assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(5);
+            List<Long> seen = new ArrayList<>();
+            late.harvest((of, pages) -> Arrays.stream(pages).forEach(seen::add));
+            assertThat(seen).containsExactly(5L);
+        }
+    }
+
+    @Test
+    void whyThereIsNothingIsSaid() {
+        assertThat(memslots.peekDirty(7).status()).isEqualTo(HarvestStatus.NO_SLOT);
+        assertThat(memslots.harvestDirty(7, pages(1)).status()).isEqualTo(HarvestStatus.NO_SLOT);
+        memslots.setFlags(1, 0);
+        assertThat(memslots.peekDirty(1).status()).isEqualTo(HarvestStatus.NO_LOG);
+        assertThat(memslots.harvestDirty(1, pages(1)).status()).isEqualTo(HarvestStatus.NO_LOG);
+        Memslots rings = new Memslots(DirtyMode.RING, Duration.ofSeconds(1));
+        assertThat(rings.peekDirty(1).status()).isEqualTo(HarvestStatus.OTHER_MODE);
+        assertThat(rings.harvestDirty(1, pages(1)).status()).isEqualTo(HarvestStatus.OTHER_MODE);
+    }
+}
