@@ -3,6 +3,7 @@ package io.github.pfncache.cache;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.StackRoom;
+import io.github.pfncache.rules.TrackedRwLock;
 import java.lang.invoke.VarHandle;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -122,9 +123,11 @@ public final class GfnPfnCache extends FastPath {
         return !mapping.isActive();
     }
 
-    /** A refresh that is part of a longer call. */
-    Outcome refresh(Deadline latest) {
-        return refreshPath.refresh(latest);
+    /** Refreshes it unless it is usable, both up to a deadline. */
+    Outcome makeUsable(Deadline latest) {
+        int hold = mapping.lockUsable(latest);
+        mapping.lock.readUnlock(hold); // nothing, if it is a refusal
+        return hold == TrackedRwLock.NOT_TAKEN ? refreshPath.refresh(latest) : Hold.outcomeOf(hold);
     }
 
     /**

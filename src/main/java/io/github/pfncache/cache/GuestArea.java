@@ -274,7 +274,7 @@ public final class GuestArea {
 
     private static Outcome refresh(Segments now, Deadline latest) {
         for (GfnPfnCache cache : now.caches()) { // bounded by the pages of the area
-            Outcome outcome = cache.check() ? Outcome.OK : cache.refresh(latest);
+            Outcome outcome = cache.makeUsable(latest);
             if (outcome != Outcome.OK) {
                 return outcome;
             }

@@ -98,7 +98,7 @@ class CacheDeadlineTest {
         Logger logger = Logger.getLogger("io.github.pfncache");
         logger.addHandler(handler);
         logger.setUseParentHandlers(false);
-        try (Holder holder = new Holder(world.cache)) {
+        try (Holder holder = new Holder(world.cache::access)) {
             Thread mover = new Thread(() -> world.host.migrate(World.HVA), "mover");
             mover.start();
             long deadline = System.nanoTime() + FAR;
@@ -118,6 +118,46 @@ class CacheDeadlineTest {
         world.domain.audit(true);
     }
 
+    @Test
+    void theCallersDeadlineHoldsWhereAnAccessCrossesPages() {
+        World world = new World(new RetryPolicy(4, Duration.ofNanos(2 * FAR)));
+        GuestArea area = world.domain.newArea();
+        for (int page = 0; page < 2; page++) {
+            assertThat(area.activate(World.GPA + Pages.PAGE_SIZE - 8, 16)).isEqualTo(Outcome.OK);
+            long hva = World.HVA + (long) page * Pages.PAGE_SIZE;
+            Thread mover = new Thread(() -> world.host.migrate(hva), "mover");
+            try (Holder holder = new Holder(area::access)) {
+                mover.start();
+                awaitNotUsable(area::tryAccess);
+                for (long patience : new long[] {Long.MIN_VALUE / 2, 0, TimeUnit.MILLISECONDS.toNanos(20)}) {
+                    long begin = System.nanoTime();
+                    try (AreaAccess access = area.access(begin + patience)) {
+                        assertThat(access.outcome()).as("page %d, %d ns", page, patience).isEqualTo(Outcome.BUSY);
+                    }
+                    assertThat(System.nanoTime() - begin).isBetween(Math.max(0, patience), FAR);
+                }
+                holder.close();
+                join(mover);
+            }
+            try (AreaAccess access = area.access(Long.MAX_VALUE)) {
+                assertThat(access.isUsable()).isTrue();
+            }
+        }
+        world.domain.audit(false);
+    }
+
+    private static void awaitNotUsable(Supplier<? extends TypedAccess> trying) {
+        long deadline = System.nanoTime() + FAR;
+        boolean usable = true;
+        while (usable) { // bounded by the deadline
+            assertThat(System.nanoTime() - deadline).as("the mover waits").isNegative();
+            try (TypedAccess tried = trying.get()) {
+                usable = tried.isUsable();
+            }
+            Thread.onSpinWait();
+        }
+    }
+
     /** A slot of two pages, with a cache of the first. */
     static class World {
         static final long GPA = 0x100000;
@@ -125,10 +165,16 @@ class CacheDeadlineTest {
 
         final HostMemory host = HostMemory.builder().checked(true).build();
         final Memslots memslots = new Memslots(Memslots.DirtyMode.BITMAP, Duration.ofSeconds(5));
-        final CacheDomain domain = new CacheDomain(memslots, host, new RetryPolicy(4, Duration.ofMillis(50)));
-        final GfnPfnCache cache = domain.newCache(8);
+        final CacheDomain domain;
+        final GfnPfnCache cache;
 
         World() {
+            this(new RetryPolicy(4, Duration.ofMillis(50)));
+        }
+
+        World(RetryPolicy retry) {
+            domain = new CacheDomain(memslots, host, retry);
+            cache = domain.newCache(8);
             host.mapAnonymous(HVA, 2, Protection.READ_WRITE);
             memslots.set(1, 0, GPA, 2 * Pages.PAGE_SIZE, HVA);
             assertThat(cache.activate(GPA)).isEqualTo(Outcome.OK);
@@ -140,10 +186,10 @@ class CacheDeadlineTest {
         private final CountDownLatch enough = new CountDownLatch(1);
         private final Thread thread;
 
-        Holder(GfnPfnCache cache) {
+        Holder(Supplier<? extends TypedAccess> accessing) {
             CountDownLatch open = new CountDownLatch(1);
             thread = new Thread(() -> {
-                try (GuestAccess access = cache.access()) {
+                try (TypedAccess access = accessing.get()) {
                     assertThat(access.isUsable()).isTrue();
                     open.countDown();
                     enough.await();
@@ -165,7 +211,7 @@ class CacheDeadlineTest {
     public static final class Held extends World implements Runnable {
         @Override
         public void run() {
-            Holder holder = new Holder(cache);
+            Holder holder = new Holder(cache::access);
             CacheState before = cache.state();
             long begin = System.nanoTime();
             assertThat(cache.activate(GPA + Pages.PAGE_SIZE)).isEqualTo(Outcome.BUSY);
@@ -175,7 +221,7 @@ class CacheDeadlineTest {
             assertThat(cache.refresh()).isEqualTo(Outcome.BUSY);
             Thread mover = new Thread(() -> host.migrate(HVA), "mover");
             mover.start();
-            awaitMover();
+            awaitNotUsable(cache::tryAccess);
             for (long deadline : new long[] {Long.MIN_VALUE, 0, System.nanoTime() - 1}) {
                 try (GuestAccess access = cache.access(deadline)) {
                     assertThat(access.outcome()).isEqualTo(Outcome.BUSY);
@@ -199,18 +245,6 @@ class CacheDeadlineTest {
             domain.audit(true);
             host.audit();
         }
-
-        private void awaitMover() {
-            long deadline = System.nanoTime() + FAR;
-            boolean usable = true;
-            while (usable) { // bounded by the deadline
-                assertThat(System.nanoTime() - deadline).as("the mover waits").isNegative();
-                try (GuestAccess tried = cache.tryAccess()) {
-                    usable = tried.isUsable();
-                }
-                Thread.onSpinWait();
-            }
-        }
     }
 
     public static final class OppositeOrder extends World implements Runnable {
@@ -229,8 +263,8 @@ class CacheDeadlineTest {
             Thread anotherMover = new Thread(() -> host.migrate(HVA + Pages.PAGE_SIZE));
             mover.start();
             anotherMover.start();
-            awaitNotUsable(cache);
-            awaitNotUsable(other);
+            awaitNotUsable(cache::tryAccess);
+            awaitNotUsable(other::tryAccess);
             moversWait.countDown();
             for (Thread thread : List.of(first, second, mover, anotherMover)) {
                 join(thread);
@@ -239,17 +273,6 @@ class CacheDeadlineTest {
             assertThat(two.get()).isIn(Outcome.BUSY, Outcome.OK);
             assertThat(List.of(one.get(), two.get())).contains(Outcome.BUSY);
             domain.audit(true);
-        }
-
-        private static void awaitNotUsable(GfnPfnCache cache) {
-            long deadline = System.nanoTime() + FAR;
-            boolean usable = true;
-            while (usable) { // bounded by the deadline
-                assertThat(System.nanoTime() - deadline).isNegative();
-                try (GuestAccess tried = cache.tryAccess()) {
-                    usable = tried.isUsable();
-                }
-            }
         }
 
         private static Thread inside(GfnPfnCache outer, GfnPfnCache inner, CyclicBarrier bothOpen,
