@@ -31,7 +31,8 @@ import java.util.concurrent.atomic.AtomicReference;
  * entry.
  *
  * <p><b>The time</b> is counted by the TSC alone, from a reference that {@link #setClock} moves, so that all vCPUs
- * agree and an update never takes time back.
+ * agree and an update never takes time back. A vCPU whose TSC has another offset is told the same time by it; of vCPUs
+ * whose TSCs count at different frequencies the times drift, by up to half a nanosecond in a second.
  *
  * <p>Thread-safe. Kernel counterpart: {@code kvm_guest_time_update()}, {@code kvm_write_system_time()}, and
  * {@code KVM_SET_CLOCK}, {@code KVM_GET_CLOCK}, {@code KVM_KVMCLOCK_CTRL}.
@@ -62,7 +63,7 @@ public final class Kvmclock {
 
     private final Vm vm;
     private final TscSource tsc;
-    private final PvclockScale scale;
+    private final VcpuTsc hostTsc;
     private final WallClock wallClock;
 
     /** By vCPU id; fixed. */
@@ -83,15 +84,22 @@ public final class Kvmclock {
     /** At this TSC it was that time: what the clock counts from. Compared by identity: each setting is a new one. */
     record Reference(long tsc, long nanos) {}
 
+    /** A vCPU's TSC, and how its ticks become nanoseconds. Compared by identity: each setting is a new one. */
+    record VcpuTsc(GuestTsc function, PvclockScale scale) {
+        static VcpuTsc of(GuestTsc function) {
+            return new VcpuTsc(function, PvclockScale.ofFrequency(function.frequencyHz()));
+        }
+    }
+
     private record Deadline(long monotonicNanos) {}
 
     private Kvmclock(Vm vm, TscSource tsc) {
         this.vm = vm;
         this.tsc = tsc;
-        this.scale = PvclockScale.ofFrequency(tsc.frequencyHz());
+        this.hostTsc = VcpuTsc.of(new GuestTsc(tsc.frequencyHz(), 0));
         this.reference = new Reference(tsc.read(), 0);
         this.wallClock = new WallClock(vm);
-        this.clocks = vm.vcpus().stream().map(vcpu -> new VcpuClock(this, vcpu)).toList();
+        this.clocks = vm.vcpus().stream().map(vcpu -> new VcpuClock(this, vcpu, hostTsc)).toList();
     }
 
     /**
@@ -133,12 +141,54 @@ public final class Kvmclock {
     // ------------------------------------------------------------------ time
 
     /**
-     * The TSC that the guest reads.
+     * The host's TSC, of which that of each vCPU is a function: the same, without {@link #setTsc}.
      *
      * @return the counter
      */
     public TscSource tsc() {
         return tsc;
+    }
+
+    /**
+     * The TSC of a vCPU, as a function of the host's.
+     *
+     * @param vcpu the vCPU
+     * @return the function
+     * @throws IllegalArgumentException if the vCPU belongs to another VM
+     */
+    public GuestTsc tscOf(Vcpu vcpu) {
+        return clockOf(vcpu).tsc().function;
+    }
+
+    /**
+     * The TSC of a vCPU now: what its guest reads by RDTSC.
+     *
+     * @param vcpu the vCPU
+     * @return the counter, unsigned
+     * @throws IllegalArgumentException if the vCPU belongs to another VM
+     */
+    public long readTsc(Vcpu vcpu) {
+        return tscOf(vcpu).at(tsc.read(), tsc.frequencyHz());
+    }
+
+    /**
+     * Gives a vCPU another TSC, and requests an update of all: the guest is promised a stable TSC only while those of
+     * all vCPUs are the same. The time goes on from what it is. To be called while no vCPU runs. {@code
+     * KVM_SET_TSC_KHZ}, {@code KVM_VCPU_TSC_OFFSET}.
+     *
+     * @param vcpu the vCPU
+     * @param function its TSC, as a function of the host's
+     * @throws IllegalArgumentException if the vCPU belongs to another VM
+     */
+    public void setTsc(Vcpu vcpu, GuestTsc function) {
+        VcpuClock clock = clockOf(vcpu);
+        VcpuTsc fresh = VcpuTsc.of(function);
+        if (!fresh.scale.equals(clock.tsc().scale)) { // else what has passed would be counted anew
+            long now = tsc.read();
+            reference = new Reference(now, nanosAt(now, reference, clock.tsc()));
+        }
+        clock.tsc(fresh);
+        requestUpdateOfAll(); // after both: whoever takes the request sees them
     }
 
     /**
@@ -153,33 +203,37 @@ public final class Kvmclock {
 
     /**
      * Continues a clock that the guest had before, on another machine or before it was saved: from now on the guest's
-     * time is the same function of the TSC as by the structure that it had, to within 2 ns. Requests an update of all
-     * vCPUs. If the TSC counts at another frequency now, the time goes on from what it is by the structure.
+     * time is the same function of the vCPU's TSC as by the structure that it had, to within 2 ns. Requests an update
+     * of all vCPUs. If that TSC counts at another frequency now, the time goes on from what it is by the structure.
      * {@code KVM_SET_CLOCK_GUEST}.
      *
+     * @param vcpu the vCPU whose structure that was; its TSC is {@linkplain #setTsc set} first
      * @param time a structure that the guest had, out of its memory or of {@link #timeFor}
      * @return OK; INVALID with nothing changed, if its TSC lies in the future, or its scale is that of no frequency
      *     from {@link PvclockScale#MIN_HZ} to {@link PvclockScale#MAX_HZ}
+     * @throws IllegalArgumentException if the vCPU belongs to another VM
      */
-    public Outcome setClock(PvclockTimeInfo time) {
-        long now = tsc.read();
+    public Outcome setClock(Vcpu vcpu, PvclockTimeInfo time) {
+        VcpuTsc by = clockOf(vcpu).tsc();
+        long host = tsc.read();
+        long now = by.function.at(host, tsc.frequencyHz());
         if (now - time.tscTimestamp() < 0 || !time.scale().isOfFrequency()) {
             return Outcome.INVALID;
         }
-        reference = time.scale().equals(scale)
-                ? new Reference(time.tscTimestamp(), time.systemTime())
-                : new Reference(now, time.timeAt(now));
+        reference = time.scale().equals(by.scale) && by.function.frequencyHz() == tsc.frequencyHz()
+                ? new Reference(time.tscTimestamp() - by.function.offset(), time.systemTime())
+                : new Reference(host, time.timeAt(now));
         requestUpdateOfAll();
         return Outcome.OK;
     }
 
     /**
-     * The guest's clock. {@code KVM_GET_CLOCK}.
+     * The guest's clock, by vCPU 0's TSC. {@code KVM_GET_CLOCK}.
      *
      * @return nanoseconds
      */
     public long getClock() {
-        return timeBy(reference).systemTime();
+        return timeBy(reference, clocks.isEmpty() ? hostTsc : clocks.get(0).tsc()).systemTime();
     }
 
     /**
@@ -187,12 +241,13 @@ public final class Kvmclock {
      * writes this value.
      *
      * @param vcpu the vCPU
-     * @return the value; {@link PvclockTimeInfo#FLAG_TSC_STABLE} unless vCPU 0's guest uses the old register;
-     *     {@link PvclockTimeInfo#FLAG_GUEST_STOPPED} if the last update of its kvmclock told so
+     * @return the value; {@link PvclockTimeInfo#FLAG_TSC_STABLE} unless vCPU 0's guest uses the old register, or the
+     *     TSCs of two vCPUs differ; {@link PvclockTimeInfo#FLAG_GUEST_STOPPED} if the last update of its kvmclock told
+     *     so
      * @throws IllegalArgumentException if the vCPU belongs to another VM
      */
     public PvclockTimeInfo timeFor(Vcpu vcpu) {
-        PvclockTimeInfo time = timeBy(reference);
+        PvclockTimeInfo time = timeBy(reference, clockOf(vcpu).tsc());
         return clockOf(vcpu).hasToldStopped() ? time.withFlags(PvclockTimeInfo.FLAG_GUEST_STOPPED) : time;
     }
 
@@ -201,13 +256,24 @@ public final class Kvmclock {
     }
 
     /** The reference was read before the TSC is: the difference is not negative. */
-    PvclockTimeInfo timeBy(Reference from) {
+    PvclockTimeInfo timeBy(Reference from, VcpuTsc by) {
         long now = tsc.read();
         return new PvclockTimeInfo(
-                now,
-                from.nanos + scale.toNanos(now - from.tsc),
-                scale,
-                oldRegister ? 0 : PvclockTimeInfo.FLAG_TSC_STABLE);
+                by.function.at(now, tsc.frequencyHz()),
+                nanosAt(now, from, by),
+                by.scale,
+                isStable() ? PvclockTimeInfo.FLAG_TSC_STABLE : 0);
+    }
+
+    /** By the ticks of the vCPU's own TSC: as the guest counts on from its last update. */
+    private long nanosAt(long host, Reference from, VcpuTsc by) {
+        long hertz = tsc.frequencyHz();
+        return from.nanos + by.scale.toNanos(by.function.at(host, hertz) - by.function.at(from.tsc, hertz));
+    }
+
+    private boolean isStable() {
+        return !oldRegister
+                && clocks.stream().allMatch(each -> each.tsc().function.equals(clocks.get(0).tsc().function));
     }
 
     // ------------------------------------------------------------------ requests

@@ -51,10 +51,22 @@ final class VcpuClock {
     /** The listeners that have not heard of the last update. Confined to the thread that runs the vCPU. */
     private final Deque<ClockUpdateListener> untold = new ArrayDeque<>();
 
-    VcpuClock(Kvmclock clock, Vcpu vcpu) {
+    /** Replaced as a whole, by any thread. */
+    private volatile Kvmclock.VcpuTsc tsc;
+
+    VcpuClock(Kvmclock clock, Vcpu vcpu, Kvmclock.VcpuTsc tsc) {
         this.clock = clock;
+        this.tsc = tsc;
         this.vcpu = vcpu;
         this.place = new Registration(vcpu.vm(), PvclockField.ALONE.windowLength());
+    }
+
+    Kvmclock.VcpuTsc tsc() {
+        return tsc;
+    }
+
+    void tsc(Kvmclock.VcpuTsc fresh) {
+        tsc = fresh;
     }
 
     boolean isActive() {
@@ -159,18 +171,20 @@ final class VcpuClock {
         }
     }
 
-    /** A value, and the reference that it counts from. */
-    private record Moment(Kvmclock.Reference reference, PvclockTimeInfo time) {}
+    /** A value, the reference that it counts from, and by which ticks. */
+    private record Moment(Kvmclock.Reference reference, Kvmclock.VcpuTsc tsc, PvclockTimeInfo time) {}
 
     private Moment now() {
         Kvmclock.Reference reference = clock.reference();
-        return new Moment(reference, clock.timeBy(reference));
+        Kvmclock.VcpuTsc by = tsc;
+        return new Moment(reference, by, clock.timeBy(reference, by));
     }
 
     private void checkMonotonic(Moment now) {
         PvclockRule.I12_TIME_IS_MONOTONIC.check(
                 last == null
                         || now.reference != last.reference
+                        || now.tsc != last.tsc
                         || now.time.systemTime() - last.time.timeAt(now.time.tscTimestamp()) >= 0,
                 last);
         last = now;

@@ -66,7 +66,7 @@ final class KvmclockTimeTest {
         PvclockTimeInfo before = world.read(GPA + 0x100).time();
         world.time.advance(3 * SECOND + 7);
         world.clock.setClock(5); // as on a machine of another age
-        assertThat(world.clock.setClock(before)).isEqualTo(Outcome.OK);
+        assertThat(world.clock.setClock(world.vm.vcpu(0), before)).isEqualTo(Outcome.OK);
         for (long elapsed = 0; elapsed < 100_000; elapsed += 9_973) { // ten days, with updates
             world.clock.requestUpdateOfAll();
             world.run(0);
@@ -74,6 +74,57 @@ final class KvmclockTimeTest {
             assertThat(world.read(GPA + 0x100).time().timeAt(tsc)).isCloseTo(before.timeAt(tsc), within(2L));
             world.time.advance(elapsed * SECOND / 10 + 1);
         }
+    }
+
+    /** As after a migration to a host that was booted later, and whose TSC counts at another frequency. */
+    @Test
+    void aVcpusTscGoesOnScaledAndOffset() {
+        world.settle(0, GPA + 0x100);
+        world.clock.setClock(50 * SECOND);
+        world.time.advance(7 * SECOND);
+        long value = -12_345; // near its end
+        GuestTsc function = GuestTsc.reading(1_000_000_007L, value, world.clock.tsc().read(), TSC_HZ);
+        world.clock.setTsc(world.vm.vcpu(0), function);
+        assertThat(world.clock.readTsc(world.vm.vcpu(0))).isEqualTo(value);
+        assertThat(world.clock.tscOf(world.vm.vcpu(0))).isEqualTo(function);
+        for (int hours = 0; hours < 24; hours++) {
+            world.run(0);
+            PvclockTimeInfo told = world.read(GPA + 0x100).time();
+            assertThat(told.scale()).isEqualTo(PvclockScale.ofFrequency(1_000_000_007L));
+            assertThat(told.has(PvclockTimeInfo.FLAG_TSC_STABLE)).as("it is the only one").isTrue();
+            world.time.advance(3600 * SECOND);
+            long tsc = world.clock.readTsc(world.vm.vcpu(0));
+            assertThat(tsc - value).isEqualTo((hours + 1) * 3600 * 1_000_000_007L);
+            assertThat(told.timeAt(tsc)).isBetween(world.clock.getClock() - 1, world.clock.getClock());
+            assertThat(world.clock.getClock()).isCloseTo((57 + (hours + 1) * 3600L) * SECOND, within(86_400L));
+            world.clock.requestUpdateOfAll();
+        }
+    }
+
+    @Test
+    void twoVcpusWithDifferentOffsetsAreToldTheSameTimeAndNoStableTsc() {
+        ClockWorld two = new ClockWorld(2);
+        two.settle(0, GPA + 0x100);
+        two.settle(1, GPA + 0x200);
+        two.clock.setTsc(two.vm.vcpu(1), new GuestTsc(TSC_HZ, 1_000_000));
+        two.time.advance(5 * SECOND);
+        two.run(0);
+        two.run(1);
+        PvclockTimeInfo first = two.read(GPA + 0x100).time();
+        PvclockTimeInfo second = two.read(GPA + 0x200).time();
+        two.time.advance(3 * SECOND);
+        assertThat(second.tscTimestamp() - first.tscTimestamp()).isEqualTo(1_000_000);
+        assertThat(first.timeAt(two.clock.readTsc(two.vm.vcpu(0))))
+                .isEqualTo(second.timeAt(two.clock.readTsc(two.vm.vcpu(1))));
+        assertThat(first.has(PvclockTimeInfo.FLAG_TSC_STABLE)).isFalse();
+        two.clock.setTsc(two.vm.vcpu(0), new GuestTsc(TSC_HZ, 1_000_000));
+        two.run(0);
+        assertThat(two.read(GPA + 0x100).time().has(PvclockTimeInfo.FLAG_TSC_STABLE)).isTrue();
+        assertThat(two.clock.setClock(two.vm.vcpu(1), second)).isEqualTo(Outcome.OK);
+        two.run(1);
+        long tsc = two.clock.readTsc(two.vm.vcpu(1));
+        assertThat(two.read(GPA + 0x200).time().timeAt(tsc)).isCloseTo(second.timeAt(tsc), within(2L));
+        two.audit();
     }
 
     @Test
@@ -87,12 +138,12 @@ final class KvmclockTimeTest {
             new PvclockTimeInfo(0, 5, new PvclockScale(1, -30), 0),
             new PvclockTimeInfo(0, 5, new PvclockScale(-1, 40), 0)
         }) {
-            assertThat(world.clock.setClock(wrong)).as("%s", wrong).isEqualTo(Outcome.INVALID);
+            assertThat(world.clock.setClock(world.vm.vcpu(0), wrong)).as("%s", wrong).isEqualTo(Outcome.INVALID);
             assertThat(world.clock.getClock()).isBetween(9 * SECOND, 9 * SECOND + 2_000);
         }
         for (long hertz : new long[] {PvclockScale.MIN_HZ, 999_999_999, 3_400_000_001L, PvclockScale.MAX_HZ}) {
             PvclockTimeInfo other = new PvclockTimeInfo(now, 3 * SECOND, PvclockScale.ofFrequency(hertz), 0);
-            assertThat(world.clock.setClock(other)).as("%s Hz", hertz).isEqualTo(Outcome.OK);
+            assertThat(world.clock.setClock(world.vm.vcpu(0), other)).as("%s Hz", hertz).isEqualTo(Outcome.OK);
             assertThat(world.clock.getClock()).isBetween(3 * SECOND, 4 * SECOND);
         }
     }

@@ -1,6 +1,7 @@
 package io.github.pfncache.readme;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.AreaAccess;
@@ -19,6 +20,9 @@ import io.github.pfncache.memslot.DirtyBitmap;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.memslot.WriteWatch;
+import io.github.pfncache.pvclock.GuestTsc;
+import io.github.pfncache.pvclock.Kvmclock;
+import io.github.pfncache.pvclock.PvclockTimeInfo;
 import io.github.pfncache.pvclock.Registration;
 import io.github.pfncache.pvclock.TscSource;
 import io.github.pfncache.stress.Adversary;
@@ -205,6 +209,30 @@ final class GuideTest {
         // end
         assertThat(past).containsExactly(1, 0, 0, 0, 0, 0, 0, 0);
         assertThat(now).isEqualTo(1);
+    }
+
+    @Test
+    void restoreAClock() {
+        HostClock.Manual now = new HostClock.Manual(0);
+        Vm first = Vm.builder().clock(now).build();
+        Vm second = Vm.builder().clock(now).build();
+        Kvmclock clock = Kvmclock.attach(first, TscSource.of(now, 2_400_000_000L));
+        now.advance(5_000_000_000L);
+        Vcpu vcpu = first.vcpu(0);
+        Vcpu vcpu1 = second.vcpu(0);
+        Kvmclock restored = Kvmclock.attach(second, TscSource.of(now, 3_000_000_000L));
+        // snippet: clock
+        PvclockTimeInfo time = clock.timeFor(vcpu);                       // to be saved, with these two
+        long ticks = clock.readTsc(vcpu);
+        long frequency = clock.tscOf(vcpu).frequencyHz();
+
+        TscSource host = restored.tsc();                                  // of another machine, which counts otherwise
+        restored.setTsc(vcpu1, GuestTsc.reading(frequency, ticks, host.read(), host.frequencyHz()));
+        restored.setClock(vcpu1, time);                                   // the same time, by the same TSC as before
+        // end
+        now.advance(60_000_000_000L);
+        assertThat(restored.readTsc(vcpu1)).isEqualTo(clock.readTsc(vcpu));
+        assertThat(restored.getClock()).isCloseTo(clock.getClock(), within(2L));
     }
 
     @Test

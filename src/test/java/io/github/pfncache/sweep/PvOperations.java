@@ -9,6 +9,7 @@ import static io.github.pfncache.sweep.SweepMachine.TIMER_PORT;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.pvclock.GuestTsc;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.pvclock.PvclockField;
 import io.github.pfncache.pvclock.PvclockReader;
@@ -75,6 +76,13 @@ final class PvOperations {
                 msr("guest writes MSR_WALL_CLOCK", Kvmclock.MSR_WALL_CLOCK, SweepMachine.WALL_CLOCK),
                 msr("guest writes MSR_STEAL_TIME", StealTime.MSR_STEAL_TIME, SweepMachine.STEAL | StealTime.ENABLE),
                 msr("guest writes MSR_STEAL_TIME, off", StealTime.MSR_STEAL_TIME, 0),
+                new Operation("clock.setTsc", m -> {
+                    GuestTsc before = m.clock.tscOf(m.vm.vcpu(1));
+                    m.clock.setTsc(m.vm.vcpu(1), GuestTsc.reading(2 * Adopter.TSC_HZ, 77, 5, Adopter.TSC_HZ));
+                    long read = m.clock.readTsc(m.vm.vcpu(1));
+                    m.clock.setTsc(m.vm.vcpu(1), before);
+                    return read + " " + m.clock.setClock(m.vm.vcpu(1), m.clock.timeFor(m.vm.vcpu(1)));
+                }),
                 new Operation("clock.setClock", m -> {
                     m.clock.setClock(77_000_000_000L);
                     return m.vm.vcpu(0).run(m.adopter) + " " + m.vm.vcpu(1).run(m.adopter) + " " + m.clock.getClock();

@@ -40,7 +40,7 @@ final class SweepCoverageTest {
             Map.entry("host\\.PageFault\\..*", "what a handler is shown"),
             Map.entry("host\\.(MemoryRun|RewindRange)\\..*", "values"),
             Map.entry("pvclock\\.Registration\\..*", "what the swept registers and structures are made of"),
-            Map.entry("pvclock\\.(PvclockScale|PvclockTimeInfo|PvclockReader\\$Reading).*", "values"),
+            Map.entry("pvclock\\.(GuestTsc|PvclockScale|PvclockTimeInfo|PvclockReader\\$Reading).*", "values"),
             Map.entry("xen\\.(RunstateTimes|TimerState|GuestMode|Hypercall|HypercallResult|XenConfig)\\..*", "values"),
             Map.entry("vm\\.HostClock.*", "the sweeps' own clock"),
             Map.entry("vm\\.DirtyLogFollower\\$Round.*", "values")));
