@@ -1,5 +1,6 @@
 package io.github.pfncache.cli;
 
+import io.github.pfncache.kvm.KvmCommand;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
@@ -93,6 +94,7 @@ public final class Main implements Callable<Integer> {
                 .addSubcommand(new ReportCommand(console))
                 .addSubcommand(new StressCommand(console))
                 .addSubcommand(new ExploreCommand(console))
+                .addSubcommand(new KvmCommand(console.out(), console.err(), console::isInterrupted))
                 .setOut(new PrintWriter(console.out(), true))
                 .setErr(new PrintWriter(console.err(), true))
                 .setExpandAtFiles(false) // a file may be called @anything

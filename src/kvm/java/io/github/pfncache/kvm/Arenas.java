@@ -3,6 +3,7 @@ package io.github.pfncache.kvm;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.Protection;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 
 /**
@@ -59,6 +60,11 @@ public final class Arenas {
         }
     }
 
+    /** Where they begin, and the guest's code: what a host must have free. */
+    static List<Long> claims() {
+        return List.of(BASE, BASE + DISTANCE, BASE + 2 * DISTANCE, BASE + 3 * DISTANCE);
+    }
+
     /** In the order in which they are looked at. */
     List<Arena> all() {
         return all;
@@ -96,6 +102,11 @@ public final class Arenas {
     /** Where the guest's code lives. */
     public long code() {
         return code;
+    }
+
+    /** Reads all pages of an arena without populating them; which are mapped. */
+    BitSet read(Arena arena, byte[] into) {
+        return host.peekPages(arena.base(), PAGES, into);
     }
 
     /** Reads a page without populating it; false if nothing is mapped there. */

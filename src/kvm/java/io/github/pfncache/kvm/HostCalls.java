@@ -1,6 +1,8 @@
 package io.github.pfncache.kvm;
 
+import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.Protection;
+import java.util.BitSet;
 
 /**
  * What scripts ask of a host's memory: the emulated host's, or this process's own. An address is a host virtual one, a
@@ -54,6 +56,19 @@ public interface HostCalls extends AutoCloseable {
 
     /** Reads like a debugger: protections do not matter, nothing is populated. False where nothing is mapped. */
     boolean peek(long hva, byte[] into);
+
+    /** The same for pages that follow each other: which of them are mapped; of the others the bytes are undefined. */
+    default BitSet peekPages(long hva, int npages, byte[] into) {
+        BitSet mapped = new BitSet();
+        byte[] page = new byte[Pages.PAGE_SIZE];
+        for (int i = 0; i < npages; i++) { // the pages of the range
+            if (peek(hva + (long) i * Pages.PAGE_SIZE, page)) {
+                System.arraycopy(page, 0, into, i * Pages.PAGE_SIZE, Pages.PAGE_SIZE);
+                mapped.set(i);
+            }
+        }
+        return mapped;
+    }
 
     /** Writes like a debugger: protections do not matter. */
     boolean poke(long hva, byte[] bytes);

@@ -6,7 +6,9 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 
 /** The emulated host. Not thread-safe. */
 public final class LibraryHost implements HostCalls {
@@ -18,6 +20,9 @@ public final class LibraryHost implements HostCalls {
 
     /** By address of a page: its protection, null if it is not mapped. What is not in here was never changed. */
     private final Map<Long, Protection> protections = new HashMap<>();
+
+    /** By address: the pages that are of the file. */
+    private final Set<Long> shared = new HashSet<>();
 
     private LibraryHost(HostMemory host, HostFile file) {
         this.host = host;
@@ -65,21 +70,33 @@ public final class LibraryHost implements HostCalls {
         }
     }
 
+    private void mapped(long hva, int npages, Protection protection, boolean ofFile) {
+        note(hva, npages, protection);
+        for (int i = 0; i < npages; i++) { // the pages of the range
+            long page = hva + (long) i * Pages.PAGE_SIZE;
+            if (ofFile) {
+                shared.add(page);
+            } else {
+                shared.remove(page);
+            }
+        }
+    }
+
     @Override
     public String mapAnonymous(long hva, int npages, Protection protection) {
-        note(hva, npages, protection);
+        mapped(hva, npages, protection, false);
         return errno(host.mapAnonymous(hva, npages, protection));
     }
 
     @Override
     public String mapFile(long hva, int npages, long filePage, Protection protection) {
-        note(hva, npages, protection);
+        mapped(hva, npages, protection, true);
         return errno(host.mapShared(hva, npages, file, filePage, protection));
     }
 
     @Override
     public String unmap(long hva, int npages) {
-        note(hva, npages, null);
+        mapped(hva, npages, null, false);
         return errno(host.unmap(hva, npages));
     }
 
@@ -88,8 +105,8 @@ public final class LibraryHost implements HostCalls {
         HostResult result = host.move(from, npages, to);
         for (int i = 0; i < npages && result == HostResult.OK; i++) { // the pages that moved
             long offset = (long) i * Pages.PAGE_SIZE;
-            note(to + offset, 1, protectionOf(from + offset));
-            note(from + offset, 1, null);
+            mapped(to + offset, 1, protectionOf(from + offset), shared.contains(from + offset));
+            mapped(from + offset, 1, null, false);
         }
         return errno(result);
     }
@@ -119,8 +136,14 @@ public final class LibraryHost implements HostCalls {
         return host.peek(hva, into) == HostResult.OK;
     }
 
+    /** A debugger breaks into what is private, and not into a file that is mapped for reading only. */
     @Override
     public boolean poke(long hva, byte[] bytes) {
+        for (long page = hva & -Pages.PAGE_SIZE; page < hva + bytes.length; page += Pages.PAGE_SIZE) { // the pages
+            if (shared.contains(page) && protectionOf(page) != Protection.READ_WRITE) {
+                return false;
+            }
+        }
         return host.poke(hva, bytes) == HostResult.OK;
     }
 

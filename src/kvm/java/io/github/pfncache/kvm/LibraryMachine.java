@@ -40,7 +40,15 @@ public class LibraryMachine extends Machine {
     public static String observe(Script script) {
         try (LibraryMachine machine = new LibraryMachine()) {
             return machine.runAndAudit(script);
+        } catch (Script.Unreadable e) {
+            throw e;
+        } catch (RuntimeException | AssertionError e) {
+            return failure(e); // of closing it
         }
+    }
+
+    private static String failure(Throwable e) {
+        return e + (e.getStackTrace().length == 0 ? "" : " at " + e.getStackTrace()[0]);
     }
 
     /** The same, on this machine. */
@@ -52,7 +60,7 @@ public class LibraryMachine extends Machine {
         } catch (Script.Unreadable e) {
             throw e;
         } catch (RuntimeException | AssertionError e) {
-            return e + " at " + e.getStackTrace()[0];
+            return failure(e);
         }
     }
 

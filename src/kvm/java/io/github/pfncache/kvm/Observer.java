@@ -105,6 +105,7 @@ public final class Observer {
 
     private final Arenas arenas;
     private final byte[] now = new byte[Pages.PAGE_SIZE];
+    private final byte[] all = new byte[Arenas.PAGES * Pages.PAGE_SIZE];
 
     /** What was last seen: one element for each page, arenas in their order. */
     private final byte[][] seen;
@@ -183,10 +184,13 @@ public final class Observer {
     String look() {
         List<String> items = new ArrayList<>();
         for (int a = 0; a < arenas.all().size(); a++) { // arenas times pages
+            Arenas.Arena arena = arenas.all().get(a);
+            BitSet mapped = arenas.read(arena, all);
             for (int page = 0; page < Arenas.PAGES; page++) {
-                Arenas.Arena arena = arenas.all().get(a);
                 byte[] old = seen[a * Arenas.PAGES + page];
-                if (arenas.read(arena, page, now) && !Arrays.equals(old, now)) {
+                int from = page * Pages.PAGE_SIZE;
+                if (mapped.get(page) && !Arrays.equals(old, 0, old.length, all, from, from + old.length)) {
+                    System.arraycopy(all, from, now, 0, now.length);
                     report(arena.name() + Integer.toString(page) + "+", old, items);
                     System.arraycopy(now, 0, old, 0, old.length);
                 }

@@ -12,10 +12,11 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * One vCPU's steal time.
  *
- * <p>Two caches. The vCPU's run faults the page in by the half-cached way, which marks it dirty whether or not that
- * succeeds. The structure itself is written through a mapping, in one access, during which no page-fault handler runs;
- * the scheduler, which may not wait for anything, marks the vCPU preempted through the same mapping, which the run has
- * made ready, and gives up if it has gone.
+ * <p>The vCPU's run brings the page in, and writes the structure through a mapping, in one access, during which no
+ * page-fault handler runs: one write, which marks its page once. Where there is no memory the page is marked, too, by
+ * the half-cached way, whose marks do not depend on what becomes of a write. The scheduler, which may not wait for
+ * anything, marks the vCPU preempted through the same mapping, which the run has made ready, and gives up if it has
+ * gone.
  *
  * <p>Kernel counterpart: {@code vcpu->arch.st}.
  */
@@ -61,14 +62,15 @@ final class VcpuStealTime {
         }
     }
 
+    /** Page-fault handlers run here, before the version is touched. A write marks its page, also one that fails. */
     private Outcome faultIn() {
-        GfnToHvaCache structure = vm.caches().newGfnToHvaCache(StealTime.SIZE);
-        if (place.target() instanceof CacheTarget.ByGpa where) {
+        Outcome outcome = place.bringIn();
+        if (outcome == Outcome.FAULT && place.target() instanceof CacheTarget.ByGpa where) {
+            GfnToHvaCache structure = vm.caches().newGfnToHvaCache(StealTime.SIZE);
             structure.activate(where.gpa());
+            structure.update(window -> window.put(PREEMPTED, Byte.BYTES, 0));
         }
-        // Page-fault handlers run here, before the version is touched.
-        Outcome outcome = structure.update(window -> window.put(PREEMPTED, Byte.BYTES, 0));
-        return outcome == Outcome.OK ? place.bringIn() : outcome;
+        return outcome;
     }
 
     private static void write(GuestAccess access, long nanos) {

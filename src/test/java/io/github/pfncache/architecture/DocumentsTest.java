@@ -75,7 +75,8 @@ final class DocumentsTest {
 
     @Test
     void everyCommandAndOptionIsThere() {
-        String commands = BuiltClasses.files(Jars.sources("cli"), ".java").stream()
+        String commands = Stream.of("cli", "kvm")
+                .flatMap(root -> BuiltClasses.files(Jars.sources(root), ".java").stream())
                 .map(file -> read(file.toString()))
                 .collect(joining());
         Stream<String> lines = found(PROGRAM)

@@ -3,6 +3,7 @@ package io.github.pfncache.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.pfncache.kvm.KernelDifference;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,9 @@ final class DifferencesTableTest {
     private static final Path GUIDE = Path.of(".github/GUIDE.md");
     private static final String BEGIN = "<!-- differences of the Xen interfaces, written by DifferencesTableTest -->\n";
     private static final String END = "<!-- end of the differences -->";
+    private static final String KERNELS_BEGIN =
+            "<!-- differences between kernels, written by DifferencesTableTest -->\n";
+    private static final String KERNELS_END = "<!-- end of the differences between kernels -->";
     private static final String COSTS_BEGIN = "<!-- what costs less, written by DifferencesTableTest -->\n";
     private static final String COSTS_END = "<!-- end of what costs less -->";
 
@@ -23,6 +27,14 @@ final class DifferencesTableTest {
     void theGuideNamesEachDifference() throws IOException {
         String rows = Arrays.stream(Difference.values()).map(Difference::toMarkdown).collect(Collectors.joining("\n"));
         renew(BEGIN, "| of the Xen interfaces | kernel | here |\n|---|---|---|\n" + rows, END);
+    }
+
+    @Test
+    void theGuideNamesEachDifferenceBetweenKernels() throws IOException {
+        String rows = Arrays.stream(KernelDifference.values())
+                .map(KernelDifference::toMarkdown)
+                .collect(Collectors.joining("\n"));
+        renew(KERNELS_BEGIN, "| between kernels | a kernel | here |\n|---|---|---|\n" + rows, KERNELS_END);
     }
 
     @Test

@@ -39,6 +39,21 @@ final class ScriptRunTest {
                 .endsWith("{1:2 1:2 1:2} reset=3");
     }
 
+    /** As the kernel of the recordings does: one update is one entry, also where the page had to be brought in. */
+    @Test
+    void stealTimeIsOneEntryOfTheRing() {
+        assertThat(run("ring 65536;slot 1 0x100000 4 A0 l;streg 0 0x100041;run 0;ringget 0;run 0;ringget 0"))
+                .endsWith("{1:0} reset=1 ; IOf8 S@A0+40:aaaaaaac>aaaaaaae/p0 ; {1:0} reset=1");
+        assertThat(run("ring 65536;slot 1 0x100000 4 A0 l;streg 0 0x100041;none A0 1;run 0;ringget 0"))
+                .endsWith("IOf8 ; {1:0} reset=1");
+    }
+
+    @Test
+    void aDebuggerWritesNotToAFileThatIsMappedForReading() {
+        assertThat(run("ro M8 1;poke M8+48 202 4;poke A8+48 202 4;ro A8 1;poke A8+48 1 4;mv M8 1 B2;poke B2+0 1 1"))
+                .isEqualTo("0 ; fail ; ok ; 0 ; ok ; 0 ; fail");
+    }
+
     @Test
     void aScriptWithAnUnknownOperationDoesNothing() {
         assertThatThrownBy(() -> run("slot 1 0x100000 4 A0 -;enforce"))

@@ -1,0 +1,79 @@
+package io.github.pfncache.conformance;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.github.pfncache.kvm.Comparison;
+import io.github.pfncache.kvm.Kvm;
+import io.github.pfncache.kvm.Script;
+import io.github.pfncache.kvm.Unusable;
+import java.io.IOException;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Where the recordings and the kernel of this machine overlap, they agree, row by row: the recorder in Java and the one
+ * that made the recordings are one notation.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+final class LiveKernelConformanceTest {
+
+    private static final int STABILITY = 3;
+
+    private Kvm kvm;
+    private Comparison comparison;
+
+    static List<String> files() {
+        return Scope.SCRIPTS;
+    }
+
+    @BeforeAll
+    void open() {
+        try {
+            kvm = Kvm.open(Kvm.DEVICE);
+            comparison = new Comparison(kvm, Comparison.applying(kvm));
+        } catch (Unusable e) {
+            System.out.println("the live kernel: not run: " + e.getMessage());
+            assumeTrue(false, e.getMessage());
+        }
+    }
+
+    @AfterAll
+    void close() {
+        if (kvm != null) {
+            kvm.close();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("files")
+    void theKernelDoesWhatWasRecorded(String file) throws IOException, Unusable {
+        assumeTrue(Vectors.exists(file), () -> Report.absent(file));
+        Vectors.Table table = Vectors.read(file);
+        Report report = new Report("live kernel, " + file);
+        for (Vectors.Row row : table.rows()) { // bounded by the file
+            if (Scope.ofScript(table, row) != Scope.Verdict.REQUIRED || !row.get(STABILITY).equals("stable")) {
+                report.outOfScope();
+            } else {
+                runRow(row, report);
+            }
+        }
+        report.finish();
+    }
+
+    private void runRow(Vectors.Row row, Report report) throws Unusable {
+        try {
+            Comparison.Verdict verdict = comparison.of(Script.parse(row.get(1)), row.get(2));
+            if (verdict.named() == null) {
+                report.compare(row, row.get(2), verdict.kernel());
+            } else {
+                report.outOfScope("this kernel: " + verdict.named());
+            }
+        } catch (Script.Unreadable e) {
+            report.outOfScope(e.getMessage());
+        }
+    }
+}

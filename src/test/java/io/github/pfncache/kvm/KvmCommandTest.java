@@ -1,0 +1,207 @@
+package io.github.pfncache.kvm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** The command: on the kernel of this machine where it can be opened, and on what is none. */
+final class KvmCommandTest {
+
+    private static final String ONE_LINE = "\\P{Cntrl}+\\R";
+
+    @TempDir
+    private Path directory;
+
+    /** What a run of the command said. */
+    record Run(int code, String out, String err) {}
+
+    static Run run(BooleanSupplier interrupted, String... words) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        int code = new CommandLine(new KvmCommand(stream(out), stream(err), interrupted))
+                .setParameterExceptionHandler((fault, given) -> {
+                    stream(err).println(fault.getMessage());
+                    return 2;
+                })
+                .execute(words);
+        return new Run(code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    }
+
+    private static Run run(String... words) {
+        return run(() -> false, words);
+    }
+
+    private static PrintStream stream(ByteArrayOutputStream bytes) {
+        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    }
+
+    /** Names the test as not run where there is no kernel to run it on. */
+    static void assumeKvm() {
+        try (Kvm kvm = Kvm.open(Kvm.DEVICE)) {
+            assertThat(kvm.addressSpaces()).isPositive();
+        } catch (Unusable e) {
+            System.out.println("the live kernel: not run: " + e.getMessage());
+            assumeTrue(false, e.getMessage());
+        }
+    }
+
+    private Path script(String... lines) throws IOException {
+        return Files.write(directory.resolve("script.tsv"), List.of(lines));
+    }
+
+    @Test
+    void whatIsNoDeviceIsOneLineAndACodeOfItsOwn() throws IOException {
+        for (String device : List.of("/dev/no-kvm-here", "/dev/null", script("a file").toString(), "/")) {
+            Run run = run("--device", device);
+            assertThat(run.code).as(device).isEqualTo(KvmCommand.NO_KVM);
+            assertThat(run.err).as(device).matches(ONE_LINE).contains(device);
+            assertThat(run.out).as(device).isEmpty();
+        }
+    }
+
+    @Test
+    void whatIsNoNumberOfSequencesIsRefused() {
+        for (String option : List.of("--sequences=0", "--ops=0", "--ops=1001", "--sequences=-1", "--seed=x")) {
+            Run run = run(option);
+            assertThat(run.code).as(option).isEqualTo(2);
+            assertThat(run.err).as(option).matches(ONE_LINE);
+        }
+    }
+
+    @Test
+    void anUnreadableScriptIsNamedByItsLineBeforeAnythingIsRun() throws IOException {
+        Run run = run("--script", script("clk", "# a comment", "a\tslot 1 0xg 4 A0 -", "").toString());
+        Run empty = run("--script", script("clk", "run 0;;run 0").toString());
+        assertThat(empty.code).isEqualTo(2);
+        assertThat(empty.err).contains("line 2").matches(ONE_LINE);
+        assertThat(run.code).isIn(2, KvmCommand.NO_KVM); // a number is read when the operation is run
+    }
+
+    @Test
+    void sequencesAgreeAndTheLastLineSaysSo() {
+        assumeKvm();
+        Run run = run("--sequences", "200", "--seed", "7");
+        assertThat(run.out).endsWith(" differ" + (run.out.contains(" by name\n") ? lastWords(run.out) : "\n"));
+        assertThat(run.out).containsPattern("kvm: 200 sequences, \\d+ operations, \\d+ agree, 0 differ");
+        assertThat(run.code).isZero();
+    }
+
+    private static String lastWords(String out) {
+        return out.substring(out.lastIndexOf(" differ") + " differ".length());
+    }
+
+    @Test
+    void aScriptShowsWhatTheRecorderDid() throws IOException {
+        assumeKvm();
+        Run run = run("--script", script("case\tscript\tobserved",
+                "first\tslot 1 0x100000 4 A0 -;greg 0 0x100101", "", "vcpus 2;run 1").toString());
+        assertThat(run.out).startsWith("case\tscript\tobserved\n"
+                + "first\tslot 1 0x100000 4 A0 -;greg 0 0x100101\t0 ; ok W@A0+100:aaaaaaaa>aaaaaaac/f3\n"
+                + "line-4\tvcpus 2;run 1\tok ; IOf8\n"
+                + "kvm: 2 sequences, 4 operations, 4 agree, 0 differ");
+        assertThat(run.code).isZero();
+    }
+
+    @Test
+    void anInterruptionEndsItWithWhatThereIs() {
+        assumeKvm();
+        AtomicInteger asked = new AtomicInteger();
+        Run run = run(() -> asked.incrementAndGet() > 3, "--sequences", "1000000", "--seed", "7");
+        assertThat(run.out).contains("interrupted").contains("kvm: 3 sequences, ");
+    }
+
+    @Test
+    void nothingStaysOpenOrMapped() throws IOException {
+        assumeKvm();
+        long before = descriptors();
+        run("--sequences", "20", "--seed", "3");
+        run(() -> true, "--sequences", "20", "--seed", "3");
+        assertThat(descriptors()).isLessThanOrEqualTo(before);
+        assertThat(arenas()).isEmpty();
+    }
+
+    private static long descriptors() throws IOException {
+        try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
+            return all.filter(each -> {
+                try {
+                    return Files.readSymbolicLink(each).toString().matches(".*(kvm|pfncache|pagemap|/mem)\\b.*");
+                } catch (IOException closedMeanwhile) {
+                    return false;
+                }
+            }).count();
+        }
+    }
+
+    private static List<String> arenas() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/maps")).stream().filter(line -> line.startsWith("2000")).toList();
+    }
+
+    @Test
+    void anAddressThatIsTakenIsOneLine() throws IOException {
+        assumeKvm();
+        long taken = Arenas.claims().get(2);
+        int flags = Linux.MAP_PRIVATE | Linux.MAP_ANONYMOUS | Linux.MAP_FIXED_NOREPLACE;
+        assertThat(Linux.mmap(taken, 4096, Linux.PROT_NONE, flags, -1, 0)).isEqualTo(taken);
+        try {
+            Run run = run("--sequences", "2");
+            assertThat(run.code).isEqualTo(KvmCommand.NO_KVM);
+            assertThat(run.err).matches(ONE_LINE).contains("address");
+            assertThat(arenas()).hasSize(1);
+        } finally {
+            Linux.munmap(taken, 4096);
+        }
+    }
+
+    @Test
+    void xenWithoutXenIsOneLine() {
+        assumeKvm();
+        Run run = run("--xen", "--sequences", "2");
+        if (run.code == KvmCommand.NO_KVM) {
+            assertThat(run.err).matches(ONE_LINE).contains("KVM_CAP_XEN_HVM");
+        } else {
+            assertThat(run.out).contains("kvm: ");
+        }
+    }
+
+    /** A slot over this program's own memory would let a guest write there. */
+    @Test
+    void noScriptReachesTheProgramsOwnMemory() throws Unusable {
+        assumeKvm();
+        try (Kvm kvm = Kvm.open(Kvm.DEVICE)) {
+            for (String script : List.of("slot 1 0x100000 4 0x7f0000000000 -", "unmap A15 2", "dn 0x7f0000000000 1",
+                    "mapanon A16 1", "mv A0 1 A99999", "map A15 200", "poke A15+fff 1 2")) {
+                assertThat(outcome(kvm, script)).as(script).isEqualTo("unreadable");
+            }
+        }
+    }
+
+    private static String outcome(Kvm kvm, String script) throws Unusable {
+        try {
+            return KernelMachine.observe(kvm, Script.parse(script)).observed();
+        } catch (Script.Unreadable e) {
+            return "unreadable";
+        }
+    }
+
+    @Test
+    void aVcpuThatNeverLeavesIsEnded() throws Unusable {
+        assumeKvm();
+        try (Kvm kvm = Kvm.open(Kvm.DEVICE); KernelMachine machine = KernelMachine.open(kvm)) {
+            assertThat(machine.vm().stay(0)).isEqualTo("STUCK");
+            assertThat(machine.vm().run(0)).as("afterwards").isEqualTo("IOf8");
+        }
+    }
+}
