@@ -8,11 +8,12 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The memory of this process, as far as scripts may use it: the arenas, a page of the guest's code, and one file in
  * memory. It is read and written by way of {@code /proc/self/mem}, so that no fault is this program's. Closing it
- * unmaps everything. Not thread-safe.
+ * unmaps everything. Thread-safe, but for closing.
  */
 final class KernelHost implements HostCalls {
 
@@ -39,7 +40,7 @@ final class KernelHost implements HostCalls {
     private int pageMap = -1;
 
     /** By address of a page: the page of the file, or {@link #PRIVATE}. What is not in here is not mapped. */
-    private final Map<Long, Integer> pages = new HashMap<>();
+    private final Map<Long, Integer> pages = new ConcurrentHashMap<>();
 
     /** Where something was mapped at first: nothing is mapped, moved or advised on elsewhere. By begin, the end. */
     private final Map<Long, Long> areas = new HashMap<>();

@@ -16,12 +16,29 @@ public final class KernelMachine extends Machine {
     }
 
     /** The start state. */
-    static KernelMachine open(Kvm kvm) throws Unusable {
+    private static KernelMachine start(Kvm kvm) throws Unusable {
         KernelHost host = new KernelHost();
         try {
             return new KernelMachine(kvm, host);
         } catch (RuntimeException e) {
             host.close();
+            throw e;
+        }
+    }
+
+    /** A machine that some operations have configured. */
+    static KernelMachine open(Kvm kvm, String... operations) throws Unusable {
+        KernelMachine machine = start(kvm);
+        try {
+            for (String each : operations) { // some
+                machine.perform(Script.Op.parse(each));
+            }
+            return machine;
+        } catch (Refused e) {
+            machine.close();
+            throw e.why;
+        } catch (RuntimeException e) {
+            machine.close();
             throw e;
         }
     }
@@ -71,6 +88,10 @@ public final class KernelMachine extends Machine {
         } catch (Unusable e) {
             throw new Refused(e);
         }
+    }
+
+    KernelHost host() {
+        return host;
     }
 
     KernelVm vm() {

@@ -4,13 +4,13 @@ import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
-/** A virtual machine of the kernel. Not thread-safe, but that each vCPU may be run by a thread of its own. */
+/** A virtual machine of the kernel. Thread-safe, but for closing, and that each vCPU is run by one thread. */
 final class KernelVm implements VmCalls, AutoCloseable {
 
     static final long CREATE_VCPU = 0xae41;
@@ -31,7 +31,7 @@ final class KernelVm implements VmCalls, AutoCloseable {
 
     private final KernelHost host;
     private final List<KernelVcpu> vcpus = new ArrayList<>();
-    private final Map<Integer, Long> pages = new HashMap<>();
+    private final Map<Integer, Long> pages = new ConcurrentHashMap<>();
     private int fd;
     private long slept;
 

@@ -30,6 +30,7 @@ public final class KvmCommand implements Callable<Integer> {
 
     private static final int FOUND = 1;
     private static final int MAX_SEQUENCES = 100_000_000;
+    private static final int MAX_UPDATES = 100_000_000;
     private static final int MAX_OPERATIONS = 1_000;
 
     private final PrintStream out;
@@ -52,7 +53,13 @@ public final class KvmCommand implements Callable<Integer> {
             description = "Run the scripts of this file: a script, or name, tab and script, in each line.")
     private Path file;
 
-    @Option(names = "--xen", description = "Compare the Xen interfaces, too, where the kernel has them.")
+    @Option(names = "--churn", paramLabel = "N", arity = "0..1", fallbackValue = "20000",
+            description = "Instead: update a clock so often while its page is taken away and given back, in many ways;"
+                    + " look that the kernel keeps its invariants (default: 20000).")
+    private Integer churn;
+
+    @Option(names = "--xen",
+            description = "Says whether the kernel has Xen interfaces. They are compared with recordings only.")
     private boolean xen;
 
     @Option(names = "--device", paramLabel = "FILE", description = "The device (default: ${DEFAULT-VALUE}).")
@@ -78,6 +85,9 @@ public final class KvmCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         requireWithin("--sequences", sequences, MAX_SEQUENCES);
         requireWithin("--ops", operations, MAX_OPERATIONS);
+        if (churn != null) {
+            requireWithin("--churn", churn, MAX_UPDATES);
+        }
         List<String> lines = file == null ? List.of() : Files.readAllLines(file);
         for (int i = 0; i < lines.size(); i++) { // the lines of the file
             parse(lines.get(i), i + 1); // before anything is run
@@ -101,8 +111,13 @@ public final class KvmCommand implements Callable<Integer> {
     }
 
     private int run(Kvm kvm, List<String> lines) throws Unusable {
-        if (xen && !kvm.hasXen()) {
-            throw new Unusable("--xen: the kernel has no Xen interfaces (KVM_CAP_XEN_HVM is 0)");
+        if (xen) {
+            throw new Unusable(kvm.hasXen()
+                    ? "--xen: the kernel has Xen interfaces (KVM_CAP_XEN_HVM); they are compared with recordings only"
+                    : "--xen: the kernel has no Xen interfaces (KVM_CAP_XEN_HVM is 0)");
+        }
+        if (churn != null) {
+            return new KernelChurn(kvm, out, churn, interrupted).run() ? 0 : FOUND;
         }
         LiveRun run = new LiveRun(kvm, out, err, interrupted);
         if (file != null) {

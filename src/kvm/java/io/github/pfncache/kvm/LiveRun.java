@@ -61,7 +61,7 @@ final class LiveRun {
         out.println("in scope  clocks (old and new registers), wall clock, memslots, dirty bitmap"
                 + (kvm.hasDirtyRing() ? " and ring" : "") + (kvm.hasStealTime() ? ", steal time" : "")
                 + ", host memory (mmap, mprotect, madvise, mremap, memfd), two vCPUs");
-        out.println("not       Xen interfaces" + (kvm.hasXen() ? " (see --xen)" : " (the kernel has none)")
+        out.println("not       Xen interfaces" + (kvm.hasXen() ? "" : " (the kernel has none)")
                 + (kvm.hasDirtyRing() ? "" : ", dirty ring (the kernel has none)")
                 + (kvm.hasStealTime() ? "" : ", steal time (the kernel has none)") + ", fork, swap, huge pages");
         out.println("What a kernel may do otherwise, and whether this one does:");

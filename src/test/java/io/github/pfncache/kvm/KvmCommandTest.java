@@ -166,14 +166,21 @@ final class KvmCommandTest {
     }
 
     @Test
-    void xenWithoutXenIsOneLine() {
+    void whetherTheKernelHasXenInterfacesIsOneLine() {
         assumeKvm();
         Run run = run("--xen", "--sequences", "2");
-        if (run.code == KvmCommand.NO_KVM) {
-            assertThat(run.err).matches(ONE_LINE).contains("KVM_CAP_XEN_HVM");
-        } else {
-            assertThat(run.out).contains("kvm: ");
-        }
+        assertThat(run.code).isEqualTo(KvmCommand.NO_KVM);
+        assertThat(run.err).matches(ONE_LINE).contains("KVM_CAP_XEN_HVM");
+        assertThat(run.out).isEmpty();
+    }
+
+    @Test
+    void theKernelKeepsItsInvariantsInAChurn() {
+        assumeKvm();
+        Run run = run("--churn", "300");
+        assertThat(run.out).containsPattern("kvm: 14 cases, \\d+ updates, 0 violations");
+        assertThat(run.code).isZero();
+        assertThat(run("--churn=0").code).isEqualTo(2);
     }
 
     /** A slot over this program's own memory would let a guest write there. */
