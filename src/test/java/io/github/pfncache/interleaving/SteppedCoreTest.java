@@ -20,10 +20,10 @@ final class SteppedCoreTest {
 
     @TestFactory
     Stream<DynamicTest> everyScheduleGoesWell() {
-        Stepped core = new Stepped(
-                "cache.", "memslot.", "host.", "vm.", "rules.ReaderTable", "rules.TrackedRwLock", "rules.ReaderBias");
+        // Not the table of readers: how many of its places a reader looks at is a matter of chance.
+        Stepped core = new Stepped("cache.", "memslot.", "host.", "vm.", "rules.TrackedRwLock", "rules.ReaderBias");
         return Stream.of(RefreshScenarios.class, SlotScenarios.class, AccessScenarios.class, AreaScenarios.class,
-                        OneShotScenarios.class, TlbScenarios.class, GuestModeScenarios.class)
+                        OneShotScenarios.class, TlbScenarios.class, GuestModeScenarios.class, LogScenarios.class)
                 .flatMap(scenarios -> core.tests(scenarios, PREEMPTIONS, BUDGET));
     }
 }

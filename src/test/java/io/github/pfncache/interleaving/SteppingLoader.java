@@ -13,9 +13,10 @@ import org.objectweb.asm.MethodVisitor;
 import org.objectweb.asm.Opcodes;
 
 /**
- * Has a library of its own in which threads may switch before each access to what several threads share without a lock:
- * a volatile field, an atomic object, a word reached by a {@link java.lang.invoke.VarHandle}, the guest's memory. So an
- * explorer finds two of them that are in the wrong order, and one atomic step that has become two, wherever that is.
+ * Has a library of its own in which threads may switch before each access to what several threads share without a lock,
+ * and after a store to it: a volatile field, an atomic object, a word reached by a {@link java.lang.invoke.VarHandle},
+ * the guest's memory. So an explorer finds two of them that are in the wrong order, and one atomic step that has become
+ * two, wherever that is.
  */
 public final class SteppingLoader extends RewritingLoader {
 
@@ -89,6 +90,9 @@ public final class SteppingLoader extends RewritingLoader {
                 step(owner, name);
             }
             super.visitFieldInsn(opcode, owner, name, descriptor);
+            if (isVolatile(owner, name) && (opcode == Opcodes.PUTFIELD || opcode == Opcodes.PUTSTATIC)) {
+                step(owner, name); // what is published before it is written is seen so
+            }
         }
 
         @Override
@@ -99,6 +103,9 @@ public final class SteppingLoader extends RewritingLoader {
                 step(owner, name);
             }
             super.visitMethodInsn(opcode, owner, name, descriptor, ofInterface);
+            if (word && name.startsWith("set") || owner.startsWith(ATOMICS) && name.startsWith("set")) {
+                step(owner, name);
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.TestFactory;
 final class SteppedRaceTest {
 
     private static final int PREEMPTIONS = 2;
-    private static final int BUDGET = Integer.getInteger("xen.steppedSchedules", 3_000);
+    private static final int BUDGET = Integer.getInteger("xen.steppedSchedules", 2_000);
     private static final int BUDGET_OF_OTHERS = BUDGET / 10;
 
     @TestFactory

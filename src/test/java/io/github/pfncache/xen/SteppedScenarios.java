@@ -429,4 +429,23 @@ public final class SteppedScenarios {
             world.audit();
         });
     }
+
+    /** The clock is set while a vCPU enters: in the end the guest's time counts from the new one. */
+    public static void settingAgainstEntry(ScenarioRun stage) {
+        XenWorld world = new XenWorld(By.GPA);
+        Vcpu vcpu = world.vm.vcpu(0);
+        vcpu.writeMsr(Kvmclock.MSR_SYSTEM_TIME, XenWorld.TIME_INFO | Kvmclock.ENABLE);
+        vcpu.run(() -> {});
+        stage.thread("entry", () -> vcpu.run(() -> {}));
+        stage.thread("setting", () -> {
+            world.clock.setClock(1L << 40);
+            world.clock.setClock(1L << 50);
+        });
+        stage.afterwards(() -> {
+            vcpu.run(() -> {});
+            long time = world.guest.longAt(XenWorld.TIME_INFO + 16);
+            assertThat(time).as("the guest's time").isGreaterThanOrEqualTo(1L << 50);
+            world.audit();
+        });
+    }
 }
