@@ -132,7 +132,6 @@ public final class LogScenarios {
         });
         stage.afterwards(() -> {
             assertThat(guest.vm.isClosed()).isTrue();
-            guest.vm.close();
             assertThat(guest.vm.stillOpen()).as("left open").isEmpty();
             assertThat(cache.loadLong(0, -1)).as("a load of what is closed").isEqualTo(-1);
         });
