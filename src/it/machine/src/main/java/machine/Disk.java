@@ -1,6 +1,7 @@
 package machine;
 
 import io.github.pfncache.cache.GuestMemory;
+import io.github.pfncache.cache.GuestMemory.Piece;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -22,26 +23,27 @@ record Disk(GuestMemory memory, VirtQueue queue, Runnable kick, Csrs hart, byte[
 
     void serve() {
         for (VirtQueue.Request next = queue.next(); next != null; next = queue.next()) {
-            queue.done(next, carryOut(next.buffers()));
+            queue.done(next, carryOut(next.pieces()));
             hart.raise(Csrs.EXTERNAL, true);
         }
     }
 
     /** Answers how many bytes the guest has been given. */
-    private int carryOut(List<VirtQueue.Buffer> buffers) {
+    private int carryOut(List<Piece> pieces) {
         byte[] header = new byte[16]; // type, reserved, sector
-        if (buffers.size() != 3 || memory.read(buffers.get(0).gpa(), header) < header.length) {
+        int last = pieces.size() - 1;
+        if (last < 1 || memory.gather(pieces.subList(0, 1), header, 0, header.length) < header.length) {
             return 0;
         }
         boolean reads = header[0] == 0;
         long from = ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN).getLong(8) * SECTOR;
-        VirtQueue.Buffer data = buffers.get(1);
-        boolean inside = from >= 0 && data.length() >= 0 && from <= sectors.length - data.length();
-        boolean fine = inside && data.length() == (reads
-                ? memory.write(data.gpa(), sectors, (int) from, data.length())
-                : memory.read(data.gpa(), sectors, (int) from, data.length()));
-        memory.write(buffers.get(2).gpa(), new byte[] {(byte) (fine ? 0 : 1)});
-        return fine && reads ? data.length() + 1 : 1;
+        List<Piece> data = pieces.subList(1, last); // as many as the guest likes
+        long length = data.stream().mapToLong(Piece::length).sum();
+        boolean fine = from >= 0 && from <= sectors.length - length && length == (reads
+                ? memory.scatter(data, sectors, (int) from, (int) length)
+                : memory.gather(data, sectors, (int) from, (int) length));
+        memory.write(pieces.get(last).gpa(), new byte[] {(byte) (fine ? 0 : 1)});
+        return fine && reads ? (int) length + 1 : 1;
     }
 
     void state(State state) {

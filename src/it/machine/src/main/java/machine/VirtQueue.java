@@ -2,6 +2,7 @@ package machine;
 
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.GuestMemory.Piece;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.vm.Vm;
 import java.util.ArrayList;
@@ -13,11 +14,8 @@ final class VirtQueue {
     private static final int SIZE = 8, INDEX = 2, ENTRIES = 4; // of the rings: flags, index, entries
     private static final int DESCRIPTOR = 16, NEXT = 1; // gpa, length, flags, next
 
-    /** A piece of guest memory. */
-    record Buffer(long gpa, int length) {}
-
     /** What the guest wants: the number of its first descriptor, and the memory of all. */
-    record Request(int head, List<Buffer> buffers) {}
+    record Request(int head, List<Piece> pieces) {}
 
     private final GfnPfnCache descriptors, available, used;
     private final long[] places = {-1, -1, -1};
@@ -46,20 +44,20 @@ final class VirtQueue {
             }
             head = ring.getShort(ENTRIES + Short.BYTES * (taken & SIZE - 1));
         }
-        List<Buffer> buffers = new ArrayList<>();
+        List<Piece> pieces = new ArrayList<>();
         try (GuestAccess table = descriptors.access()) { // the whole chain under one check
             if (!table.isUsable()) {
                 return null;
             }
-            for (int i = head, flags = NEXT; flags == NEXT && buffers.size() < SIZE; ) {
+            for (int i = head, flags = NEXT; flags == NEXT && pieces.size() < SIZE; ) {
                 int at = DESCRIPTOR * (i & SIZE - 1);
-                buffers.add(new Buffer(table.getLong(at), table.getInt(at + 8)));
+                pieces.add(new Piece(table.getLong(at), Integer.toUnsignedLong(table.getInt(at + 8))));
                 flags = table.getShort(at + 12) & NEXT;
                 i = table.getShort(at + 14);
             }
         }
         taken++;
-        return new Request(head, buffers);
+        return new Request(head, pieces);
     }
 
     /** Tells the guest that a request is done, and how many bytes it has now. */

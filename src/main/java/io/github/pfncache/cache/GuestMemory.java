@@ -6,6 +6,7 @@ import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 
 /**
@@ -192,6 +193,82 @@ public final class GuestMemory {
         return length - left;
     }
 
+    /**
+     * A piece of guest memory, as a descriptor names it.
+     *
+     * @param gpa guest physical address of its first byte, any value
+     * @param length bytes, not negative; of a descriptor, whose lengths have no sign, {@link Integer#toUnsignedLong}
+     * @since 0.1.0
+     */
+    public record Piece(long gpa, long length) {
+
+        /**
+         * Checks the length.
+         *
+         * @param gpa guest physical address of its first byte, any value
+         * @param length bytes, not negative
+         * @throws IllegalArgumentException if it is negative
+         */
+        public Piece {
+            requireLength(length);
+        }
+    }
+
+    /**
+     * Writes one piece of guest memory after the other; as {@link #write(long, byte[], int, int)}, up to the first page
+     * that cannot be written.
+     *
+     * @param pieces where to; may have room for more, or for fewer
+     * @param from has the bytes
+     * @param at index of the first
+     * @param length how many
+     * @return number of bytes written, 0 to {@code length}
+     * @throws IndexOutOfBoundsException if they do not lie inside the array; nothing is written
+     */
+    public int scatter(List<Piece> pieces, byte[] from, int at, int length) {
+        return inPieces(pieces, from, at, length, (gpa, done, width) -> write(gpa, from, at + done, width));
+    }
+
+    /**
+     * Reads one piece of guest memory after the other; as {@link #read(long, byte[], int, int)}, up to the first page
+     * that cannot be read.
+     *
+     * @param pieces where from; may have more, or fewer
+     * @param into receives the bytes
+     * @param at index of the first
+     * @param length how many
+     * @return number of bytes read, 0 to {@code length}
+     * @throws IndexOutOfBoundsException if they do not lie inside the array
+     */
+    public int gather(List<Piece> pieces, byte[] into, int at, int length) {
+        return inPieces(pieces, into, at, length, (gpa, done, width) -> read(gpa, into, at + done, width));
+    }
+
+    /** The transfer of some bytes of a piece; answers with how many it went well. */
+    private interface Transfer {
+        int move(long gpa, int done, int width);
+    }
+
+    private static int inPieces(List<Piece> pieces, byte[] array, int at, int length, Transfer transfer) {
+        Objects.checkFromIndexSize(at, length, array.length);
+        int done = 0;
+        for (Piece piece : pieces) { // bounded by their number
+            int width = (int) Math.min(length - done, piece.length);
+            int went = transfer.move(piece.gpa, done, width);
+            done += went;
+            if (went < width) {
+                break;
+            }
+        }
+        return done;
+    }
+
+    private static void requireLength(long length) {
+        if (length < 0) {
+            throw new IllegalArgumentException("length=" + length + " is negative");
+        }
+    }
+
     /** What is done with some bytes by way of an array; answers with how many it went well. */
     private interface Chunk {
         int move(byte[] array, long done, int width);
@@ -199,9 +276,7 @@ public final class GuestMemory {
 
     /** Does something with so many bytes, a page's length at a time, until it goes well with fewer; with how many. */
     private static long inArrays(long length, Chunk chunk) {
-        if (length < 0) {
-            throw new IllegalArgumentException("length=" + length + " is negative");
-        }
+        requireLength(length);
         byte[] array = new byte[(int) Math.min(length, Pages.PAGE_SIZE)];
         long done = 0;
         while (done < length) { // bounded by the pages that the bytes span

@@ -4,6 +4,7 @@ import io.github.pfncache.address.HvaRange;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import java.util.stream.LongStream;
 
 /**
  * The state of one address space: mappings, page table, notifiers, fault handlers. Everything in this package that
@@ -121,6 +122,23 @@ final class AddressSpace {
         List<Vma> parts = new ArrayList<>();
         ranges.forEach(range -> parts.addAll(partsLocked(range))); // bounded by the ranges
         return parts;
+    }
+
+    /** Pages that a fault handler has still to fill, ascending. */
+    long[] unfilled(HvaRange range) {
+        return family.getLocked(() -> partsLocked(range).stream()
+                .flatMapToLong(part -> LongStream.range(part.start(), part.end())
+                        .filter(page -> isUnfilledLocked(part, page)))
+                .toArray());
+    }
+
+    /** Whether a fault handler has still to say what is in a page. */
+    boolean isUnfilledLocked(Vma part, long page) {
+        FilePages file = part.file();
+        boolean exists = file == null || part.toFilePage(page) < file.npages();
+        long entry = part.shared() ? file.entry(part.toFilePage(page)) : table.get(page);
+        return exists && !Pte.hasContent(entry) && part.protection() != Protection.NONE
+                && handlerFor(page, PageFault.Reason.MISSING) != null;
     }
 
     /** ENOMEM if a range has a hole. Any thread, no lock held. */

@@ -180,36 +180,6 @@ public final class HostMapping extends FrameHandle {
     // ---- ordered and atomic
 
     /**
-     * Reads 4 bytes in one access: later accesses stay after it.
-     * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
-     *
-     * @param offset byte in the page, 4-byte aligned
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public int getIntAcquire(int offset) {
-        int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getAcquire(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
-    }
-
-    /**
-     * Writes 4 bytes in one access: earlier accesses stay before it.
-     * Without native atomics one plain store under the lock, of all the bytes.
-     *
-     * @param offset byte in the page, 4-byte aligned
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public void putIntRelease(int offset, int value) {
-        int index = aligned(offset, Integer.BYTES);
-        if (nativeAtomics) {
-            INT.setRelease(buffer, index, value);
-        } else {
-            LockAtomics.put(buffer, index, 4, value);
-        }
-    }
-
-    /**
      * Reads 4 bytes in one access: sequentially consistent.
      * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
      *
@@ -238,23 +208,6 @@ public final class HostMapping extends FrameHandle {
         return nativeAtomics
                 ? INT.compareAndSet(buffer, index, expected, value)
                 : (int) LockAtomics.update(buffer, index, 4, now -> now == expected ? value : now) == expected;
-    }
-
-    /**
-     * Adds to 4 bytes: atomic, sequentially consistent.
-     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
-     * them changed before the rest.
-     *
-     * @param offset byte in the page, 4-byte aligned
-     * @param value the summand
-     * @return the former value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public int getAndAddInt(int offset, int value) {
-        int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics
-                ? (int) INT.getAndAdd(buffer, index, value)
-                : (int) LockAtomics.update(buffer, index, 4, now -> now + value);
     }
 
     /**
@@ -292,36 +245,6 @@ public final class HostMapping extends FrameHandle {
     }
 
     /**
-     * Reads 8 bytes in one access: later accesses stay after it.
-     * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public long getLongAcquire(int offset) {
-        int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getAcquire(buffer, index) : LockAtomics.get(buffer, index, 8);
-    }
-
-    /**
-     * Writes 8 bytes in one access: earlier accesses stay before it.
-     * Without native atomics one plain store under the lock, of all the bytes.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public void putLongRelease(int offset, long value) {
-        int index = aligned(offset, Long.BYTES);
-        if (nativeAtomics) {
-            LONG.setRelease(buffer, index, value);
-        } else {
-            LockAtomics.put(buffer, index, 8, value);
-        }
-    }
-
-    /**
      * Reads 8 bytes in one access: sequentially consistent.
      * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
      *
@@ -350,23 +273,6 @@ public final class HostMapping extends FrameHandle {
         return nativeAtomics
                 ? LONG.compareAndSet(buffer, index, expected, value)
                 : LockAtomics.update(buffer, index, 8, now -> now == expected ? value : now) == expected;
-    }
-
-    /**
-     * Adds to 8 bytes: atomic, sequentially consistent.
-     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
-     * them changed before the rest.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @param value the summand
-     * @return the former value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public long getAndAddLong(int offset, long value) {
-        int index = aligned(offset, Long.BYTES);
-        return nativeAtomics
-                ? (long) LONG.getAndAdd(buffer, index, value)
-                : LockAtomics.update(buffer, index, 8, now -> now + value);
     }
 
     /** Index in the buffer of an access, checked. */

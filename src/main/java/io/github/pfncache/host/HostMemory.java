@@ -384,7 +384,31 @@ public final class HostMemory implements AutoCloseable {
      *     writable, EFAULT after a file's end or not readable from it or refused by a handler, BUSY
      */
     public HostResult populateWrite(long hva, long npages) {
-        return ranges.populate(HvaRange.ofPages(hva, npages));
+        return ranges.populate(HvaRange.ofPages(hva, npages), FaultPath.Access.WRITE);
+    }
+
+    /**
+     * Has the fault handlers fill the pages that were never touched, as a reader would: {@code
+     * madvise(MADV_POPULATE_READ)} where they are asked. All other pages stay as they are. A lazy restore is finished
+     * by it, before a {@link #snapshot}, which would ask them, too.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return as for {@link #populateWrite}
+     */
+    public HostResult fill(long hva, long npages) {
+        return ranges.fill(HvaRange.ofPages(hva, npages));
+    }
+
+    /**
+     * How many pages {@link #fill} would ask a fault handler for.
+     *
+     * @param hva first address
+     * @param npages number of pages, at least 1
+     * @return 0 if a snapshot of the range asks no handler
+     */
+    public long unfilledPages(long hva, long npages) {
+        return space.unfilled(HvaRange.ofPages(hva, npages)).length;
     }
 
     /**
@@ -639,36 +663,21 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
-     * Makes the pages of a range what they are in another memory of the family: puts a {@link #snapshot} back. As at
-     * the snapshot, that is one moment for the whole range; notifiers are told of the range, so no cache keeps what was
-     * there. Private pages become shared with the snapshot, copy on write; into shared ones the bytes are copied, if
-     * they differ. The snapshot stays as it is, and can be put back again.
+     * Makes the pages of some ranges what they are in another memory of the family: puts a {@link #snapshot} back. As
+     * at the snapshot, that is one moment for all of them, or nothing; notifiers are told of the ranges, so no cache
+     * keeps what was there. Private pages become shared with the snapshot, copy on write; into shared ones the bytes
+     * are copied, if they differ. The snapshot stays as it is, and can be put back again.
      *
      * <p>How pages are protected and what they are mapped of does not change; mappings of files without the right to
      * write them are passed over.
      *
      * @param snapshot another memory of the same family, whose pages there are private and not a file's
-     * @param from first address in the snapshot
-     * @param hva first address here
-     * @param npages number of pages, at least 1
-     * @param changed told the address here of each page that may have other bytes now, ascending, with no lock held;
-     *     if it throws, it is told of the others all the same
-     * @return OK; EINVAL if the snapshot is this memory, another family's, or has other pages there; ENOMEM if the
-     *     range has a hole here or memory is short, EFAULT if it has pages in the snapshot that are after a file's end
-     *     here, EIO if a file cannot be read, BUSY if mappings would not hold still: all with nothing changed
-     */
-    public HostResult rewind(HostMemory snapshot, long from, long hva, long npages, LongConsumer changed) {
-        return rewind(snapshot, List.of(new RewindRange(from, hva, npages)), changed);
-    }
-
-    /**
-     * As {@link #rewind(HostMemory, long, long, long, LongConsumer)}, of several ranges at one moment, all or none.
-     *
-     * @param snapshot another memory of the same family, whose pages there are private and not a file's
      * @param wanted what goes where
      * @param changed told the address here of each page that may have other bytes now, with no lock held; if it throws,
      *     it is told of the others all the same
-     * @return as there
+     * @return OK; EINVAL if the snapshot is this memory, another family's, or has other pages there; ENOMEM if a range
+     *     has a hole here or memory is short, EFAULT if it has pages in the snapshot that are after a file's end here,
+     *     EIO if a file cannot be read, BUSY if mappings would not hold still: all with nothing changed
      */
     public HostResult rewind(HostMemory snapshot, List<RewindRange> wanted, LongConsumer changed) {
         if (snapshot == this || snapshot.store != store) {

@@ -92,17 +92,6 @@ final class LockAtomics {
         return update(buffer, index, width, now -> now);
     }
 
-    /** Writes all the bytes, in one store. */
-    static void put(ByteBuffer buffer, int index, int width, long value) {
-        TrackedLock lock = lockOf(buffer, index);
-        lock.lock();
-        try {
-            plainPut(buffer, index, width, value);
-        } finally {
-            lock.unlock();
-        }
-    }
-
     /**
      * Applies a function and returns the former value. Writes the bytes that change and no others: a plain store of
      * another thread to another byte is not lost.

@@ -254,14 +254,24 @@ final class RangeOps {
         });
     }
 
-    /** Faults pages in for writing. */
-    HostResult populate(HvaRange range) {
+    /** Has the fault handlers fill what was never touched. */
+    HostResult fill(HvaRange range) {
+        HostResult result = HostResult.OK;
+        for (long page : space.unfilled(range)) { // bounded by the range
+            if (result == HostResult.OK) {
+                result = populate(HvaRange.ofPages(PageTable.hvaOf(page), 1), FaultPath.Access.READ);
+            }
+        }
+        return result;
+    }
+
+    /** Faults pages in. */
+    HostResult populate(HvaRange range, FaultPath.Access access) {
         HostResult result = HostResult.OK;
         long end = PageTable.endPage(range);
         for (long page = PageTable.firstPage(range); page < end && result == HostResult.OK; page++) { // by the range
-            FaultPath.End fault = new FaultPath(space, page, FaultPath.Access.WRITE, pfn -> {}).run();
             result =
-                    switch (fault) {
+                    switch (new FaultPath(space, page, access, pfn -> {}).run()) {
                         case DONE -> HostResult.OK;
                         case UNMAPPED, NO_MEMORY -> HostResult.ENOMEM;
                         case FORBIDDEN -> HostResult.EINVAL;

@@ -221,14 +221,8 @@ final class Snapshot {
 
     /** Whether a page went after it was filled. */
     private boolean isToBeFilledLocked(Vma part) {
-        if (!parent.hasFaultHandlers()) {
-            return false;
-        }
-        for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped
-            FilePages file = part.file();
-            boolean exists = file == null || part.toFilePage(page) < file.npages();
-            long entry = part.shared() ? file.entry(part.toFilePage(page)) : parent.table.get(page);
-            if (exists && !Pte.hasContent(entry) && isAskedFor(part, page)) {
+        for (long page = part.start(); parent.hasFaultHandlers() && page < part.end(); page++) { // by the pages mapped
+            if (parent.isUnfilledLocked(part, page)) {
                 return true;
             }
         }

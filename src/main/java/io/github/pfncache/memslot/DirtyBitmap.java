@@ -53,7 +53,7 @@ public final class DirtyBitmap {
     /** Held while marks go from the bitmap to the readers: no harvest sees them in neither place. */
     private final TrackedLock handing = new TrackedLock(LockClass.DIRTY);
 
-    /** What is kept for {@link #harvest()}; the last of the chain. */
+    /** What is kept for {@link #harvest(long[])}; the last of the chain. */
     private final Marks unnamed;
 
     /** What is kept for the readers, a chain: to leave it takes no memory. Written under {@link #handing}. */
@@ -116,15 +116,11 @@ public final class DirtyBitmap {
     }
 
     /**
-     * Takes all marks out, for the reader without a name.
+     * Takes marks out, for the reader without a name.
      *
+     * @param which of which pages, as by {@link java.util.BitSet#toLongArray}; null for all
      * @return the pages
      */
-    Harvest harvest() {
-        return harvest(unnamed, null);
-    }
-
-    /** As {@link #harvest()}, of some pages: as {@link java.util.BitSet#toLongArray} has them, null for all. */
     Harvest harvest(long[] which) {
         return harvest(unnamed, which);
     }

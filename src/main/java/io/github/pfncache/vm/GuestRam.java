@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongConsumer;
+import java.util.function.Predicate;
 import java.util.stream.LongStream;
 
 /**
@@ -344,11 +345,27 @@ public final class GuestRam {
      *     or mappings would not hold still; see {@link HostMemory#snapshot(List)}
      */
     public RamSnapshot snapshot() {
+        return snapshot(slot -> true);
+    }
+
+    /**
+     * Keeps what is in some slots now, as {@link #snapshot()} does of all: without a framebuffer, or of one bank.
+     * {@link #rewind} and {@link #addAll} are of these slots alone.
+     *
+     * @param which the slots that are wanted; asked by this thread, of each slot of the memory map
+     * @return the snapshot, to be {@linkplain RamSnapshot#close closed}
+     * @throws IllegalStateException as there
+     */
+    public RamSnapshot snapshot(Predicate<Memslot> which) {
         // What is in the table stays mapped until the section is left: a slot that goes meanwhile is not gone before.
         int readers = memslots.enterRead();
         try {
             List<Memslot> slots = new ArrayList<>();
-            memslots.table().forEach(slots::add);
+            for (Memslot slot : memslots.table()) { // bounded by the slots
+                if (which.test(slot)) {
+                    slots.add(slot);
+                }
+            }
             List<HvaRange> memory = slots.stream()
                     .map(slot -> HvaRange.ofPages(slot.hva(), slot.npages()))
                     .toList(); // of this VM alone: the host may have others

@@ -197,6 +197,50 @@ final class GuestMemoryTest {
         assertThatThrownBy(() -> memory.copy(GPA, GPA, -1)).hasMessageContaining("length=-1");
     }
 
+    private static final List<GuestMemory.Piece> PIECES = List.of(
+            new GuestMemory.Piece(GPA + 0x1ffd, 6), // over the end of a slot
+            new GuestMemory.Piece(-1, 0), // of no length, anywhere
+            new GuestMemory.Piece(GPA, 3),
+            new GuestMemory.Piece(GPA + 0x10, 0xffff_ffffL)); // as long as a descriptor can say
+
+    @Test
+    void piecesAreWrittenAndReadOneAfterTheOther() {
+        assertThat(memory.scatter(PIECES, numbered(40), 2, 12)).isEqualTo(12);
+        byte[] expected = Arrays.copyOfRange(numbered(40), 2, 14);
+        byte[] read = new byte[20];
+        assertThat(memory.gather(PIECES, read, 5, 12)).isEqualTo(12);
+        assertThat(Arrays.copyOfRange(read, 5, 17)).isEqualTo(expected);
+        byte[] last = new byte[4];
+        memory.read(GPA + 0x10, last);
+        assertThat(last).containsExactly(expected[9], expected[10], expected[11], 0);
+        assertThat(memorySlotsDirty()).containsExactly(0L, 1L, 2L);
+    }
+
+    private List<Long> memorySlotsDirty() {
+        List<Long> dirty = new ArrayList<>();
+        Arrays.stream(memslots.harvestDirty(1).harvest().pages()).forEach(dirty::add);
+        Arrays.stream(memslots.harvestDirty(2).harvest().pages()).forEach(page -> dirty.add(page + 2));
+        return dirty;
+    }
+
+    @Test
+    void piecesAreDoneUpToTheFirstThatCannotBe() {
+        List<GuestMemory.Piece> pieces = List.of(
+                new GuestMemory.Piece(GPA, 4),
+                new GuestMemory.Piece(GPA + BYTES - 2, 4), // its end is not there
+                new GuestMemory.Piece(GPA + 8, 4));
+        assertThat(memory.scatter(pieces, numbered(12), 0, 12)).isEqualTo(6);
+        byte[] after = new byte[4];
+        memory.read(GPA + 8, after);
+        assertThat(after).containsOnly(0);
+        assertThat(memory.gather(pieces, new byte[12], 0, 12)).isEqualTo(6);
+        assertThat(memory.gather(pieces.subList(0, 1), new byte[12], 0, 12)).as("no more room").isEqualTo(4);
+        assertThat(memory.gather(List.of(), new byte[12], 0, 12)).isZero();
+        assertThatThrownBy(() -> memory.scatter(pieces, new byte[3], 1, 3))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> new GuestMemory.Piece(GPA, -1)).hasMessageContaining("length=-1");
+    }
+
     /** The source's first page is there and its second is not: none of the last bytes can be copied. */
     @Test
     void whatADescendingCopyCountsAreTheLastBytes() {

@@ -55,10 +55,10 @@ class HostMappingTest {
                 assertThatIllegalArgumentException().isThrownBy(() -> khva.putLong(offset, 0));
             }
             assertThatIllegalArgumentException().isThrownBy(() -> khva.getByte(4096));
-            assertThatIllegalArgumentException().isThrownBy(() -> khva.getIntAcquire(4096));
-            assertThatIllegalArgumentException().isThrownBy(() -> khva.getLongAcquire(-8));
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.getIntVolatile(4096));
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.getLongVolatile(-8));
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> khva.getIntAcquire(2))
+                    .isThrownBy(() -> khva.getIntVolatile(2))
                     .withMessageContaining("offset=2");
         });
     }
@@ -67,16 +67,15 @@ class HostMappingTest {
     @ValueSource(booleans = {false, true})
     void orderedAndAtomicAccessesOfFourBytes(boolean skewed) {
         withPage(skewed, khva -> {
-            khva.putIntRelease(4, 1);
-            assertThat(khva.getIntAcquire(4)).isEqualTo(1);
-            khva.putIntRelease(4, 3);
+            khva.putInt(4, 1);
+            assertThat(khva.getIntVolatile(4)).isEqualTo(1);
+            khva.putInt(4, 3);
             assertThat(khva.getIntVolatile(4)).isEqualTo(3);
             assertThat(khva.compareAndSetInt(4, 2, 9)).isFalse();
             assertThat(khva.compareAndSetInt(4, 3, 8)).isTrue();
             assertThat(khva.getAndBitwiseOrInt(4, 3)).isEqualTo(8);
             assertThat(khva.getAndBitwiseAndInt(4, 9)).isEqualTo(11);
-            assertThat(khva.getAndAddInt(4, 5)).isEqualTo(9);
-            assertThat(khva.getLong(0)).as("the neighbour is untouched").isEqualTo(14L << 32);
+            assertThat(khva.getLong(0)).as("the neighbour is untouched").isEqualTo(9L << 32);
         });
     }
 
@@ -85,14 +84,13 @@ class HostMappingTest {
     void orderedAndAtomicAccessesOfEightBytes(boolean skewed) {
         withPage(skewed, khva -> {
             long high = 1L << 40;
-            khva.putLongRelease(8, high);
-            assertThat(khva.getLongAcquire(8)).isEqualTo(high);
-            khva.putLongRelease(8, high + 2);
+            khva.putLong(8, high);
+            assertThat(khva.getLongVolatile(8)).isEqualTo(high);
+            khva.putLong(8, high + 2);
             assertThat(khva.getLongVolatile(8)).isEqualTo(high + 2);
             assertThat(khva.compareAndSetLong(8, high, 9)).isFalse();
             assertThat(khva.compareAndSetLong(8, high + 2, high)).isTrue();
-            assertThat(khva.getAndAddLong(8, 5)).isEqualTo(high);
-            assertThat(khva.getLong(8)).isEqualTo(high + 5);
+            assertThat(khva.getLong(8)).isEqualTo(high);
         });
     }
 }

@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -88,7 +89,7 @@ class HostShortageTest {
                 assertThat(file.punchHole(0, 4)).isEqualTo(OK);
                 assertThat(store(host, page(A, 0), 9)).isTrue();
                 assertThat(host.framesInUse()).isEqualTo(9);
-                assertThat(host.rewind(snapshot, A, A, 4, hva -> {})).isEqualTo(OK);
+                assertThat(host.rewind(snapshot, List.of(new RewindRange(A, A, 4)), hva -> {})).isEqualTo(OK);
                 assertThat(asked).as("as many as are in use at once").hasValue((int) host.framesInUse());
                 byte[] bytes = new byte[1];
                 assertThat(host.peek(page(A, 3), bytes)).isEqualTo(OK);

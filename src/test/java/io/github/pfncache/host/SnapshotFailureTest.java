@@ -133,8 +133,8 @@ class SnapshotFailureTest {
             serve(M, 4, fills(M));
             world.store(page(A, 1), 9);
             List<Long> changed = new ArrayList<>();
-            assertThat(host.rewind(snapshot, A, A, 4, changed::add)).isEqualTo(OK);
-            assertThat(host.rewind(snapshot, M, M, 4, changed::add)).isEqualTo(OK);
+            assertThat(host.rewind(snapshot, List.of(new RewindRange(A, A, 4)), changed::add)).isEqualTo(OK);
+            assertThat(host.rewind(snapshot, List.of(new RewindRange(M, M, 4)), changed::add)).isEqualTo(OK);
             assertThat(changed).hasSize(8);
             for (int i = 0; i < 4; i++) {
                 assertThat(world.load(page(A, i))).isZero();
@@ -149,7 +149,7 @@ class SnapshotFailureTest {
         serve(A, 2, fills(A));
         try (HostMemory snapshot = host.snapshot()) {
             host.discard(A, 2);
-            assertThat(host.rewind(snapshot, A, A, 2, hva -> {})).isEqualTo(OK);
+            assertThat(host.rewind(snapshot, List.of(new RewindRange(A, A, 2)), hva -> {})).isEqualTo(OK);
             asked.clear();
             assertThat(world.store(page(A, 1) + 8, 5)).isTrue();
             assertThat(world.load(page(A, 1))).isEqualTo(2);
@@ -180,8 +180,9 @@ class SnapshotFailureTest {
                 assertThat(HostWorld.load(snapshot, page(2 * U, 5))).isEqualTo(7);
                 HostWorld.store(small, page(U, 9000), 5);
                 List<Long> changed = new ArrayList<>();
-                assertThat(small.rewind(snapshot, U, U, 16384, changed::add)).isEqualTo(OK);
-                assertThat(small.rewind(snapshot, 2 * U, 2 * U, 16384, hva -> {})).isEqualTo(OK);
+                assertThat(small.rewind(snapshot, List.of(new RewindRange(U, U, 16384)), changed::add)).isEqualTo(OK);
+                assertThat(small.rewind(snapshot, List.of(new RewindRange(2 * U, 2 * U, 16384)), hva -> {}))
+                        .isEqualTo(OK);
                 assertThat(changed).containsExactly(page(U, 9000));
                 assertThat(small.framesInUse()).isLessThan(20);
                 small.audit();
@@ -223,12 +224,12 @@ class SnapshotFailureTest {
         small.mapShared(A, 3, holes, 0, READ_WRITE);
         try (HostMemory snapshot = small.snapshot()) {
             List<Long> changed = new ArrayList<>();
-            assertThat(small.rewind(snapshot, U, A, 3, changed::add)).isEqualTo(ENOMEM);
+            assertThat(small.rewind(snapshot, List.of(new RewindRange(U, A, 3)), changed::add)).isEqualTo(ENOMEM);
             assertThat(changed).isEmpty();
             assertThat(small.framesInUse()).isEqualTo(3);
             assertThat(HostWorld.load(small, A)).isZero();
             small.audit();
-            assertThat(small.rewind(snapshot, U, A, 1, changed::add)).isEqualTo(OK);
+            assertThat(small.rewind(snapshot, List.of(new RewindRange(U, A, 1)), changed::add)).isEqualTo(OK);
             assertThat(HostWorld.load(small, A)).isEqualTo(1);
             small.audit();
         }
@@ -266,7 +267,7 @@ class SnapshotFailureTest {
                 world.store(page(A, i), 9);
             }
             List<Long> told = new ArrayList<>();
-            assertThatThrownBy(() -> host.rewind(snapshot, A, A, 3, hva -> {
+            assertThatThrownBy(() -> host.rewind(snapshot, List.of(new RewindRange(A, A, 3)), hva -> {
                 told.add(hva);
                 throw new UnsupportedOperationException("told " + told.size());
             })).hasMessage("told 1");

@@ -46,7 +46,7 @@ class SnapshotTest {
 
     private HostResult rewind(HostMemory snapshot, long hva, long npages) {
         changed.clear();
-        HostResult result = host.rewind(snapshot, hva, hva, npages, changed::add);
+        HostResult result = host.rewind(snapshot, List.of(new RewindRange(hva, hva, npages)), changed::add);
         host.audit();
         return result;
     }
@@ -201,10 +201,10 @@ class SnapshotTest {
         host.mapBuffer(U, array, READ_WRITE);
         try (HostMemory snapshot = host.snapshot()) {
             host.unmap(A, 16);
-            assertThat(host.rewind(snapshot, A, U, 2, changed::add)).isEqualTo(OK);
+            assertThat(host.rewind(snapshot, List.of(new RewindRange(A, U, 2)), changed::add)).isEqualTo(OK);
             assertThat(user.getLong(0)).isEqualTo(1);
             assertThat(user.getLong(4096)).isEqualTo(2);
-            assertThat(host.rewind(snapshot, A, M, 2, changed::add)).isEqualTo(OK);
+            assertThat(host.rewind(snapshot, List.of(new RewindRange(A, M, 2)), changed::add)).isEqualTo(OK);
             assertThat(world.load(page(M, 1))).isEqualTo(2);
             assertThat(changed).containsExactly(U, page(U, 1), M, page(M, 1));
         }
@@ -241,6 +241,31 @@ class SnapshotTest {
             assertThat(world.load(A)).isEqualTo(1);
             host.unregisterFaultHandler(handler);
         }
+    }
+
+    @Test
+    void aLazyRestoreCanBeAskedAboutAndFinished() {
+        List<Long> asked = new ArrayList<>();
+        PageFaultHandler handler = fault -> {
+            asked.add(fault.hva());
+            fault.page().putLong(0, fault.hva() + 1);
+            return fault.hva() == page(A, 3) ? PageFaultHandler.Decision.REFUSE : PageFaultHandler.Decision.RESOLVE;
+        };
+        world.store(page(A, 1), 7);
+        host.registerFaultHandler(HvaRange.ofPages(A, 4), handler, true, false);
+        assertThat(host.unfilledPages(A, 3)).as("one has been written").isEqualTo(2);
+        assertThat(host.unfilledPages(page(A, 1), 1)).isZero();
+        assertThat(host.unfilledPages(page(A, 4), 1)).as("nobody would be asked").isZero();
+        assertThat(asked).as("a look asks nobody").isEmpty();
+        assertThat(host.fill(A, 3)).isEqualTo(OK);
+        assertThat(asked).containsExactly(A, page(A, 2));
+        assertThat(host.unfilledPages(A, 3)).isZero();
+        assertThat(host.fill(A, 3)).isEqualTo(OK);
+        assertThat(asked).hasSize(2);
+        assertThat(host.fill(A, 4)).as("the handler refuses").isEqualTo(HostResult.EFAULT);
+        host.unregisterFaultHandler(handler);
+        assertThat(world.load(page(A, 2))).isEqualTo(page(A, 2) + 1);
+        assertThat(world.load(page(A, 1))).isEqualTo(7);
     }
 
     @Test

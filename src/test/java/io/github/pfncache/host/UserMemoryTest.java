@@ -133,7 +133,7 @@ class UserMemoryTest {
         assertThat(khva.hasNativeAtomics())
                 .isEqualTo(HostMemory.hasNativeAtomics(block))
                 .isEqualTo(kind.isAligned() && (!kind.isOnHeap() || platformHasAtomicsOnTheHeap()));
-        assertThat(khva.getAndAddLong(4088, 5)).isZero();
+        assertThat(khva.compareAndSetLong(4088, 0, 5)).isTrue();
         assertThat(khva.getAndBitwiseOrInt(4088, 2)).isEqualTo(5);
         assertThat(khva.compareAndSetLong(4088, 7, 8)).isTrue();
         assertThat(block.getLong(4088)).isEqualTo(8);
@@ -248,7 +248,10 @@ class UserMemoryTest {
             HostPage page = host.hvaToPage(hva);
             HostMapping khva = host.map(page);
             for (int i = 0; i < TIMES; i++) {
-                khva.getAndAddLong(offset, 1);
+                long now = khva.getLongVolatile(offset);
+                while (!khva.compareAndSetLong(offset, now, now + 1)) { // each turn, another thread has added
+                    now = khva.getLongVolatile(offset);
+                }
             }
             host.unmap(khva);
             host.release(page);

@@ -53,7 +53,7 @@ final class FaultExhibits {
                 Exhibit.of("B81", "a selector is changed by an atomic operation of eight bytes, wherever it lies")
                         .edit("cache/TypedAccess.java",
                                 "mapping.getAndBitwiseOrInt(wordOf(inPage(position)), mask) & mask",
-                                "mapping.getAndAddLong(inPage(offset), 1L << bit) & 1L << bit")
+                                "AtomicOp.ADD.on(mapping, inPage(offset), Long.BYTES, 1L << bit, 0) & 1L << bit")
                         .foundBy("selectorBetweenWords", EventScenarios::selectorBetweenWords, "assert: send"),
                 Exhibit.of("B86", "a change of the slots waits for ever while something is invalidated")
                         .edit("cache/Invalidations.java",

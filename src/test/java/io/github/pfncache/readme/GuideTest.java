@@ -3,6 +3,7 @@ package io.github.pfncache.readme;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.AtomicOp;
@@ -10,11 +11,14 @@ import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.GuestMemory;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.PageFault;
+import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.DirtyBitmap;
 import io.github.pfncache.memslot.Memslot;
@@ -38,6 +42,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -209,6 +214,54 @@ final class GuideTest {
         // end
         assertThat(past).containsExactly(1, 0, 0, 0, 0, 0, 0, 0);
         assertThat(now).isEqualTo(1);
+    }
+
+    @Test
+    void gatherThePiecesOfAPacket() {
+        plugSomeRam();
+        ByteBuffer descriptor = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
+        vm.guestMemory().write(0x1000, descriptor.putLong(0, 0x3ffe).putInt(8, 3).array());
+        vm.guestMemory().write(0x1010, descriptor.putLong(0, 0x7000).putInt(8, -1).array());
+        vm.guestMemory().write(0x3ffe, new byte[] {1, 2, 3});
+        vm.guestMemory().write(0x7000, new byte[] {4, 5});
+        long[] chain = {0x1000, 0x1010};
+        byte[] buffer = new byte[5];
+        // snippet: pieces
+        List<GuestMemory.Piece> pieces = new ArrayList<>();          // of a chain of descriptors: le64 gpa, le32 length
+        for (long at : chain) {
+            vm.guestMemory().read(at, descriptor.array());
+            pieces.add(new GuestMemory.Piece(descriptor.getLong(0), Integer.toUnsignedLong(descriptor.getInt(8))));
+        }
+        int packet = vm.guestMemory().gather(pieces, buffer, 0, buffer.length);  // in turn; answers how many
+        // end
+        assertThat(packet).isEqualTo(5);
+        assertThat(buffer).containsExactly(1, 2, 3, 4, 5);
+    }
+
+    private static PageFaultHandler.Decision restored(PageFault fault) {
+        fault.page().put(0, (byte) 42);
+        return PageFaultHandler.Decision.RESOLVE;
+    }
+
+    @Test
+    void finishALazyRestore() {
+        vm.ram().add(0, 0, 0, 16);
+        vm.ram().add(1, 0, 0x100000, 16);
+        Vm other = Vm.builder().build();
+        HvaRange range = HvaRange.ofPages(vm.memslots().table().byId(0).hva(), 16);
+        // snippet: lazy
+        vm.host().registerFaultHandler(range, fault -> restored(fault), true, false);  // pages come when touched
+        long missing = vm.host().unfilledPages(range.start(), range.npages());         // so many are still to come
+        vm.host().fill(range.start(), range.npages());                                 // now: the file may be closed
+        try (RamSnapshot bank = vm.ram().snapshot(slot -> slot.id() == 0)) {           // and of chosen slots
+            other.ram().addAll(bank);                                                  // in a VM made of it
+        }
+        // end
+        assertThat(missing).isEqualTo(16);
+        byte[] now = new byte[1];
+        other.guestMemory().read(0xf000, now);
+        assertThat(now).containsExactly(42);
+        assertThat(other.memslots().table().size()).isEqualTo(1);
     }
 
     @Test

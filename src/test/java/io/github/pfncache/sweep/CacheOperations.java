@@ -16,6 +16,7 @@ import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.GuestMemory;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestView;
 import io.github.pfncache.cache.HeldPage;
@@ -189,6 +190,12 @@ final class CacheOperations {
                         + m.vm.guestMemory().read(COPIES - 4, ByteBuffer.allocate(8))),
                 new Operation("memory.writeAsHost", m -> m.vm.guestMemory().writeAsHost(COPIES, new byte[] {3}, 0, 1)),
                 new Operation("memory.fill", m -> m.vm.guestMemory().fill(COPIES - 4, 8, (byte) 3)),
+                new Operation("memory, pieces", m -> {
+                    List<GuestMemory.Piece> pieces =
+                            List.of(new GuestMemory.Piece(COPIES - 4, 8), new GuestMemory.Piece(COPIES + 16, 4));
+                    return m.vm.guestMemory().scatter(pieces, new byte[12], 0, 12) + " "
+                            + m.vm.guestMemory().gather(pieces, new byte[12], 0, 12);
+                }),
                 new Operation("memory.copy", m -> m.vm.guestMemory().copy(COPIES, COPIES - 16, 8)),
                 new Operation("memory.write, file", m -> m.vm.guestMemory().write(FILE + 0xffc, new byte[] {1, 2, 3})),
                 new Operation("older.update", m -> m.older.update(m.adopter)),

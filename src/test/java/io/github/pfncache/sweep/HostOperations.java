@@ -45,6 +45,8 @@ final class HostOperations {
                 new Operation("host.remove", m -> m.host.remove(m.hvaOf(FILE), 1)),
                 new Operation("host.freeLazily", m -> m.host.freeLazily(m.scratch(1), 1)),
                 new Operation("host.collapse", m -> m.host.collapse(m.scratch(0), 2)),
+                new Operation("host.fill", m -> m.host.fill(m.scratch(0), 2) + " "
+                        + m.host.unfilledPages(m.scratch(0), 2)),
                 new Operation("host.populateWrite", m -> m.host.populateWrite(m.lowHva, SweepMachine.PAGES)),
                 new Operation("host.protect", m -> m.host.protect(m.scratch(0), 1, Protection.READ) + " "
                         + m.host.protect(m.scratch(0), 1, Protection.READ_WRITE)),
@@ -141,9 +143,9 @@ final class HostOperations {
     private static String atomics(HostMapping mapping) {
         HostWindow window = mapping.window(8, 8);
         window.put(0, 4, 7);
-        mapping.putIntRelease(16, 1);
+        mapping.putInt(16, 1);
         mapping.compareAndSetInt(16, 1, 2);
-        mapping.putLongRelease(24, 1);
+        mapping.putLong(24, 1);
         mapping.compareAndSetLong(24, 1, 2);
         return window.get(0, 4) + " " + mapping.getIntVolatile(16) + " " + mapping.getLongVolatile(24);
     }
@@ -160,7 +162,8 @@ final class HostOperations {
                         return copy.peek(m.scratch(1), new byte[8]);
                     }
                 }),
-                new Operation("host.rewind", m -> m.host.rewind(m.child, m.scratch(0), m.scratch(0), 4, m.adopter)),
+                new Operation("host.rewind", m -> m.host.rewind(
+                        m.child, List.of(new RewindRange(m.scratch(0), m.scratch(0), 4)), m.adopter)),
                 new Operation("host.rewind, ranges", m -> {
                     try (HostMemory copy = m.host.snapshot(List.of(HvaRange.ofPages(m.scratch(0), 2)))) {
                         return m.host.rewind(copy, List.of(new RewindRange(m.scratch(0), m.scratch(0), 2)), m.adopter);

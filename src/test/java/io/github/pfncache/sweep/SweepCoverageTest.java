@@ -34,6 +34,7 @@ final class SweepCoverageTest {
             Map.entry("memslot\\.MemslotTable\\..*|memslot\\.Memslot\\..*", "immutable, takes no lock, calls nobody"),
             Map.entry("memslot\\.Memslots\\$.*|memslot\\.DirtyRing\\$Entry.*", "values"),
             Map.entry("memslot\\.DirtyMark\\..*", "a part of a store"),
+            Map.entry("cache\\.GuestMemory\\$Piece.*", "values"),
             Map.entry("cache\\.(CacheState|CacheStats|CacheTarget|RetryPolicy).*", "values"),
             Map.entry("host\\.(HostMapping|HostWindow|HostPage)\\..*", "one access to bytes that are there: no call"),
             Map.entry("host\\.HostMemory\\.(framesInUse|shortage)", "looks at counters"),

@@ -109,6 +109,11 @@ final class VmOperations {
                         return made.slots().size() + " " + made.read(COPIES, new byte[8]);
                     }
                 }),
+                new Operation("ram.snapshot, of a slot", m -> {
+                    try (RamSnapshot made = m.vm.ram().snapshot(slot -> slot.id() == 0)) {
+                        return made.slots().size();
+                    }
+                }),
                 new Operation("ram.rewind", m -> {
                     m.vm.guestMemory().write(COPIES, new byte[] {9});
                     return m.vm.ram().rewind(m.snapshot);

@@ -157,7 +157,7 @@ class NoPageForgottenTest {
                 List<Long> told = new ArrayList<>();
                 OutOfMemoryError failure = new OutOfMemoryError("told once");
 
-                assertThatThrownBy(() -> host.rewind(snapshot, hva, hva, 4, page -> {
+                assertThatThrownBy(() -> host.rewind(snapshot, List.of(new RewindRange(hva, hva, 4)), page -> {
                             told.add(page);
                             if (told.size() == 1) {
                                 throw failure;

@@ -9,6 +9,7 @@ import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -124,6 +125,33 @@ class RamSnapshotTest {
                 vm.guestMemory().read(expected[0], now);
                 assertThat(now[0]).isEqualTo((byte) expected[1]);
             }
+        }
+    }
+
+    @Test
+    void aSnapshotOfChosenSlotsIsOfTheseAlone() {
+        plug();
+        vm.guestMemory().write(GPA, new byte[] {1});
+        vm.guestMemory().write(OTHER, new byte[] {2});
+        try (RamSnapshot snapshot = vm.ram().snapshot(slot -> slot.id() == 1);
+                Vm made = Vm.builder().build()) {
+            assertThat(snapshot.slots()).extracting(Memslot::id).containsExactly(1);
+            assertThat(snapshot.read(GPA, new byte[1])).isZero();
+            vm.guestMemory().write(GPA, new byte[] {8});
+            vm.guestMemory().write(OTHER, new byte[] {9});
+            assertThat(vm.ram().rewind(snapshot)).isEqualTo(HostResult.OK);
+            byte[] now = new byte[1];
+            vm.guestMemory().read(GPA, now);
+            assertThat(now).containsExactly(8);
+            vm.guestMemory().read(OTHER, now);
+            assertThat(now).containsExactly(2);
+            assertThat(made.ram().addAll(snapshot)).isEqualTo(Memslots.Change.DONE);
+            assertThat(made.memslots().table().size()).isEqualTo(1);
+            made.guestMemory().read(OTHER, now);
+            assertThat(now).containsExactly(2);
+        }
+        try (RamSnapshot none = vm.ram().snapshot(slot -> false)) {
+            assertThat(none.slots()).isEmpty();
         }
     }
 
