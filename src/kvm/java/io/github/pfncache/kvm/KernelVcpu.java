@@ -49,10 +49,12 @@ final class KernelVcpu implements AutoCloseable {
     private long ring = Linux.MAP_FAILED;
     private int nextEntry;
 
-    /** The thread that is inside, and since when; 0 if nobody is. Written by that thread, read by the watchdog's. */
-    private volatile int thread;
-    private volatile long since;
-    private volatile boolean ended;
+    // Guarded by this: what the watchdog looks at.
+
+    /** The thread that is inside, and since when; 0 if none is. */
+    private int thread;
+    private long since;
+    private boolean ended;
 
     /** Whether the thread was taken off its processor in a run: a vCPU that comes back writes its steal time again. */
     private boolean disturbed;
@@ -95,19 +97,15 @@ final class KernelVcpu implements AutoCloseable {
 
     /** Enters the guest, until it leaves; how it did. */
     String run() {
-        ended = false;
-        thread = Linux.thread();
+        enter();
         long switches = Linux.switches();
-        since = System.nanoTime() | 1; // never 0
         int result = Linux.ioctl(fd, RUN, 0);
         int errno = Linux.errno();
-        since = 0;
         disturbed |= Linux.switches() != switches;
-        Pointer state = new Pointer(run);
-        if (ended) {
-            state.setByte(IMMEDIATE_EXIT, (byte) 0);
+        if (leave()) {
             return "STUCK";
         }
+        Pointer state = new Pointer(run);
         int reason = state.getInt(EXIT_REASON);
         if (result < 0) {
             return Linux.name(errno) + "/x" + reason;
@@ -119,15 +117,29 @@ final class KernelVcpu implements AutoCloseable {
         };
     }
 
+    private synchronized void enter() {
+        ended = false;
+        thread = Linux.thread();
+        since = System.nanoTime() | 1; // never 0
+    }
+
+    /** Whether the watchdog has ended the run. */
+    private synchronized boolean leave() {
+        since = 0;
+        if (ended) {
+            new Pointer(run).setByte(IMMEDIATE_EXIT, (byte) 0);
+        }
+        return ended;
+    }
+
     boolean disturbed() {
         return disturbed;
     }
 
     /** The watchdog's look: a run that is overdue is asked to end, again at each look until it has. */
-    void endIfOverdue(long now) {
-        long entered = since;
-        if (entered != 0 && now - entered > Watchdog.PATIENCE_NANOS) {
-            ended = true; // before the kick: the run looks after it
+    synchronized void endIfOverdue(long now) {
+        if (since != 0 && now - since > Watchdog.PATIENCE_NANOS) {
+            ended = true;
             new Pointer(run).setByte(IMMEDIATE_EXIT, (byte) 1); // a kick may come before the kernel's first look
             Linux.kick(thread);
         }

@@ -37,9 +37,18 @@ public final class Kvm implements AutoCloseable {
 
     /** Opens the device; an error says in one line why it is of no use. */
     public static Kvm open(String path) throws Unusable {
-        if (!Linux.isHere()) {
-            throw new Unusable(path + ": only Linux on x86-64 has the KVM that this knows");
+        String system = System.getProperty("os.name") + " on " + System.getProperty("os.arch");
+        if (!system.matches("Linux on (amd64|x86_64)")) {
+            throw new Unusable(path + ": only Linux on x86-64 has the KVM that this knows, and this is " + system);
         }
+        try {
+            return openHere(path);
+        } catch (LinkageError e) {
+            throw new Unusable("no native calls: " + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+        }
+    }
+
+    private static Kvm openHere(String path) throws Unusable {
         int fd = Linux.open(path, Linux.O_RDWR | Linux.O_CLOEXEC);
         if (fd < 0) {
             throw new Unusable(path + ": " + reason(Linux.name(Linux.errno())));

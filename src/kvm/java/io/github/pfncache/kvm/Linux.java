@@ -2,12 +2,12 @@ package io.github.pfncache.kvm;
 
 import com.sun.jna.Native;
 import com.sun.jna.Pointer;
-import java.util.Locale;
 import java.util.Map;
 
 /**
  * Calls to the system, by the C library. What they answer is the C library's: -1 and an errno where something failed.
- * Addresses are the process's own; nothing here looks whether they are anybody else's.
+ * Addresses are the process's own; nothing here looks whether they are anybody else's. The numbers are those of
+ * x86-64.
  */
 final class Linux {
 
@@ -87,12 +87,6 @@ final class Linux {
     private static native int getrusage(int who, long[] usage);
 
     private static native Pointer signal(int signal, Pointer handler);
-
-    /** Whether this is a system that the numbers in here are those of. */
-    static boolean isHere() {
-        return System.getProperty("os.name").equals("Linux")
-                && System.getProperty("os.arch").toLowerCase(Locale.ROOT).matches("amd64|x86_64");
-    }
 
     /** Of the call that failed last in this thread. */
     static int errno() {
