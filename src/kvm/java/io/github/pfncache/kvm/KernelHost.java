@@ -163,9 +163,7 @@ final class KernelHost implements HostCalls {
                 (at, bytes) -> Linux.mremap(at, bytes, bytes, Linux.MREMAP_MAYMOVE_FIXED, to));
         for (int i = 0; i < npages && answer.equals("0"); i++) { // the pages that moved
             Integer page = pages.remove(from + ((long) i << Pages.PAGE_SHIFT));
-            if (page == null) {
-                pages.remove(to + ((long) i << Pages.PAGE_SHIFT));
-            } else {
+            if (page != null) { // what a hole would go to stays
                 pages.put(to + ((long) i << Pages.PAGE_SHIFT), page);
             }
         }

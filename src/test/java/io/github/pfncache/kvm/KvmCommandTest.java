@@ -115,6 +115,17 @@ final class KvmCommandTest {
         assertThat(run.code).isZero();
     }
 
+    /** Found by the generator: where a hole was moved to, the page stays, and is looked at. */
+    @Test
+    void whatAHoleWouldGoToStays() throws IOException {
+        assumeKvm();
+        String script = "slot 2 0x103000 4 M2 l;unmap M11 1;mv M10 2 M4;greg 0 0x106101";
+        Run run = run("--script", script(script).toString());
+        if (!run.out.contains(KernelDifference.MOVE_OF_SEVERAL.name())) {
+            assertThat(run.out).contains("0 ; 0 ; 0 ; ok W@M5+100:aaaaaaaa>aaaaaaac/f3\n").contains(" 0 differ");
+        }
+    }
+
     @Test
     void anInterruptionEndsItWithWhatThereIs() {
         assumeKvm();
