@@ -315,7 +315,7 @@ Move:
         if (fault = "B01") {
             taking := taking \union {<<self, page>>};
         };
-    Change: \* under the page-table lock: the page moves, unless it has a reference; or it goes, and its frame later
+    Change: \* under the page-table lock: the page moves, unless it has a reference; or it goes; or all stays
         either {
             with (f \in free) {
                 await pt[page] # 0 /\ refs[pt[page]] = 0;
@@ -325,6 +325,8 @@ Move:
         } or {
             free := free \union {f \in {pt[page]} : f # 0 /\ refs[f] = 0};
             pt[page] := 0;
+        } or {
+            skip;
         };
     Finish: \* invalidate_range_end
         if (fault # "E06") {
@@ -888,6 +890,8 @@ Change(self) == /\ pc[self] = "Change"
                            /\ pt' = [pt EXCEPT ![page[self]] = f]
                    \/ /\ free' = (free \union {f \in {pt[page[self]]} : f # 0 /\ refs[f] = 0})
                       /\ pt' = [pt EXCEPT ![page[self]] = 0]
+                   \/ /\ TRUE
+                      /\ UNCHANGED <<pt, free>>
                 /\ pc' = [pc EXCEPT ![self] = "Finish"]
                 /\ UNCHANGED << run, fault, refs, maps, taking, slots, reading, 
                                 awaited, done, listed, placed, gpc, readers, 

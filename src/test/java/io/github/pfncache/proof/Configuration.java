@@ -23,7 +23,7 @@ record Configuration(Path file, String says) {
 
     private static final Pattern BREAKS = Pattern.compile("(\\w+) breaks (\\w+)(?:: (.*))?");
     private static final Pattern RUN =
-            Pattern.compile("(?m)^    Run\\(\"(\\w+)\", \"(\\w+)\",.*\\),?(?: *\\\\\\* (.*))?$");
+            Pattern.compile("(?m)(?:^    \\\\\\* (.*)\n)?^    Run\\(\"(\\w+)\", \"(\\w+)\",");
 
     /**
      * A fault of a model.
@@ -85,7 +85,7 @@ record Configuration(Path file, String says) {
     /** The faults of its module. */
     List<Fault> faults() {
         return RUN.matcher(text(module())).results()
-                .map(match -> new Fault(match.group(1), match.group(2), match.group(3)))
+                .map(match -> new Fault(match.group(2), match.group(3), match.group(1)))
                 .toList();
     }
 }

@@ -1,11 +1,14 @@
 package io.github.pfncache.proof;
 
+import static java.util.stream.Collectors.toSet;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -21,7 +24,7 @@ record Tlc(String name, String output) {
 
     private static final Pattern COUNT = Pattern.compile("(?m)^\\d+ states generated, (\\d+) distinct states found");
     private static final Pattern DEPTH = Pattern.compile("(?m)^The depth of the complete .* is (\\d+)\\.$");
-    private static final Pattern STATE = Pattern.compile("(?m)^State \\d+:");
+    private static final Pattern ACCEPTED = Pattern.compile("(?m)^<<\"accepted\", (\\d+)>>$");
     private static final long MINUTES = 50;
 
     /** A fault that the search of a configuration came upon: its number, what it broke, and after how many states. */
@@ -37,11 +40,28 @@ record Tlc(String name, String output) {
     /** Runs it. One worker: what is found, and where, is the same each time. */
     static Tlc check(Configuration configuration) {
         Path own = directory().resolve(configuration.name());
-        String output = run(own, "tlc2.TLC", "-nowarning", "-workers", "1", "-lncheck", "final",
+        String output = run(own, "tlc2.TLC", "-nowarning", "-workers", "1", "-fp", "0", "-lncheck", "final",
                 "-metadir", own.resolve("states").toString(),
                 "-config", configuration.file().toString(),
                 configuration.module().toString());
         return new Tlc(configuration.name(), output);
+    }
+
+    /** Holds runs of the real classes, written as a module that a configuration wants, against its model. */
+    static Tlc accepts(Path configuration, Path module, String recorded) {
+        Path own = directory().resolve("bound");
+        try {
+            Files.writeString(Files.createDirectories(own).resolve("Recorded.tla"), recorded);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return new Tlc("bound", run(own, "tlc2.TLC", "-nowarning", "-workers", "1",
+                "-metadir", own.resolve("states").toString(), "-config", configuration.toString(), module.toString()));
+    }
+
+    /** The numbers of the runs that the model has accepted. */
+    Set<Integer> accepted() {
+        return ACCEPTED.matcher(output).results().map(line -> Integer.parseInt(line.group(1))).collect(toSet());
     }
 
     /** The PlusCal of a module with its translation, made anew. */
@@ -62,8 +82,7 @@ record Tlc(String name, String output) {
     }
 
     private static Path directory() {
-        return Path.of(System.getProperty("basedir", ""), System.getProperty("proof.directory", "target/proof"))
-                .toAbsolutePath();
+        return Path.of(System.getProperty("proof.directory", "target/proof")).toAbsolutePath();
     }
 
     private static String run(Path directory, String main, String... arguments) {
@@ -73,8 +92,8 @@ record Tlc(String name, String output) {
             Path jar = Path.of(tlc2.TLC.class.getProtectionDomain().getCodeSource().getLocation().toURI());
             List<String> command = new ArrayList<>(List.of(
                     Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "-XX:+UseSerialGC", "-Xmx" + System.getProperty("proof.heap", "512m"),
-                    "-cp", jar.toString(), main));
+                    "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx" + System.getProperty("proof.heap", "512m"),
+                    "-DTLA-Library=" + directory, "-cp", jar.toString(), main));
             command.addAll(List.of(arguments));
             Process process = new ProcessBuilder(command)
                     .directory(directory.toFile())
@@ -117,11 +136,6 @@ record Tlc(String name, String output) {
     /** States on the longest of the shortest ways to a state. */
     int depth() {
         return last(DEPTH);
-    }
-
-    /** States of the counter-example that was printed. */
-    int traceLength() {
-        return (int) STATE.matcher(output).results().count();
     }
 
     private int last(Pattern pattern) {
