@@ -11,8 +11,9 @@ import java.nio.channels.FileChannel;
  * The real file of a {@link HostFile}: the source of pages that have not been read yet, and the marks of pages that it
  * has to be told about.
  *
- * <p>A page is <em>unread</em> until it is first needed in memory, written, punched or truncated away. It never becomes
- * unread again, so bytes that were read without a lock are still right if the page is still unread under the lock.
+ * <p>A page is <em>unread</em> until it is first needed in memory, written, punched or truncated away. It becomes
+ * unread again only by an eviction, and only if it has never been changed: so bytes that were read without a lock are
+ * right if the page is unread under the lock.
  */
 final class Backing {
 

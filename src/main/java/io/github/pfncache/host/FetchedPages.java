@@ -7,7 +7,7 @@ import java.util.Map;
 /**
  * The unread file pages that one operation needs. It finds out under the family lock, and reads them without: it asks
  * {@link #get}, and when {@link #isWaiting} leaves the lock, calls {@link #fetch}, and starts over. That ends, because
- * pages that are wanted have been fetched by the next turn, and none becomes unread again. Confined to one thread.
+ * pages that are wanted have been fetched by the next turn, and what was fetched stays right. Confined to one thread.
  */
 final class FetchedPages {
 

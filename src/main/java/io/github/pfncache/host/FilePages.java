@@ -59,6 +59,11 @@ final class FilePages {
         return backing != null && page < npages() && entries.get(page) == 0 && backing.holds(page);
     }
 
+    /** Whether a page is what it was in the real file from the beginning: it may be unread again. */
+    boolean isClean(long page) {
+        return backing != null && !backing.marks.has(PageMarks.EVER_CHANGED, page);
+    }
+
     /** Whether a page reads as zeros because nothing has been put there. */
     boolean isHole(long page) {
         return entry(page) == 0 && !isUnread(page);
@@ -67,7 +72,7 @@ final class FilePages {
     /** A page will be, or can be from now on, written without a word. Before it is: this may fail. */
     void markChanged(long page) {
         if (backing != null) {
-            backing.marks.change(page, page + 1, 0, PageMarks.CHANGED);
+            backing.marks.change(page, page + 1, 0, PageMarks.CHANGED | PageMarks.EVER_CHANGED);
         }
     }
 

@@ -281,7 +281,7 @@ public final class HostMemory implements AutoCloseable {
      *
      * <p>The channel stays the caller's: it is used by offset only, its position does not matter, and only the caller
      * closes it. Close it when no page of the file is needed any more, after a last {@code sync}. Without it pages
-     * that have been read work on, the others are faults, and {@code sync} throws. Do not open it for appending, nor
+     * that are resident work on, the others are faults, and {@code sync} throws. Do not open it for appending, nor
      * change the file by other means as long as it is mapped. It is used on threads of the library's own: an interrupt
      * of a thread that needs a page, or syncs, closes nothing and is kept until the page is there.
      *
@@ -448,7 +448,8 @@ public final class HostMemory implements AutoCloseable {
 
     /**
      * Takes the frames of a range away and keeps the contents; the next access faults them back: swap out,
-     * {@code madvise(MADV_PAGEOUT)}. Callers' buffers stay.
+     * {@code madvise(MADV_PAGEOUT)}. Callers' buffers stay. Of a real file, pages that have
+     * not been writable since it was opened are dropped, and read again from there.
      *
      * @param hva first address
      * @param npages number of pages, at least 1

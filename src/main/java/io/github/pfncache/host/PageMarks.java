@@ -13,6 +13,9 @@ final class PageMarks {
     /** The page reads as zeros, whatever the real file holds there. */
     static final int ZEROED = 4;
 
+    /** The page was marked as changed since the file was opened; never taken away. */
+    static final int EVER_CHANGED = 8;
+
     /** Marks of pages that have to be written: a page whose writing failed is one of them. */
     static final int UNSAVED = CHANGED | WRITING;
 

@@ -181,18 +181,19 @@ final class Residency {
     }
 
     private boolean evictPageLocked(FilePages file, long page, List<Taken> places, int pfn) {
-        int slot = store.swap.allocate();
+        boolean drops = file != null && file.isClean(page); // it is read again when it is needed
+        int slot = drops ? -1 : store.swap.allocate();
         boolean moved = false;
         try {
-            byte[] content = store.swap.content(slot);
+            byte[] content = drops ? new byte[Pages.PAGE_SIZE] : store.swap.content(slot);
             moved = takeAllLocked(places, pfn, () -> store.frames.read(pfn, 0, content, 0, Pages.PAGE_SIZE));
         } finally {
-            if (!moved) {
+            if (!moved && !drops) {
                 store.swap.drop(slot);
             }
         }
         if (moved && file != null) {
-            file.entries.set(page, Pte.ofSwap(slot));
+            file.entries.set(page, drops ? 0 : Pte.ofSwap(slot));
             store.frames.dropOwner(pfn);
         }
         for (int i = 0; moved && i < places.size(); i++) { // bounded by the mappings of the page

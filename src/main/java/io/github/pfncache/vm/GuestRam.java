@@ -361,11 +361,8 @@ public final class GuestRam {
         int readers = memslots.enterRead();
         try {
             List<Memslot> slots = new ArrayList<>();
-            for (Memslot slot : memslots.table()) { // bounded by the slots
-                if (which.test(slot)) {
-                    slots.add(slot);
-                }
-            }
+            memslots.table().forEach(slots::add);
+            slots.removeIf(which.negate());
             List<HvaRange> memory = slots.stream()
                     .map(slot -> HvaRange.ofPages(slot.hva(), slot.npages()))
                     .toList(); // of this VM alone: the host may have others

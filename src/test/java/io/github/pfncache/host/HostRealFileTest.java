@@ -180,6 +180,36 @@ class HostRealFileTest {
         assertThat(world.load(page(B, 1) + 8)).isEqualTo(0x0202020202020202L);
     }
 
+    /** What an address shows when its page has been made resident, to be read. */
+    private long touched(long hva) {
+        host.release(host.hvaToPage(hva, false));
+        return world.load(hva);
+    }
+
+    /** Clean pages cost nothing when they are evicted; what has ever been changed is kept. */
+    @Test
+    void aPageThatWasNeverChangedIsDroppedAndReadAgain() throws IOException {
+        HostFile readOnly = file.asReadOnly();
+        host.unmap(A, 4);
+        host.mapShared(A, 4, readOnly, 0, READ);
+        assertThat(touched(A)).isEqualTo(0x0101010101010101L);
+        assertThat(touched(page(A, 3) + 96)).as("the last bytes, and zeros").isEqualTo(0x0404_0404L);
+        assertThat(file.write(4096, bytes(9))).isEqualTo(OK);
+        channel.readAt.clear();
+        assertThat(host.evict(A, 4)).isEqualTo(OK);
+        assertThat(host.framesInUse()).isZero();
+        assertThat(touched(A)).isEqualTo(0x0101010101010101L);
+        assertThat(touched(page(A, 3) + 96)).isEqualTo(0x0404_0404L);
+        assertThat(touched(page(A, 1)) & 0xff).isEqualTo(9);
+        assertThat(channel.readAt).as("what was changed is not read").containsExactly(0L, 3 * 4096L);
+        file.sync();
+        channel.readAt.clear();
+        assertThat(host.evict(A, 4)).isEqualTo(OK);
+        assertThat(touched(page(A, 1)) & 0xff).isEqualTo(9);
+        assertThat(channel.readAt).as("nor what was changed once").isEmpty();
+        host.audit();
+    }
+
     @Test
     void evictedAndMigratedPagesAreWrittenBackAllTheSame() throws IOException {
         world.store(A, 5);
