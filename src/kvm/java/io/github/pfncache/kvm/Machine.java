@@ -32,8 +32,6 @@ public abstract class Machine implements AutoCloseable {
         this.arenas = new Arenas(host);
         this.observer = new Observer(arenas, realtimeSeconds);
         this.memoryOps = new MemoryOps(host, arenas, observer);
-        memoryOps.addTo(operations);
-        new VmOps(this).addTo(operations);
     }
 
     /** Makes the virtual machine: its guest's code is at {@link Arenas#code}. Called once. */
@@ -44,6 +42,10 @@ public abstract class Machine implements AutoCloseable {
 
     /** By name. What is added, or replaced, here is done instead. */
     protected final Map<String, Operation> operations() {
+        if (operations.isEmpty()) { // not in the constructor: they know this machine
+            memoryOps.addTo(operations);
+            new VmOps(this).addTo(operations);
+        }
         return operations;
     }
 
@@ -72,7 +74,7 @@ public abstract class Machine implements AutoCloseable {
     }
 
     private Operation operation(Script.Op op) {
-        Operation operation = operations.get(op.name());
+        Operation operation = operations().get(op.name());
         if (operation == null) {
             throw new Script.Unreadable("no operation: " + op.name());
         }
