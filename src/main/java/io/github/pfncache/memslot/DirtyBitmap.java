@@ -5,6 +5,7 @@ import io.github.pfncache.rules.TrackedLock;
 import io.github.pfncache.rules.TrackedRwLock;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
 
 /**
@@ -19,8 +20,9 @@ import java.util.function.LongConsumer;
  * <p><b>Part of them.</b> A harvest may be of some pages: the marks of the others stay where they are.
  *
  * <p><b>Watches.</b> A page that a {@link WriteWatch} watches has no mark, so the next writer has to set it, and tells
- * the watch before: a writer that finds the mark set has nothing to tell. Told again after the mark, because the watch
- * may have begun, and cleared the mark, between the two.
+ * the watch before: a writer that finds the mark set has nothing to tell, whoever has set it. A writer counts itself,
+ * or has announced a brief hold, then looks at the watches, and then marks. A watch is there, then waits for those that
+ * are counted or announced, and only then clears the mark. So no mark is set any more by a writer that has missed it.
  *
  * <p><b>Memory order.</b> A writer writes the data, then marks; a harvest clears the bit, then its caller reads the
  * data. A mark may find the bit set and skip the atomic instruction, which is why it fences first: data, full fence,
@@ -62,11 +64,14 @@ public final class DirtyBitmap {
     /** The first of those that are told of writes; null without any. Written under {@link #handing}. */
     private volatile WatchedSlot watches;
 
-    /** Made once: to tell must not need memory. */
-    private final LongConsumer telling = this::tellWatches;
+    /** How many threads may have looked at the watches, and are about to mark; but for those with a brief hold. */
+    private final AtomicInteger marking = new AtomicInteger();
+
+    /** Made once: to mark must not need memory. */
+    private final LongConsumer marker = this::mark;
 
     /** Whether the maker of the slot asked for the log; if not, it goes with its last reader. */
-    private volatile boolean wanted;
+    volatile boolean wanted;
 
     /**
      * An empty log.
@@ -86,7 +91,14 @@ public final class DirtyBitmap {
      */
     void mark(long page) {
         VarHandle.fullFence(); // pairs with the clearing in harvest(): see the class comment
-        markUnderBriefHold(page);
+        if (!marks.has(page)) {
+            marking.getAndIncrement(); // first, then the look at the watches: pairs with awaitMarks()
+            try {
+                markUnderBriefHold(page);
+            } finally {
+                marking.getAndDecrement();
+            }
+        }
     }
 
     /**
@@ -99,7 +111,6 @@ public final class DirtyBitmap {
         if (!Marks.isMarked(words, page)) {
             tellWatches(page);
             Marks.mark(words, page);
-            tellWatches(page); // a watch that began meanwhile, see the class comment
         }
     }
 
@@ -143,13 +154,11 @@ public final class DirtyBitmap {
             VarHandle.fullFence();
             Harvest harvest = new Harvest(this, reader, taken, all);
             whole = awaitBriefHolds();
-            if (!whole) {
-                harvest.unsettled = true;
-            }
+            harvest.unsettled = !whole;
             return harvest;
         } finally {
             if (!whole) {
-                putBackForAll(taken);
+                taken.forEach(marker); // for all, see Harvest.markAgain
             }
         }
     }
@@ -181,25 +190,10 @@ public final class DirtyBitmap {
         }
     }
 
-    /**
-     * What may still be written without a mark is marked again where a writer would: a reader that is made after this
-     * copies the page as it is now, and has to get it once more, like every other reader. So has a watch.
-     */
-    private void putBackForAll(Marks taken) {
-        handing.lock();
-        try {
-            marks.add(taken);
-        } finally {
-            handing.unlock();
-        }
-        taken.forEach(telling);
-    }
-
     /** Marks all pages, for what a thread has changed before. */
     void markAll() {
-        VarHandle.fullFence(); // as in mark()
         for (long page = 0; page < npages(); page++) { // bounded by the size of the slot
-            markUnderBriefHold(page);
+            mark(page);
         }
     }
 
@@ -248,15 +242,6 @@ public final class DirtyBitmap {
         return readers == unnamed && watches == null && !wanted;
     }
 
-    boolean isWanted() {
-        return wanted;
-    }
-
-    /** The maker of the slot asks for the log. */
-    void want() {
-        wanted = true;
-    }
-
     /** Marks a page for all readers but the one without a name, which gets it from a ring. */
     void markForNamed(long page) {
         wordsOf(page); // what is put back for all finds its words here
@@ -267,6 +252,12 @@ public final class DirtyBitmap {
 
     long npages() {
         return marks.npages;
+    }
+
+    /** Whether all have marked that may have looked at the watches by now: what they have set can be cleared then. */
+    boolean awaitMarks() {
+        return awaitBriefHolds()
+                && TrackedRwLock.awaitBriefly(() -> marking.get() == 0, System.nanoTime() + BRIEF_NANOS);
     }
 
     /** Whether the holds have ended that were announced by now; what was written under them can be seen then. */
@@ -330,10 +321,13 @@ public final class DirtyBitmap {
             return "Harvest[" + count() + " pages" + (unsettled ? ", unsettled]" : "]");
         }
 
-        /** Marks the pages again, for all readers, because a vCPU may go on writing them without a mark. */
+        /**
+         * Marks the pages again, where a writer would, because a vCPU may go on writing them without a mark: a reader
+         * that is made after this copies a page as it is now, and has to get it once more, like all others and a watch.
+         */
         void markAgain() {
             unsettled = true;
-            origin.putBackForAll(taken);
+            taken.forEach(origin.marker);
         }
 
         /** Whether no reader came while vCPUs were still writing: it has copied before, and has to have a mark. */

@@ -191,7 +191,7 @@ public final class Memslot {
      */
     public int askedFlags() {
         DirtyBitmap bitmap = log;
-        return bitmap == null || bitmap.isWanted() ? flags : flags & ~FLAG_LOG_DIRTY_PAGES;
+        return bitmap == null || bitmap.wanted ? flags : flags & ~FLAG_LOG_DIRTY_PAGES;
     }
 
     /**

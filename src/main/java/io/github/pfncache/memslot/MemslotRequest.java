@@ -127,8 +127,8 @@ record MemslotRequest(int id, int flags, long gpa, long size, long hva, boolean 
             return former.log();
         }
         DirtyBitmap log = wantsLog() ? new DirtyBitmap(size >>> Pages.PAGE_SHIFT) : null;
-        if (log != null && former != null && former.hva() != hva && former.log().isWanted()) {
-            log.want();
+        if (log != null && former != null && former.hva() != hva && former.log().wanted) {
+            log.wanted = true;
         }
         return log;
     }

@@ -309,9 +309,10 @@ public final class Memslots {
             Function<MemslotTable, MemslotRequest> wish, boolean flagsAreAsked, SlotEvents.SlotChange event) {
         if (published.waitsForCurrentThread() || changing.isHeldByCurrentThread()) {
             HeldLocks.mightSleep("memslot change"); // in guest mode, nothing may ask for what would wait
-            // Judged all the same: a bad request is a bad request from everywhere, and a void one needs no waiting.
-            MemslotTable now = table();
-            return judged(wish, flagsAreAsked, now) == MemslotRequest.Step.NONE ? Change.UNCHANGED : Change.BUSY;
+            // Judged all the same: a bad request is a bad request from everywhere, and a void one needs no waiting. But
+            // for a reader: a change that turns the log on may still wait for what is written without a mark.
+            boolean isVoid = judged(wish, flagsAreAsked, table()) == MemslotRequest.Step.NONE;
+            return isVoid && (flagsAreAsked || !changing.isTaken()) ? Change.UNCHANGED : Change.BUSY;
         }
         long deadline = published.deadlineFromNow();
         if (!changing.tryLock(deadline)) {
@@ -336,7 +337,7 @@ public final class Memslots {
         MemslotRequest.Step step = (read ? request.withLog() : request).against(now, rings);
         Memslot slot = step.successor() == null ? former : step.successor();
         if (flagsAreAsked && request.wantsLog() && slot != null && slot.log() != null) {
-            slot.log().want(); // it may have been on for its readers
+            slot.log().wanted = true; // it may have been on for its readers
         }
         return step;
     }

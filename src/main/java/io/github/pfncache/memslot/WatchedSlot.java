@@ -11,7 +11,7 @@ final class WatchedSlot extends Linked<WatchedSlot> {
     /** Where the marks are made by which the owner is told: the slot may have let go of it. */
     final DirtyBitmap log;
 
-    private final Marks watched;
+    final Marks watched;
 
     /** Has room for each page that is watched: a writer allocates nothing. */
     private final Marks written;
@@ -37,15 +37,11 @@ final class WatchedSlot extends Linked<WatchedSlot> {
         Marks.mark(watched.wordsOf(page), page);
     }
 
-    void unwatch(long page) {
-        watched.clear(page);
-    }
-
     /** First the page, then that there is one. Allocates nothing. */
     void written(long page) {
         if (watched.has(page)) {
             Marks.mark(written.wordsOf(page), page);
-            owner.isDueNow();
+            owner.due = true;
         }
     }
 

@@ -1,6 +1,8 @@
 package io.github.pfncache.memslot;
 
 import io.github.pfncache.rules.HeldLocks;
+import io.github.pfncache.rules.StackRoom;
+import java.lang.invoke.VarHandle;
 import java.util.BitSet;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -21,11 +23,11 @@ import java.util.function.LongConsumer;
  *
  * <p><b>Guarantee.</b> A page is told of once it is written by any path that the dirty log knows: one store, an access,
  * an area, a TLB, a held page, {@code GuestMemory}, a device's or a host's thread, a rewind. {@link #isDue} is true
- * before the call that writes has returned, and for a store, a TLB or a page held for writing before the first byte is
- * written; if the page is being written while {@link #watch} begins, when these writes have ended. A page may also be
- * told of that was not written: when its slot is deleted, moved, replaced or gets other flags, or when a vCPU may go on
- * writing what was harvested. What the log cannot know, as at {@code DirtyLogFollower}, is not told; a page that
- * several slots show is to be watched in each.
+ * before the call that writes has returned, which for an access is its end, and for a TLB or a page held for writing
+ * before the first byte is written. A page may also be told of that was not written since it is watched: when its slot
+ * is deleted, moved, replaced or gets other flags, when a vCPU may go on writing what was harvested, when a mark leaves
+ * a vCPU's ring, or if the page is being written while {@link #watch} begins. What the log cannot know, as at {@code
+ * DirtyLogFollower}, is not told; a page that several slots show is to be watched in each.
  *
  * <p><b>Cost.</b> The first write of a page after {@code watch} takes the way of a first write after a harvest; the
  * others, and all of pages that are not watched, cost what they did. A slot with a page that is watched logs its dirty
@@ -43,7 +45,7 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
     private final Map<Memslot, WatchedSlot> slots = new ConcurrentHashMap<>();
 
     /** Set by whoever writes, after the page was noted; cleared before the notes are read. */
-    private volatile boolean due;
+    volatile boolean due;
 
     WriteWatch(Memslots memslots) {
         super(memslots);
@@ -68,31 +70,28 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
         if (known != null && known.awaits(gfn - slot.baseGfn())) {
             return true;
         }
+        StackRoom.require();
         HeldLocks.mightSleep("watch");
         Memslot logs = slot == null ? null : memslots.turnOnLog(slot.id());
         DirtyBitmap log = logs == null || !logs.contains(gfn) ? null : logs.log();
-        return log != null && watch(slots.get(logs) == null ? added(logs, log) : slots.get(logs), gfn - logs.baseGfn());
-    }
-
-    private WatchedSlot added(Memslot slot, DirtyBitmap log) {
-        WatchedSlot fresh = new WatchedSlot(this, slot, log);
-        slots.put(slot, fresh);
-        log.setWatch(fresh, true);
-        return fresh;
+        return log != null
+                && watch(slots.computeIfAbsent(logs, now -> new WatchedSlot(this, now, log)), gfn - logs.baseGfn());
     }
 
     private boolean watch(WatchedSlot in, long page) {
+        in.log.setWatch(in, true); // each time: it may have been cut short
         in.log.wordsOf(page); // room for the mark below
         boolean watches = false;
         in.watch(page); // first, then the look at the table: a change of it is published first, and then looks here
         try {
             BitSet which = new BitSet();
             which.set((int) page);
-            watches = !memslots.harvest(in.slot, which.toLongArray(), in.log::unmark).isUnsettled()
+            watches = in.log.awaitMarks()
+                    && !memslots.harvest(in.slot, which.toLongArray(), in.log::unmark).isUnsettled()
                     && memslots.table().byId(in.slot.id()) == in.slot;
         } finally {
             if (!watches) {
-                in.unwatch(page);
+                in.watched.clear(page);
                 in.log.mark(page); // written without a mark, as it may be
             }
         }
@@ -108,11 +107,6 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
         return due;
     }
 
-    /** A page was noted. */
-    void isDueNow() {
-        due = true;
-    }
-
     /**
      * Tells of the pages that were written since they were watched, or may have been, and watches them no more.
      *
@@ -120,8 +114,10 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
      *     are told of by the next call
      */
     public void take(LongConsumer written) {
+        StackRoom.require(); // a page that is let go is told of
         if (due) {
             due = false; // first: what is noted from here on may be missed below
+            VarHandle.fullFence(); // the notes are no volatile fields
             boolean done = false;
             try {
                 slots.values().forEach(slot -> {
@@ -132,7 +128,9 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
                 });
                 done = true;
             } finally {
-                due |= !done;
+                if (!done) { // else nothing is written here: it may be due again
+                    due = true;
+                }
             }
         }
     }

@@ -3,6 +3,7 @@ package io.github.pfncache.rules;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * The table in which readers announce their holds: each word is free or names a lock. There is one table for the
@@ -192,7 +193,12 @@ final class ReaderTable {
         if (found != word && found != seen) { // found seen: another thread waits, too
             return true;
         }
-        for (int turn = 0; (long) WORDS.getVolatile(TABLE, place) == seen; turn++) { // bounded by the deadline
+        return awaitBriefly(() -> (long) WORDS.getVolatile(TABLE, place) != seen, deadlineNanos);
+    }
+
+    /** Waits for what takes other threads a few instructions; false iff the deadline passed first. */
+    static boolean awaitBriefly(BooleanSupplier done, long deadlineNanos) {
+        for (int turn = 0; !done.getAsBoolean(); turn++) { // bounded by the deadline
             if (!pause(turn, ReaderTable.class, true, deadlineNanos)) {
                 return false;
             }

@@ -149,6 +149,15 @@ public final class TrackedLock {
     }
 
     /**
+     * Whether a thread holds the lock.
+     *
+     * @return what was so a moment ago
+     */
+    public boolean isTaken() {
+        return lock.isLocked();
+    }
+
+    /**
      * Waits until a condition over the guarded state holds. The lock is held when the condition is evaluated and on
      * return, and free in between.
      *

@@ -4,6 +4,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 
 /**
@@ -305,6 +306,17 @@ public final class TrackedRwLock {
      */
     public static boolean awaitBriefReaders(long deadlineNanos) {
         return ReaderTable.awaitBrief(deadlineNanos);
+    }
+
+    /**
+     * Waits, as {@link #awaitBriefReaders} does, for what takes other threads a few instructions.
+     *
+     * @param done whether it is done
+     * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
+     * @return false iff it gave up
+     */
+    public static boolean awaitBriefly(BooleanSupplier done, long deadlineNanos) {
+        return ReaderTable.awaitBriefly(done, deadlineNanos);
     }
 
     // ------------------------------------------------------------------ writers

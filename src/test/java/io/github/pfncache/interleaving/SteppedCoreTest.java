@@ -26,4 +26,10 @@ final class SteppedCoreTest {
                         OneShotScenarios.class, TlbScenarios.class, GuestModeScenarios.class, LogScenarios.class)
                 .flatMap(scenarios -> core.tests(scenarios, PREEMPTIONS, BUDGET));
     }
+
+    /** A watch is beside the core: a writer that has begun, one in between, and what is decided where marks are. */
+    @TestFactory
+    Stream<DynamicTest> aWatchMissesNoWrite() {
+        return new Stepped("memslot.").tests(WatchScenarios.class, PREEMPTIONS + 1, 5 * BUDGET);
+    }
 }

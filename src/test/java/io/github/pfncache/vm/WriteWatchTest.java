@@ -324,4 +324,30 @@ class WriteWatchTest {
         writer.join();
         assertThat(failure.get()).isNull();
     }
+
+    /** A thread in a read section cannot wait for what is written by those that found the slot without a log. */
+    @Test
+    void aLogThatIsBeingTurnedOnIsNotTakenForOne() throws Exception {
+        Thread change = new Thread(() -> vm.memslots().setFlags(0, Memslot.FLAG_LOG_DIRTY_PAGES));
+        try (DirtyReader reader = vm.memslots().newDirtyReader()) {
+            int readers = vm.memslots().enterRead();
+            try {
+                Memslot before = vm.memslots().table().byId(0);
+                change.start();
+                while (!vm.memslots().table().byId(0).logsDirtyPages()) {
+                    Thread.onSpinWait();
+                }
+                boolean watched = watch.watch(GFN + 5);
+                boolean followed = reader.follow(vm.memslots().table().byId(0)) != null;
+                before.markDirty(GFN + 5); // as a writer does that found the slot before
+                assertThat(watched && !watch.isDue()).as("watched, and not told").isFalse();
+                boolean marked = vm.memslots().table().byId(0).dirtyPages() > 0;
+                assertThat(followed && !marked).as("read, and not marked").isFalse();
+            } finally {
+                vm.memslots().exitRead(readers);
+            }
+            change.join();
+            assertThat(watch.watch(GFN + 5)).isTrue();
+        }
+    }
 }
