@@ -55,8 +55,8 @@ public final class DirtyBitmap {
     /** Held while marks go from the bitmap to the readers: no harvest sees them in neither place. */
     private final TrackedLock handing = new TrackedLock(LockClass.DIRTY);
 
-    /** What is kept for {@link #harvest(long[])}; the last of the chain. */
-    private final Marks unnamed;
+    /** What is kept for {@link #harvest}; the last of the chain. */
+    final Marks unnamed;
 
     /** What is kept for the readers, a chain: to leave it takes no memory. Written under {@link #handing}. */
     private volatile Marks readers;
@@ -127,17 +127,12 @@ public final class DirtyBitmap {
     }
 
     /**
-     * Takes marks out, for the reader without a name.
+     * Takes marks out, for {@link #unnamed} or a reader that {@link #newReader} made.
      *
-     * @param which of which pages, as by {@link java.util.BitSet#toLongArray}; null for all
+     * @param which of which pages
      * @return the pages
      */
-    Harvest harvest(long[] which) {
-        return harvest(unnamed, which);
-    }
-
-    /** As {@link #harvest(long[])}, for a reader that {@link #newReader} made. */
-    Harvest harvest(Marks reader, long[] which) {
+    Harvest harvest(Marks reader, PageMask which) {
         Marks taken;
         Marks all;
         handing.lock();
@@ -192,19 +187,14 @@ public final class DirtyBitmap {
 
     /** Marks all pages, for what a thread has changed before. */
     void markAll() {
-        for (long page = 0; page < npages(); page++) { // bounded by the size of the slot
+        for (long page = 0; page < marks.npages; page++) { // bounded by the size of the slot
             mark(page);
         }
     }
 
-    /** As {@link #harvest(long[])}, for nobody: the next writer has to mark the pages again, and tells the watches. */
-    Harvest unmark(long[] which) {
-        return harvest(newReader(), which);
-    }
-
     /** Room for the marks of one reader more. */
     Marks newReader() {
-        return new Marks(npages());
+        return new Marks(marks.npages);
     }
 
     /** Keeps the marks from now on for what {@link #newReader} made; nothing if it does already. Allocates nothing. */
@@ -248,10 +238,6 @@ public final class DirtyBitmap {
         for (Marks reader = readers; reader != unnamed; reader = reader.next) { // bounded by the readers
             Marks.mark(reader.wordsOf(page), page);
         }
-    }
-
-    long npages() {
-        return marks.npages;
     }
 
     /** Whether all have marked that may have looked at the watches by now: what they have set can be cleared then. */

@@ -135,8 +135,7 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
             return DirtyBitmap.Harvest.empty();
         }
         memslots.spillDirtyRings();
-        DirtyBitmap.Harvest harvest =
-                memslots.harvest(log.slot, pages.toLongArray(), which -> bitmap.harvest(log.kept, which));
+        DirtyBitmap.Harvest harvest = memslots.harvest(log.slot, bitmap, log.kept, PageMask.of(pages));
         unsettled = harvest.isUnsettled();
         return harvest;
     }
@@ -157,7 +156,7 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
 
     private void harvestLogs(BiConsumer<Memslot, long[]> reader, Set<DirtyBitmap> last) {
         logs.forEach((bitmap, log) -> { // bounded by the slots
-            DirtyBitmap.Harvest harvest = memslots.harvest(log.slot, null, which -> bitmap.harvest(log.kept, which));
+            DirtyBitmap.Harvest harvest = memslots.harvest(log.slot, bitmap, log.kept, PageMask.ALL);
             if (harvest.isUnsettled()) {
                 unsettled = true;
             }

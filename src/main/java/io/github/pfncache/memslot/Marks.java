@@ -88,9 +88,9 @@ final class Marks extends Linked<Marks> {
     /**
      * Takes bits out: room for them first, so that none is lost without memory.
      *
-     * @param which of which pages, as by {@link java.util.BitSet#toLongArray}; null for all
+     * @param which of which pages
      */
-    Marks take(long[] which) {
+    Marks take(PageMask which) {
         Marks taken = new Marks(npages);
         moveTo(taken, which);
         return taken;
@@ -101,25 +101,22 @@ final class Marks extends Linked<Marks> {
      *
      * @param which as for {@link #take}
      */
-    void moveTo(Marks first, long[] which) {
-        for (int c = 0; c < chunks.length; c++) { // bounded by the size of the slot
+    void moveTo(Marks first, PageMask which) {
+        int end = (int) Math.min(chunks.length, (which.end() - 1) / WORDS_PER_CHUNK + 1);
+        for (int c = which.from() / WORDS_PER_CHUNK; c < end; c++) { // bounded by the size of the slot
             long[] words = existing(c);
             if (words != null && isAnyMarked(words)) {
                 for (Marks to = first; to != null; to = to.next) { // bounded by the readers
                     to.chunk(c);
                 }
                 for (int w = 0; w < words.length; w++) { // bounded by the size of a chunk
-                    long bits = takeWord(words, w, chosen(which, c * WORDS_PER_CHUNK + w));
+                    long bits = takeWord(words, w, which.word(c * WORDS_PER_CHUNK + w));
                     for (Marks to = first; bits != 0 && to != null; to = to.next) { // as above
                         WORDS.getAndBitwiseOr(to.chunk(c), w, bits);
                     }
                 }
             }
         }
-    }
-
-    private static long chosen(long[] which, int word) {
-        return which == null ? -1 : word < which.length ? which[word] : 0;
     }
 
     private static long takeWord(long[] words, int w, long mask) {

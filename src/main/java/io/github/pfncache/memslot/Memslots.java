@@ -3,6 +3,7 @@ package io.github.pfncache.memslot;
 import io.github.pfncache.memslot.DirtyBitmap.Harvest;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.LockClass;
+import io.github.pfncache.rules.StackRoom;
 import io.github.pfncache.rules.TrackedLock;
 import java.time.Duration;
 import java.util.Arrays;
@@ -314,6 +315,7 @@ public final class Memslots {
             boolean isVoid = judged(wish, flagsAreAsked, table()) == MemslotRequest.Step.NONE;
             return isVoid && (flagsAreAsked || !changing.isTaken()) ? Change.UNCHANGED : Change.BUSY;
         }
+        StackRoom.require(); // what is begun ends
         long deadline = published.deadlineFromNow();
         if (!changing.tryLock(deadline)) {
             return Change.BUSY;
@@ -403,7 +405,7 @@ public final class Memslots {
      * @return the pages, to be put back if they cannot be delivered; or why there are none
      */
     public HarvestResult harvestDirty(int id) {
-        return harvest(id, null, false);
+        return harvest(id, PageMask.ALL, false);
     }
 
     /**
@@ -415,7 +417,7 @@ public final class Memslots {
      * @return those that were marked; or why there are none
      */
     public HarvestResult harvestDirty(int id, BitSet pages) {
-        return harvest(id, pages.toLongArray(), false);
+        return harvest(id, PageMask.of(pages), false);
     }
 
     /**
@@ -436,11 +438,11 @@ public final class Memslots {
      * @return the pages, to be put back if they cannot be delivered; or why there are none
      */
     public HarvestResult harvestDirtyOutsideRings(int id) {
-        return harvest(id, null, true);
+        return harvest(id, PageMask.ALL, true);
     }
 
-    private HarvestResult harvest(int id, long[] which, boolean besidesRings) {
-        return ofLog(id, besidesRings, (slot, log) -> harvest(slot, which, log::harvest));
+    private HarvestResult harvest(int id, PageMask which, boolean besidesRings) {
+        return ofLog(id, besidesRings, (slot, log) -> harvest(slot, log, log.unnamed, which));
     }
 
     private HarvestResult ofLog(int id, boolean besidesRings, BiFunction<Memslot, DirtyBitmap, Harvest> use) {
@@ -452,14 +454,13 @@ public final class Memslots {
         return new HarvestResult(status, status == HarvestStatus.OK ? use.apply(slot, log) : Harvest.empty());
     }
 
-    /** Takes marks of pages out, null for all; then, a vCPU that holds one of them for writing has to mark it again. */
-    Harvest harvest(Memslot slot, long[] which, Function<long[], Harvest> taking) {
+    /** Takes marks of pages out, for a reader; then, a vCPU that holds one of them for writing has to mark it again. */
+    Harvest harvest(Memslot slot, DirtyBitmap log, Marks reader, PageMask which) {
         HeldLocks.mightSleep("harvest"); // before marks are taken
-        BitSet pages = which == null ? null : BitSet.valueOf(which);
-        Harvest harvest = taking.apply(which);
+        Harvest harvest = log.harvest(reader, which);
         boolean marksAgain = false;
         try {
-            marksAgain = protect(slot, page -> pages == null || pages.get((int) page)) && harvest.isForAllReaders();
+            marksAgain = protect(slot, which::has) && harvest.isForAllReaders();
         } finally {
             if (!marksAgain) { // also when the listener threw
                 harvest.markAgain();

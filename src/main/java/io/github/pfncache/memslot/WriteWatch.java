@@ -3,7 +3,6 @@ package io.github.pfncache.memslot;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.StackRoom;
 import java.lang.invoke.VarHandle;
-import java.util.BitSet;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongConsumer;
@@ -84,10 +83,9 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
         boolean watches = false;
         in.watch(page); // first, then the look at the table: a change of it is published first, and then looks here
         try {
-            BitSet which = new BitSet();
-            which.set((int) page);
-            watches = in.log.awaitMarks()
-                    && !memslots.harvest(in.slot, which.toLongArray(), in.log::unmark).isUnsettled()
+            Marks nobody = in.log.newReader();
+            watches = in.log.awaitMarks() // then the next writer has to mark the page again
+                    && !memslots.harvest(in.slot, in.log, nobody, PageMask.of(page)).isUnsettled()
                     && memslots.table().byId(in.slot.id()) == in.slot;
         } finally {
             if (!watches) {

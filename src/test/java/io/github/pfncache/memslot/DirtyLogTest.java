@@ -32,10 +32,10 @@ final class DirtyLogTest {
             bitmap.mark(page);
             expected.add(page);
         }
-        DirtyBitmap.Harvest harvest = bitmap.harvest(null);
+        DirtyBitmap.Harvest harvest = bitmap.harvest(bitmap.unnamed, PageMask.ALL);
         assertThat(Arrays.stream(harvest.pages()).boxed()).containsExactlyElementsOf(expected);
         assertThat(harvest.count()).isEqualTo(expected.size());
-        assertThat(bitmap.harvest(null).pages()).isEmpty();
+        assertThat(bitmap.harvest(bitmap.unnamed, PageMask.ALL).pages()).isEmpty();
     }
 
     @Test
@@ -46,20 +46,20 @@ final class DirtyLogTest {
             bitmap.mark(page);
             bitmap.mark(page);
         }
-        assertThat(bitmap.harvest(null).pages()).containsExactly(pages);
+        assertThat(bitmap.harvest(bitmap.unnamed, PageMask.ALL).pages()).containsExactly(pages);
     }
 
     @Test
     void whatIsPutBackIsHarvestedAgainWithWhatCameSince() {
         DirtyBitmap bitmap = new DirtyBitmap(100);
         bitmap.mark(3);
-        DirtyBitmap.Harvest harvest = bitmap.harvest(null);
+        DirtyBitmap.Harvest harvest = bitmap.harvest(bitmap.unnamed, PageMask.ALL);
         bitmap.mark(4);
         harvest.putBack();
         assertThat(harvest.pages()).containsExactly(3);
-        assertThat(bitmap.harvest(null).pages()).containsExactly(3, 4);
+        assertThat(bitmap.harvest(bitmap.unnamed, PageMask.ALL).pages()).containsExactly(3, 4);
         assertThatThrownBy(harvest::putBack).isInstanceOf(IllegalStateException.class);
-        assertThat(bitmap.harvest(null).pages()).isEmpty();
+        assertThat(bitmap.harvest(bitmap.unnamed, PageMask.ALL).pages()).isEmpty();
     }
 
     private final Memslots memslots = new Memslots(DirtyMode.RING, Memslots.DEFAULT_TIMEOUT);

@@ -215,7 +215,7 @@ final class MemslotsRaceTest {
     }
 
     private static int copyIfDirty(DirtyBitmap bitmap, int[] memory, int old) {
-        return bitmap.harvest(null).count() == 0 ? old : (int) DATA.getOpaque(memory, PAGE);
+        return bitmap.harvest(bitmap.unnamed, PageMask.ALL).count() == 0 ? old : (int) DATA.getOpaque(memory, PAGE);
     }
 
     @Test
@@ -237,7 +237,7 @@ final class MemslotsRaceTest {
             }));
         }
         while (harvested < 2L * rounds) { // a lost bit ends in the timeout of the test
-            for (long page : bitmap.harvest(null).pages()) {
+            for (long page : bitmap.harvest(bitmap.unnamed, PageMask.ALL).pages()) {
                 counts.incrementAndGet((int) page);
                 harvested++;
             }
@@ -245,7 +245,7 @@ final class MemslotsRaceTest {
         for (Future<?> writer : writers) {
             writer.get(30, TimeUnit.SECONDS);
         }
-        assertThat(bitmap.harvest(null).pages()).isEmpty();
+        assertThat(bitmap.harvest(bitmap.unnamed, PageMask.ALL).pages()).isEmpty();
     }
 
     @Test
