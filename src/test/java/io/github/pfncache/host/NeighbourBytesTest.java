@@ -40,7 +40,7 @@ class NeighbourBytesTest {
             @Override
             void on(HostMapping khva, int turn) {
                 long now = khva.getLongVolatile(0);
-                khva.compareAndSetLong(0, now, (turn & 1) == 0 ? now + 1 : now - 1);
+                khva.compareAndSetLong(0, now, (now & 1) == 0 ? now + 1 : now - 1); // without a carry
             }
         };
 
