@@ -6,12 +6,15 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * What the model checker says of one configuration of {@code src/proof}. Each run is a process of its own: TLC keeps
@@ -26,6 +29,12 @@ record Tlc(String name, String output) {
     private static final Pattern DEPTH = Pattern.compile("(?m)^The depth of the complete .* is (\\d+)\\.$");
     private static final Pattern ACCEPTED = Pattern.compile("(?m)^<<\"accepted\", (\\d+)>>$");
     private static final long MINUTES = 50;
+
+    /** In which a process that computes takes more than a hundredth of a processor, also where many others do. */
+    private static final Duration WINDOW = Duration.ofSeconds(10);
+
+    /** The search of a temporal property may wait for a worker that waits for it, once it has lasted three seconds. */
+    private static final int ATTEMPTS = 5;
 
     /** A fault that the search of a configuration came upon: its number, what it broke, and after how many states. */
     record Found(String fault, String broken, int length) {
@@ -95,21 +104,53 @@ record Tlc(String name, String output) {
                     "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx" + System.getProperty("proof.heap", "512m"),
                     "-DTLA-Library=" + directory, "-cp", jar.toString(), main));
             command.addAll(List.of(arguments));
-            Process process = new ProcessBuilder(command)
-                    .directory(directory.toFile())
-                    .redirectErrorStream(true)
-                    .redirectOutput(output.toFile())
-                    .start();
-            try {
-                if (!process.waitFor(MINUTES, TimeUnit.MINUTES)) {
-                    throw new IllegalStateException(main + " has not ended, see " + output);
+            boolean ended = false;
+            for (int attempt = 0; attempt < ATTEMPTS && !ended; attempt++) { // bounded by the attempts
+                clear(directory.resolve("states"));
+                Process process = new ProcessBuilder(command)
+                        .directory(directory.toFile())
+                        .redirectErrorStream(true)
+                        .redirectOutput(output.toFile())
+                        .start();
+                try {
+                    ended = ends(process);
+                } finally {
+                    process.destroyForcibly().waitFor();
                 }
-            } finally {
-                process.destroy();
+            }
+            if (!ended) {
+                throw new IllegalStateException(main + " has not ended, see " + output);
             }
             return Files.readString(output);
         } catch (Exception e) {
             throw new IllegalStateException(main + " " + List.of(arguments), e);
+        }
+    }
+
+    /** Whether a process ends; false once it has stopped to compute, or it has lasted too long. */
+    private static boolean ends(Process process) throws InterruptedException {
+        long last = -1;
+        for (long left = MINUTES * 60; left > 0; left -= WINDOW.toSeconds()) { // bounded by the minutes
+            if (process.waitFor(WINDOW.toSeconds(), TimeUnit.SECONDS)) {
+                return true;
+            }
+            long now = process.info().totalCpuDuration().map(Duration::toMillis).orElse(Long.MAX_VALUE);
+            if (last >= 0 && now < Long.MAX_VALUE && now - last < WINDOW.toMillis() / 100) {
+                return false;
+            }
+            last = now;
+        }
+        return false;
+    }
+
+    /** What a run that was ended has left. */
+    private static void clear(Path states) throws IOException {
+        if (Files.exists(states)) {
+            try (Stream<Path> all = Files.walk(states)) {
+                for (Path each : all.sorted(Comparator.reverseOrder()).toList()) { // bounded by the files
+                    Files.delete(each);
+                }
+            }
         }
     }
 
