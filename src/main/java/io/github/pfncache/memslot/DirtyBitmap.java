@@ -92,12 +92,18 @@ public final class DirtyBitmap {
     void mark(long page) {
         VarHandle.fullFence(); // pairs with the clearing in harvest(): see the class comment
         if (!marks.has(page)) {
-            marking.getAndIncrement(); // first, then the look at the watches: pairs with awaitMarks()
-            try {
+            mark(page, page + 1);
+        }
+    }
+
+    private void mark(long from, long end) {
+        marking.getAndIncrement(); // first, then the look at the watches: pairs with awaitMarks()
+        try {
+            for (long page = from; page < end; page++) { // bounded by the size of the slot
                 markUnderBriefHold(page);
-            } finally {
-                marking.getAndDecrement();
             }
+        } finally {
+            marking.getAndDecrement();
         }
     }
 
@@ -158,12 +164,7 @@ public final class DirtyBitmap {
         }
     }
 
-    /** What the next harvest of the reader without a name has, if nothing comes between; nothing is taken out. */
-    Harvest peek() {
-        return peek(unnamed);
-    }
-
-    /** As {@link #peek()}, for a reader that {@link #newReader} made. */
+    /** What the next harvest of a reader has, if nothing comes between; nothing is taken out. */
     Harvest peek(Marks reader) {
         Marks seen = newReader();
         handing.lock();
@@ -187,9 +188,8 @@ public final class DirtyBitmap {
 
     /** Marks all pages, for what a thread has changed before. */
     void markAll() {
-        for (long page = 0; page < marks.npages; page++) { // bounded by the size of the slot
-            mark(page);
-        }
+        VarHandle.fullFence(); // as in mark()
+        mark(0, marks.npages);
     }
 
     /** Room for the marks of one reader more. */
@@ -278,7 +278,8 @@ public final class DirtyBitmap {
 
         /** The harvest where there is no log; a new one for each caller, which may put it back. */
         static Harvest empty() {
-            return new DirtyBitmap(1).peek();
+            DirtyBitmap none = new DirtyBitmap(1);
+            return none.peek(none.unnamed);
         }
 
         /**

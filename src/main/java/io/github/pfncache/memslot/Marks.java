@@ -41,8 +41,7 @@ final class Marks extends Linked<Marks> {
             return words;
         }
         long pages = Math.min(PAGES_PER_CHUNK, npages - ((long) number << PAGES_PER_CHUNK_SHIFT));
-        int length = (int) (pages + (1 << PAGES_PER_WORD_SHIFT) - 1 >>> PAGES_PER_WORD_SHIFT);
-        long[] fresh = new long[length];
+        long[] fresh = new long[(int) (pages + Long.SIZE - 1 >>> PAGES_PER_WORD_SHIFT)];
         long[] witness = (long[]) CHUNKS.compareAndExchange(chunks, number, (long[]) null, fresh);
         return witness == null ? fresh : witness;
     }

@@ -230,7 +230,7 @@ public final class Memslot {
      */
     public long dirtyPages() {
         DirtyBitmap bitmap = log;
-        return bitmap == null ? 0 : bitmap.peek().count();
+        return bitmap == null ? 0 : bitmap.peek(bitmap.unnamed).count();
     }
 
     /**

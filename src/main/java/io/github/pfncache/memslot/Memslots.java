@@ -428,7 +428,7 @@ public final class Memslots {
      * @return the pages, which need not be put back; or why there are none
      */
     public HarvestResult peekDirty(int id) {
-        return ofLog(id, false, (slot, log) -> log.peek());
+        return ofLog(id, false, (slot, log) -> log.peek(log.unnamed));
     }
 
     /**

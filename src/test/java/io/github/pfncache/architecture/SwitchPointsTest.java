@@ -18,20 +18,13 @@ final class SwitchPointsTest {
     private static final String BEGIN = "<!-- switch points, ";
     private static final String END = "<!-- end of the switch points -->";
 
-    /** A name, whole; those of locks are put together with the lock's class. */
-    private static final Pattern REACHED = Pattern.compile("reached\\(\"([^\"]*[^ \"])\"\\)");
-
     private static final Pattern ROW = Pattern.compile("^\\| (`[^|]*) \\| [^|]{20,} \\|$", Pattern.MULTILINE);
     private static final Pattern NAME = Pattern.compile("`([^`]+)`");
 
     @Test
     void everyPointIsOnThePageAndNoOther() throws IOException {
-        Set<String> points = new TreeSet<>(Set.of("lock", "unlock", "read-unlock", "write-unlock"));
-        for (String root : List.of("main", "pv")) {
-            for (Path file : BuiltClasses.files(Jars.sources(root), ".java")) {
-                REACHED.matcher(Files.readString(file)).results().forEach(found -> points.add(found.group(1)));
-            }
-        }
+        Set<String> points = SwitchPoints.inTheSources();
+        points.addAll(List.of("lock", "unlock", "read-unlock", "write-unlock"));
         assertThat(points).hasSizeGreaterThan(30);
         String page = Files.readString(PAGE);
         String table = page.substring(page.indexOf(BEGIN), page.indexOf(END));

@@ -1,7 +1,6 @@
 package io.github.pfncache.kvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -48,16 +47,6 @@ final class KvmCommandTest {
         return new PrintStream(bytes, true, StandardCharsets.UTF_8);
     }
 
-    /** Names the test as not run where there is no kernel to run it on. */
-    static void assumeKvm() {
-        try (Kvm kvm = Kvm.open(Kvm.DEVICE)) {
-            assertThat(kvm.addressSpaces()).isPositive();
-        } catch (Unusable e) {
-            System.out.println("the live kernel: not run: " + e.getMessage());
-            assumeTrue(false, e.getMessage());
-        }
-    }
-
     private Path script(String... lines) throws IOException {
         return Files.write(directory.resolve("script.tsv"), List.of(lines));
     }
@@ -92,7 +81,7 @@ final class KvmCommandTest {
 
     @Test
     void sequencesAgreeAndTheLastLineSaysSo() {
-        assumeKvm();
+        LiveKernel.assumeThere();
         Run run = run("--sequences", "200", "--seed", "7");
         assertThat(run.out).endsWith(" differ" + (run.out.contains(" by name\n") ? lastWords(run.out) : "\n"));
         assertThat(run.out).containsPattern("kvm: 200 sequences, \\d+ operations, \\d+ agree, 0 differ");
@@ -105,7 +94,7 @@ final class KvmCommandTest {
 
     @Test
     void aScriptShowsWhatTheRecorderDid() throws IOException {
-        assumeKvm();
+        LiveKernel.assumeThere();
         Run run = run("--script", script("case\tscript\tobserved",
                 "first\tslot 1 0x100000 4 A0 -;greg 0 0x100101", "", "vcpus 2;run 1").toString());
         assertThat(run.out).startsWith("case\tscript\tobserved\n"
@@ -118,7 +107,7 @@ final class KvmCommandTest {
     /** Found by the generator: where a hole was moved to, the page stays, and is looked at. */
     @Test
     void whatAHoleWouldGoToStays() throws IOException {
-        assumeKvm();
+        LiveKernel.assumeThere();
         String script = "slot 2 0x103000 4 M2 l;unmap M11 1;mv M10 2 M4;greg 0 0x106101";
         Run run = run("--script", script(script).toString());
         if (!run.out.contains(KernelDifference.MOVE_OF_SEVERAL.name())) {
@@ -128,7 +117,7 @@ final class KvmCommandTest {
 
     @Test
     void anInterruptionEndsItWithWhatThereIs() {
-        assumeKvm();
+        LiveKernel.assumeThere();
         AtomicInteger asked = new AtomicInteger();
         Run run = run(() -> asked.incrementAndGet() > 3, "--sequences", "1000000", "--seed", "7");
         assertThat(run.out).contains("interrupted").contains("kvm: 3 sequences, ");
@@ -136,7 +125,7 @@ final class KvmCommandTest {
 
     @Test
     void nothingStaysOpenOrMapped() throws IOException {
-        assumeKvm();
+        LiveKernel.assumeThere();
         long before = descriptors();
         run("--sequences", "20", "--seed", "3");
         run(() -> true, "--sequences", "20", "--seed", "3");
@@ -162,7 +151,7 @@ final class KvmCommandTest {
 
     @Test
     void anAddressThatIsTakenIsOneLine() throws IOException {
-        assumeKvm();
+        LiveKernel.assumeThere();
         long taken = Arenas.claims().get(2);
         int flags = Linux.MAP_PRIVATE | Linux.MAP_ANONYMOUS | Linux.MAP_FIXED_NOREPLACE;
         assertThat(Linux.mmap(taken, 4096, Linux.PROT_NONE, flags, -1, 0)).isEqualTo(taken);
@@ -178,7 +167,7 @@ final class KvmCommandTest {
 
     @Test
     void whetherTheKernelHasXenInterfacesIsOneLine() {
-        assumeKvm();
+        LiveKernel.assumeThere();
         Run run = run("--xen", "--sequences", "2");
         assertThat(run.code).isEqualTo(KvmCommand.NO_KVM);
         assertThat(run.err).matches(ONE_LINE).contains("KVM_CAP_XEN_HVM");
@@ -187,7 +176,7 @@ final class KvmCommandTest {
 
     @Test
     void theKernelKeepsItsInvariantsInAChurn() {
-        assumeKvm();
+        LiveKernel.assumeThere();
         Run run = run("--churn", "300");
         assertThat(run.out).containsPattern("kvm: 14 cases, \\d+ updates, 0 violations");
         assertThat(run.code).isZero();
@@ -197,7 +186,7 @@ final class KvmCommandTest {
     /** A slot over this program's own memory would let a guest write there. */
     @Test
     void noScriptReachesTheProgramsOwnMemory() throws Unusable {
-        assumeKvm();
+        LiveKernel.assumeThere();
         try (Kvm kvm = Kvm.open(Kvm.DEVICE)) {
             for (String script : List.of("slot 1 0x100000 4 0x7f0000000000 -", "unmap A15 2", "dn 0x7f0000000000 1",
                     "mapanon A16 1", "mv A0 1 A99999", "map A15 200", "poke A15+fff 1 2")) {
@@ -216,7 +205,7 @@ final class KvmCommandTest {
 
     @Test
     void aVcpuThatNeverLeavesIsEnded() throws Unusable {
-        assumeKvm();
+        LiveKernel.assumeThere();
         try (Kvm kvm = Kvm.open(Kvm.DEVICE); KernelMachine machine = KernelMachine.open(kvm)) {
             assertThat(machine.vm().stay(0)).isEqualTo("STUCK");
             assertThat(machine.vm().run(0)).as("afterwards").isEqualTo("IOf8");

@@ -1,10 +1,8 @@
 package io.github.pfncache.museum;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.github.pfncache.kvm.Kvm;
-import io.github.pfncache.kvm.Unusable;
+import io.github.pfncache.kvm.LiveKernel;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -23,7 +21,7 @@ final class LiveKernelMuseumTest {
     @ParameterizedTest
     @ValueSource(strings = {"B00", "B77", "D03"})
     void aFaultIsFoundAndShrunk(String id) throws ReflectiveOperationException {
-        assumeKvm();
+        LiveKernel.assumeThere();
         String printed = run(Museum.exhibit(id).edits());
         int found = Math.max(0, printed.indexOf("difference:"));
         System.out.println(id + " on the live kernel:\n" + printed.substring(found));
@@ -31,15 +29,6 @@ final class LiveKernelMuseumTest {
         assertThat(shrunk.find()).as(printed).isTrue();
         assertThat(Integer.parseInt(shrunk.group(1))).as(printed).isBetween(1, FEW);
         assertThat(printed).endsWith("exit code 1");
-    }
-
-    private static void assumeKvm() {
-        try (Kvm kvm = Kvm.open(Kvm.DEVICE)) {
-            assertThat(kvm).isNotNull();
-        } catch (Unusable e) {
-            System.out.println("the live kernel: not run: " + e.getMessage());
-            assumeTrue(false, e.getMessage());
-        }
     }
 
     @SuppressWarnings("unchecked")
