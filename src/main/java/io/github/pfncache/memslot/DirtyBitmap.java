@@ -92,18 +92,12 @@ public final class DirtyBitmap {
     void mark(long page) {
         VarHandle.fullFence(); // pairs with the clearing in harvest(): see the class comment
         if (!marks.has(page)) {
-            mark(page, page + 1);
-        }
-    }
-
-    private void mark(long from, long end) {
-        marking.getAndIncrement(); // first, then the look at the watches: pairs with awaitMarks()
-        try {
-            for (long page = from; page < end; page++) { // bounded by the size of the slot
-                markUnderBriefHold(page);
+            marking.getAndIncrement(); // first, then the look at the watches: pairs with awaitMarks()
+            try {
+                markUnderBriefHold(page); // no call more: an access has made sure of room for these
+            } finally {
+                marking.getAndDecrement();
             }
-        } finally {
-            marking.getAndDecrement();
         }
     }
 
@@ -188,8 +182,9 @@ public final class DirtyBitmap {
 
     /** Marks all pages, for what a thread has changed before. */
     void markAll() {
-        VarHandle.fullFence(); // as in mark()
-        mark(0, marks.npages);
+        for (long page = 0; page < marks.npages; page++) { // bounded by the size of the slot
+            mark(page);
+        }
     }
 
     /** Room for the marks of one reader more. */
