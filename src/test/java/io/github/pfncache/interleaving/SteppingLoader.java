@@ -29,11 +29,18 @@ public final class SteppingLoader extends RewritingLoader {
     private final Set<String> volatiles = new HashSet<>();
     private final Set<String> known = new HashSet<>();
 
+    private final boolean atFences;
     private final List<String> stepped;
 
     /** In classes whose names begin so, behind the name of the library's package. */
     public SteppingLoader(ClassLoader parent, String... stepped) {
+        this(parent, false, stepped);
+    }
+
+    /** At fences as well, for a test that looks what is done by then: no thread sees more before one than after. */
+    public SteppingLoader(ClassLoader parent, boolean atFences, String... stepped) {
         super(parent);
+        this.atFences = atFences;
         this.stepped = List.of(stepped);
     }
 
@@ -99,7 +106,8 @@ public final class SteppingLoader extends RewritingLoader {
         public void visitMethodInsn(int opcode, String owner, String name, String descriptor, boolean ofInterface) {
             boolean bytes = MEMORY.contains(owner) && name.matches("(get|put|test).*");
             boolean word = owner.equals(VAR_HANDLE) && !name.endsWith("Fence");
-            if (bytes || word || owner.startsWith(ATOMICS) && !name.equals("<init>")) {
+            boolean fence = atFences && owner.equals(VAR_HANDLE) && name.endsWith("Fence");
+            if (bytes || word || fence || owner.startsWith(ATOMICS) && !name.equals("<init>")) {
                 step(owner, name);
             }
             super.visitMethodInsn(opcode, owner, name, descriptor, ofInterface);

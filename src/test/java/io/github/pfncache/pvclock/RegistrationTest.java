@@ -18,6 +18,8 @@ import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.rules.HeldLocks;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -215,12 +217,33 @@ final class RegistrationTest {
     }
 
     @Test
+    void aPlaceIsThatWhileItsPageIsBroughtInAgain() {
+        List<Boolean> placed = new ArrayList<>();
+        place.set(1, HERE);
+        onFault(() -> placed.add(place.isPlaced()));
+        assertThat(write(1)).isEqualTo(Outcome.OK);
+        onFault(() -> placed.add(place.isPlaced()));
+        place.point(2, THERE);
+        assertThat(write(2)).isEqualTo(Outcome.OK);
+        assertThat(placed).as("again, and for the first time").containsExactly(true, false);
+    }
+
+    @Test
     void aHandlerThatSwitchesOffLeavesNothingActive() {
         onFault(() -> place.point(0, null));
         place.point(1, HERE);
         assertThat(write(2)).isEqualTo(Outcome.INACTIVE);
         assertThat(place.isPlaced()).isFalse();
         assertThat(world.vm.caches().activeCaches()).isEmpty();
+    }
+
+    @Test
+    void aPlaceWithoutMemoryThatIsSwitchedOffIsNotActive() {
+        world.deleteSlot();
+        assertThat(place.set(1, HERE)).isEqualTo(Outcome.FAULT);
+        assertThat(place.point(0, null)).isEqualTo(Outcome.OK);
+        assertThat(world.vm.caches().activeCaches()).isEmpty();
+        world.slot(0);
     }
 
     @Test

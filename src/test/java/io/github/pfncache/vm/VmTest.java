@@ -100,6 +100,93 @@ class VmTest {
     }
 
     @Test
+    void aRunCallsTheHooksOfRunsThenThoseOfEntriesThenTheGuest() {
+        Vm vm = Vm.builder().build();
+        Vcpu vcpu = vm.vcpu(0);
+        List<String> called = new ArrayList<>();
+        for (String name : List.of("first", "second")) {
+            vm.addEntryHook(new EntryHook() {
+                @Override
+                public void beforeRun(Vcpu running) {
+                    called.add("run " + name);
+                }
+
+                @Override
+                public void beforeEntry(Vcpu entering) {
+                    called.add("entry " + name);
+                }
+            });
+        }
+        vm.handleMsr(7, new MsrHandler() {
+            @Override
+            public boolean write(Vcpu writer, int index, long value) {
+                called.add("write");
+                return value == 1;
+            }
+
+            @Override
+            public long read(Vcpu reader, int index) {
+                return 0;
+            }
+        });
+        vcpu.run(() -> {
+            called.add("guest");
+            assertThat(vcpu.guestWriteMsr(7, 1)).isTrue();
+            assertThat(vcpu.guestWriteMsr(7, 2)).isFalse();
+            vcpu.enterAgain();
+        });
+        assertThat(called).containsExactly(
+                "run first", "run second", "entry first", "entry second", "guest", "write", "entry first",
+                "entry second", "write", "entry first", "entry second", "entry first", "entry second");
+    }
+
+    @Test
+    void aFullRingKeepsTheGuestOutWhoeverFilledIt() {
+        Vm vm = Vm.builder().dirtyRing(128).build();
+        int pages = vm.vcpu(0).dirtyRing().softLimit();
+        vm.host().mapAnonymous(0x7f00_0000_0000L, pages, Protection.READ_WRITE);
+        vm.memslots().set(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0, pages * 4096L, 0x7f00_0000_0000L);
+        List<String> called = new ArrayList<>();
+        boolean[] fills = new boolean[1];
+        vm.addEntryHook(new EntryHook() {
+            @Override
+            public void beforeRun(Vcpu running) {
+                called.add("run");
+            }
+
+            @Override
+            public void beforeEntry(Vcpu entering) {
+                called.add("entry");
+                for (int page = 0; fills[0] && page < pages; page++) { // as many as the ring's soft limit
+                    vm.guestMemory().write(page * 4096L, new byte[1]);
+                }
+            }
+        });
+        Vcpu vcpu = vm.vcpu(0);
+        assertThat(vcpu.run(() -> called.add("guest"))).isEqualTo(Vcpu.Exit.GUEST);
+        fills[0] = true;
+        assertThat(vcpu.run(() -> called.add("guest"))).as("by the entry").isEqualTo(Vcpu.Exit.DIRTY_RING_FULL);
+        fills[0] = false;
+        assertThat(vcpu.run(() -> called.add("guest"))).as("before").isEqualTo(Vcpu.Exit.DIRTY_RING_FULL);
+        assertThat(called).containsExactly("run", "entry", "guest", "run", "entry");
+        vcpu.setImmediateExit(true);
+        assertThat(vcpu.run(() -> called.add("guest"))).isEqualTo(Vcpu.Exit.INTERRUPTED);
+        assertThat(called).hasSize(5);
+        VmAudit.atRest(vm);
+    }
+
+    @Test
+    void aVcpuThatIsToldNotToEnterDoesNothing() {
+        for (int entries : new int[] {0, 128}) { // without a ring, and with one
+            Vm vm = Vm.builder().dirtyRing(entries).build();
+            vm.vcpu(0).setImmediateExit(true);
+            assertThat(vm.vcpu(0).run(() -> {
+                throw new AssertionError("the guest runs");
+            })).isEqualTo(Vcpu.Exit.INTERRUPTED);
+        }
+    }
+
+    @Test
     void noHookIsNoHook() {
         assertThatThrownBy(() -> Vm.builder().build().addEntryHook(null)).isInstanceOf(NullPointerException.class);
     }
