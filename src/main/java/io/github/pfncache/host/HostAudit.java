@@ -20,9 +20,7 @@ final class HostAudit {
     }
 
     void run() {
-        HostRule.NOTIFIER_PAIRED.check(
-                family.invalidationsInProgress.get() == 0,
-                "invalidations in progress=" + family.invalidationsInProgress);
+        HostRule.NOTIFIER_PAIRED.check(family.invalidationsInProgress.get() == 0, family.invalidationsInProgress);
         family.locked(this::runLocked);
     }
 
@@ -66,6 +64,14 @@ final class HostAudit {
         HostRule.OWNERS_COUNTED.check(held != 0 || unnamed == 0 && temporary == 0, state);
     }
 
+    /** What an entry's rules show: a sentence only when one is broken, for an audit looks at every page. */
+    private record Entry(long page, long pte, Vma vma) {
+        @Override
+        public String toString() {
+            return "hva=" + Pages.hex(PageTable.hvaOf(page)) + " entry=" + Pages.hex(pte) + " in " + vma;
+        }
+    }
+
     private void count(long entry) {
         if (Pte.isPresent(entry)) {
             frameOwners.merge(Pte.index(entry), 1, Integer::sum);
@@ -76,7 +82,7 @@ final class HostAudit {
 
     private void checkEntry(AddressSpace space, long page, long pte) {
         Vma vma = space.vmas.find(page);
-        String state = "hva=" + Pages.hex(PageTable.hvaOf(page)) + " entry=" + Pages.hex(pte) + " in " + vma;
+        Entry state = new Entry(page, pte, vma);
         HostRule.ENTRY_WITHIN_MAPPING.check(vma != null, state);
         HostRule.ENTRY_WITHIN_MAPPING.check(!Pte.isWritable(pte) || vma.isWritable() && !Pte.isArmed(pte), state);
         if (!Pte.isPresent(pte)) {
@@ -84,13 +90,11 @@ final class HostAudit {
         }
         if (vma.shared()) {
             long entry = vma.file().entry(vma.toFilePage(page));
-            HostRule.ENTRY_WITHIN_MAPPING.check(
-                    Pte.isPresent(entry) && Pte.index(entry) == Pte.index(pte), state + " file entry=" + entry);
+            HostRule.ENTRY_WITHIN_MAPPING.check(Pte.isPresent(entry) && Pte.index(entry) == Pte.index(pte), state);
             HostRule.WRITABLE_FILE_PAGE_IS_CHANGED.check(
                     !Pte.isWritable(pte) || vma.file().isChanged(vma.toFilePage(page)), state);
         } else {
-            HostRule.PRIVATE_WRITABLE_IS_SOLE.check(
-                    !Pte.isWritable(pte) || frames.owners(Pte.index(pte)) == 1, state);
+            HostRule.PRIVATE_WRITABLE_IS_SOLE.check(!Pte.isWritable(pte) || frames.owners(Pte.index(pte)) == 1, state);
         }
     }
 }

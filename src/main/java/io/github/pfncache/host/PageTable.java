@@ -83,7 +83,9 @@ final class PageTable {
                     }
                 }
             }
-            at = ((at >>> shift) + 1) << shift;
+            do { // bounded by the children of one node, of which only the first is in the next node
+                at = ((at >>> shift) + 1) << shift;
+            } while (at < end && index(at, shift) != 0 && node[index(at, shift)] == null);
         }
         return -1;
     }

@@ -34,6 +34,14 @@ public final class HeldLocks {
         }
     }
 
+    /** A lock that is wanted, and what its thread holds: a sentence only where a rule is broken. */
+    private record Attempt(Held wanted, HeldLocks mine) {
+        @Override
+        public String toString() {
+            return "taking " + wanted + " while holding " + mine.held;
+        }
+    }
+
     /**
      * Whether the current thread holds a lock of some class.
      *
@@ -105,7 +113,7 @@ public final class HeldLocks {
             LockRule.NO_WAIT_IN_ATOMIC_CONTEXT.check(mine.atomicDepth == 0, what);
             for (int i = 0; i < mine.held.size(); i++) { // bounded by the lock classes, plus the caches of one area
                 boolean may = mine.held.get(i).lockClass.maySleepUnder();
-                LockRule.NO_SLEEP_UNDER_SHORT_LOCK.check(may, may ? what : what + " while holding " + mine);
+                LockRule.NO_SLEEP_UNDER_SHORT_LOCK.check(may, may ? what : what + " while holding " + mine.held);
             }
         }
     }
@@ -123,28 +131,27 @@ public final class HeldLocks {
     /** Checks an acquisition before it is attempted, so that a violation is reported instead of a deadlock. */
     static void beforeAcquire(Object lock, LockClass lockClass, long creation, Manner manner) {
         HeldLocks mine = OF_THREAD.get();
+        Attempt attempt = new Attempt(new Held(lock, lockClass, creation), mine);
         if (manner != Manner.TRIES && !lockClass.mayWaitInAtomicContext()) {
-            LockRule.NO_WAIT_IN_ATOMIC_CONTEXT.check(mine.atomicDepth == 0, "waiting for " + lockClass);
+            LockRule.NO_WAIT_IN_ATOMIC_CONTEXT.check(mine.atomicDepth == 0, attempt);
         }
         for (Held h : mine.held) { // bounded by the number of lock classes, plus the caches of one area
             if (manner == Manner.WAITS) {
-                LockRule.NO_RECURSION.check(h.lock != lock, "taking " + lockClass + " while holding " + mine);
+                LockRule.NO_RECURSION.check(h.lock != lock, attempt);
             }
             if (manner != Manner.TRIES) {
                 // A timed wait for a lock that this very thread holds is refused at once, and waits for nothing.
-                LockRule.ORDER.check(
-                        h.lock == lock || mayFollow(h, lockClass, creation, manner),
-                        "taking " + lockClass + "#" + creation + " while holding " + mine);
+                LockRule.ORDER.check(h.lock == lock || mayFollow(h, attempt.wanted, manner), attempt);
             }
         }
     }
 
-    private static boolean mayFollow(Held h, LockClass next, long creation, Manner manner) {
-        if (h.lockClass != next) {
-            return h.lockClass.compareTo(next) < 0;
+    private static boolean mayFollow(Held h, Held next, Manner manner) {
+        if (h.lockClass != next.lockClass) {
+            return h.lockClass.compareTo(next.lockClass) < 0;
         }
-        return next.nestsInCreationOrder() && h.creation < creation
-                || next.nestsWithDeadline() && manner == Manner.BOUNDED;
+        return next.lockClass.nestsInCreationOrder() && h.creation < next.creation
+                || next.lockClass.nestsWithDeadline() && manner == Manner.BOUNDED;
     }
 
     static void acquired(Object lock, LockClass lockClass, long creation) {
@@ -160,7 +167,7 @@ public final class HeldLocks {
                 return;
             }
         }
-        LockRule.RELEASED_BY_HOLDER.check(false, "releasing " + lockClass + " while holding " + mine);
+        LockRule.RELEASED_BY_HOLDER.check(false, "releasing " + lockClass + " while holding " + mine.held);
     }
 
     static boolean holds(Object lock) {
@@ -170,10 +177,5 @@ public final class HeldLocks {
             }
         }
         return false;
-    }
-
-    @Override
-    public String toString() {
-        return held.toString();
     }
 }

@@ -57,11 +57,16 @@ public final class Interleaving {
      * @param point name of the place, stable from run to run
      */
     public static void reached(String point) {
-        if (Rules.ENABLED) {
-            Explorer explorer = OF_THREAD.get();
-            if (explorer != null) {
-                explorer.reached(point);
-            }
+        Explorer explorer = explorer();
+        if (explorer != null) {
+            explorer.reached(point);
+        }
+    }
+
+    /** The same at a lock of some class: the name is put together for a thread that has an explorer. */
+    static void reached(String before, LockClass lockClass) {
+        if (explorer() != null) {
+            reached(before + lockClass);
         }
     }
 

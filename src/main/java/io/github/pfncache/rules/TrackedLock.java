@@ -134,9 +134,7 @@ public final class TrackedLock {
             HeldLocks.released(this, lockClass);
         }
         lock.unlock();
-        if (Rules.ENABLED) {
-            Interleaving.reached("unlock " + lockClass);
-        }
+        Interleaving.reached("unlock ", lockClass);
     }
 
     /**
@@ -221,7 +219,7 @@ public final class TrackedLock {
     private void before(HeldLocks.Manner manner) {
         if (Rules.ENABLED) {
             HeldLocks.beforeAcquire(this, lockClass, creation, manner);
-            Interleaving.reached("lock " + lockClass);
+            Interleaving.reached("lock ", lockClass);
         }
     }
 

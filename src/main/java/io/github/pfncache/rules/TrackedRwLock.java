@@ -478,7 +478,7 @@ public final class TrackedRwLock {
     private void before(HeldLocks.Manner manner) {
         if (Rules.ENABLED) {
             HeldLocks.beforeAcquire(this, lockClass, creation, manner);
-            Interleaving.reached("lock " + lockClass);
+            Interleaving.reached("lock ", lockClass);
         }
     }
 
@@ -495,9 +495,7 @@ public final class TrackedRwLock {
     }
 
     private void afterUnlock(String what) {
-        if (Rules.ENABLED) {
-            Interleaving.reached(what + lockClass);
-        }
+        Interleaving.reached(what, lockClass);
     }
 
     @Override
