@@ -106,7 +106,7 @@ public final class DirtyMarkStress {
         @Actor
         public void copy(III_Result r) {
             r.r2 = (int) memslots.harvestDirty(1).harvest().count();
-            r.r1 = page.getByte(0);
+            r.r1 = (int) page.get(0, 1);
         }
 
         /** Its next round. */

@@ -64,7 +64,7 @@ public final class PageStress {
         public void resolve(I_Result r) {
             HostPage page = host.hvaToPage(HVA);
             HostMapping mapping = host.map(page);
-            r.r1 = mapping.getByte(0);
+            r.r1 = (int) mapping.get(0, 1);
             host.unmap(mapping);
             host.release(page);
         }
@@ -123,7 +123,7 @@ public final class PageStress {
         /** Uses it all the same. */
         @Actor
         public void read(I_Result r) {
-            r.r1 = mapping.getByte(0);
+            r.r1 = (int) mapping.get(0, 1);
         }
 
         /** Takes the page away. */

@@ -45,13 +45,8 @@ public enum AtomicOp {
      */
     long on(HostMapping at, int offset, int width, long operand, long expected) {
         while (true) { // lock-free: each turn but the last means that somebody else has written
-            boolean isInt = width == Integer.BYTES;
-            long there = isInt ? at.getIntVolatile(offset) : at.getLongVolatile(offset);
-            long next = applied(there, operand, expected);
-            boolean done = isInt
-                    ? at.compareAndSetInt(offset, (int) there, (int) next)
-                    : at.compareAndSetLong(offset, there, next);
-            if (done) {
+            long there = at.getVolatile(offset, width);
+            if (at.compareAndSet(offset, width, there, applied(there, operand, expected))) {
                 return there;
             }
         }

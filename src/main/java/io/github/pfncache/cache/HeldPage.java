@@ -165,7 +165,7 @@ public final class HeldPage {
      * @throws IllegalStateException if the page may not be written, or the thread is not inside of the guest
      */
     public boolean compareAndSetInt(int offset, int expected, int value) {
-        return mappingToWrite().compareAndSetInt(offset, expected, value);
+        return mappingToWrite().compareAndSet(offset, 4, expected, value);
     }
 
     /**
@@ -194,7 +194,7 @@ public final class HeldPage {
      * @throws IllegalStateException if the page may not be written, or the thread is not inside of the guest
      */
     public boolean compareAndSetLong(int offset, long expected, long value) {
-        return mappingToWrite().compareAndSetLong(offset, expected, value);
+        return mappingToWrite().compareAndSet(offset, 8, expected, value);
     }
 
     private HostMapping mappingToWrite() {

@@ -293,9 +293,9 @@ abstract class TlbEntries {
         for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
             HostMapping at = (gpa + i < second ? low : high).mapping();
             if (writes) {
-                at.putByte(Pages.offsetInPage(gpa + i), (byte) (value >>> Byte.SIZE * i));
+                at.put(Pages.offsetInPage(gpa + i), 1, (byte) (value >>> Byte.SIZE * i));
             }
-            read = read << Byte.SIZE | at.getByte(Pages.offsetInPage(gpa + i)) & 0xff;
+            read = read << Byte.SIZE | at.get(Pages.offsetInPage(gpa + i), 1) & 0xff;
         }
         loaded = writes ? loaded : signExtended(read, width);
         return Outcome.OK;

@@ -390,7 +390,7 @@ public abstract class TypedAccess implements AutoCloseable {
         int position = bytePosition(offset, bit);
         HostMapping mapping = mappingToWrite(position, Byte.BYTES);
         int mask = maskInWord(inPage(position), bit);
-        return (mapping.getAndBitwiseOrInt(wordOf(inPage(position)), mask) & mask) != 0;
+        return (AtomicOp.OR.on(mapping, wordOf(inPage(position)), Integer.BYTES, mask, 0) & mask) != 0;
     }
 
     /**
@@ -405,7 +405,7 @@ public abstract class TypedAccess implements AutoCloseable {
         int position = bytePosition(offset, bit);
         HostMapping mapping = mappingToWrite(position, Byte.BYTES);
         int mask = maskInWord(inPage(position), bit);
-        return (mapping.getAndBitwiseAndInt(wordOf(inPage(position)), ~mask) & mask) != 0;
+        return (AtomicOp.AND.on(mapping, wordOf(inPage(position)), Integer.BYTES, ~mask, 0) & mask) != 0;
     }
 
     /**

@@ -18,7 +18,7 @@ final class AddressSpace {
     final HostFamily family;
     final PageStore store;
     final VmaSet vmas = new VmaSet();
-    final PageTable table = new PageTable();
+    final PageTable table;
 
     /** Pages resolved and not yet released. Thread-safe by itself. */
     final StripedCount pageReferences = new StripedCount();
@@ -32,10 +32,6 @@ final class AddressSpace {
     long notifiersVersion;
     private boolean closed;
 
-    // Made once: what runs when a change has begun must not need memory.
-    private final PageTable.Visitor dropOne = this::dropLocked;
-    private final PageTable.Visitor makeReadOnly = this::makeReadOnly;
-
     /** One registered fault handler. */
     private record Registration(HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
         boolean covers(long hva, PageFault.Reason reason) {
@@ -47,6 +43,7 @@ final class AddressSpace {
     AddressSpace(HostFamily family) {
         this.family = family;
         this.store = family.store;
+        this.table = new PageTable(store);
     }
 
     // ---- notifiers, handlers
@@ -124,26 +121,29 @@ final class AddressSpace {
         return parts;
     }
 
-    /** Pages that a fault handler has still to fill, ascending. */
+    /** Pages that a fault handler has still to fill, ascending. Any thread, no lock held. */
     long[] unfilled(HvaRange range) {
-        return family.getLocked(() -> partsLocked(range).stream()
-                .flatMapToLong(part -> LongStream.range(part.start(), part.end())
-                        .filter(page -> isUnfilledLocked(part, page)))
-                .toArray());
+        return family.getLocked(() -> partsLocked(range).stream().flatMapToLong(this::unfilledLocked).toArray());
     }
 
-    /** Whether a fault handler has still to say what is in a page. */
-    boolean isUnfilledLocked(Vma part, long page) {
+    /** Pages of a part that a fault handler has still to fill, ascending. */
+    LongStream unfilledLocked(Vma part) {
+        return hasFaultHandlers()
+                ? LongStream.range(part.start(), part.end()).filter(page -> isUnfilledLocked(part, page))
+                : LongStream.empty();
+    }
+
+    private boolean isUnfilledLocked(Vma part, long page) {
         FilePages file = part.file();
         boolean exists = file == null || part.toFilePage(page) < file.npages();
         long entry = part.shared() ? file.entry(part.toFilePage(page)) : table.get(page);
         return exists && !Pte.hasContent(entry) && part.protection() != Protection.NONE
-                && handlerFor(page, PageFault.Reason.MISSING) != null;
+                && isAsked(page);
     }
 
-    /** ENOMEM if a range has a hole. Any thread, no lock held. */
-    HostResult coverage(HvaRange range) {
-        return family.getLocked(() -> coverageLocked(range));
+    /** Whether a fault handler says what is in a page that is not there. */
+    boolean isAsked(long page) {
+        return handlerFor(page, PageFault.Reason.MISSING) != null;
     }
 
     /** ENOMEM if a range has a hole. */
@@ -165,28 +165,50 @@ final class AddressSpace {
                 && (part.shared() || !Pte.hasContent(table.get(page)));
     }
 
-    // ---- entries
-
-    /**
-     * Clears the entries of pages {@code [from, to)}. The entry goes first: from then on no reader can take a new
-     * reference. Allocates nothing.
-     */
-    void dropPagesLocked(long from, long to) {
-        table.forEach(from, to, dropOne);
+    /** What is done with a page that was read from its real file. */
+    interface Reading {
+        void of(long page, byte[] content);
     }
 
-    private void dropLocked(long page, long pte) {
-        table.set(page, 0);
-        store.drop(pte);
+    /** Reads what was never read of a part of a real file; the page that cannot be, or -1. Any thread, no lock held. */
+    long readFile(Vma part, Reading reading) {
+        boolean real = part.file() != null && part.file().backing != null;
+        for (long page = part.start(); real && page < part.end(); page++) { // bounded by the pages mapped
+            FetchedPages fetched = new FetchedPages();
+            long at = page;
+            family.getLocked(() -> isUnread(part, at) ? fetched.get(part.file(), part.toFilePage(at)) : null);
+            if (fetched.isWaiting()) {
+                if (!fetched.fetch()) {
+                    return page;
+                }
+                reading.of(page, fetched.get(part.file(), part.toFilePage(page)));
+            }
+        }
+        return -1;
     }
 
-    /** Takes the right to write from the entries of pages {@code [from, to)}. Allocates nothing. */
-    void makeReadOnlyLocked(long from, long to) {
-        table.forEach(from, to, makeReadOnly);
+    /** The pages of a range that are not known to be as in another space, found one by one. No lock held. */
+    LongStream unlike(AddressSpace other, RewindRange range) {
+        long first = nextUnlike(other, range, PageTable.firstPage(range.target()));
+        return LongStream.iterate(first, page -> page >= 0, page -> nextUnlike(other, range, page + 1));
     }
 
-    private void makeReadOnly(long page, long pte) {
-        table.set(page, Pte.readOnly(pte));
+    /** The first page of a range, at or after one, that is not known to be as in another space; -1 if there is none. */
+    private long nextUnlike(AddressSpace other, RewindRange range, long page) {
+        long end = PageTable.endPage(range.target());
+        if (other != null && other.family != family) {
+            return page < end ? page : -1;
+        }
+        PageTable there = other == null ? new PageTable(store) : other.table;
+        long shift = PageTable.firstPage(range.source()) - PageTable.firstPage(range.target());
+        return family.getLocked(() -> {
+            checkOpen();
+            long at = table.nextUnshared(there, shift, page, end);
+            while (at >= 0 && Pte.isSameContent(table.get(at), there.get(at + shift))) { // bounded by the range
+                at = table.nextUnshared(there, shift, at + 1, end);
+            }
+            return at;
+        });
     }
 
     // ---- life
@@ -205,8 +227,7 @@ final class AddressSpace {
 
     /** Unmaps everything and leaves the family: no notifier has to be told any more. Allocates nothing. */
     void leaveLocked() {
-        dropPagesLocked(0, PageTable.PAGES_END);
-        table.prune(0, PageTable.PAGES_END);
+        table.drop(0, PageTable.PAGES_END);
         while (vmas.size() > 0) { // bounded by the mappings
             FilePages file = vmas.removeLast().file();
             if (file != null) {

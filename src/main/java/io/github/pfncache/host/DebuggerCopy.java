@@ -9,16 +9,10 @@ import io.github.pfncache.address.Pages;
  *
  * <p>Kernel counterpart: {@code access_process_vm()}.
  */
-final class DebuggerCopy {
-
-    private final AddressSpace space;
-    private final HostFamily family;
-    private final PageStore store;
+final class DebuggerCopy extends SpaceOps {
 
     DebuggerCopy(AddressSpace space) {
-        this.space = space;
-        this.family = space.family;
-        this.store = space.store;
+        super(space);
     }
 
     /** A debugger's read of the bytes from {@code hva} on, which lie in a range. */
@@ -68,15 +62,7 @@ final class DebuggerCopy {
             int length = Math.min(from.length - at, Pages.PAGE_SIZE - within);
             long page = (hva + at) >>> Pages.PAGE_SHIFT;
             FaultPath.FrameUse write = pfn -> store.frames.write(pfn, within, from, at, length);
-            HostResult result =
-                    switch (new FaultPath(space, page, FaultPath.Access.DEBUG_WRITE, write).run()) {
-                        case DONE -> HostResult.OK;
-                        case UNMAPPED, BEYOND_END, REFUSED -> HostResult.EFAULT;
-                        case FORBIDDEN -> HostResult.EACCES;
-                        case NO_MEMORY -> HostResult.ENOMEM;
-                        case UNREADABLE -> HostResult.EIO;
-                        case BUSY -> HostResult.BUSY;
-                    };
+            HostResult result = new FaultPath(space, page, FaultPath.Access.DEBUG_WRITE, write).run().poked;
             if (result != HostResult.OK) {
                 return result;
             }

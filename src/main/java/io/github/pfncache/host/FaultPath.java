@@ -16,7 +16,7 @@ import java.util.Objects;
  *
  * <p>Kernel counterpart: {@code handle_mm_fault()} as {@code hva_to_pfn()} reaches it.
  */
-final class FaultPath {
+final class FaultPath extends SpaceOps {
 
     /** The purpose of an access. */
     enum Access {
@@ -31,15 +31,25 @@ final class FaultPath {
 
     /** The end of a fault. */
     enum End {
-        DONE,
-        UNMAPPED,
-        FORBIDDEN,
-        BEYOND_END,
-        NO_MEMORY,
-        REFUSED,
+        DONE(HostResult.OK, HostResult.OK),
+        UNMAPPED(HostResult.ENOMEM, HostResult.EFAULT),
+        FORBIDDEN(HostResult.EINVAL, HostResult.EACCES),
+        BEYOND_END(HostResult.EFAULT, HostResult.EFAULT),
+        NO_MEMORY(HostResult.ENOMEM, HostResult.ENOMEM),
+        REFUSED(HostResult.EFAULT, HostResult.EFAULT),
         /** Its file cannot be read. */
-        UNREADABLE,
-        BUSY
+        UNREADABLE(HostResult.EFAULT, HostResult.EIO),
+        BUSY(HostResult.BUSY, HostResult.BUSY);
+
+        /** What a call answers that has pages faulted in. */
+        final HostResult populated;
+        /** What a debugger's write answers. */
+        final HostResult poked;
+
+        End(HostResult populated, HostResult poked) {
+            this.populated = populated;
+            this.poked = poked;
+        }
     }
 
     /** The use of the frame by the faulting access. Runs under the family lock, once. */
@@ -65,9 +75,6 @@ final class FaultPath {
      */
     private record Answer(PageFault.Reason reason, Vma vma, long entry, byte[] evicted, byte[] content) {}
 
-    private final AddressSpace space;
-    private final HostFamily family;
-    private final PageStore store;
     private final long page;
     private final Access access;
     private final FrameUse use;
@@ -86,9 +93,7 @@ final class FaultPath {
 
     /** A fault of one page. */
     FaultPath(AddressSpace space, long page, Access access, FrameUse use) {
-        this.space = space;
-        this.family = space.family;
-        this.store = space.store;
+        super(space);
         this.page = page;
         this.access = access;
         this.use = use;
@@ -191,10 +196,11 @@ final class FaultPath {
             }
             pte = space.table.get(page);
         }
-        if (isReading()) {
+        if (access == Access.READ || access == Access.LOOK) {
             use.use(Pte.index(pte));
             return End.DONE;
         }
+        space.table.reserve(page); // its own entry: whether others have the frame is known by its owners then
         if (Pte.isArmed(pte) && access == Access.WRITE) {
             if (mustAsk(PageFault.Reason.WRITE_PROTECTED, vma, pte)) {
                 return null;
@@ -292,10 +298,6 @@ final class FaultPath {
         return null;
     }
 
-    private boolean isReading() {
-        return access == Access.READ || access == Access.LOOK;
-    }
-
     /** Whether the lock has to be left for a frame. */
     private boolean lacksFrame() {
         frameNeeded = !store.frames.supply.hasFree(1);
@@ -343,6 +345,7 @@ final class FaultPath {
         if (refuse(vma) != null || vma.shared() || !Pte.isPresent(pte) || Pte.isArmed(pte) && access == Access.WRITE) {
             return null;
         }
+        space.table.reserve(page); // as before, or a snapshot has come in between
         int shared = Pte.index(pte);
         if (store.frames.owners(shared) == 1) {
             return finish(vma, pte, shared); // the other owner has gone: nothing to copy, and nothing to come back for

@@ -10,23 +10,23 @@ import io.github.pfncache.address.Pages;
 final class FilePages {
 
     final PageStore store;
-    /** Whether the pages are a caller's memory: no holes can be made, nothing moves, gone when mapped nowhere. */
+    /** Whether the pages are a caller's memory: no holes can be made, nothing moves. */
     final boolean userMemory;
     /** The real file that pages come from and go to, or null. */
     final Backing backing;
 
     // Guarded by the family lock.
-    final PageTable entries = new PageTable();
+    final PageTable entries;
+    /** Handles that are open, and calls that keep the file; a caller's memory has none. */
+    int handles;
     /** In how many places pages are mapped, over all address spaces; a page may be mapped more than once. */
     long mappedPages;
     /** In bytes. */
     private long size;
 
-    /** Made once: to let go must not need memory. */
-    private final PageTable.Visitor dropOne = this::dropLocked;
-
     FilePages(PageStore store, long size, boolean userMemory, Backing backing) {
         this.store = store;
+        this.entries = new PageTable(store);
         this.size = size;
         this.userMemory = userMemory;
         this.backing = backing;
@@ -91,18 +91,7 @@ final class FilePages {
         if (backing != null) {
             backing.marks.change(from, Math.min(to, npages()), 0, PageMarks.ZEROED | PageMarks.CHANGED);
         }
-        drop(from, to);
-    }
-
-    /** Frees the pages in {@code [from, to)}; no page-table entry names them any more. Allocates nothing. */
-    void drop(long from, long to) {
-        entries.forEach(from, to, dropOne);
-        entries.prune(from, to);
-    }
-
-    private void dropLocked(long page, long entry) {
-        entries.set(page, 0);
-        store.drop(entry);
+        entries.drop(from, to);
     }
 
     /**

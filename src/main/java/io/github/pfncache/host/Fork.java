@@ -1,8 +1,5 @@
 package io.github.pfncache.host;
 
-import java.util.ArrayList;
-import java.util.List;
-
 /** The making of a child address space that shares private frames copy on write: {@code fork()}. */
 final class Fork {
 
@@ -12,7 +9,10 @@ final class Fork {
     static void share(AddressSpace parent, AddressSpace child) {
         HostFamily family = parent.family;
         // Private writable pages become read-only in the parent, which is why its mappings of them have to go.
-        HostFamily.Scope privateWritable = new HostFamily.Scope(parent, true, () -> privateRanges(parent));
+        HostFamily.Scope privateWritable = new HostFamily.Scope(parent, true, () -> parent.vmas.all().stream()
+                .filter(vma -> !vma.shared() && vma.isWritable())
+                .map(vma -> parent.target(vma.range()))
+                .toList());
         HostResult result = null;
         try {
             result = family.change(privateWritable, true, () -> {
@@ -20,7 +20,7 @@ final class Fork {
                 for (Vma vma : parent.vmas.all()) { // bounded by the number of mappings
                     child.vmas.insert(vma);
                     if (!vma.shared()) { // shared pages come back by themselves when the child touches them
-                        shareLocked(parent, child, vma);
+                        parent.table.shareWith(child.table, vma.start(), vma.end());
                     }
                 }
                 child.enterLocked();
@@ -45,24 +45,5 @@ final class Fork {
         } finally {
             child.family.lock.unlock();
         }
-    }
-
-    private static List<Invalidation.Target> privateRanges(AddressSpace parent) {
-        List<Invalidation.Target> targets = new ArrayList<>();
-        for (Vma vma : parent.vmas.all()) { // bounded by the number of mappings
-            if (!vma.shared() && vma.isWritable()) {
-                targets.add(parent.target(vma.range()));
-            }
-        }
-        return targets;
-    }
-
-    /** Gives the child the private pages that the parent has, to be copied by the first writer. Lock held. */
-    static void shareLocked(AddressSpace parent, AddressSpace child, Vma vma) {
-        parent.table.forEach(vma.start(), vma.end(), (page, pte) -> {
-            child.table.set(page, Pte.disarmed(Pte.readOnly(pte))); // first: there may be no memory for the table
-            parent.store.share(pte);
-            parent.table.set(page, Pte.readOnly(pte));
-        });
     }
 }

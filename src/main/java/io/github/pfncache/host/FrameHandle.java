@@ -1,24 +1,16 @@
 package io.github.pfncache.host;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
 /** A reference to a frame, or a mapping of one: handed out by an address space, and taken back once. */
 abstract class FrameHandle {
 
-    private static final VarHandle LIVE;
-
-    static {
-        try {
-            LIVE = MethodHandles.lookup().findVarHandle(FrameHandle.class, "live", boolean.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
+    private static final AtomicIntegerFieldUpdater<FrameHandle> ENDS =
+            AtomicIntegerFieldUpdater.newUpdater(FrameHandle.class, "ends");
 
     private final AddressSpace space;
     private final int pfn;
-    private boolean live = true; // accessed through LIVE; a plain field costs no fence when it is made
+    private volatile int ends; // 0 or 1; not to be set costs no fence when it is made
 
     FrameHandle(AddressSpace space, int pfn) {
         this.space = space;
@@ -41,11 +33,11 @@ abstract class FrameHandle {
 
     /** Whether an address space handed it out and has not taken it back. */
     final boolean isLiveFrom(AddressSpace owner) {
-        return space == owner && (boolean) LIVE.getAcquire(this);
+        return space == owner && ends == 0;
     }
 
     /** Takes it back; false if it is another one's or was taken back before. */
     final boolean endFrom(AddressSpace owner) {
-        return space == owner && (boolean) LIVE.compareAndSet(this, true, false);
+        return space == owner && ENDS.compareAndSet(this, 0, 1);
     }
 }

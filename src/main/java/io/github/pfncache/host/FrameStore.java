@@ -1,7 +1,6 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
-import io.github.pfncache.rules.Rules;
 import java.nio.ByteBuffer;
 import java.util.function.IntConsumer;
 
@@ -93,19 +92,15 @@ final class FrameStore {
     /** Takes a reference to a frame that something keeps alive during the call. */
     void get(int pfn) {
         boolean live = tryGet(pfn);
-        if (Rules.ENABLED) {
-            HostRule.FRAME_LIVE_WHILE_REFERENCED.check(live, live ? null : "pfn=" + Pages.hex(pfn) + " is free");
-        }
+        HostRule.FRAME_LIVE_WHILE_REFERENCED.check(live, live ? null : "pfn=" + Pages.hex(pfn) + " is free");
     }
 
     /** Gives a reference back; the last one frees the frame. */
     void put(int pfn) {
         Chunk chunk = chunk(pfn);
         int left = chunk.put(index(pfn));
-        if (Rules.ENABLED) {
-            HostRule.REFCOUNT_NOT_NEGATIVE.check(
-                    left >= 0, left >= 0 ? null : "pfn=" + Pages.hex(pfn) + " references=" + left);
-        }
+        HostRule.REFCOUNT_NOT_NEGATIVE.check(
+                left >= 0, left >= 0 ? null : "pfn=" + Pages.hex(pfn) + " references=" + left);
         if (left == 0) {
             release(chunk, pfn);
         }
@@ -144,33 +139,26 @@ final class FrameStore {
         return chunk(pfn).isFilled(index(pfn), 0);
     }
 
-    /** Copies bytes out; 1, 2, 4 or 8 in one load. Allocates nothing. */
+    /** Copies bytes out; 1, 2, 4 or 8 in one load. Allocates nothing for a whole page. */
     void read(int pfn, int offset, byte[] into, int at, int length) {
         Chunk chunk = chunk(pfn);
         int index = chunk.base(index(pfn)) + offset;
-        if (!isOneAccess(length)) {
+        if (isOneAccess(length)) {
+            LockAtomics.plainPut(ByteBuffer.wrap(into), at, length, LockAtomics.plainGet(chunk.buffer, index, length));
+        } else {
             chunk.buffer.get(index, into, at, length);
-            return;
-        }
-        long value = LockAtomics.plainGet(chunk.buffer, index, length);
-        for (int i = 0; i < length; i++) { // at most eight
-            into[at + i] = (byte) (value >>> i * Byte.SIZE);
         }
     }
 
-    /** Copies bytes in; 1, 2, 4 or 8 in one store. Allocates nothing. */
+    /** Copies bytes in; 1, 2, 4 or 8 in one store. Allocates nothing for a whole page. */
     void write(int pfn, int offset, byte[] from, int at, int length) {
         Chunk chunk = chunk(pfn);
         int index = chunk.base(index(pfn)) + offset;
-        if (!isOneAccess(length)) {
+        if (isOneAccess(length)) {
+            LockAtomics.plainPut(chunk.buffer, index, length, LockAtomics.plainGet(ByteBuffer.wrap(from), at, length));
+        } else {
             chunk.buffer.put(index, from, at, length);
-            return;
         }
-        long value = 0;
-        for (int i = 0; i < length; i++) { // at most eight
-            value |= (from[at + i] & 0xffL) << i * Byte.SIZE;
-        }
-        LockAtomics.plainPut(chunk.buffer, index, length, value);
     }
 
     private static boolean isOneAccess(int length) {
@@ -195,11 +183,9 @@ final class FrameStore {
     }
 
     private void release(Chunk chunk, int pfn) {
-        if (Rules.ENABLED) {
-            boolean unnamed = chunk.owners(index(pfn)) == 0;
-            HostRule.FRAME_LIVE_WHILE_REFERENCED.check(
-                    unnamed, unnamed ? null : "pfn=" + Pages.hex(pfn) + " freed while entries name it");
-        }
+        boolean unnamed = chunk.owners(index(pfn)) == 0;
+        HostRule.FRAME_LIVE_WHILE_REFERENCED.check(
+                unnamed, unnamed ? null : "pfn=" + Pages.hex(pfn) + " freed while entries name it");
         if (chunk.user) {
             supply.giveUp(chunk, pfn);
             return;

@@ -2,6 +2,7 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.Map;
 
 /** One audit of a family: what every entry owns is counted again and compared with the counts kept. Single use. */
@@ -12,6 +13,8 @@ final class HostAudit {
     private final SwapStore swap;
     private final Map<Integer, Integer> frameOwners = new HashMap<>();
     private final Map<Integer, Integer> swapOwners = new HashMap<>();
+    /** The space that each leaf was counted in. */
+    private final Map<Object, AddressSpace> countedIn = new IdentityHashMap<>();
 
     HostAudit(HostFamily family) {
         this.family = family;
@@ -32,7 +35,9 @@ final class HostAudit {
         }
         for (AddressSpace space : family.members) { // bounded by the address spaces of the family
             space.table.forEach(0, PageTable.PAGES_END, (page, pte) -> {
-                count(pte);
+                if (countedIn.computeIfAbsent(space.table.leaf(page), leaf -> space) == space) {
+                    count(pte);
+                }
                 checkEntry(space, page, pte);
             });
         }

@@ -8,6 +8,8 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
@@ -32,6 +34,8 @@ final class HostFamily {
     // Guarded by lock.
     final List<AddressSpace> members = new ArrayList<>();
     final ArrayList<FilePages> files = new ArrayList<>();
+    /** The handles that are not closed. Read without the lock, too. */
+    final Set<HostFile> openFiles = ConcurrentHashMap.newKeySet();
     /** Counts changes of mappings, of members and of notifiers. */
     private long layoutVersion;
     /** Counts changes of members and of notifiers only. */
@@ -166,11 +170,17 @@ final class HostFamily {
         }
     }
 
-    /** A file of holes, or of what a real file holds. */
-    FilePages newFile(long size, Backing backing) {
-        FilePages file = new FilePages(store, size, false, backing);
-        locked(() -> files.add(file));
-        return file;
+    /** A handle of a file; the first one makes the file known. */
+    HostFile open(FilePages file, boolean writable) {
+        HostFile handle = new HostFile(this, file, writable);
+        locked(() -> {
+            files.ensureCapacity(files.size() + 1);
+            openFiles.add(handle);
+            if (file.handles++ == 0) {
+                files.add(file);
+            }
+        });
+        return handle;
     }
 
     /** A file whose pages are a caller's blocks; null if frames cannot be numbered any more. */
@@ -200,12 +210,12 @@ final class HostFamily {
     }
 
     /**
-     * Lets go of a caller's memory once it is mapped nowhere: it cannot be mapped again. Allocates nothing. Lock
-     * held.
+     * Lets go of a file that is mapped nowhere, if it cannot be mapped again: no handle is open, as of a caller's
+     * memory. Allocates nothing. Lock held.
      */
     void forgetUnmapped(FilePages file) {
-        if (file.userMemory && file.mappedPages == 0 && files.remove(file)) {
-            file.drop(0, PageTable.PAGES_END);
+        if (file.handles == 0 && file.mappedPages == 0 && files.remove(file)) {
+            file.entries.drop(0, PageTable.PAGES_END);
         }
     }
 

@@ -7,14 +7,14 @@ import java.util.List;
 /**
  * A file in memory ({@link HostMemory#createFile}) or a real one ({@link HostMemory#openFile}), to be mapped by {@link
  * HostMemory#mapShared} and {@link HostMemory#mapPrivate}. Pages are committed when first touched and live until
- * punched or truncated away, whatever is mapped. All methods are thread-safe.
+ * punched or truncated away, or until no handle is open and nothing is mapped. All methods are thread-safe.
  *
  * <p>Kernel counterpart: a {@code memfd} or a file, with {@code ftruncate()}, {@code fallocate()}, {@code pread()},
  * {@code pwrite()}, {@code msync()}.
  *
  * @since 0.1.0
  */
-public final class HostFile {
+public final class HostFile implements AutoCloseable {
 
     private final HostFamily family;
     private final FilePages pages;
@@ -30,14 +30,64 @@ public final class HostFile {
         return pages;
     }
 
+    /** One use of the file. */
+    interface Use<T, E extends Exception> {
+        T run() throws E;
+    }
+
+    /** Keeps the file during a call: closed meanwhile, it is given up afterwards. */
+    <T, E extends Exception> T during(Use<T, E> call) throws E {
+        family.locked(() -> {
+            requireOpenLocked();
+            pages.handles++;
+        });
+        try {
+            return call.run();
+        } finally {
+            giveUp();
+        }
+    }
+
+    private void requireOpenLocked() {
+        if (!family.openFiles.contains(this)) {
+            throw new IllegalStateException("this handle of the file is closed");
+        }
+    }
+
+    /** Gives a handle up, or what a call had instead of it. Allocates nothing. */
+    private void giveUp() {
+        family.lock.lock();
+        try {
+            pages.handles--;
+            family.forgetUnmapped(pages);
+        } finally {
+            family.lock.unlock();
+        }
+    }
+
+    /**
+     * Gives this handle up: {@code close()}. Mappings, and other handles, keep the file and what is in it; with the
+     * last of them its pages are freed. Nothing is written to a real file, whose channel stays open: {@link #sync}
+     * before. A call under way on another thread goes on to its end, or finds the handle closed. Of a closed handle
+     * all calls that need the file throw IllegalStateException; a second close does nothing.
+     *
+     * @since 0.1.0
+     */
+    @Override
+    public void close() {
+        if (family.openFiles.remove(this)) {
+            giveUp();
+        }
+    }
+
     /**
      * The same file, as a descriptor opened for reading only: it cannot be changed through the result, nor mapped
      * shared and writable.
      *
-     * @return a read-only handle
+     * @return a read-only handle, to be {@linkplain #close closed} for itself
      */
     public HostFile asReadOnly() {
-        return new HostFile(family, pages, false);
+        return during(() -> family.open(pages, false));
     }
 
     /**
@@ -55,7 +105,7 @@ public final class HostFile {
      * @return number of pages
      */
     public long npages() {
-        return family.getLocked(pages::npages);
+        return during(() -> family.getLocked(pages::npages));
     }
 
     /**
@@ -64,13 +114,12 @@ public final class HostFile {
      *
      * @param page first page of the hole; after the end of the file nothing happens
      * @param npages pages, at least 1
-     * @return OK; EACCES through a read-only handle; EINVAL for a caller's buffer; BUSY if mappings would not hold
-     *     still
+     * @return OK; EACCES through a read-only handle; BUSY if mappings would not hold still
      * @throws IllegalArgumentException if the range is not one of file pages
      */
     public HostResult punchHole(long page, long npages) {
         checkRange(page, npages);
-        return writable ? RangeOps.punch(family, pages, page, page + npages) : HostResult.EACCES;
+        return during(() -> writable ? RangeOps.punch(family, pages, page, page + npages) : HostResult.EACCES);
     }
 
     /**
@@ -78,23 +127,23 @@ public final class HostFile {
      * them fail until the file grows again; pages gained by growing read as zeros.
      *
      * @param npages the new size in pages
-     * @return OK; EACCES through a read-only handle; EINVAL for a caller's buffer; BUSY if mappings would not hold
-     *     still
+     * @return OK; EACCES through a read-only handle; BUSY if mappings would not hold still
      * @throws IllegalArgumentException if the size is negative or beyond 2<sup>44</sup> pages
      */
     public HostResult truncate(long npages) {
         checkRange(npages, 0);
-        if (!writable) {
-            return HostResult.EACCES;
-        }
-        if (pages.userMemory) {
-            return HostResult.EINVAL;
-        }
+        return during(() -> writable ? resized(npages) : HostResult.EACCES);
+    }
+
+    private HostResult resized(long npages) {
         return family.change(family.ofFile(pages, npages, PageTable.PAGES_END, true), true, () -> {
             List<HostFamily.Place> places = family.placesOf(pages, npages, PageTable.PAGES_END, true);
+            for (HostFamily.Place place : places) { // bounded by the mappings of the family
+                place.space().table.reserveEnds(place.part().start(), place.part().end());
+            }
             pages.resize(npages);
             RangeOps.unmapLocked(places);
-            pages.drop(npages, PageTable.PAGES_END);
+            pages.entries.drop(npages, PageTable.PAGES_END);
             return HostResult.OK;
         });
     }
@@ -125,6 +174,7 @@ public final class HostFile {
     }
 
     private int readLocked(long offset, byte[] into, FetchedPages fetched) {
+        requireOpenLocked();
         int count = (int) Math.min(into.length, Math.max(0, pages.size() - offset));
         for (int at = 0; at < count; ) { // bounded by the pages of the array
             int within = Pages.offsetInPage(offset + at);
@@ -140,8 +190,8 @@ public final class HostFile {
      *
      * @param offset first byte
      * @param from the bytes
-     * @return OK; EACCES through a read-only handle; ENOMEM if frames ran out, with the pages before it written; EINVAL
-     *     after the end of a caller's buffer; EIO, with nothing written, if the real file cannot be read
+     * @return OK; EACCES through a read-only handle; ENOMEM if frames ran out, with the pages before it written; EIO,
+     *     with nothing written, if the real file cannot be read
      * @throws IllegalArgumentException if the offset is negative or too large
      */
     public HostResult write(long offset, byte[] from) {
@@ -164,9 +214,7 @@ public final class HostFile {
 
     /** Null if the lock has to be left for more frames: what was written until then is written again. */
     private HostResult writeLocked(long offset, byte[] from, FetchedPages fetched) {
-        if (pages.userMemory && offset + from.length > pages.size() && from.length > 0) {
-            return HostResult.EINVAL;
-        }
+        requireOpenLocked();
         long end = offset + from.length;
         if (from.length == 0 || lacks(offset, offset, end, fetched) | lacks(end - 1, offset, end, fetched)) {
             return HostResult.OK; // nothing to do, or not yet
@@ -214,7 +262,9 @@ public final class HostFile {
      * @throws IOException if the real file cannot be written; what could not be written stays changed
      */
     public HostResult sync() throws IOException {
-        return pages.backing == null || !pages.backing.writable ? HostResult.OK : new WriteBack(family, pages).run();
+        return during(() -> pages.backing == null || !pages.backing.writable
+                ? HostResult.OK
+                : new WriteBack(family, pages).run());
     }
 
     /**
@@ -223,7 +273,9 @@ public final class HostFile {
      * @return pages; 0 of a file in memory
      */
     public long changedPages() {
-        return pages.backing == null ? 0 : family.getLocked(() -> pages.backing.marks.size(PageMarks.UNSAVED));
+        return during(() -> pages.backing == null
+                ? 0L
+                : family.getLocked(() -> pages.backing.marks.size(PageMarks.UNSAVED)));
     }
 
     /**
@@ -249,6 +301,7 @@ public final class HostFile {
 
     @Override
     public String toString() {
-        return "file of " + npages() + " pages" + (writable ? "" : ", read-only");
+        String state = (writable ? "" : ", read-only") + (family.openFiles.contains(this) ? "" : ", closed");
+        return "file of " + family.getLocked(pages::npages) + " pages" + state;
     }
 }

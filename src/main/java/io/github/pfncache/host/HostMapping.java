@@ -2,7 +2,6 @@ package io.github.pfncache.host;
 
 import static io.github.pfncache.host.LockAtomics.INT;
 import static io.github.pfncache.host.LockAtomics.LONG;
-import static io.github.pfncache.host.LockAtomics.SHORT;
 
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
@@ -90,192 +89,70 @@ public final class HostMapping extends FrameHandle {
     // ---- plain
 
     /**
-     * Reads a byte.
+     * Reads 1, 2, 4 or 8 bytes, little endian, with no ordering and any alignment; as {@link HostWindow#get}.
      *
      * @param offset byte in the page
-     * @return the byte
-     * @throws IllegalArgumentException if the access leaves the page
+     * @param width number of bytes
+     * @return the value, sign-extended
+     * @throws IllegalArgumentException if the access leaves the page, or the width is another one
      */
-    public byte getByte(int offset) {
-        return buffer.get(at(offset, Byte.BYTES));
+    public long get(int offset, int width) {
+        return LockAtomics.plainGet(buffer, at(offset, width), width);
     }
 
     /**
-     * Writes a byte.
+     * Writes 1, 2, 4 or 8 bytes, little endian, with no ordering and any alignment; as {@link HostWindow#put}.
      *
      * @param offset byte in the page
-     * @param value the byte
-     * @throws IllegalArgumentException if the access leaves the page
+     * @param width number of bytes
+     * @param value holds them in its low bytes
+     * @throws IllegalArgumentException if the access leaves the page, or the width is another one
      */
-    public void putByte(int offset, byte value) {
-        buffer.put(at(offset, Byte.BYTES), value);
-    }
-
-    /**
-     * Reads 2 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public short getShort(int offset) {
-        return (short) SHORT.get(buffer, at(offset, Short.BYTES));
-    }
-
-    /**
-     * Writes 2 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public void putShort(int offset, short value) {
-        SHORT.set(buffer, at(offset, Short.BYTES), value);
-    }
-
-    /**
-     * Reads 4 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public int getInt(int offset) {
-        return (int) INT.get(buffer, at(offset, Integer.BYTES));
-    }
-
-    /**
-     * Writes 4 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public void putInt(int offset, int value) {
-        INT.set(buffer, at(offset, Integer.BYTES), value);
-    }
-
-    /**
-     * Reads 8 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public long getLong(int offset) {
-        return (long) LONG.get(buffer, at(offset, Long.BYTES));
-    }
-
-    /**
-     * Writes 8 bytes, little endian, with no ordering and any alignment.
-     *
-     * @param offset byte in the page
-     * @param value the value
-     * @throws IllegalArgumentException if the access leaves the page
-     */
-    public void putLong(int offset, long value) {
-        LONG.set(buffer, at(offset, Long.BYTES), value);
+    public void put(int offset, int width, long value) {
+        LockAtomics.plainPut(buffer, at(offset, width), width, value);
     }
 
     // ---- ordered and atomic
 
     /**
-     * Reads 4 bytes in one access: sequentially consistent.
+     * Reads 4 or 8 bytes in one access: sequentially consistent.
      * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
      *
-     * @param offset byte in the page, 4-byte aligned
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     * @param offset byte in the page, aligned
+     * @param width number of bytes
+     * @return the value, sign-extended
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned, or the width is another one
      */
-    public int getIntVolatile(int offset) {
-        int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics ? (int) INT.getVolatile(buffer, index) : (int) LockAtomics.get(buffer, index, 4);
+    public long getVolatile(int offset, int width) {
+        int index = aligned(offset, width);
+        if (!nativeAtomics) {
+            return LockAtomics.update(buffer, index, width, now -> now);
+        }
+        return width == Integer.BYTES ? (int) INT.getVolatile(buffer, index) : (long) LONG.getVolatile(buffer, index);
     }
 
     /**
-     * Replaces 4 bytes if they have an expected value: atomic, sequentially consistent.
+     * Replaces 4 or 8 bytes if they have an expected value: atomic, sequentially consistent.
      * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
      * them changed before the rest.
      *
-     * @param offset byte in the page, 4-byte aligned
-     * @param expected the value that has to be there
-     * @param value the new value
-     * @return whether it was there
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
+     * @param offset byte in the page, aligned
+     * @param width number of bytes
+     * @param expected the value that is replaced; of 4 bytes sign-extended
+     * @param value holds the new ones in its low bytes
+     * @return whether they were replaced
+     * @throws IllegalArgumentException if the access leaves the page or is not aligned, or the width is another one
      */
-    public boolean compareAndSetInt(int offset, int expected, int value) {
-        int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics
-                ? INT.compareAndSet(buffer, index, expected, value)
-                : (int) LockAtomics.update(buffer, index, 4, now -> now == expected ? value : now) == expected;
+    public boolean compareAndSet(int offset, int width, long expected, long value) {
+        int index = aligned(offset, width);
+        if (!nativeAtomics) {
+            return LockAtomics.update(buffer, index, width, now -> now == expected ? value : now) == expected;
+        }
+        return width == Integer.BYTES
+                ? INT.compareAndSet(buffer, index, (int) expected, (int) value)
+                : LONG.compareAndSet(buffer, index, expected, value);
     }
 
-    /**
-     * Sets bits of 4 bytes: atomic, sequentially consistent.
-     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
-     * them changed before the rest.
-     *
-     * @param offset byte in the page, 4-byte aligned
-     * @param value the bits to set
-     * @return the former value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public int getAndBitwiseOrInt(int offset, int value) {
-        int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics
-                ? (int) INT.getAndBitwiseOr(buffer, index, value)
-                : (int) LockAtomics.update(buffer, index, 4, now -> now | value);
-    }
-
-    /**
-     * Clears bits of 4 bytes: atomic, sequentially consistent.
-     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
-     * them changed before the rest.
-     *
-     * @param offset byte in the page, 4-byte aligned
-     * @param value the bits to keep
-     * @return the former value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public int getAndBitwiseAndInt(int offset, int value) {
-        int index = aligned(offset, Integer.BYTES);
-        return nativeAtomics
-                ? (int) INT.getAndBitwiseAnd(buffer, index, value)
-                : (int) LockAtomics.update(buffer, index, 4, now -> now & value);
-    }
-
-    /**
-     * Reads 8 bytes in one access: sequentially consistent.
-     * Without native atomics a plain load under the lock: never half of what another ordered or atomic access writes.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @return the value
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public long getLongVolatile(int offset) {
-        int index = aligned(offset, Long.BYTES);
-        return nativeAtomics ? (long) LONG.getVolatile(buffer, index) : LockAtomics.get(buffer, index, 8);
-    }
-
-    /**
-     * Replaces 8 bytes if they have an expected value: atomic, sequentially consistent.
-     * Without native atomics under the lock, and only the bytes that change are written: plain loads may see some of
-     * them changed before the rest.
-     *
-     * @param offset byte in the page, 8-byte aligned
-     * @param expected the value that has to be there
-     * @param value the new value
-     * @return whether it was there
-     * @throws IllegalArgumentException if the access leaves the page or is not aligned
-     */
-    public boolean compareAndSetLong(int offset, long expected, long value) {
-        int index = aligned(offset, Long.BYTES);
-        return nativeAtomics
-                ? LONG.compareAndSet(buffer, index, expected, value)
-                : LockAtomics.update(buffer, index, 8, now -> now == expected ? value : now) == expected;
-    }
-
-    /** Index in the buffer of an access, checked. */
     private int at(int offset, int width) {
         if (offset < 0 || width < 0 || offset > Pages.PAGE_SIZE - width) {
             throw new IllegalArgumentException("offset=" + offset + " width=" + width + " leaves the page of " + this);
@@ -285,7 +162,7 @@ public final class HostMapping extends FrameHandle {
 
     /** Index in the buffer of an aligned access, checked. */
     private int aligned(int offset, int width) {
-        if ((offset & width - 1) != 0) {
+        if (width != Integer.BYTES && width != Long.BYTES || (offset & width - 1) != 0) {
             throw new IllegalArgumentException("offset=" + offset + " width=" + width + " is not aligned in " + this);
         }
         return at(offset, width);

@@ -12,6 +12,7 @@ import java.nio.channels.NonWritableChannelException;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.LongConsumer;
+import java.util.stream.LongStream;
 
 /**
  * The address space of an emulated host process: hva to page frame to mapping.
@@ -22,7 +23,7 @@ import java.util.function.LongConsumer;
  * HostPage page = host.hvaToPage(0x7f0000000000L);   // null: the address has no writable page
  * HostMapping khva = host.map(page);
  * host.release(page);                                // the notifier protects the mapping from here on
- * khva.putLong(8, 42);
+ * khva.put(8, 8, 42);
  * host.unmap(khva);
  * }</pre>
  *
@@ -225,13 +226,13 @@ public final class HostMemory implements AutoCloseable {
      * @param protection what is allowed
      * @return OK; EACCES for a writable mapping of a read-only handle; ENOMEM if there are too many mappings
      * @throws IllegalArgumentException if the file is another family's or the file range is impossible
-     * @throws IllegalStateException if this memory is closed
+     * @throws IllegalStateException if this memory, or the file's handle, is closed
      */
     public HostResult mapShared(long hva, long npages, HostFile file, long filePage, Protection protection) {
         if (protection == Protection.READ_WRITE && !file.isWritable()) {
             return HostResult.EACCES;
         }
-        return ranges.map(fileMapping(hva, npages, file, filePage, true, protection));
+        return file.during(() -> ranges.map(fileMapping(hva, npages, file, filePage, true, protection)));
     }
 
     /**
@@ -245,10 +246,10 @@ public final class HostMemory implements AutoCloseable {
      * @param protection what is allowed
      * @return OK, or ENOMEM if there are too many mappings
      * @throws IllegalArgumentException if the file is another family's or the file range is impossible
-     * @throws IllegalStateException if this memory is closed
+     * @throws IllegalStateException if this memory, or the file's handle, is closed
      */
     public HostResult mapPrivate(long hva, long npages, HostFile file, long filePage, Protection protection) {
-        return ranges.map(fileMapping(hva, npages, file, filePage, false, protection));
+        return file.during(() -> ranges.map(fileMapping(hva, npages, file, filePage, false, protection)));
     }
 
     private Vma fileMapping(
@@ -266,12 +267,12 @@ public final class HostMemory implements AutoCloseable {
      * Makes a file that every memory of this family can map: {@code memfd_create()} and {@code ftruncate()}.
      *
      * @param npages its size; all holes
-     * @return a writable handle
+     * @return a writable handle, to be {@linkplain HostFile#close closed}
      * @throws IllegalArgumentException if the size is negative or beyond 2<sup>44</sup> pages
      */
     public HostFile createFile(long npages) {
         HostFile.checkRange(npages, 0);
-        return newFile(npages << Pages.PAGE_SHIFT, null, true);
+        return space.family.open(new FilePages(store, npages << Pages.PAGE_SHIFT, false, null), true);
     }
 
     /**
@@ -287,7 +288,7 @@ public final class HostMemory implements AutoCloseable {
      *
      * @param channel a readable channel; if it is not writable, the result is {@linkplain HostFile#asReadOnly
      *     read-only}
-     * @return a handle; as many pages as the file's size needs
+     * @return a handle, to be {@linkplain HostFile#close closed}; as many pages as the file's size needs
      * @throws IOException if the size of the file cannot be read
      * @throws IllegalArgumentException if the channel is not readable or the file larger than 2<sup>56</sup> bytes
      */
@@ -303,11 +304,7 @@ public final class HostMemory implements AutoCloseable {
         } catch (NonWritableChannelException e) {
             writable = false;
         }
-        return newFile(size, new Backing(channel, size, writable), writable);
-    }
-
-    private HostFile newFile(long size, Backing backing, boolean writable) {
-        return new HostFile(space.family, space.family.newFile(size, backing), writable);
+        return space.family.open(new FilePages(store, size, false, new Backing(channel, size, writable)), writable);
     }
 
     /**
@@ -688,6 +685,21 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
+     * The pages of a range that may have other bytes than in another memory: those that are not of the same frame, or
+     * evicted content, or without any, on both sides. Bytes are not looked at, nor is what a {@linkplain #snapshot
+     * snapshot} and its origin, or two of one origin, still share: it costs what has changed in between, and a step for
+     * each 512 pages. With a memory of another family it is all pages.
+     *
+     * @param other another memory, not closed; or null, for the pages that there is something of
+     * @param range addresses there and here; what is mapped at both is private and not a file's
+     * @return addresses here, ascending; found one by one, so that it throws IllegalStateException once this is closed
+     * @since 0.1.0
+     */
+    public LongStream unlikePages(HostMemory other, RewindRange range) {
+        return space.unlike(other == null ? null : other.space, range).map(PageTable::hvaOf);
+    }
+
+    /**
      * What the pages of a range are of: by that the same memory is found at other addresses.
      *
      * @param hva first address
@@ -804,6 +816,16 @@ public final class HostMemory implements AutoCloseable {
     // ---- balance
 
     /**
+     * The handles of files that are not closed, of this memory and its relatives: none of these can end them.
+     *
+     * @return a snapshot of the list
+     * @since 0.1.0
+     */
+    public List<HostFile> openFiles() {
+        return List.copyOf(space.family.openFiles);
+    }
+
+    /**
      * How many of the notifiers stand for an owner of mappings: see {@link MmuNotifier#ownsMappings}.
      *
      * @return the number of VMs that use this memory, and the like
@@ -860,7 +882,10 @@ public final class HostMemory implements AutoCloseable {
         new HostAudit(space.family).run();
     }
 
-    /** Ends the process: everything is unmapped, relatives live on. Later map calls throw, others find nothing. */
+    /**
+     * Ends the process: everything is unmapped, relatives live on. Later map calls throw, others find nothing. Handles
+     * of files stay open, and keep their pages, until they are closed themselves: see {@link #openFiles}.
+     */
     @Override
     public void close() {
         ranges.close();
@@ -876,6 +901,7 @@ public final class HostMemory implements AutoCloseable {
     public String toString() {
         String shortage = store.frames.supply.shortage();
         return "HostMemory[" + liveMappings.sum() + " mappings, " + space.pageReferences.sum() + " page references, "
+                + space.family.openFiles.size() + " open files, "
                 + store.frames + (shortage == null ? "" : ", short: " + shortage) + "]";
     }
 }

@@ -88,10 +88,6 @@ final class LockAtomics {
         return new IllegalArgumentException("width=" + width + " is not 1, 2, 4 or 8");
     }
 
-    static long get(ByteBuffer buffer, int index, int width) {
-        return update(buffer, index, width, now -> now);
-    }
-
     /**
      * Applies a function and returns the former value. Writes the bytes that change and no others: a plain store of
      * another thread to another byte is not lost.

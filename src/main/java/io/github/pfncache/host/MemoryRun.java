@@ -51,7 +51,7 @@ public record MemoryRun(Object memory, long offset, long hva, long npages) {
             long offset = known
                     ? block.arrayOffset() + (long) file.store.frames.base(Pte.index(entry))
                     : PageTable.hvaOf(part.toFilePage(page));
-            if (last != null && last.isContinuedAt(of, offset)) {
+            if (last != null && last.memory == of && last.offset + (last.npages << Pages.PAGE_SHIFT) == offset) {
                 last = new MemoryRun(of, last.offset, last.hva, last.npages + 1);
                 runs.set(runs.size() - 1, last);
             } else {
@@ -59,10 +59,6 @@ public record MemoryRun(Object memory, long offset, long hva, long npages) {
                 runs.add(last);
             }
         }
-    }
-
-    private boolean isContinuedAt(Object of, long at) {
-        return memory == of && offset + (npages << Pages.PAGE_SHIFT) == at;
     }
 
     @Override

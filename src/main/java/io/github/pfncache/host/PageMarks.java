@@ -71,12 +71,8 @@ final class PageMarks {
     /** Number of pages with one of the marks. */
     long size(int marks) {
         long pages = 0;
-        Map.Entry<Long, Integer> former = null;
-        for (Map.Entry<Long, Integer> run : runs.entrySet()) { // bounded by the runs; the last one has no marks
-            if (former != null && (former.getValue() & marks) != 0) {
-                pages += run.getKey() - former.getKey();
-            }
-            former = run;
+        for (long page = next(marks, 0); page >= 0; page = next(marks, page + 1)) { // bounded by the pages
+            pages++;
         }
         return pages;
     }

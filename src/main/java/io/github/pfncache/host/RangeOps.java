@@ -11,10 +11,8 @@ import java.util.function.Supplier;
  * {@code madvise} and {@code mremap}. Methods that end in {@code Locked} run under the family lock; the others take it,
  * with the invalidation around it. What the calls answer is documented at {@link HostMemory}.
  */
-final class RangeOps {
+final class RangeOps extends SpaceOps {
 
-    private final AddressSpace space;
-    private final HostFamily family;
     private final VmaSet vmas;
     private final PageTable table;
 
@@ -25,8 +23,7 @@ final class RangeOps {
     private long nextReserved = PageTable.PAGES_END / 2;
 
     RangeOps(AddressSpace space) {
-        this.space = space;
-        this.family = space.family;
+        super(space);
         this.vmas = space.vmas;
         this.table = space.table;
     }
@@ -136,7 +133,7 @@ final class RangeOps {
             family.layoutChanged();
             // Raised to read-write, the entries stay: the next write faults, and finds out about copy on write there.
             for (int i = 0; protection != Protection.READ_WRITE && i < change.parts.size(); i++) {
-                space.makeReadOnlyLocked(change.parts.get(i).start(), change.parts.get(i).end());
+                table.makeReadOnly(change.parts.get(i).start(), change.parts.get(i).end());
             }
             return change.result;
         });
@@ -146,7 +143,8 @@ final class RangeOps {
     HostResult discard(HvaRange range) {
         return change(range, () -> {
             HostResult covered = space.coverageLocked(range);
-            space.dropPagesLocked(PageTable.firstPage(range), PageTable.endPage(range));
+            table.reserveEnds(PageTable.firstPage(range), PageTable.endPage(range));
+            table.drop(PageTable.firstPage(range), PageTable.endPage(range));
             return covered;
         });
     }
@@ -176,9 +174,6 @@ final class RangeOps {
 
     /** Makes a hole of a file's pages {@code [from, to)}, at every place that maps them shared. */
     static HostResult punch(HostFamily family, FilePages file, long from, long to) {
-        if (file.userMemory) {
-            return HostResult.EINVAL;
-        }
         return family.change(family.ofFile(file, from, to, false), true, () -> {
             List<HostFamily.Place> places = family.placesOf(file, from, to, false);
             file.punch(from, to); // what can fail first: the entries that go after it are not looked at in between
@@ -191,7 +186,7 @@ final class RangeOps {
     static void unmapLocked(List<HostFamily.Place> places) {
         for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the family
             Vma part = places.get(i).part();
-            places.get(i).space().dropPagesLocked(part.start(), part.end());
+            places.get(i).space().table.drop(part.start(), part.end());
         }
     }
 
@@ -225,19 +220,29 @@ final class RangeOps {
             gone.addAll(vmas.within(part.start() + shift, part.end() + shift));
             draft.replace(part.start() + shift, part.end() + shift, List.of(part.movedTo(part.start() + shift)));
         }
-        table.forEach(from, from + npages, (page, pte) -> table.reserve(page + shift));
+        table.forEach(from, from + npages, (page, pte) -> {
+            table.reserve(page);
+            table.reserve(page + shift);
+        });
+        for (Vma one : gone) { // bounded by the number of mappings
+            table.forEach(one.start(), one.end(), (page, pte) -> table.reserve(page));
+        }
         PageTable.Visitor moveOne = (page, pte) -> {
             table.set(page, 0);
             table.set(page + shift, pte);
+        };
+        PageTable.Visitor dropOne = (page, pte) -> {
+            table.set(page, 0);
+            store.drop(pte);
         };
         vmas.replace(start, end, draft.all());
         // From here on nothing is allocated.
         family.layoutChanged();
         for (int i = 0; i < gone.size(); i++) {
-            space.dropPagesLocked(gone.get(i).start(), gone.get(i).end());
+            table.forEach(gone.get(i).start(), gone.get(i).end(), dropOne); // the leaves are needed
         }
         table.forEach(from, from + npages, moveOne);
-        table.prune(from, from + npages);
+        table.drop(from, from + npages);
         forgetLocked(gone);
     }
 
@@ -248,6 +253,7 @@ final class RangeOps {
             int round = armings + 1;
             PageTable.Visitor one =
                     (page, pte) -> table.set(page, armed ? Pte.armed(pte, round) : Pte.disarmed(pte));
+            table.forEach(PageTable.firstPage(range), PageTable.endPage(range), (page, pte) -> table.reserve(page));
             armings = round;
             table.forEach(PageTable.firstPage(range), PageTable.endPage(range), one);
             return covered;
@@ -270,14 +276,7 @@ final class RangeOps {
         HostResult result = HostResult.OK;
         long end = PageTable.endPage(range);
         for (long page = PageTable.firstPage(range); page < end && result == HostResult.OK; page++) { // by the range
-            result =
-                    switch (new FaultPath(space, page, access, pfn -> {}).run()) {
-                        case DONE -> HostResult.OK;
-                        case UNMAPPED, NO_MEMORY -> HostResult.ENOMEM;
-                        case FORBIDDEN -> HostResult.EINVAL;
-                        case BEYOND_END, REFUSED, UNREADABLE -> HostResult.EFAULT;
-                        case BUSY -> HostResult.BUSY;
-                    };
+            result = new FaultPath(space, page, access, pfn -> {}).run().populated;
         }
         return result;
     }
@@ -312,10 +311,10 @@ final class RangeOps {
     /** Puts mappings without pages in place of what was there; without memory for that, nothing has changed. */
     private HostResult replaceLocked(long from, long to, List<Vma> parts) {
         List<Vma> gone = vmas.within(from, to);
+        table.reserveEnds(from, to);
         vmas.replace(from, to, parts);
         // From here on nothing is allocated.
-        space.dropPagesLocked(from, to);
-        table.prune(from, to);
+        table.drop(from, to);
         family.layoutChanged();
         forgetLocked(gone);
         return HostResult.OK;

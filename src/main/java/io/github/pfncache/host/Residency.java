@@ -16,23 +16,22 @@ import java.util.List;
  * <p>The new place is allocated before an entry is cleared, and a page whose entries have been cleared is put back or
  * put elsewhere, whatever fails.
  */
-final class Residency {
+final class Residency extends SpaceOps {
 
     /** An entry of a page table, to be cleared, and put back or replaced. */
     private record Taken(AddressSpace space, long page, long pte) {
+        Taken {
+            space.table.reserve(page); // to clear it, and put it back, allocates nothing
+        }
+
         void put(long entry) {
             space.table.set(page, entry);
         }
     }
 
-    private final AddressSpace space;
-    private final HostFamily family;
-    private final PageStore store;
 
     Residency(AddressSpace space) {
-        this.space = space;
-        this.family = space.family;
-        this.store = space.store;
+        super(space);
     }
 
     /** Gives a page another frame with the same content: see {@link HostMemory#migrate}. */
@@ -53,7 +52,7 @@ final class Residency {
             HostFamily.Scope scope = family.ofFile(part.file(), part.filePage(), part.filePage() + 1, false);
             return family.change(scope, true, () -> migrateLocked(part.file(), part.filePage(), page));
         }
-        return family.change(fixed(page, page + 1), true, () -> {
+        return family.change(HostFamily.fixed(space, PageTable.rangeOf(page, page + 1)), true, () -> {
             Vma now = space.vmas.find(page);
             return now == null || now.shared() ? HostResult.EINVAL : migrateLocked(null, 0, page);
         });
@@ -111,7 +110,7 @@ final class Residency {
             migrate(page);
             page = nextEntry(page + 1, range);
         }
-        return space.coverage(range);
+        return family.getLocked(() -> space.coverageLocked(range));
     }
 
     private long nextEntry(long from, HvaRange range) {
@@ -146,7 +145,9 @@ final class Residency {
         HostResult result = HostResult.OK;
         long[] run = {0, file == null ? part.start() : part.filePage()};
         while (family.getLocked(() -> findResident(table, run, end))) { // ascending: bounded by the pages of the part
-            HostFamily.Scope scope = file == null ? fixed(run[0], run[1]) : family.ofFile(file, run[0], run[1], false);
+            HostFamily.Scope scope = file == null
+                    ? HostFamily.fixed(space, PageTable.rangeOf(run[0], run[1]))
+                    : family.ofFile(file, run[0], run[1], false);
             HostResult one = family.change(scope, mayBlock, () -> evictLocked(file, table, run[0], run[1]));
             result = one == HostResult.OK ? result : one;
         }
@@ -239,9 +240,5 @@ final class Residency {
             }
         }
         return all;
-    }
-
-    private HostFamily.Scope fixed(long from, long to) {
-        return HostFamily.fixed(space, PageTable.rangeOf(from, to));
     }
 }

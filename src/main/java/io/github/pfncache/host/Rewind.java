@@ -14,7 +14,7 @@ import java.util.stream.Stream;
  * available between two attempts, with no lock held. Methods that end in {@code Locked} run under the family lock.
  * Confined to one thread, single use.
  */
-final class Rewind {
+final class Rewind extends SpaceOps {
 
     /** Turns that it takes at most: more than one means that a file was mapped or grew, or that frames were short. */
     private static final int MAX_ATTEMPTS = 16;
@@ -23,10 +23,7 @@ final class Rewind {
     private static final long SAME = Pte.armed(0, 1);
     private static final long OTHER = Pte.armed(0, 2);
 
-    private final AddressSpace space;
     private final AddressSpace snapshot;
-    private final HostFamily family;
-    private final PageStore store;
     private final List<RewindRange> ranges;
 
     // The range that is worked on.
@@ -37,7 +34,7 @@ final class Rewind {
     private final byte[] found = new byte[Pages.PAGE_SIZE];
 
     /** By page of the memory: what the unread ones are, and the frame of one that needs a new one. */
-    private final PageTable prepared = new PageTable();
+    private final PageTable prepared;
 
     private long[] changed = {};
     private int changes;
@@ -59,11 +56,10 @@ final class Rewind {
 
     /** Ranges of a space become what they are in the snapshot. */
     Rewind(AddressSpace space, AddressSpace snapshot, List<RewindRange> ranges) {
-        this.space = space;
+        super(space);
         this.snapshot = snapshot;
-        this.family = space.family;
-        this.store = space.store;
         this.ranges = ranges;
+        this.prepared = new PageTable(store);
     }
 
     private void workOn(RewindRange range) {
@@ -122,34 +118,19 @@ final class Rewind {
         for (RewindRange range : ranges) { // bounded by the ranges
             workOn(range);
             for (Vma part : space.partsWithin(target)) { // bounded by the number of mappings
-                boolean real = part.file() != null && part.file().backing != null && !isPassedOver(part);
-                for (long page = part.start(); real && page < part.end(); page++) { // bounded by the range
-                    if (prepared.get(page) == 0 && !readPage(part, page)) {
-                        return false;
-                    }
+                if (!isPassedOver(part) && space.readFile(part, this::compare) >= 0) {
+                    return false;
                 }
             }
         }
         return true;
     }
 
-    private boolean readPage(Vma part, long page) {
-        FetchedPages fetched = new FetchedPages();
-        long filePage = part.toFilePage(page);
-        boolean unread = family.getLocked(
-                () -> space.isUnread(part, page) && fetched.get(part.file(), filePage) == null);
-        if (!unread) {
-            return true;
-        }
-        if (!fetched.fetch()) {
-            return false;
-        }
+    private void compare(long page, byte[] content) {
         family.locked(() -> {
             wantedLocked(page);
-            boolean same = Arrays.equals(wanted, fetched.get(part.file(), filePage));
-            prepared.set(page, same ? SAME : OTHER);
+            prepared.set(page, Arrays.equals(wanted, content) ? SAME : OTHER);
         });
-        return true;
     }
 
     private static boolean isPassedOver(Vma part) {
@@ -255,15 +236,12 @@ final class Rewind {
         return page + (source.start() - target.start() >> Pages.PAGE_SHIFT);
     }
 
-    /** First page of a part, at or after one, that has an entry on one of the sides; -1 if none has. */
+    /** First page of a part, at or after one, with an entry on one of the sides that both do not share; or -1. */
     private long nextLocked(Vma part, long page) {
-        long there = snapshot.table.next(sourceOf(page), sourceOf(part.end()));
-        long here = part.shared()
-                ? part.file().entries.next(part.toFilePage(page), part.toFilePage(part.end()))
-                : space.table.next(page, part.end());
-        long first = there < 0 ? -1 : there - sourceOf(0);
-        long second = here < 0 || !part.shared() ? here : part.toPage(here);
-        return first < 0 || second >= 0 && second < first ? second : first;
+        PageTable here = part.shared() ? part.file().entries : space.table;
+        long shift = (part.shared() ? part.toFilePage(0) : 0) - sourceOf(0);
+        long found = snapshot.table.nextUnshared(here, shift, sourceOf(page), sourceOf(part.end()));
+        return found < 0 ? -1 : found - sourceOf(0);
     }
 
     /** The entry that the page here shows: its own, or its file's. */
@@ -285,7 +263,7 @@ final class Rewind {
         }
         long there = snapshot.table.get(sourceOf(page));
         long entry = entryLocked(part, page);
-        boolean asked = !Pte.hasContent(entry) && isAsked(page);
+        boolean asked = !Pte.hasContent(entry) && space.isAsked(page);
         if (!Pte.hasContent(there) && !Pte.hasContent(entry)) {
             return !asked; // a reader of it would be given what the handler says
         }
@@ -304,11 +282,7 @@ final class Rewind {
         }
         long there = snapshot.table.get(sourceOf(page));
         // Without one, a hole would show the file, and what has no frame would be the handler's to say.
-        return part.file() != null && !Pte.hasContent(there) || !Pte.isPresent(there) && isAsked(page);
-    }
-
-    private boolean isAsked(long page) {
-        return space.handlerFor(page, PageFault.Reason.MISSING) != null;
+        return part.file() != null && !Pte.hasContent(there) || !Pte.isPresent(there) && space.isAsked(page);
     }
 
     /** Gets hold of all that putting a page back may lack. */
@@ -363,9 +337,7 @@ final class Rewind {
     private void takeOverLocked(Vma part, long page) {
         long there = snapshot.table.get(sourceOf(page));
         store.share(there);
-        if (Pte.isPresent(there)) {
-            snapshot.table.set(sourceOf(page), Pte.readOnly(there));
-        }
+        snapshot.table.set(sourceOf(page), Pte.readOnly(there));
         replaceLocked(part, page, Pte.disarmed(Pte.readOnly(there)));
     }
 

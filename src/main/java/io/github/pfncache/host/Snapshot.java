@@ -16,7 +16,7 @@ import java.util.List;
  * needs frames for those that are not zeros, the file here needs none. Frames for the copies are made available, which
  * may take long. Then, at one moment, all else. Whatever ends it early, the child gives back what it has.
  */
-final class Snapshot {
+final class Snapshot extends SpaceOps {
 
     /** Turns that it takes at most. */
     private static final int MAX_ATTEMPTS = 16;
@@ -24,9 +24,6 @@ final class Snapshot {
     /** In the child's table, until the moment: the page has been read, and is zeros. Neither a frame nor swapped. */
     private static final long ZEROS = Pte.armed(0, 0);
 
-    private final AddressSpace parent;
-    private final HostFamily family;
-    private final PageStore store;
     private final AddressSpace child;
 
     /** What to copy; disjoint, ascending. */
@@ -34,9 +31,7 @@ final class Snapshot {
 
     /** Of all that is mapped in some ranges, which may overlap; into a child of the same family, which is empty. */
     Snapshot(AddressSpace parent, List<HvaRange> ranges, AddressSpace child) {
-        this.parent = parent;
-        this.family = parent.family;
-        this.store = parent.store;
+        super(parent);
         this.child = child;
         this.ranges = union(ranges);
     }
@@ -85,9 +80,9 @@ final class Snapshot {
     /** What must not be used meanwhile: the ranges, and wherever their files' pages are written besides. */
     private List<Invalidation.Target> involvedLocked() {
         List<Invalidation.Target> targets = new ArrayList<>();
-        for (Vma part : parent.partsLocked(ranges)) { // bounded by the number of mappings
+        for (Vma part : space.partsLocked(ranges)) { // bounded by the number of mappings
             if (!part.shared()) {
-                targets.add(parent.target(part.range()));
+                targets.add(space.target(part.range()));
             }
             if (part.file() != null) {
                 targets.addAll(family.targetsOf(part.file(), part.filePage(), part.toFilePage(part.end()), false));
@@ -97,37 +92,30 @@ final class Snapshot {
     }
 
     private List<Vma> parts() {
-        return family.getLocked(() -> parent.partsLocked(ranges));
+        return family.getLocked(() -> space.partsLocked(ranges));
     }
 
     // ---- before the moment, no lock held
 
     /** Asks the fault handlers for what was never touched: the content is theirs to say. */
     private void fill() {
-        if (!parent.hasFaultHandlers()) {
-            return;
-        }
         for (Vma part : parts()) { // bounded by the number of mappings
-            for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped
-                if (isAskedFor(part, page) && !Pte.isPresent(parent.table.get(page))) {
+            boolean asked = space.hasFaultHandlers() && part.protection() != Protection.NONE;
+            for (long page = part.start(); asked && page < part.end(); page++) { // bounded by the pages mapped
+                if (space.isAsked(page) && !Pte.isPresent(space.table.get(page))) {
                     fill(page);
                 }
             }
         }
     }
 
-    private boolean isAskedFor(Vma part, long page) {
-        return part.protection() != Protection.NONE && parent.handlerFor(page, PageFault.Reason.MISSING) != null;
-    }
-
     private void fill(long page) {
-        FaultPath.End outcome = new FaultPath(parent, page, FaultPath.Access.READ, pfn -> {}).run();
-        boolean unreadable =
-                switch (outcome) {
-                    case DONE, UNMAPPED, FORBIDDEN, BEYOND_END -> false; // the last three: for the guest, too
-                    case REFUSED, UNREADABLE, NO_MEMORY, BUSY -> true;
-                };
-        if (unreadable) {
+        FaultPath.End outcome = new FaultPath(space, page, FaultPath.Access.READ, pfn -> {}).run();
+        boolean sameForTheGuest = switch (outcome) {
+            case DONE, UNMAPPED, FORBIDDEN, BEYOND_END -> true;
+            case REFUSED, UNREADABLE, NO_MEMORY, BUSY -> false;
+        };
+        if (!sameForTheGuest) {
             throw new IllegalStateException("no snapshot: the page at hva=" + Pages.hex(PageTable.hvaOf(page))
                     + ", which a fault handler has to fill, is " + outcome);
         }
@@ -136,24 +124,15 @@ final class Snapshot {
     /** Brings what is mapped and has never been read from its real file into the child. */
     private void readFiles() {
         for (Vma part : parts()) { // bounded by the number of mappings
-            if (part.file() != null && part.file().backing != null) {
-                for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped
-                    readPage(part, page);
-                }
+            long unreadable = space.readFile(part, this::install);
+            if (unreadable >= 0) {
+                throw new IllegalStateException("no snapshot: a mapped file cannot be read at hva="
+                        + Pages.hex(PageTable.hvaOf(unreadable)));
             }
         }
     }
 
-    private void readPage(Vma part, long page) {
-        FetchedPages fetched = new FetchedPages();
-        if (!family.getLocked(() -> parent.isUnread(part, page) && wanted(fetched, part, page) == null)) {
-            return;
-        }
-        byte[] content = fetched.fetch() ? wanted(fetched, part, page) : null;
-        if (content == null) {
-            throw new IllegalStateException("no snapshot: a mapped file cannot be read at hva="
-                    + Pages.hex(PageTable.hvaOf(page)));
-        }
+    private void install(long page, byte[] content) {
         child.table.set(page, ZEROS); // which also makes room for the entry
         boolean there = Arrays.equals(content, Chunk.ZEROS);
         for (int attempt = 0; attempt < MAX_ATTEMPTS && !there; attempt++) { // others may take what has become free
@@ -163,10 +142,6 @@ final class Snapshot {
         if (!there) {
             throw new IllegalStateException("no snapshot: " + HostResult.ENOMEM);
         }
-    }
-
-    private static byte[] wanted(FetchedPages fetched, Vma part, long page) {
-        return fetched.get(part.file(), part.toFilePage(page));
     }
 
     /** Gives the child a frame, if it is one; there is room for the entry. */
@@ -180,7 +155,7 @@ final class Snapshot {
     /** How many frames the copies need. */
     private int copiesLocked() {
         int[] copies = {0};
-        for (Vma part : parent.partsLocked(ranges)) { // bounded by the number of mappings
+        for (Vma part : space.partsLocked(ranges)) { // bounded by the number of mappings
             if (part.file() != null) {
                 part.file().entries.forEach(part.filePage(), part.toFilePage(part.end()), (filePage, entry) ->
                         copies[0] += needsCopy(part, part.toPage(filePage), entry) ? 1 : 0);
@@ -191,7 +166,7 @@ final class Snapshot {
 
     private boolean needsCopy(Vma part, long page, long entry) {
         return Pte.isPresent(entry)
-                && (part.shared() || !Pte.hasContent(parent.table.get(page)))
+                && (part.shared() || !Pte.hasContent(space.table.get(page)))
                 && !store.frames.isZero(Pte.index(entry));
     }
 
@@ -199,8 +174,8 @@ final class Snapshot {
 
     private HostResult copyLocked() {
         looked = true;
-        parent.checkOpen();
-        List<Vma> parts = parent.partsLocked(ranges);
+        space.checkOpen();
+        List<Vma> parts = space.partsLocked(ranges);
         for (Vma part : parts) { // bounded by the number of mappings
             if (isToBeFilledLocked(part) || isToBeReadLocked(part)) {
                 return HostResult.BUSY;
@@ -209,7 +184,7 @@ final class Snapshot {
         for (Vma part : parts) { // bounded by the number of mappings
             child.vmas.insert(Vma.anonymous(part.range(), part.protection()));
             if (!part.shared()) {
-                Fork.shareLocked(parent, child, part);
+                space.table.shareWith(child.table, part.start(), part.end());
             }
             if (part.file() != null && !copyFileLocked(part)) {
                 return HostResult.BUSY; // another thread has taken frames, or there is more to copy now
@@ -221,12 +196,7 @@ final class Snapshot {
 
     /** Whether a page went after it was filled. */
     private boolean isToBeFilledLocked(Vma part) {
-        for (long page = part.start(); parent.hasFaultHandlers() && page < part.end(); page++) { // by the pages mapped
-            if (parent.isUnfilledLocked(part, page)) {
-                return true;
-            }
-        }
-        return false;
+        return space.unfilledLocked(part).findAny().isPresent();
     }
 
     /**
@@ -239,7 +209,7 @@ final class Snapshot {
         }
         for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped
             long had = child.table.get(page);
-            boolean unread = parent.isUnread(part, page);
+            boolean unread = space.isUnread(part, page);
             if (unread && had == 0) {
                 return true;
             }

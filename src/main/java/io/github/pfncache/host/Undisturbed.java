@@ -1,9 +1,9 @@
 package io.github.pfncache.host;
 
 import java.io.IOException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Future;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -18,7 +18,7 @@ final class Undisturbed {
     /** A thread that had nothing to do so long ends. */
     private static final long IDLE_SECONDS = 5;
 
-    private static final ExecutorService THREADS = new ThreadPoolExecutor(
+    private static final Executor THREADS = new ThreadPoolExecutor(
             0, Integer.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(), Undisturbed::thread);
 
     private Undisturbed() {}
@@ -30,23 +30,17 @@ final class Undisturbed {
 
     /** Runs, and waits until that has ended; throws what it throws. */
     static <T> T call(Use<T> use) throws IOException {
-        Future<T> result = THREADS.submit(use::run);
-        boolean interrupted = false;
         try {
-            for (;;) { // each turn but the last is an interrupt
+            return CompletableFuture.supplyAsync(() -> {
                 try {
-                    return result.get();
-                } catch (InterruptedException e) {
-                    interrupted = true;
+                    return use.run();
+                } catch (IOException e) {
+                    throw new CompletionException(e);
                 }
-            }
-        } catch (ExecutionException e) {
+            }, THREADS).join();
+        } catch (CompletionException e) {
             Undisturbed.<IOException>rethrow(e.getCause());
             return null; // never: what was thrown is
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 

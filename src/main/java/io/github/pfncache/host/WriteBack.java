@@ -86,7 +86,7 @@ final class WriteBack {
 
     private HostResult copyLocked(Run run) {
         for (HostFamily.Place place : family.placesOf(file, run.from(), run.end(), false)) { // bounded by the mappings
-            place.space().makeReadOnlyLocked(place.part().start(), place.part().end());
+            place.space().table.makeReadOnly(place.part().start(), place.part().end());
         }
         byte[] bytes = new byte[(int) (run.end() - run.from()) << Pages.PAGE_SHIFT];
         for (long page = run.from(); page < run.end(); page++) { // at most RUN pages

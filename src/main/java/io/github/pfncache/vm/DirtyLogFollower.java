@@ -154,14 +154,10 @@ public final class DirtyLogFollower implements AutoCloseable {
         for (Memslot slot : table) { // bounded by the slots
             Memslot now = isFollowed(slot) ? null : reader.follow(slot);
             if (now != null) { // if not, the next round tries again
-                markWhole(now);
+                marks(now).set(0, (int) now.npages());
                 followed.put(now.id(), new Followed(now, new BitSet()));
             }
         }
-    }
-
-    private void markWhole(Memslot slot) {
-        marks(slot).set(0, (int) slot.npages());
     }
 
     private BitSet marks(Memslot slot) {
@@ -192,7 +188,7 @@ public final class DirtyLogFollower implements AutoCloseable {
         });
         allDue |= !all;
         if (allDue) {
-            followed.values().forEach(one -> markWhole(one.slot));
+            followed.values().forEach(one -> marks(one.slot).set(0, (int) one.slot.npages()));
         }
         List<Memslot> here = new ArrayList<>();
         followed.values().forEach(one -> here.add(one.slot));

@@ -243,8 +243,11 @@ public final class GuestRam {
                 added = false;
                 Memslot made = memslots.table().byId(id);
                 try {
-                    giveUp(blocks.put(id, new Block(range, made)));
+                    Block former = blocks.put(id, new Block(range, made));
                     added = true;
+                    if (former != null) {
+                        giveUp(former.range);
+                    }
                 } finally {
                     if (!added) { // no memory to remember it: taken out again, or it stays as the slot's
                         added = deleteIfThere(made) == Memslots.Change.BUSY;
@@ -281,7 +284,7 @@ public final class GuestRam {
             return change;
         } finally {
             if (change == Memslots.Change.DONE) {
-                giveUp(block);
+                giveUp(block.range);
             } else {
                 blocks.putIfAbsent(id, block);
             }
@@ -319,12 +322,6 @@ public final class GuestRam {
     /** The snapshots that are not closed. */
     Set<RamSnapshot> snapshots() {
         return snapshots;
-    }
-
-    private void giveUp(Block block) {
-        if (block != null) {
-            giveUp(block.range);
-        }
     }
 
     /** Unmaps the memory of a slot that is not there any more. */

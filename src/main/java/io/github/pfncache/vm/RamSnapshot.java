@@ -3,15 +3,18 @@ package io.github.pfncache.vm;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.RewindRange;
 import io.github.pfncache.memslot.Memslot;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.PrimitiveIterator;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /**
  * The content of guest memory at one moment: see {@link GuestRam#snapshot}.
@@ -94,22 +97,44 @@ public final class RamSnapshot implements AutoCloseable {
      * @return guest frame numbers, ascending; to be used while the snapshot is open
      */
     public LongStream pagesWithContent() {
-        return slots.stream()
-                .flatMapToLong(slot -> gfns(slot).filter(gfn -> !Arrays.equals(page(slot, gfn), EMPTY)));
+        return slots.stream().flatMapToLong(this::withContent);
+    }
+
+    private LongStream withContent(Memslot slot) {
+        return unlike(slot, slot.baseGfn(), slot.endGfn(), null, slot.hva())
+                .filter(gfn -> !Arrays.equals(page(slot, gfn), EMPTY));
+    }
+
+    /** Pages of a part of a slot that may be other than in a memory, from some address there on. */
+    private LongStream unlike(Memslot slot, long from, long end, HostMemory other, long hva) {
+        long first = slot.gfnToHva(from);
+        return memory().unlikePages(other, new RewindRange(hva, first, end - from))
+                .map(at -> from + (at - first >>> Pages.PAGE_SHIFT));
     }
 
     /**
      * The pages that are not what they were in a former snapshot, of this VM's or another's; also those that were in no
-     * slot of it.
+     * slot of it. Between snapshots of one VM, it costs what has changed: see {@link HostMemory#unlikePages}.
      *
      * @param former an open snapshot
      * @return guest frame numbers, ascending; to be used while both snapshots are open
      */
     public LongStream pagesChangedSince(RamSnapshot former) {
-        return slots.stream().flatMapToLong(slot -> gfns(slot).filter(gfn -> {
-            Memslot before = former.find(gfn);
-            return before == null || !Arrays.equals(page(slot, gfn), former.page(before, gfn));
-        }));
+        return slots.stream().flatMapToLong(slot -> {
+            LongStream changed = LongStream.empty();
+            long from = slot.baseGfn();
+            for (Memslot before : former.slots) { // ascending, bounded by the slots
+                long start = Math.max(from, before.baseGfn());
+                long end = Math.min(slot.endGfn(), before.endGfn());
+                if (start < end) {
+                    LongStream changedHere = unlike(slot, start, end, former.memory(), before.gfnToHva(start))
+                            .filter(gfn -> !Arrays.equals(page(slot, gfn), former.page(before, gfn)));
+                    changed = Stream.of(changed, LongStream.range(from, start), changedHere).flatMapToLong(one -> one);
+                    from = end;
+                }
+            }
+            return LongStream.concat(changed, LongStream.range(from, slot.endGfn()));
+        });
     }
 
     /** What is done with a page that has content. */
@@ -117,18 +142,12 @@ public final class RamSnapshot implements AutoCloseable {
         void visit(long gfn, byte[] page) throws IOException;
     }
 
-    /** Visits the pages of a slot that have content, ascending; each is read once. */
+    /** Visits the pages of a slot that have content, ascending. */
     void visitContent(Memslot slot, PageVisitor visitor) throws IOException {
-        for (long gfn = slot.baseGfn(); gfn < slot.endGfn(); gfn++) { // bounded by the slot
-            byte[] page = page(slot, gfn);
-            if (!Arrays.equals(page, EMPTY)) {
-                visitor.visit(gfn, page);
-            }
+        for (PrimitiveIterator.OfLong gfns = withContent(slot).iterator(); gfns.hasNext(); ) { // bounded by the slot
+            long gfn = gfns.nextLong();
+            visitor.visit(gfn, page(slot, gfn));
         }
-    }
-
-    private static LongStream gfns(Memslot slot) {
-        return LongStream.range(slot.baseGfn(), slot.endGfn());
     }
 
     /** A page of a slot; zeros if nothing is mapped there. */
@@ -153,11 +172,9 @@ public final class RamSnapshot implements AutoCloseable {
 
     /** Whether no page would get two contents: slots in place of those here that share pages of the host did so. */
     boolean fits(List<Memslot> now) {
-        List<Integer> byHva = new ArrayList<>();
-        for (int i = 0; i < now.size(); i++) { // bounded by the slots
-            byHva.add(i);
-        }
-        byHva.sort(Comparator.comparingLong(i -> now.get(i).hva()));
+        List<Integer> byHva = IntStream.range(0, now.size()).boxed()
+                .sorted(Comparator.comparingLong(i -> now.get(i).hva()))
+                .toList();
         long end = 0;
         long shift = 0;
         for (int i : byHva) { // bounded by the slots

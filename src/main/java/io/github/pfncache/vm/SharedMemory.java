@@ -11,7 +11,6 @@ import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.stream.LongStream;
 
 /**
@@ -69,18 +68,11 @@ final class SharedMemory {
 
     /** The pages of the slots that were looked at that show what is at some addresses of the host. */
     Map<Memslot, BitSet> pagesAt(LongStream hvas) {
-        TreeMap<Long, Memslot> byHva = new TreeMap<>();
-        known.keySet().forEach(slot -> byHva.merge(
-                slot.hva(), slot, (one, other) -> one.npages() > other.npages() ? one : other));
         Map<Memslot, BitSet> marks = new IdentityHashMap<>();
-        hvas.forEach(hva -> {
-            // One slot that has it will do, the others show the same; those that begin before it may end before it.
-            Memslot slot = byHva.headMap(hva, true).descendingMap().values().stream()
-                    .filter(one -> hva - one.hva() >>> Pages.PAGE_SHIFT < one.npages())
-                    .findFirst()
-                    .orElseThrow();
-            marks.computeIfAbsent(slot, none -> new BitSet()).set((int) (hva - slot.hva() >>> Pages.PAGE_SHIFT));
-        });
+        hvas.forEach(hva -> known.keySet().stream()
+                .filter(slot -> hva >= slot.hva() && hva - slot.hva() >>> Pages.PAGE_SHIFT < slot.npages())
+                .forEach(slot -> marks.computeIfAbsent(slot, none -> new BitSet())
+                        .set((int) (hva - slot.hva() >>> Pages.PAGE_SHIFT))));
         spread(marks);
         return marks;
     }

@@ -9,6 +9,7 @@ import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.GuestView;
 import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.memslot.DirtyRing;
 import io.github.pfncache.memslot.Memslot;
@@ -468,13 +469,14 @@ public final class Vm implements AutoCloseable {
     }
 
     /**
-     * What a caller has begun and not ended: active caches, followers of the dirty log, snapshots. After {@link #close}
-     * that is snapshots, and what {@code close} has named.
+     * What a caller has begun and not ended: active caches, followers of the dirty log, snapshots, and open files of a
+     * host of the VM's own. After {@link #close} that is snapshots and files, and what {@code close} has named.
      *
      * @return a snapshot of the list, each named as by its {@code toString}
      */
     public List<String> stillOpen() {
-        return Stream.of(caches.activeCaches(), followers, ram.snapshots())
+        List<HostFile> files = ownsHost ? host.openFiles() : List.of();
+        return Stream.of(caches.activeCaches(), followers, ram.snapshots(), files)
                 .flatMap(Collection::stream)
                 .map(Object::toString)
                 .toList();

@@ -21,7 +21,7 @@ final class ReadingGuest extends Churn {
         HostPage resolved = rig.host().hvaToPage(ClockRig.HVA);
         page = rig.host().map(resolved);
         rig.host().release(resolved);
-        reader = new PvclockReader(offset -> page.getIntVolatile(ClockRig.CLOCK + offset));
+        reader = new PvclockReader(offset -> (int) page.getVolatile(ClockRig.CLOCK + offset, 4));
     }
 
     @Override

@@ -11,9 +11,12 @@ import static io.github.pfncache.host.Protection.READ;
 import static io.github.pfncache.host.Protection.READ_WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -103,6 +106,97 @@ class HostFileTest {
         assertThat(world.store(page(A, 1), 2)).isFalse();
         assertThat(world.load(page(A, 1))).isZero();
         assertThat(host.framesInUse()).isZero();
+    }
+
+    @Test
+    void mappingsKeepAClosedFileAndTheLastOfThemFreesIt() {
+        HostFile other = host.createFile(4);
+        other.write(0, bytes(5));
+        other.write(3 * 4096, bytes(6));
+        assertThat(host.mapShared(A, 2, other, 0, READ_WRITE)).isEqualTo(OK);
+        assertThat(host.mapPrivate(page(A, 4), 1, other, 0, READ_WRITE)).isEqualTo(OK);
+        HostMemory child = host.fork();
+        other.close();
+        assertThat(world.load(A)).isEqualTo(5);
+        world.store(page(A, 1), 7);
+        assertThat(world.load(page(A, 4))).isEqualTo(5);
+        assertThat(host.framesInUse()).as("a page that is not mapped is kept, too").isEqualTo(3);
+        host.unmap(A, 5);
+        assertThat(HostWorld.load(child, A)).isEqualTo(5);
+        host.audit();
+        child.close();
+        assertThat(host.framesInUse()).isZero();
+    }
+
+    @Test
+    void eachHandleIsClosedForItself() {
+        HostFile other = host.createFile(4);
+        other.write(0, bytes(5));
+        HostFile reader = other.asReadOnly();
+        assertThat(host.openFiles()).containsExactlyInAnyOrder(file, other, reader);
+        assertThat(host).asString().contains("3 open files");
+        other.close();
+        other.close();
+        assertThat(host.openFiles()).containsExactlyInAnyOrder(file, reader);
+        assertThat(reader.read(0, new byte[8])).isEqualTo(8);
+        assertThat(host.framesInUse()).isOne();
+        reader.close();
+        assertThat(host.framesInUse()).isZero();
+        assertThat(other).hasToString("file of 4 pages, closed");
+        assertThat(reader).hasToString("file of 4 pages, read-only, closed");
+    }
+
+    @Test
+    void callsOnAClosedHandleAreACallersBug() {
+        file.write(0, bytes(5));
+        HostFile other = file.asReadOnly();
+        other.close();
+        file.close();
+        for (ThrowingCallable call : List.<ThrowingCallable>of(
+                () -> file.npages(),
+                () -> file.read(0, new byte[1]),
+                () -> file.write(0, new byte[1]),
+                () -> file.punchHole(0, 1),
+                () -> file.truncate(0),
+                () -> file.sync(),
+                () -> file.changedPages(),
+                () -> file.asReadOnly(),
+                () -> host.mapShared(A, 1, file, 0, READ_WRITE),
+                () -> host.mapShared(A, 1, other, 0, READ),
+                () -> host.mapPrivate(A, 1, file, 0, READ_WRITE))) {
+            assertThatIllegalStateException().isThrownBy(call).withMessageContaining("file is closed");
+        }
+        assertThat(world.load(M)).as("nothing has changed").isEqualTo(5);
+        assertThat(file.isWritable()).isTrue();
+    }
+
+    @Test
+    void aHandleThatIsClosedWhileItIsUsedLeavesNothingBehind() throws Exception {
+        for (int round = 0; round < 200; round++) {
+            HostFile other = host.createFile(4);
+            int n = round;
+            Thread writer = new Thread(() -> {
+                try {
+                    for (int i = 0; ; i++) { // ends with the handle
+                        other.write(i % 4 * 4096L, bytes(n));
+                        host.mapShared(A, 4, other, 0, READ_WRITE);
+                        other.truncate(2);
+                        other.punchHole(0, 1);
+                    }
+                } catch (IllegalStateException e) {
+                    assertThat(e).hasMessageContaining("file is closed");
+                }
+            });
+            writer.start();
+            while (host.framesInUse() == 0 && writer.isAlive()) {
+                Thread.onSpinWait();
+            }
+            other.close();
+            writer.join();
+            host.unmap(A, 4);
+            assertThat(host.framesInUse()).isZero();
+            host.audit();
+        }
     }
 
     @Test

@@ -34,14 +34,14 @@ class HostMappingTest {
     @ValueSource(booleans = {false, true})
     void valuesAreLittleEndianAtAnyOffset(boolean skewed) {
         withPage(skewed, khva -> {
-            khva.putLong(3, 0x1122334455667788L);
-            assertThat(khva.getByte(3)).isEqualTo((byte) 0x88);
-            assertThat(khva.getShort(4)).isEqualTo((short) 0x6677);
-            assertThat(khva.getInt(5)).isEqualTo(0x33445566);
-            khva.putShort(3, (short) 0xabcd);
-            khva.putByte(10, (byte) 1);
-            khva.putInt(6, 0);
-            assertThat(khva.getLong(3)).isEqualTo(0x010000000066abcdL);
+            khva.put(3, 8, 0x1122334455667788L);
+            assertThat(khva.get(3, 1)).isEqualTo((byte) 0x88);
+            assertThat(khva.get(4, 2)).isEqualTo((short) 0x6677);
+            assertThat(khva.get(5, 4)).isEqualTo(0x33445566);
+            khva.put(3, 2, (short) 0xabcd);
+            khva.put(10, 1, (byte) 1);
+            khva.put(6, 4, 0);
+            assertThat(khva.get(3, 8)).isEqualTo(0x010000000066abcdL);
         });
     }
 
@@ -49,16 +49,16 @@ class HostMappingTest {
     @ValueSource(booleans = {false, true})
     void everyAccessIsCheckedAgainstThePage(boolean skewed) {
         withPage(skewed, khva -> {
-            khva.putLong(4088, 1);
+            khva.put(4088, 8, 1);
             for (int offset : new int[] {-1, 4089, 4096, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
-                assertThatIllegalArgumentException().isThrownBy(() -> khva.getLong(offset));
-                assertThatIllegalArgumentException().isThrownBy(() -> khva.putLong(offset, 0));
+                assertThatIllegalArgumentException().isThrownBy(() -> khva.get(offset, 8));
+                assertThatIllegalArgumentException().isThrownBy(() -> khva.put(offset, 8, 0));
             }
-            assertThatIllegalArgumentException().isThrownBy(() -> khva.getByte(4096));
-            assertThatIllegalArgumentException().isThrownBy(() -> khva.getIntVolatile(4096));
-            assertThatIllegalArgumentException().isThrownBy(() -> khva.getLongVolatile(-8));
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.get(4096, 1));
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.getVolatile(4096, 4));
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.getVolatile(-8, 8));
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> khva.getIntVolatile(2))
+                    .isThrownBy(() -> khva.getVolatile(2, 4))
                     .withMessageContaining("offset=2");
         });
     }
@@ -67,15 +67,15 @@ class HostMappingTest {
     @ValueSource(booleans = {false, true})
     void orderedAndAtomicAccessesOfFourBytes(boolean skewed) {
         withPage(skewed, khva -> {
-            khva.putInt(4, 1);
-            assertThat(khva.getIntVolatile(4)).isEqualTo(1);
-            khva.putInt(4, 3);
-            assertThat(khva.getIntVolatile(4)).isEqualTo(3);
-            assertThat(khva.compareAndSetInt(4, 2, 9)).isFalse();
-            assertThat(khva.compareAndSetInt(4, 3, 8)).isTrue();
-            assertThat(khva.getAndBitwiseOrInt(4, 3)).isEqualTo(8);
-            assertThat(khva.getAndBitwiseAndInt(4, 9)).isEqualTo(11);
-            assertThat(khva.getLong(0)).as("the neighbour is untouched").isEqualTo(9L << 32);
+            khva.put(4, 4, 1);
+            assertThat(khva.getVolatile(4, 4)).isEqualTo(1);
+            khva.put(4, 4, 3);
+            assertThat(khva.getVolatile(4, 4)).isEqualTo(3);
+            assertThat(khva.compareAndSet(4, 4, 2, 9)).isFalse();
+            assertThat(khva.compareAndSet(4, 4, 3, 8)).isTrue();
+            assertThat(khva.compareAndSet(4, 4, 8, 9)).isTrue();
+            assertThatIllegalArgumentException().isThrownBy(() -> khva.compareAndSet(4, 2, 9, 9));
+            assertThat(khva.get(0, 8)).as("the neighbour is untouched").isEqualTo(9L << 32);
         });
     }
 
@@ -84,13 +84,13 @@ class HostMappingTest {
     void orderedAndAtomicAccessesOfEightBytes(boolean skewed) {
         withPage(skewed, khva -> {
             long high = 1L << 40;
-            khva.putLong(8, high);
-            assertThat(khva.getLongVolatile(8)).isEqualTo(high);
-            khva.putLong(8, high + 2);
-            assertThat(khva.getLongVolatile(8)).isEqualTo(high + 2);
-            assertThat(khva.compareAndSetLong(8, high, 9)).isFalse();
-            assertThat(khva.compareAndSetLong(8, high + 2, high)).isTrue();
-            assertThat(khva.getLong(8)).isEqualTo(high);
+            khva.put(8, 8, high);
+            assertThat(khva.getVolatile(8, 8)).isEqualTo(high);
+            khva.put(8, 8, high + 2);
+            assertThat(khva.getVolatile(8, 8)).isEqualTo(high + 2);
+            assertThat(khva.compareAndSet(8, 8, high, 9)).isFalse();
+            assertThat(khva.compareAndSet(8, 8, high + 2, high)).isTrue();
+            assertThat(khva.get(8, 8)).isEqualTo(high);
         });
     }
 }

@@ -7,6 +7,7 @@ import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -30,7 +31,7 @@ class HostModelTest {
 
     enum Call {
         ANONYMOUS, SHARED, PRIVATE, UNMAP, READ_ONLY, NO_ACCESS, WRITABLE, DISCARD, REMOVE, MOVE, PUNCH, TRUNCATE, FORK,
-        CLOSE, MIGRATE, EVICT, POKE, STORE, POPULATE, WRITE_FILE, ARM, COLLAPSE
+        SNAPSHOT, CLOSE, MIGRATE, EVICT, POKE, STORE, POPULATE, WRITE_FILE, ARM, COLLAPSE
     }
 
     /** One step: a call, the memory it is made on, and numbers that the call interprets. */
@@ -57,7 +58,17 @@ class HostModelTest {
 
     @Property(tries = 250, edgeCases = EdgeCasesMode.NONE)
     void everySequenceShowsWhatTheReferenceShows(@ForAll("steps") List<Step> steps) {
-        try (Run run = new Run()) {
+        check(steps, new Run(false));
+    }
+
+    /** The pages in play are of leaves that are mapped from end to end: the memories share these as a whole. */
+    @Property(tries = 250, edgeCases = EdgeCasesMode.NONE)
+    void soItIsWhereMemoriesShareLeavesOfTheirTables(@ForAll("steps") List<Step> steps) {
+        check(steps, new Run(true));
+    }
+
+    private static void check(List<Step> steps, Run memories) {
+        try (Run run = memories) {
             for (Step step : steps) {
                 run.apply(step);
                 run.compare(step, COMPARED);
@@ -74,13 +85,17 @@ class HostModelTest {
         final NaiveMemory.File modelFile = new NaiveMemory.File();
         int open;
 
-        Run() {
+        Run(boolean wide) {
             HostMemory host = HostMemory.builder().build();
             watch(host);
             hosts.add(host);
             models.add(new NaiveMemory());
             file = host.createFile(FILE_PAGES);
             modelFile.npages = FILE_PAGES;
+            if (wide) {
+                host.mapAnonymous(BASE - 512 * Pages.PAGE_SIZE, 1024, Protection.READ_WRITE);
+                models.get(0).map(0, PAGES, null, 0, false);
+            }
         }
 
         private void watch(HostMemory host) {
@@ -136,7 +151,8 @@ class HostModelTest {
                     same(s, file.truncate(s.other), HostResult.OK);
                     NaiveMemory.truncate(modelFile, s.other, models);
                 }
-                case FORK -> fork(host, model);
+                case FORK -> child(host::fork, model.fork());
+                case SNAPSHOT -> child(host::snapshot, model.snapshot());
                 case CLOSE -> close(which);
                 case MIGRATE -> {
                     // A file page may be resident although this address has not touched it, but not the reverse.
@@ -178,7 +194,7 @@ class HostModelTest {
             if (page != null) {
                 HostMapping khva = host.map(page);
                 host.release(page);
-                khva.putByte(s.other, s.value);
+                khva.put(s.other, 1, s.value);
                 host.unmap(khva);
             }
             set(bytes, s);
@@ -198,12 +214,12 @@ class HostModelTest {
             }
         }
 
-        private void fork(HostMemory host, NaiveMemory model) {
+        private void child(Supplier<HostMemory> making, NaiveMemory model) {
             if (hosts.size() < 4) {
-                HostMemory child = host.fork();
+                HostMemory child = making.get();
                 watch(child);
                 hosts.add(child);
-                models.add(model.fork());
+                models.add(model);
             }
         }
 
@@ -235,6 +251,27 @@ class HostModelTest {
                 }
             }
             hosts.get(0).audit();
+            for (int which = 1; which < hosts.size(); which++) {
+                compare(s, which - 1, which);
+            }
+        }
+
+        /** Pages that differ are among those that are said to be unlike; of a page of neither that is never said. */
+        private void compare(Step s, int one, int other) {
+            if (models.get(one).hasFiles() || models.get(other).hasFiles()) {
+                return;
+            }
+            long[] unlike = hosts.get(one)
+                    .unlikePages(hosts.get(other), new RewindRange(FIRST, FIRST, PAGES))
+                    .toArray();
+            for (int page = 0; page < PAGES; page++) {
+                byte[] here = models.get(one).content(page);
+                byte[] there = models.get(other).content(page);
+                boolean said = Arrays.binarySearch(unlike, hva(page)) >= 0;
+                assertThat(said || here == null || there == null || Arrays.equals(here, there))
+                        .as("page %d differs after %s", page, s).isTrue();
+                assertThat(said && here == null && there == null).as("page %d is nowhere after %s", page, s).isFalse();
+            }
         }
 
         private static long hva(int page) {

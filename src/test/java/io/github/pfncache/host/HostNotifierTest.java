@@ -151,10 +151,10 @@ class HostNotifierTest {
         HostMapping khva = host.map(page);
         host.release(page);
         List<Long> seen = new ArrayList<>();
-        host.registerNotifier(notifier((range, mayBlock) -> seen.add(khva.getLong(0))));
+        host.registerNotifier(notifier((range, mayBlock) -> seen.add(khva.get(0, 8))));
         assertThat(host.migrate(A)).isEqualTo(HostResult.OK);
         assertThat(seen).containsExactly(1L);
-        assertThat(khva.getLong(0)).isEqualTo(0xd9d9d9d9d9d9d9d9L);
+        assertThat(khva.get(0, 8)).isEqualTo(0xd9d9d9d9d9d9d9d9L);
         host.unmap(khva);
     }
 

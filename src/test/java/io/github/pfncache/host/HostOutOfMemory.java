@@ -26,6 +26,8 @@ final class HostOutOfMemory {
     private static final long R = 0x2000_2000_0000L;
     private static final long U = 0x2000_3000_0000L;
     private static final long FREE = 0x2000_4000_0000L;
+    /** A leaf of the page table, which the child shares. */
+    private static final long L = 0x2000_5000_0000L;
     private static final long PAGE = 4096;
     private static final int NPAGES = 8;
     /** So many small objects are more than any call needs. */
@@ -65,6 +67,10 @@ final class HostOutOfMemory {
                 put(M + i * PAGE, 20 + i);
                 put(R + i * PAGE, 30 + i);
             }
+            host.mapAnonymous(L, 512, READ_WRITE);
+            put(L, 40);
+            put(L + PAGE, 41);
+            put(L + 511 * PAGE, 42);
             host.evict(A + 3 * PAGE, 1);
             host.evict(M + 3 * PAGE, 1);
             child = host.fork();
@@ -176,7 +182,18 @@ final class HostOutOfMemory {
             w.host.unregisterNotifier(w);
             w.host.registerNotifier(w);
         });
-        calls.put("create a file", w -> w.host.createFile(3));
+        calls.put("create a file", w -> w.host.createFile(3).close());
+        calls.put("close a file", w -> w.host.createFile(3).asReadOnly().close());
+        calls.put("unmap a part of a shared leaf", w -> ok(w.host.unmap(L + PAGE, 4)));
+        calls.put("discard a part of a shared leaf", w -> ok(w.host.discard(L + PAGE, 511)));
+        calls.put("move a part of a shared leaf", w -> ok(w.host.move(L + PAGE, 510, FREE + PAGE)));
+        calls.put("move over a part of a shared leaf", w -> ok(w.host.move(A, 2, L)));
+        calls.put("evict of a shared leaf", w -> ok(w.host.evict(L, 512)));
+        calls.put("migrate of a shared leaf", w -> ok(w.host.migrate(L)));
+        calls.put("arm of a shared leaf", w -> ok(w.host.writeProtect(L, 512, true)));
+        calls.put("write to a shared leaf", w -> require(w.host.copyToUser(L, w.bytes, 0, 8), "stored"));
+        calls.put("snapshot", w -> w.host.snapshot().close());
+        calls.put("fork", w -> w.host.fork().close());
         calls.put("close", w -> w.child.close());
         return calls;
     }

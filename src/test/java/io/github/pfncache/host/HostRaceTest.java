@@ -59,6 +59,16 @@ class HostRaceTest {
                 world.host.fork().close();
             }
         },
+        SNAPSHOT_AND_NEIGHBOUR {
+            @Override
+            void change(HostWorld world) {
+                world.host.mapAnonymous(page(A, 16), 496, READ_WRITE); // all of the leaf: it is shared
+                HostMemory snapshot = world.host.snapshot();
+                world.store(page(A, 1), 9); // the table has a leaf of its own again, with the page as it was
+                snapshot.poke(A, HostWorld.bytes(77));
+                snapshot.close();
+            }
+        },
         MOVE_AWAY_AND_BACK {
             @Override
             void change(HostWorld world) {
@@ -97,8 +107,8 @@ class HostRaceTest {
             }
             assertThat(done).isTrue();
             HostMapping khva = world.host.map(page);
-            assertThat(khva.getLong(0)).isEqualTo(1);
-            khva.putLong(8, 2);
+            assertThat(khva.get(0, 8)).isEqualTo(1);
+            khva.put(8, 8, 2);
             assertThat(world.load(A + 8)).as("it is the page that is there now").isEqualTo(2);
             world.host.unmap(khva);
             world.host.release(page);
@@ -134,7 +144,7 @@ class HostRaceTest {
         for (int i = 0; i < ROUNDS; i++) {
             HostPage page = host.hvaToPage(hva);
             HostMapping khva = host.map(page);
-            khva.putLong(0, khva.getLong(0) + 1);
+            khva.put(0, 8, khva.get(0, 8) + 1);
             host.unmap(khva);
             host.release(page);
         }
@@ -182,7 +192,7 @@ class HostRaceTest {
             lock.readLock().lock();
             try {
                 if (valid) {
-                    khva.putLong(0, khva.getLong(0) + 1);
+                    khva.put(0, 8, khva.get(0, 8) + 1);
                     return true;
                 }
             } finally {

@@ -140,9 +140,9 @@ class HostRealFileTest {
     void aPageThatSomebodyHoldsStaysChanged() throws IOException {
         HostPage held = host.hvaToPage(A);
         HostMapping khva = host.map(held);
-        khva.putLong(0, 1);
+        khva.put(0, 8, 1);
         file.sync();
-        khva.putLong(8, 2); // no fault tells about this
+        khva.put(8, 8, 2); // no fault tells about this
         assertThat(file.changedPages()).isEqualTo(1);
         host.unmap(khva);
         host.release(held);
@@ -502,5 +502,18 @@ class HostRealFileTest {
         assertThatThrownBy(() -> world.store(A, 1)).isInstanceOf(IllegalMonitorStateException.class);
         channel.beforeRead = HookedChannel.NOTHING;
         assertThat(world.store(A, 1)).isTrue();
+    }
+
+    @Test
+    void cleanPagesOfAClosedHandleAreDroppedAndReadAgain() {
+        assertThat(world.load(page(A, 1))).isEqualTo(0x0202_0202_0202_0202L);
+        assertThat(host.copyFromUser(page(A, 1), new byte[8], 0, 8)).isTrue();
+        file.close();
+        assertThat(host.framesInUse()).isOne();
+        assertThat(host.evict(A, 4)).isEqualTo(OK);
+        assertThat(host.framesInUse()).isZero();
+        assertThat(host.space().store.swap.size()).as("dropped, not kept").isZero();
+        assertThat(host.copyFromUser(page(A, 1), new byte[8], 0, 8)).isTrue();
+        assertThat(world.load(page(A, 2))).isEqualTo(0x0303_0303_0303_0303L);
     }
 }

@@ -58,7 +58,7 @@ final class HostWorld implements AutoCloseable {
         }
         // The reference is held across the store: there is no notifier here that would tell when to stop.
         HostMapping khva = host.map(page);
-        khva.putLong(Pages.offsetInPage(hva), value);
+        khva.put(Pages.offsetInPage(hva), 8, value);
         host.unmap(khva);
         host.release(page);
         return true;

@@ -54,6 +54,22 @@ final class NaiveMemory {
         return child;
     }
 
+    /** A copy whose pages are all its own. */
+    NaiveMemory snapshot() {
+        NaiveMemory child = new NaiveMemory();
+        pages.forEach((page, m) -> {
+            Mapped copy = new Mapped(null, 0, false);
+            copy.own = m.isBehindEnd() ? null : content(page).clone();
+            copy.protection = m.protection;
+            child.pages.put(page, copy);
+        });
+        return child;
+    }
+
+    boolean hasFiles() {
+        return pages.values().stream().anyMatch(m -> m.file != null);
+    }
+
     void map(int page, int n, File file, int filePage, boolean shared) {
         for (int i = 0; i < n; i++) {
             pages.put(page + i, new Mapped(file, file == null ? 0 : filePage + i, shared));

@@ -25,22 +25,22 @@ class NeighbourBytesTest {
         OR_AND {
             @Override
             void on(HostMapping khva, int turn) {
-                khva.getAndBitwiseOrInt(0, 8);
-                khva.getAndBitwiseAndInt(0, ~8);
+                khva.compareAndSet(0, 4, khva.getVolatile(0, 4), khva.getVolatile(0, 4) | 8);
+                khva.compareAndSet(0, 4, khva.getVolatile(0, 4), khva.getVolatile(0, 4) & ~8);
             }
         },
         COMPARE_AND_SET {
             @Override
             void on(HostMapping khva, int turn) {
-                int now = khva.getIntVolatile(0);
-                khva.compareAndSetInt(0, now, now ^ 1);
+                int now = (int) khva.getVolatile(0, 4);
+                khva.compareAndSet(0, 4, now, now ^ 1);
             }
         },
         ADD {
             @Override
             void on(HostMapping khva, int turn) {
-                long now = khva.getLongVolatile(0);
-                khva.compareAndSetLong(0, now, (now & 1) == 0 ? now + 1 : now - 1); // without a carry
+                long now = khva.getVolatile(0, 8);
+                khva.compareAndSet(0, 8, now, (now & 1) == 0 ? now + 1 : now - 1); // without a carry
             }
         };
 
@@ -68,8 +68,8 @@ class NeighbourBytesTest {
                 }
             });
             IntConsumer store = i -> {
-                khva.putByte(1, (byte) i);
-                assertThat(khva.getByte(1)).as("store %d", i).isEqualTo((byte) i);
+                khva.put(1, 1, (byte) i);
+                assertThat(khva.get(1, 1)).as("store %d", i).isEqualTo((byte) i);
             };
             try {
                 for (int i = 0; i < STORES; i++) {
@@ -87,13 +87,13 @@ class NeighbourBytesTest {
         ByteBuffer unaligned = ByteBuffer.allocateDirect(4096 + 9).alignedSlice(8).position(1).limit(4097).slice();
         withMapping(unaligned, khva -> {
             assertThat(khva.hasNativeAtomics()).isFalse();
-            khva.putLong(8, 0x1122334455667788L);
-            assertThat(khva.compareAndSetLong(8, 1, 2)).isFalse();
-            assertThat(khva.compareAndSetLong(8, 0x1122334455667788L, 0x11AA334455BB77CCL)).isTrue();
-            assertThat(khva.getLongVolatile(8)).isEqualTo(0x11AA334455BB77CCL);
-            assertThat(khva.compareAndSetInt(12, 0x11AA3344, 5)).isTrue();
-            assertThat(khva.getAndBitwiseAndInt(8, 0xff)).isEqualTo(0x55BB77CC);
-            assertThat(khva.getLongVolatile(8)).isEqualTo(0x5_0000_00ccL);
+            khva.put(8, 8, 0x1122334455667788L);
+            assertThat(khva.compareAndSet(8, 8, 1, 2)).isFalse();
+            assertThat(khva.compareAndSet(8, 8, 0x1122334455667788L, 0x11AA334455BB77CCL)).isTrue();
+            assertThat(khva.getVolatile(8, 8)).isEqualTo(0x11AA334455BB77CCL);
+            assertThat(khva.compareAndSet(12, 4, 0x11AA3344, 5)).isTrue();
+            assertThat(khva.compareAndSet(8, 4, 0x55BB77CC, 0xCC)).isTrue();
+            assertThat(khva.getVolatile(8, 8)).isEqualTo(0x5_0000_00ccL);
         });
     }
 

@@ -133,9 +133,9 @@ class UserMemoryTest {
         assertThat(khva.hasNativeAtomics())
                 .isEqualTo(HostMemory.hasNativeAtomics(block))
                 .isEqualTo(kind.isAligned() && (!kind.isOnHeap() || platformHasAtomicsOnTheHeap()));
-        assertThat(khva.compareAndSetLong(4088, 0, 5)).isTrue();
-        assertThat(khva.getAndBitwiseOrInt(4088, 2)).isEqualTo(5);
-        assertThat(khva.compareAndSetLong(4088, 7, 8)).isTrue();
+        assertThat(khva.compareAndSet(4088, 8, 0, 5)).isTrue();
+        assertThat(khva.compareAndSet(4088, 4, 5, 7)).isTrue();
+        assertThat(khva.compareAndSet(4088, 8, 7, 8)).isTrue();
         assertThat(block.getLong(4088)).isEqualTo(8);
         assertThat(block.getLong(PAGE)).as("the page behind").isZero();
         host.unmap(khva);
@@ -248,9 +248,9 @@ class UserMemoryTest {
             HostPage page = host.hvaToPage(hva);
             HostMapping khva = host.map(page);
             for (int i = 0; i < TIMES; i++) {
-                long now = khva.getLongVolatile(offset);
-                while (!khva.compareAndSetLong(offset, now, now + 1)) { // each turn, another thread has added
-                    now = khva.getLongVolatile(offset);
+                long now = khva.getVolatile(offset, 8);
+                while (!khva.compareAndSet(offset, 8, now, now + 1)) { // each turn, another thread has added
+                    now = khva.getVolatile(offset, 8);
                 }
             }
             host.unmap(khva);
@@ -345,7 +345,7 @@ class UserMemoryTest {
         assertThat(small.mapBuffer(A, new byte[PAGE], READ_WRITE)).isEqualTo(ENOMEM);
         small.release(page);
         assertThat(small.mapBuffer(A, new byte[PAGE], READ_WRITE)).isEqualTo(OK);
-        khva.putLong(0, 5);
+        khva.put(0, 8, 5);
         assertThat(HostWorld.load(small, A)).as("a stale mapping is one of the old memory").isZero();
         small.unmap(khva);
         small.audit();

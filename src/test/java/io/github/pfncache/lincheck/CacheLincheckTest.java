@@ -142,7 +142,7 @@ final class CacheLincheckTest {
         public int get() {
             lockRefreshed();
             try {
-                return khva.getInt(0);
+                return (int) khva.get(0, 4);
             } finally {
                 lock.readLock().unlock();
             }
@@ -152,7 +152,7 @@ final class CacheLincheckTest {
         public void put(int value) {
             lockRefreshed();
             try {
-                khva.putInt(0, value);
+                khva.put(0, 4, value);
             } finally {
                 lock.readLock().unlock();
             }

@@ -1,6 +1,9 @@
 package io.github.pfncache.readme;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.pfncache.address.HvaRange;
@@ -16,6 +19,7 @@ import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.PageFault;
 import io.github.pfncache.host.PageFaultHandler;
@@ -43,6 +47,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -198,7 +203,7 @@ final class GuideTest {
     }
 
     @Test
-    void takeASnapshot() {
+    void takeASnapshot(@TempDir Path directory) throws IOException {
         plugSomeRam();
         GfnPfnCache cache = vm.newCache(8);
         cache.activate(0x1000);
@@ -212,6 +217,26 @@ final class GuideTest {
         }
         long now = cache.loadLong(0, -1);                             // 1
         // end
+        long[] changed;
+        // snippet: snapshots
+        try (RamSnapshot before = vm.ram().snapshot()) {
+            cache.storeLong(0, 3);
+            try (RamSnapshot after = vm.ram().snapshot()) {           // costs what was written since the one before
+                changed = after.pagesChangedSince(before).toArray();  // {1}, and so does this
+            }
+        }
+        // end
+        assertThat(changed).containsExactly(1);
+        FileChannel channel = FileChannel.open(directory.resolve("flash"), READ, WRITE, CREATE_NEW);
+        channel.write(ByteBuffer.allocate(4096));
+        // snippet: file
+        try (HostFile flash = vm.host().openFile(channel)) {          // a handle; the slot keeps the file without it
+            vm.ram().add(9, 0, 0xf000_0000L, flash);
+        }
+        // end
+        assertThat(vm.stillOpen()).noneMatch(name -> name.startsWith("file"));
+        assertThat(vm.guestMemory().write(0xf000_0000L, new byte[1])).isOne();
+        channel.close();
         assertThat(past).containsExactly(1, 0, 0, 0, 0, 0, 0, 0);
         assertThat(now).isEqualTo(1);
     }

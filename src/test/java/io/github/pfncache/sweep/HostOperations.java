@@ -143,11 +143,11 @@ final class HostOperations {
     private static String atomics(HostMapping mapping) {
         HostWindow window = mapping.window(8, 8);
         window.put(0, 4, 7);
-        mapping.putInt(16, 1);
-        mapping.compareAndSetInt(16, 1, 2);
-        mapping.putLong(24, 1);
-        mapping.compareAndSetLong(24, 1, 2);
-        return window.get(0, 4) + " " + mapping.getIntVolatile(16) + " " + mapping.getLongVolatile(24);
+        mapping.put(16, 4, 1);
+        mapping.compareAndSet(16, 4, 1, 2);
+        mapping.put(24, 8, 1);
+        mapping.compareAndSet(24, 8, 1, 2);
+        return window.get(0, 4) + " " + mapping.getVolatile(16, 4) + " " + mapping.getVolatile(24, 8);
     }
 
     private static List<Operation> families() {
@@ -204,6 +204,15 @@ final class HostOperations {
                         m.vm.ram().remove(8);
                     }
                 }),
+                new Operation("file.close", m -> {
+                    try (HostFile some = m.host.createFile(2); HostFile reader = some.asReadOnly()) {
+                        return m.host.mapShared(m.scratch(2), 1, some, 0, Protection.READ_WRITE) + " "
+                                + m.host.openFiles().contains(reader);
+                    }
+                }),
+                new Operation("host.unlikePages", m -> m.host
+                        .unlikePages(m.child, new RewindRange(m.scratch(0), m.scratch(0), 4))
+                        .count() >= 0),
                 new Operation("file.punchHole", m -> m.file.punchHole(1, 1)),
                 new Operation("file.truncate", m -> {
                     HostFile some = m.host.createFile(2);

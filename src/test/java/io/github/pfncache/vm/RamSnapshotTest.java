@@ -251,4 +251,55 @@ class RamSnapshotTest {
         area.deactivate();
         return turns;
     }
+
+    /** Snapshots one after the other, while a writer runs: each is one moment, and the next knows what has changed. */
+    @Test
+    void oneAfterTheOtherTheyStayWhatTheyWereUnderAWriter() throws Exception {
+        vm.ram().add(0, 0, 0, 1024);
+        AtomicBoolean stop = new AtomicBoolean();
+        Thread writer = new Thread(() -> {
+            GfnPfnCache first = vm.newCache(8);
+            GfnPfnCache last = vm.newCache(8);
+            first.activate(3 * PAGE);
+            last.activate(700 * PAGE);
+            for (long i = 1; !stop.get(); i++) {
+                first.storeLong(0, i); // first: no moment has the other number larger
+                last.storeLong(0, i);
+            }
+            first.deactivate();
+            last.deactivate();
+        });
+        writer.start();
+        List<RamSnapshot> taken = new ArrayList<>();
+        List<Long> seen = new ArrayList<>();
+        try {
+            for (int i = 0; i < 40; i++) {
+                RamSnapshot snapshot = vm.ram().snapshot();
+                taken.add(snapshot);
+                long first = load(snapshot, 3 * PAGE);
+                seen.add(first);
+                assertThat(load(snapshot, 700 * PAGE)).isBetween(first - 1, first);
+                if (i > 0) {
+                    RamSnapshot before = taken.get(i - 1);
+                    List<Long> changed = new ArrayList<>();
+                    for (long page : new long[] {3, 700}) {
+                        if (load(before, page * PAGE) != load(snapshot, page * PAGE)) {
+                            changed.add(page);
+                        }
+                    }
+                    assertThat(snapshot.pagesChangedSince(before).boxed().toList()).isEqualTo(changed);
+                }
+            }
+        } finally {
+            stop.set(true);
+            writer.join();
+        }
+        for (int i = 0; i < taken.size(); i++) {
+            assertThat(load(taken.get(i), 3 * PAGE)).isEqualTo((long) seen.get(i));
+        }
+        for (int i = 0; i < taken.size(); i++) { // neither first nor last first
+            taken.get(i * 7 % taken.size()).close();
+            vm.host().audit();
+        }
+    }
 }

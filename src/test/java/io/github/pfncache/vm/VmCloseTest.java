@@ -14,6 +14,7 @@ import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
+import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostPage;
 import io.github.pfncache.host.PageFaultHandler;
@@ -337,5 +338,22 @@ class VmCloseTest {
         other.close();
         host.map(host.hvaToPage(one.memslots().table().byId(0).hva())); // alone now: the host's balance is its own
         assertThatThrownBy(() -> VmAudit.atRest(one)).hasMessageContaining("I5_BALANCE");
+    }
+
+    @Test
+    void openFilesOfItsOwnHostAreNamed() {
+        Vm vm = Vm.builder().build();
+        HostFile file = vm.host().createFile(2);
+        vm.ram().add(0, 0, GPA, file);
+        HostFile reader = file.asReadOnly();
+        reader.close();
+        assertThat(vm.stillOpen()).containsExactly("file of 2 pages");
+        assertThat(vm.guestMemory().write(GPA, new byte[] {1})).isOne();
+        vm.close();
+        assertThat(vm.stillOpen()).as("neither the VM nor its host ends it").containsExactly("file of 2 pages");
+        assertThat(file.read(0, new byte[1])).isOne();
+        file.close();
+        assertThat(vm.stillOpen()).isEmpty();
+        assertThat(vm.host().framesInUse()).isZero();
     }
 }

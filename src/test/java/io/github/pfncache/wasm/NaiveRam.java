@@ -41,7 +41,7 @@ final class NaiveRam implements Ram {
     public long load(long at, int width) {
         long value = 0;
         for (int i = 0; i < width; i++) { // bounded by the width
-            value |= (pointer(at + i).getByte(Pages.offsetInPage(at + i)) & 0xffL) << 8 * i;
+            value |= (pointer(at + i).get(Pages.offsetInPage(at + i), 1) & 0xffL) << 8 * i;
         }
         return value;
     }
@@ -49,7 +49,7 @@ final class NaiveRam implements Ram {
     @Override
     public void store(long at, int width, long value) {
         for (int i = 0; i < width; i++) { // bounded by the width
-            pointer(at + i).putByte(Pages.offsetInPage(at + i), (byte) (value >>> 8 * i));
+            pointer(at + i).put(Pages.offsetInPage(at + i), 1, value >>> 8 * i);
         }
     }
 

@@ -1,0 +1,15 @@
+package io.github.pfncache.host;
+
+/** What works on one address space: that, its family and its store at hand. */
+abstract class SpaceOps {
+
+    final AddressSpace space;
+    final HostFamily family;
+    final PageStore store;
+
+    SpaceOps(AddressSpace space) {
+        this.space = space;
+        this.family = space.family;
+        this.store = space.store;
+    }
+}
