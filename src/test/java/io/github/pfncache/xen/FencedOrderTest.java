@@ -56,7 +56,8 @@ final class FencedOrderTest {
         READER,
         POLL,
         UPCALL,
-        CONTROLLER
+        CONTROLLER,
+        HAND_OVER
     }
 
     /** The cases, in the library that has the steps. */
@@ -106,6 +107,7 @@ final class FencedOrderTest {
                 case POLL -> requirePoll();
                 case UPCALL -> requireUpcall();
                 case CONTROLLER -> requireController();
+                case HAND_OVER -> requireHandOver();
             }
         }
 
@@ -237,6 +239,22 @@ final class FencedOrderTest {
                     .as("looks at the upcall before")
                     .doesNotContain("GuestAccess.getByte");
             assertThat(seen).contains("GuestAccess.getByte");
+        }
+
+        /** A bit that is parked again while it is handed over stays: so it is parked no more when that begins. */
+        private void requireHandOver() {
+            world.register();
+            world.cpu.clearVcpuInfo();
+            world.send(66);
+            world.send(3000);
+            List<Boolean> parked = new ArrayList<>();
+            during(() -> world.cpu.setVcpuInfo(world.target(VCPU_INFO)), point -> {
+                if (point.equals("GuestAccess.testAndSetBit") || point.equals("GuestAccess.putByte")) {
+                    parked.add(world.cpu.info().hasParked());
+                }
+            });
+            assertThat(parked).as("two words, the upcall").containsExactly(false, false, false);
+            assertThat(world.runAndHandle()).containsExactly(66, 3000);
         }
     }
 }

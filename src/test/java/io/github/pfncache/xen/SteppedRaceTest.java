@@ -21,7 +21,9 @@ final class SteppedRaceTest {
         return Stream.concat(
                 Stream.of(SteppedEventScenarios.class, SteppedScenarios.class)
                         .flatMap(scenarios -> interfaces.tests(scenarios, PREEMPTIONS, BUDGET)),
-                Stream.of(EventScenarios.class, PollScenarios.class, RunstateScenarios.class, ClockScenarios.class)
+                Stream.of(
+                                SteppedTimerScenarios.class, EventScenarios.class, PollScenarios.class,
+                                RunstateScenarios.class, ClockScenarios.class)
                         .flatMap(scenarios -> interfaces.tests(scenarios, PREEMPTIONS, BUDGET_OF_OTHERS)));
     }
 }

@@ -84,6 +84,21 @@ public final class SteppedScenarios {
         });
     }
 
+    /** A poll takes its argument and its limit by one mode: what it finds is as before the change or as after it. */
+    public static void pollByItsModeAgainstMode(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        // To a 32-bit guest the same argument polls no ports, for a nanosecond.
+        long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, NATIVE_PORT);
+        PollOutcome[] outcome = new PollOutcome[1];
+        stage.thread("poll", () -> outcome[0] = world.cpu.startPoll(argument, false));
+        stage.thread("mode", () -> world.xen.setMode(GuestMode.COMPAT));
+        stage.afterwards(() -> {
+            assertThat(outcome[0]).isIn(PollOutcome.BUSY, PollOutcome.WOKEN);
+            world.cpu.stopPoll();
+            world.audit();
+        });
+    }
+
     /** A poll is stopped by another thread while its own looks, and polls anew: what was stopped has ended. */
     public static void stopAgainstPoll(ScenarioRun stage) {
         XenWorld world = XenWorld.registered(By.GPA);

@@ -2,6 +2,7 @@ package io.github.pfncache.xen;
 
 import static io.github.pfncache.xen.XenWorld.SCRATCH;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.rules.Interleaving;
 import java.time.Duration;
@@ -76,6 +77,24 @@ final class WaitFromInsideTest {
         }
     }
 
+    /** The timer is armed, whatever the look whether it is due already runs into. */
+    @Test
+    void aTimerThatIsSetEndsAWaitThoughTheClockThrowsThen() {
+        HostileWorld world = new HostileWorld();
+        world.register();
+        long expires = world.clock.getClock() + 50;
+        Inside inside = new Inside(Integer.MAX_VALUE, () -> {
+            world.arm(2, () -> { // after the two clocks by which it is armed
+                throw new IllegalStateException("not now");
+            });
+            assertThatThrownBy(() -> world.cpu.setSingleShotTimer(expires)).hasMessage("not now");
+            assertThat(world.disarm()).isTrue();
+            world.pass(50);
+        });
+        assertThat(inside.during(() -> world.xen.awaitTimers(LONG))).isTrue();
+        assertThat(inside.blocks).as("waits after it was set").isZero();
+    }
+
     @Test
     void aClockThatMovesEndsAHaltWhoseTimeHasCome() {
         XenWorld world = XenWorld.registered(By.GPA);
@@ -83,6 +102,26 @@ final class WaitFromInsideTest {
         assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
         Inside inside = new Inside(Integer.MAX_VALUE, () -> world.pass(100));
         assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).isEqualTo(PollOutcome.TIMED_OUT);
+        assertThat(inside.blocks).as("waits after the clock has moved").isZero();
+        world.audit();
+    }
+
+    @Test
+    void aClockThatMovesEndsAHaltThoughTheEmulatorThrowsForATimer() {
+        XenWorld world = new XenWorld(By.GPA, 2);
+        world.register();
+        XenVcpu polls = world.xen.vcpu(1);
+        long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 100, 14);
+        assertThat(polls.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
+        world.cpu.setSingleShotTimer(world.clock.getClock() + 100);
+        Inside inside = new Inside(Integer.MAX_VALUE, () -> {
+            world.called = () -> {
+                throw new IllegalStateException("not now");
+            };
+            assertThatThrownBy(() -> world.pass(100)).hasMessage("not now");
+            world.called = () -> {};
+        });
+        assertThat(inside.during(() -> polls.awaitPoll(LONG))).isEqualTo(PollOutcome.TIMED_OUT);
         assertThat(inside.blocks).as("waits after the clock has moved").isZero();
         world.audit();
     }

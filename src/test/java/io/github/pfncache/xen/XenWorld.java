@@ -180,6 +180,7 @@ final class XenWorld implements UpcallListener {
 
     @Override
     public void interrupt(Vcpu vcpu, int vector) {
+        assertThat(vector).as("an interrupt by").isBetween(16, 255);
         called.run();
         interrupts.incrementAndGet();
     }
