@@ -154,8 +154,8 @@ final class ModelTest {
         }
     }
 
-    /** The larger ones: {@code mvn -Pproof test -Dtest=ModelTest}. */
-    @Tag("proof")
+    /** The larger ones: {@code mvn -Pdeep test -Dtest=ModelTest}. */
+    @Tag("deep")
     @TestFactory
     Stream<DynamicTest> largeConfigurationsBreakNothing() {
         return Configuration.all(Configuration.DIRECTORY.resolve("large")).stream()
