@@ -18,7 +18,7 @@ final class DebuggerCopy extends SpaceOps {
     /** A debugger's read of the bytes from {@code hva} on, which lie in a range. */
     HostResult peek(HvaRange range, long hva, byte[] into) {
         FetchedPages fetched = new FetchedPages();
-        byte[] bytes = new byte[into.length];
+        byte[] bytes = range.npages() == 1 ? into : new byte[into.length]; // a page is read whole or not at all
         for (int attempt = 0; attempt < FaultPath.MAX_ATTEMPTS; attempt++) { // more than two: mappings changed
             HostResult covered = family.getLocked(() -> peekLocked(range, hva, bytes, fetched));
             if (!fetched.isWaiting()) {
