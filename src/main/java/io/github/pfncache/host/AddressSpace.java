@@ -28,6 +28,8 @@ final class AddressSpace {
     private volatile List<Registration> handlers = List.of();
 
     // Guarded by the family lock.
+    /** Which private pages were discarded since they were mapped: {@link PageMarks#ZEROED}. */
+    PageMarks discarded = new PageMarks();
     /** Counts changes of the notifiers. */
     long notifiersVersion;
     private boolean closed;

@@ -57,7 +57,6 @@ final class Backing {
 
     /** The file became smaller, to whole pages; what is after its end is forgotten, for good. */
     void shrunk(long npages) {
-        marks.change(npages, PageTable.PAGES_END, PageMarks.UNSAVED | PageMarks.ZEROED, 0);
         long size = npages << Pages.PAGE_SHIFT;
         sourceEnd = Math.min(sourceEnd, size);
         shrunkTo = Math.min(shrunkTo, size);

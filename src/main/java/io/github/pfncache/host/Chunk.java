@@ -50,10 +50,6 @@ final class Chunk {
     }
 
     /** Number of frames. */
-    int frames() {
-        return owners.length;
-    }
-
     /** Index in the buffer of a frame's first byte. */
     int base(int index) {
         return base + (index << Pages.PAGE_SHIFT);

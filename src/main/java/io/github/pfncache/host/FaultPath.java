@@ -4,7 +4,6 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.Interleaving;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -254,11 +253,11 @@ final class FaultPath extends SpaceOps {
         long entry = file.entry(filePage);
         int pfn = Pte.index(entry);
         if (!Pte.isPresent(entry)) {
-            PageFault.Reason reason = Pte.isSwapped(entry) ? PageFault.Reason.EVICTED : PageFault.Reason.MISSING;
-            if (mustAsk(reason, vma, entry)) {
+            boolean unread = file.isUnread(filePage) && file.marks.has(PageMarks.DROPPED, filePage);
+            if (mustAsk(why(unread, entry, file.marks, filePage), vma, entry)) {
                 return null;
             }
-            if (access == Access.LOOK && answer == null && file.isHole(filePage)) {
+            if (access == Access.LOOK && answer == null && entry == 0 && !file.isUnread(filePage)) {
                 use.useContent(Chunk.ZEROS);
                 return End.DONE;
             }
@@ -277,8 +276,7 @@ final class FaultPath extends SpaceOps {
 
     /** Gives a private mapping's page a frame of its own. */
     private End bringInPrivate(Vma vma, long pte) {
-        PageFault.Reason reason = Pte.isSwapped(pte) ? PageFault.Reason.EVICTED : PageFault.Reason.MISSING;
-        if (mustAsk(reason, vma, pte)) {
+        if (mustAsk(why(false, pte, space.discarded, page), vma, pte)) {
             return null;
         }
         boolean swapped = Pte.isSwapped(pte);
@@ -296,6 +294,12 @@ final class FaultPath extends SpaceOps {
         space.table.set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
         store.drop(pte);
         return null;
+    }
+
+    private static PageFault.Reason why(boolean unread, long entry, PageMarks marks, long page) {
+        return unread || Pte.isSwapped(entry)
+                ? PageFault.Reason.EVICTED
+                : marks.has(PageMarks.ZEROED, page) ? PageFault.Reason.DISCARDED : PageFault.Reason.MISSING;
     }
 
     /** Whether the lock has to be left for a frame. */
@@ -365,10 +369,5 @@ final class FaultPath extends SpaceOps {
         }
         use.use(pfn);
         return End.DONE;
-    }
-
-    @Override
-    public String toString() {
-        return "fault at hva=" + Pages.hex(PageTable.hvaOf(page)) + Arrays.asList(question, answer);
     }
 }

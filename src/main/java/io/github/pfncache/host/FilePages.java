@@ -14,6 +14,8 @@ final class FilePages {
     final boolean userMemory;
     /** The real file that pages come from and go to, or null. */
     final Backing backing;
+    /** What is known of the pages, of a real file's or not. Guarded by the family lock. */
+    final PageMarks marks;
 
     // Guarded by the family lock.
     final PageTable entries;
@@ -30,6 +32,7 @@ final class FilePages {
         this.size = size;
         this.userMemory = userMemory;
         this.backing = backing;
+        this.marks = backing == null ? new PageMarks() : backing.marks;
     }
 
     long size() {
@@ -48,6 +51,7 @@ final class FilePages {
 
     /** Sets the size to whole pages. What is after a smaller end is still to be dropped. */
     void resize(long npages) {
+        marks.change(npages, PageTable.PAGES_END, PageMarks.UNSAVED | PageMarks.ZEROED | PageMarks.DROPPED, 0);
         if (backing != null && npages < npages()) {
             backing.shrunk(npages);
         }
@@ -62,11 +66,6 @@ final class FilePages {
     /** Whether a page is what it was in the real file from the beginning: it may be unread again. */
     boolean isClean(long page) {
         return backing != null && !backing.marks.has(PageMarks.EVER_CHANGED, page);
-    }
-
-    /** Whether a page reads as zeros because nothing has been put there. */
-    boolean isHole(long page) {
-        return entry(page) == 0 && !isUnread(page);
     }
 
     /** A page will be, or can be from now on, written without a word. Before it is: this may fail. */
@@ -88,9 +87,7 @@ final class FilePages {
 
     /** Makes a hole of the pages in {@code [from, to)}; no page-table entry will name them any more. */
     void punch(long from, long to) {
-        if (backing != null) {
-            backing.marks.change(from, Math.min(to, npages()), 0, PageMarks.ZEROED | PageMarks.CHANGED);
-        }
+        marks.change(from, Math.min(to, npages()), 0, PageMarks.ZEROED | PageMarks.CHANGED);
         entries.drop(from, to);
     }
 

@@ -17,6 +17,7 @@ final class Fork {
         try {
             result = family.change(privateWritable, true, () -> {
                 parent.checkOpen();
+                child.discarded = parent.discarded.moved(0, 0, 0);
                 for (Vma vma : parent.vmas.all()) { // bounded by the number of mappings
                     child.vmas.insert(vma);
                     if (!vma.shared()) { // shared pages come back by themselves when the child touches them

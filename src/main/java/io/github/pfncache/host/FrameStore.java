@@ -1,5 +1,7 @@
 package io.github.pfncache.host;
 
+import static io.github.pfncache.host.FrameSupply.index;
+
 import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
 import java.util.function.IntConsumer;
@@ -37,9 +39,9 @@ final class FrameStore {
         if (pfn == NONE) {
             return NONE;
         }
-        Chunk chunk = chunk(pfn);
+        Chunk chunk = supply.chunk(pfn);
         if (checked) {
-            HostRule.FREE_FRAME_UNTOUCHED.check(chunk.isFilled(index(pfn), Chunk.POISON), this);
+            HostRule.FREE_FRAME_UNTOUCHED.check(chunk.isFilled(index(pfn), Chunk.POISON), supply);
         }
         chunk.setOwners(index(pfn), 1);
         chunk.setRefs(index(pfn), 1);
@@ -75,8 +77,8 @@ final class FrameStore {
 
     /** Makes a frame's bytes those of another. Allocates nothing. */
     void copyTo(int source, int pfn) {
-        Chunk from = chunk(source);
-        Chunk to = chunk(pfn);
+        Chunk from = supply.chunk(source);
+        Chunk to = supply.chunk(pfn);
         to.buffer.put(to.base(index(pfn)), from.buffer, from.base(index(source)), Pages.PAGE_SIZE);
     }
 
@@ -85,7 +87,7 @@ final class FrameStore {
      * again at the entry that named it, and puts the reference back if that changed.
      */
     boolean tryGet(int pfn) {
-        Chunk chunk = chunk(pfn);
+        Chunk chunk = supply.chunk(pfn);
         return chunk != null && chunk.tryGet(index(pfn));
     }
 
@@ -97,7 +99,7 @@ final class FrameStore {
 
     /** Gives a reference back; the last one frees the frame. */
     void put(int pfn) {
-        Chunk chunk = chunk(pfn);
+        Chunk chunk = supply.chunk(pfn);
         int left = chunk.put(index(pfn));
         HostRule.REFCOUNT_NOT_NEGATIVE.check(
                 left >= 0, left >= 0 ? null : "pfn=" + Pages.hex(pfn) + " references=" + left);
@@ -109,24 +111,24 @@ final class FrameStore {
     /** Another entry names the frame. Under the family lock. */
     void addOwner(int pfn) {
         get(pfn);
-        Chunk chunk = chunk(pfn);
+        Chunk chunk = supply.chunk(pfn);
         chunk.setOwners(index(pfn), chunk.owners(index(pfn)) + 1);
     }
 
     /** An entry that named the frame is gone. Under the family lock. */
     void dropOwner(int pfn) {
-        Chunk chunk = chunk(pfn);
+        Chunk chunk = supply.chunk(pfn);
         chunk.setOwners(index(pfn), chunk.owners(index(pfn)) - 1);
         put(pfn);
     }
 
     /** Number of entries that name the frame. Under the family lock. */
     int owners(int pfn) {
-        return chunk(pfn).owners(index(pfn));
+        return supply.chunk(pfn).owners(index(pfn));
     }
 
     int references(int pfn) {
-        return chunk(pfn).refs(index(pfn));
+        return supply.chunk(pfn).refs(index(pfn));
     }
 
     /** Whether a thread holds the frame, besides the entries. Under the family lock, entries of the frame cleared. */
@@ -136,12 +138,12 @@ final class FrameStore {
 
     /** Whether a frame is all zeros. */
     boolean isZero(int pfn) {
-        return chunk(pfn).isFilled(index(pfn), 0);
+        return supply.chunk(pfn).isFilled(index(pfn), 0);
     }
 
     /** Copies bytes out; 1, 2, 4 or 8 in one load. Allocates nothing for a whole page. */
     void read(int pfn, int offset, byte[] into, int at, int length) {
-        Chunk chunk = chunk(pfn);
+        Chunk chunk = supply.chunk(pfn);
         int index = chunk.base(index(pfn)) + offset;
         if (isOneAccess(length)) {
             LockAtomics.plainPut(ByteBuffer.wrap(into), at, length, LockAtomics.plainGet(chunk.buffer, index, length));
@@ -152,7 +154,7 @@ final class FrameStore {
 
     /** Copies bytes in; 1, 2, 4 or 8 in one store. Allocates nothing for a whole page. */
     void write(int pfn, int offset, byte[] from, int at, int length) {
-        Chunk chunk = chunk(pfn);
+        Chunk chunk = supply.chunk(pfn);
         int index = chunk.base(index(pfn)) + offset;
         if (isOneAccess(length)) {
             LockAtomics.plainPut(chunk.buffer, index, length, LockAtomics.plainGet(ByteBuffer.wrap(from), at, length));
@@ -163,23 +165,6 @@ final class FrameStore {
 
     private static boolean isOneAccess(int length) {
         return Integer.bitCount(length) == 1 && length <= Long.BYTES;
-    }
-
-    ByteBuffer buffer(int pfn) {
-        return chunk(pfn).buffer;
-    }
-
-    int base(int pfn) {
-        return chunk(pfn).base(index(pfn));
-    }
-
-    boolean hasNativeAtomics(int pfn) {
-        return chunk(pfn).nativeAtomics;
-    }
-
-    @Override
-    public String toString() {
-        return supply.toString();
     }
 
     private void release(Chunk chunk, int pfn) {
@@ -194,13 +179,5 @@ final class FrameStore {
             chunk.poison(index(pfn)); // before the frame can be found in the free list
         }
         supply.give(pfn);
-    }
-
-    private Chunk chunk(int pfn) {
-        return supply.chunk(pfn);
-    }
-
-    private static int index(int pfn) {
-        return FrameSupply.index(pfn);
     }
 }

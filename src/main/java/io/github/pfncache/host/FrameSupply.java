@@ -150,7 +150,7 @@ final class FrameSupply {
             for (int c = 0; c < made.size(); c++) {
                 Chunk chunk = made.get(c);
                 int number = freeNumberCount == 0 ? chunkCount : freeNumbers[--freeNumberCount];
-                for (int i = 0; i < chunk.frames(); i++) { // a chunk has at most 1024 frames
+                for (int i = 0; i < chunk.live; i++) { // a chunk has at most 1024 frames
                     chunk.setOwners(i, 1);
                     chunk.setRefs(i, 1);
                     pfns[n++] = (number << CHUNK_SHIFT) + i;

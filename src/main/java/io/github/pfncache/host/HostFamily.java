@@ -152,12 +152,10 @@ final class HostFamily {
 
     /** Runs under the lock. */
     void locked(Runnable body) {
-        lock.lock();
-        try {
+        getLocked(() -> {
             body.run();
-        } finally {
-            lock.unlock();
-        }
+            return null;
+        });
     }
 
     /** Runs under the lock. */

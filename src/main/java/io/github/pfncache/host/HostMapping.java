@@ -32,9 +32,10 @@ public final class HostMapping extends FrameHandle {
 
     HostMapping(AddressSpace space, FrameStore frames, int pfn) {
         super(space, pfn);
-        this.buffer = frames.buffer(pfn);
-        this.base = frames.base(pfn);
-        this.nativeAtomics = frames.hasNativeAtomics(pfn);
+        Chunk chunk = frames.supply.chunk(pfn);
+        this.buffer = chunk.buffer;
+        this.base = chunk.base(FrameSupply.index(pfn));
+        this.nativeAtomics = chunk.nativeAtomics;
     }
 
     /**
@@ -83,7 +84,7 @@ public final class HostMapping extends FrameHandle {
 
     /** Whether this maps a frame, which the caller holds: its number may have been that of other bytes before. */
     boolean isOf(FrameStore frames, int pfn) {
-        return frame() == pfn && buffer == frames.buffer(pfn);
+        return frame() == pfn && buffer == frames.supply.chunk(pfn).buffer;
     }
 
     // ---- plain

@@ -902,6 +902,6 @@ public final class HostMemory implements AutoCloseable {
         String shortage = store.frames.supply.shortage();
         return "HostMemory[" + liveMappings.sum() + " mappings, " + space.pageReferences.sum() + " page references, "
                 + space.family.openFiles.size() + " open files, "
-                + store.frames + (shortage == null ? "" : ", short: " + shortage) + "]";
+                + store.frames.supply + (shortage == null ? "" : ", short: " + shortage) + "]";
     }
 }

@@ -45,11 +45,12 @@ public record MemoryRun(Object memory, long offset, long hva, long npages) {
             if (!Pte.isPresent(entry)) {
                 continue; // after the end of the blocks: nothing is there
             }
-            ByteBuffer block = file.store.frames.buffer(Pte.index(entry));
+            Chunk chunk = file.store.frames.supply.chunk(Pte.index(entry));
+            ByteBuffer block = chunk.buffer;
             boolean known = block.hasArray();
             Object of = known ? block.array() : file;
             long offset = known
-                    ? block.arrayOffset() + (long) file.store.frames.base(Pte.index(entry))
+                    ? block.arrayOffset() + (long) chunk.base(FrameSupply.index(Pte.index(entry)))
                     : PageTable.hvaOf(part.toFilePage(page));
             if (last != null && last.memory == of && last.offset + (last.npages << Pages.PAGE_SHIFT) == offset) {
                 last = new MemoryRun(of, last.offset, last.hva, last.npages + 1);

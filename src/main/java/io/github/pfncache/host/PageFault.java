@@ -17,9 +17,14 @@ public record PageFault(long hva, boolean write, Reason reason, ByteBuffer page)
 
     /** Why an access faulted. */
     public enum Reason {
-        /** No page was ever there, or it was discarded. */
+        /** No page was ever there. */
         MISSING,
-        /** The page was evicted; its content is kept. */
+        /**
+         * What was there, or would have been, was discarded since it was mapped: by {@link HostMemory#discard}, or of a
+         * shared page by {@link HostMemory#remove} or {@link HostFile#punchHole}.
+         */
+        DISCARDED,
+        /** The page was evicted; its content is kept, in memory or in its file. */
         EVICTED,
         /** The page is there, write-protected by {@link HostMemory#writeProtect}. */
         WRITE_PROTECTED

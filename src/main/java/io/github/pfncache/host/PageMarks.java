@@ -10,11 +10,14 @@ final class PageMarks {
     static final int CHANGED = 1;
     /** It did, and is being written; stays if that fails. */
     static final int WRITING = 2;
-    /** The page reads as zeros, whatever the real file holds there. */
+    /** The page was discarded: without another content it reads as zeros, whatever the real file holds there. */
     static final int ZEROED = 4;
 
     /** The page was marked as changed since the file was opened; never taken away. */
     static final int EVER_CHANGED = 8;
+
+    /** The page was evicted, and nothing was kept: it is in the real file. */
+    static final int DROPPED = 16;
 
     /** Marks of pages that have to be written: a page whose writing failed is one of them. */
     static final int UNSAVED = CHANGED | WRITING;
@@ -53,6 +56,24 @@ final class PageMarks {
             }
             former = now;
         }
+    }
+
+    /**
+     * A copy in which pages {@code [from, to)} have no marks, and those {@code shift} pages on have what they had; with
+     * a shift of 0 these are the same, and have none.
+     */
+    PageMarks moved(long from, long to, long shift) {
+        PageMarks copy = new PageMarks();
+        copy.runs.putAll(runs);
+        copy.change(from + shift, to + shift, -1, 0);
+        for (long at = from; shift != 0 && at < to; ) { // bounded by the runs
+            Long next = runs.higherKey(at);
+            long end = next == null ? to : Math.min(next, to);
+            copy.change(at + shift, end + shift, 0, at(at));
+            at = end;
+        }
+        copy.change(from, to, -1, 0);
+        return copy;
     }
 
     /** First page at or after {@code page} with one of the marks, or -1. */

@@ -144,6 +144,7 @@ final class RangeOps extends SpaceOps {
         return change(range, () -> {
             HostResult covered = space.coverageLocked(range);
             table.reserveEnds(PageTable.firstPage(range), PageTable.endPage(range));
+            space.discarded.change(PageTable.firstPage(range), PageTable.endPage(range), 0, PageMarks.ZEROED);
             table.drop(PageTable.firstPage(range), PageTable.endPage(range));
             return covered;
         });
@@ -216,7 +217,9 @@ final class RangeOps extends SpaceOps {
         VmaSet draft = vmas.draft(start, end);
         draft.replace(from, from + npages, List.of());
         List<Vma> gone = new ArrayList<>();
+        PageMarks discarded = space.discarded;
         for (Vma part : parts) { // bounded by the number of mappings
+            discarded = discarded.moved(part.start(), part.end(), shift);
             gone.addAll(vmas.within(part.start() + shift, part.end() + shift));
             draft.replace(part.start() + shift, part.end() + shift, List.of(part.movedTo(part.start() + shift)));
         }
@@ -237,6 +240,7 @@ final class RangeOps extends SpaceOps {
         };
         vmas.replace(start, end, draft.all());
         // From here on nothing is allocated.
+        space.discarded = discarded;
         family.layoutChanged();
         for (int i = 0; i < gone.size(); i++) {
             table.forEach(gone.get(i).start(), gone.get(i).end(), dropOne); // the leaves are needed
@@ -312,8 +316,10 @@ final class RangeOps extends SpaceOps {
     private HostResult replaceLocked(long from, long to, List<Vma> parts) {
         List<Vma> gone = vmas.within(from, to);
         table.reserveEnds(from, to);
+        PageMarks discarded = space.discarded.moved(from, to, 0);
         vmas.replace(from, to, parts);
         // From here on nothing is allocated.
+        space.discarded = discarded;
         table.drop(from, to);
         family.layoutChanged();
         forgetLocked(gone);

@@ -186,6 +186,9 @@ final class Residency extends SpaceOps {
         int slot = drops ? -1 : store.swap.allocate();
         boolean moved = false;
         try {
+            if (drops) {
+                file.marks.change(page, page + 1, 0, PageMarks.DROPPED);
+            }
             byte[] content = drops ? new byte[Pages.PAGE_SIZE] : store.swap.content(slot);
             moved = takeAllLocked(places, pfn, () -> store.frames.read(pfn, 0, content, 0, Pages.PAGE_SIZE));
         } finally {

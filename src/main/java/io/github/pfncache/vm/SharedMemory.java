@@ -44,7 +44,7 @@ final class SharedMemory {
     /** Looks at what some slots are of. Others are forgotten, but for those that {@code alsoGone} has. */
     void lookAt(Iterable<Memslot> slots, Collection<Memslot> alsoGone) {
         Map<Memslot, List<MemoryRun>> now = new IdentityHashMap<>();
-        slots.forEach(slot -> now.put(slot, runsOf(slot)));
+        slots.forEach(slot -> now.put(slot, host.runs(slot.hva(), slot.npages())));
         for (Memslot slot : alsoGone) { // bounded by the slots that have gone since the last look
             now.computeIfAbsent(slot, this::runsOfGone);
         }
@@ -53,17 +53,14 @@ final class SharedMemory {
 
     /** One that came and went since the last look may have been another one moved or re-flagged: of the same memory. */
     private List<MemoryRun> runsOfGone(Memslot gone) {
-        List<MemoryRun> runs = new ArrayList<>(known.containsKey(gone) ? List.of() : runsOf(gone));
+        List<MemoryRun> runs = new ArrayList<>(
+                known.containsKey(gone) ? List.of() : host.runs(gone.hva(), gone.npages()));
         known.forEach((slot, itsRuns) -> {
             if (slot == gone || slot.sharesLogWith(gone)) {
                 runs.addAll(itsRuns);
             }
         });
         return runs;
-    }
-
-    private List<MemoryRun> runsOf(Memslot slot) {
-        return host.runs(slot.hva(), slot.npages());
     }
 
     /** The pages of the slots that were looked at that show what is at some addresses of the host. */

@@ -6,6 +6,7 @@ import static io.github.pfncache.host.HostResult.OK;
 import static io.github.pfncache.host.HostWorld.A;
 import static io.github.pfncache.host.HostWorld.M;
 import static io.github.pfncache.host.HostWorld.page;
+import static io.github.pfncache.host.PageFault.Reason.DISCARDED;
 import static io.github.pfncache.host.PageFault.Reason.EVICTED;
 import static io.github.pfncache.host.PageFault.Reason.MISSING;
 import static io.github.pfncache.host.PageFault.Reason.WRITE_PROTECTED;
@@ -285,6 +286,101 @@ class HostFaultTest {
         });
         assertThatThrownBy(() -> host.hvaToPage(page(A, 2))).hasMessage("disk on fire");
         assertThat(host.isPresent(page(A, 2))).isFalse();
+    }
+
+    /** Why each of some pages is asked for. */
+    private List<PageFault.Reason> reasons(HostMemory memory, long... hvas) {
+        List<PageFault.Reason> reasons = new ArrayList<>();
+        PageFaultHandler handler = fault -> {
+            reasons.add(fault.reason());
+            return REFUSE;
+        };
+        memory.registerFaultHandler(EVERYTHING, handler, true, false);
+        for (long hva : hvas) {
+            assertThat(memory.hvaToPage(hva)).isNull();
+        }
+        memory.unregisterFaultHandler(handler);
+        return reasons;
+    }
+
+    @Test
+    void whatWasDiscardedIsToldFromWhatWasNeverThere() {
+        world.store(A, 1);
+        world.store(page(A, 1), 1);
+        world.store(page(A, 3), 1);
+        host.evict(page(A, 1), 1);
+        assertThat(host.discard(A, 1)).isEqualTo(OK);
+        assertThat(host.discard(page(A, 3), 2)).as("one of them was never touched").isEqualTo(OK);
+        assertThat(reasons(host, A, page(A, 1), page(A, 2), page(A, 3), page(A, 4), page(A, 5)))
+                .containsExactly(DISCARDED, EVICTED, MISSING, DISCARDED, DISCARDED, MISSING);
+        world.store(A, 2);
+        host.evict(A, 1);
+        assertThat(reasons(host, A)).as("the latest loss counts").containsExactly(EVICTED);
+        host.mapAnonymous(A, 1, READ_WRITE);
+        assertThat(reasons(host, A)).as("another mapping").containsExactly(MISSING);
+        host.unmap(page(A, 3), 1);
+        host.mapAnonymous(page(A, 3), 1, READ_WRITE);
+        assertThat(reasons(host, page(A, 3), page(A, 4))).containsExactly(MISSING, DISCARDED);
+    }
+
+    @Test
+    void whyAPageIsNotThereMovesAndIsInherited() {
+        assertThat(host.discard(page(A, 1), 2)).isEqualTo(OK);
+        assertThat(host.discard(page(HostWorld.B, 0), 4)).isEqualTo(OK);
+        assertThat(host.move(A, 3, HostWorld.B)).isEqualTo(OK);
+        long b = HostWorld.B;
+        assertThat(reasons(host, b, page(b, 1), page(b, 2), page(b, 3)))
+                .containsExactly(MISSING, DISCARDED, DISCARDED, DISCARDED);
+        host.mapAnonymous(A, 3, READ_WRITE);
+        assertThat(reasons(host, A, page(A, 1), page(A, 2))).containsOnly(MISSING);
+        try (HostMemory child = host.fork()) {
+            assertThat(host.discard(b, 1)).isEqualTo(OK);
+            host.mapAnonymous(page(b, 1), 1, READ_WRITE);
+            assertThat(reasons(child, b, page(b, 1))).as("as they were").containsExactly(MISSING, DISCARDED);
+            assertThat(reasons(host, b, page(b, 1))).containsExactly(DISCARDED, MISSING);
+        }
+    }
+
+    @Test
+    void aRewindKeepsTheReasonOfWhatStaysAway() {
+        world.store(A, 1);
+        try (HostMemory snapshot = host.snapshot()) {
+            host.discard(A, 2);
+            assertThat(host.rewind(snapshot, List.of(new RewindRange(A, A, 2)), hva -> {})).isEqualTo(OK);
+            assertThat(world.load(A)).isEqualTo(1);
+            host.evict(A, 1);
+            assertThat(reasons(host, A, page(A, 1), page(A, 2))).containsExactly(EVICTED, DISCARDED, MISSING);
+        }
+    }
+
+    @Test
+    void holesOfAFileAreToldFromPagesThatWereNeverWritten() {
+        world.store(M, 1);
+        assertThat(world.file.punchHole(0, 2)).isEqualTo(OK);
+        assertThat(host.remove(page(M, 5), 1)).isEqualTo(OK);
+        host.discard(page(M, 7), 1); // takes the mapping away, not the page
+        assertThat(reasons(host, M, page(M, 1), page(M, 2), page(M, 5), page(M, 7)))
+                .containsExactly(DISCARDED, DISCARDED, MISSING, DISCARDED, MISSING);
+        world.file.truncate(1);
+        world.file.truncate(16);
+        assertThat(reasons(host, M, page(M, 1), page(M, 5))).containsExactly(DISCARDED, MISSING, MISSING);
+    }
+
+    /** A handler that still reads when its page is discarded has the content of what is gone. */
+    @Test
+    void anAnswerToAQuestionOfBeforeADiscardIsNotTaken() {
+        List<PageFault.Reason> reasons = new ArrayList<>();
+        host.registerFaultHandler(EVERYTHING, fault -> {
+            reasons.add(fault.reason());
+            if (fault.reason() == MISSING) {
+                fault.page().put(0, (byte) 9); // of an image
+                host.discard(A, 1);
+            }
+            return RESOLVE;
+        }, true, false);
+        assertThat(world.store(A + 8, 1)).isTrue();
+        assertThat(reasons).containsExactly(MISSING, DISCARDED);
+        assertThat(world.load(A)).isZero();
     }
 
     private void handle(PageFaultHandler handler) {

@@ -23,7 +23,9 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -515,5 +517,25 @@ class HostRealFileTest {
         assertThat(host.space().store.swap.size()).as("dropped, not kept").isZero();
         assertThat(host.copyFromUser(page(A, 1), new byte[8], 0, 8)).isTrue();
         assertThat(world.load(page(A, 2))).isEqualTo(0x0303_0303_0303_0303L);
+    }
+
+    @Test
+    void aCleanPageThatWasDroppedIsAskedForAsEvicted() {
+        assertThat(host.copyFromUser(page(A, 1), new byte[8], 0, 8)).isTrue();
+        assertThat(host.copyFromUser(page(A, 2), new byte[8], 0, 8)).isTrue();
+        assertThat(host.evict(A, 4)).isEqualTo(OK);
+        assertThat(file.punchHole(2, 1)).isEqualTo(OK);
+        List<PageFault.Reason> reasons = new ArrayList<>();
+        host.registerFaultHandler(HvaRange.ofPages(A, 4), fault -> {
+            reasons.add(fault.reason());
+            return PageFaultHandler.Decision.RESOLVE;
+        }, true, false);
+        for (int i = 0; i < 3; i++) {
+            assertThat(host.copyFromUser(page(A, i), new byte[8], 0, 8)).isTrue();
+        }
+        assertThat(reasons).containsExactly(
+                PageFault.Reason.MISSING, PageFault.Reason.EVICTED, PageFault.Reason.DISCARDED);
+        assertThat(world.load(page(A, 1))).isEqualTo(0x0202_0202_0202_0202L);
+        assertThat(world.load(page(A, 2))).isZero();
     }
 }

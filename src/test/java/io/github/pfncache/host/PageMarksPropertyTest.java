@@ -48,6 +48,29 @@ class PageMarksPropertyTest {
         }
     }
 
+    @Property(tries = 300, edgeCases = EdgeCasesMode.NONE)
+    void movedMarksAreAnotherCopy(@ForAll("steps") List<Step> steps, @ForAll("steps") List<Step> moves) {
+        PageMarks marks = new PageMarks();
+        steps.forEach(step -> marks.change(step.from, step.to, step.taken, step.given));
+        for (Step move : moves) {
+            int length = Math.min(Math.max(0, move.to - move.from), Math.max(0, move.from));
+            int from = move.from;
+            int shift = move.taken % 2 == 0 ? -length : PAGES; // next to it, or beyond everything
+            PageMarks copy = marks.moved(from, from + length, shift);
+            for (int page = 0; page < 3 * PAGES; page++) {
+                boolean source = page >= from && page < from + length;
+                boolean target = page >= from + shift && page < from + shift + length;
+                int expected = source ? 0 : target ? marks.at(page - shift) : marks.at(page);
+                assertThat(copy.at(page)).as("page %d of %s by %d", page, move, shift).isEqualTo(expected);
+            }
+            PageMarks without = marks.moved(from, from + length, 0);
+            assertThat(without.at(from)).isEqualTo(length > 0 ? 0 : marks.at(from));
+            int before = marks.at(0);
+            copy.change(0, PAGES, 0, ALL);
+            assertThat(marks.at(0)).as("the marks themselves stay").isEqualTo(before);
+        }
+    }
+
     private static void check(PageMarks marks, int[] pages, int mark) {
         long next = -1;
         int count = 0;

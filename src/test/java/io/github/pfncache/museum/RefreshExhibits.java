@@ -72,7 +72,7 @@ final class RefreshExhibits {
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
                 Exhibit.of("B27", "a mapping is used again because the frame number is equal, though recycled")
                         .edit("host/HostMapping.java",
-                                "frame() == pfn && buffer == frames.buffer(pfn)", "frame() == pfn")
+                                "frame() == pfn && buffer == frames.supply.chunk(pfn).buffer", "frame() == pfn")
                         .foundBy("anotherBufferOfTheSameNumber", SingleThread::anotherBufferOfTheSameNumber,
                                 "assert: value read"),
                 Exhibit.of("B29", "the resolver's error is a page like any other")

@@ -58,7 +58,7 @@ final class Adopter implements PageFaultHandler, MmuNotifier, InvalidationGate, 
     @Override
     public Decision onFault(PageFault fault) {
         boolean refuse = points.reached("fault handler");
-        if (fault.reason() == PageFault.Reason.MISSING) {
+        if (fault.reason() != PageFault.Reason.EVICTED && fault.reason() != PageFault.Reason.WRITE_PROTECTED) {
             for (int i = 0; i < Pages.PAGE_SIZE; i++) { // bounded by the page
                 fault.page().put(i, (byte) (fault.hva() >>> Pages.PAGE_SHIFT));
             }
