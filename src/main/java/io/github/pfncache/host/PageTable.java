@@ -229,14 +229,6 @@ final class PageTable {
         return !armed;
     }
 
-    /** Drops the leaves that lie wholly in {@code [page, end)}; their entries are all zero. */
-    void prune(long page, long end) {
-        long from = leafEnd(page - 1);
-        for (long at = nextLeaf(from, end); leafEnd(at) <= end; at = nextLeaf(leafEnd(at), end)) { // by the leaves
-            NODE.setRelease(nodeForSet(at), index(at, LEVEL_BITS), null);
-        }
-    }
-
     /** The leaf of a page, or null. What its entries own they own once, for all tables that share it. */
     long[] leaf(long page) {
         Object node = NODE.getAcquire(root, index(page, TOP_SHIFT));
