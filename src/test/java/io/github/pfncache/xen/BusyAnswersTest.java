@@ -183,11 +183,28 @@ final class BusyAnswersTest {
         assertThat(world.cpu.runstate().register(new CacheTarget.ByHva(0xffff_8000_0000_0000L)))
                 .isEqualTo(Outcome.INVALID);
         assertThat(world.xen.setSharedInfo(world.target(TIME_INFO - 16))).isEqualTo(Outcome.INVALID);
+        world.guest.putByte(RUNSTATE, 0x5a); // the guest's own; an entry that writes would set it right
         byte[] before = world.bytes();
         world.time.advance(5);
         world.vm.vcpu(0).enterAgain();
         assertThat(world.bytes()).isEqualTo(before);
         assertThat(world.guest.intAt(TIME_INFO)).as("version of the clock").isEqualTo(version);
+        assertThat(world.cpu.runstate().target()).isEqualTo(world.target(RUNSTATE));
+        world.cpu.runstate().set(RunState.BLOCKED);
+        assertThat(world.guest.runstate(RUNSTATE).state()).as("is still written").isEqualTo(RunState.BLOCKED.ordinal());
+        world.audit();
+    }
+
+    @Test
+    void aRunstateThatIsBehindIsWrittenThoughARegistrationCannotBe() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.makeUnwritable(RUNSTATE);
+        world.makeWritable(RUNSTATE);
+        assertThat(world.cpu.runstate().preempted()).isEqualTo(Outcome.BUSY);
+        assertThat(world.cpu.runstate().register(new CacheTarget.ByHva(0xffff_8000_0000_0000L)))
+                .isEqualTo(Outcome.INVALID);
+        world.vm.vcpu(0).enterAgain();
+        assertThat(world.guest.runstate(RUNSTATE).state()).isEqualTo(RunState.RUNNABLE.ordinal());
         world.audit();
     }
 

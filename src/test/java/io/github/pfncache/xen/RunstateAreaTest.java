@@ -89,6 +89,23 @@ final class RunstateAreaTest {
     }
 
     @Test
+    void timesThatAreSetAreSeenByTheNextEntryAndNotBefore() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        RunstateTimes now = world.cpu.runstate().times();
+        byte[] before = world.bytes();
+        assertThat(world.cpu.runstate().setTimes(new RunstateTimes(
+                        RunState.BLOCKED, now.entryNanos(), now.running(), now.runnable() + 7, now.blocked() - 7,
+                        now.offline())))
+                .isTrue();
+        assertThat(world.bytes()).as("not yet").isEqualTo(before);
+        world.vm.vcpu(0).enterAgain();
+        XenGuest.Runstate seen = world.guest.runstate(RUNSTATE);
+        assertThat(seen.state()).isEqualTo(RunState.BLOCKED.ordinal());
+        assertThat(seen.blocked()).isEqualTo(now.blocked() - 7);
+        world.audit();
+    }
+
+    @Test
     void dataThatCannotBeTrueIsRejectedAndChangesNothing() {
         XenWorld world = XenWorld.registered(By.GPA);
         RunstateArea runstate = world.cpu.runstate();

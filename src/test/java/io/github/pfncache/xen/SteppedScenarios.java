@@ -247,6 +247,23 @@ public final class SteppedScenarios {
         });
     }
 
+    /** The state changes while the mode does, at a place where the one mode's area fits a page and the other's not. */
+    public static void changeAgainstMode(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        long place = XenWorld.RUNSTATE + 15 - 46;
+        world.xen.setMode(GuestMode.COMPAT);
+        world.cpu.runstate().register(world.target(place));
+        stage.thread("change", () -> world.cpu.runstate().set(RunState.BLOCKED));
+        stage.thread("mode", () -> world.xen.setMode(GuestMode.NATIVE));
+        stage.afterwards(() -> {
+            world.cpu.runstate().set(RunState.RUNNABLE);
+            XenGuest.Runstate read = world.guest.runstate(place);
+            assertThat(read.state()).as("state").isEqualTo(RunState.RUNNABLE.ordinal());
+            assertThat(read.entry()).isEqualTo(world.cpu.runstate().times().entryNanos());
+            world.audit();
+        });
+    }
+
     // ---- ports
 
     /** Of two who bind a port one has it. */

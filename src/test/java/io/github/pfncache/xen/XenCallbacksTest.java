@@ -2,10 +2,12 @@ package io.github.pfncache.xen;
 
 import static io.github.pfncache.xen.XenWorld.SHARED_INFO;
 import static io.github.pfncache.xen.XenWorld.TIMER_PORT;
+import static io.github.pfncache.xen.XenWorld.TIME_INFO;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.vm.HostClock;
 import java.time.Duration;
@@ -30,9 +32,13 @@ final class XenCallbacksTest {
 
     /** The shared page goes, and at the first fault in it this happens. */
     private void atTheFault(Runnable once) {
-        world.host.evict(XenWorld.hva(SHARED_INFO), 1);
+        atTheFault(SHARED_INFO, once);
+    }
+
+    private void atTheFault(long page, Runnable once) {
+        world.host.evict(XenWorld.hva(page), 1);
         boolean[] done = new boolean[1];
-        world.host.registerFaultHandler(HvaRange.ofPages(XenWorld.hva(SHARED_INFO), 1), fault -> {
+        world.host.registerFaultHandler(HvaRange.ofPages(XenWorld.hva(page), 1), fault -> {
             if (!done[0]) {
                 done[0] = true;
                 once.run();
@@ -180,6 +186,52 @@ final class XenCallbacksTest {
         three.called = () -> {};
         assertThat(three.xen.vcpus()).allMatch(each -> each.timer().expiresNanos() == 0);
         three.audit();
+    }
+
+    /** On a thread that is inside an invalidation nothing can be brought in; and then the page is refused. */
+    @Test
+    void aClockThatCouldNotBeWrittenIsWrittenByALaterEntry() {
+        world.run();
+        int version = world.guest.intAt(TIME_INFO);
+        boolean[] once = new boolean[1];
+        world.host.registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                if (!once[0]) {
+                    once[0] = true;
+                    world.clock.requestUpdateOfAll();
+                    world.run();
+                }
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {}
+        });
+        world.host.migrate(XenWorld.hva(TIME_INFO));
+        assertThat(world.guest.intAt(TIME_INFO)).as("busy").isEqualTo(version);
+        atTheFault(TIME_INFO, XenCallbacksTest::fail);
+        assertThatThrownBy(() -> world.vm.vcpu(0).enterAgain()).hasMessage("not now");
+        world.run();
+        world.run();
+        assertThat(world.guest.intAt(TIME_INFO)).as("once").isEqualTo(version + 2);
+        world.audit();
+    }
+
+    @Test
+    void aClockThatFindsNoMemoryIsNotWrittenByALaterEntry() {
+        world.run();
+        int version = world.guest.intAt(TIME_INFO);
+        world.makeUnwritable(TIME_INFO);
+        world.clock.requestUpdateOfAll();
+        world.run();
+        world.makeWritable(TIME_INFO);
+        world.run();
+        assertThat(world.guest.intAt(TIME_INFO)).as("lost").isEqualTo(version);
+        world.clock.requestUpdateOfAll();
+        world.run();
+        assertThat(world.guest.intAt(TIME_INFO)).isEqualTo(version + 2);
+        world.audit();
     }
 
     @Test
