@@ -2,6 +2,7 @@ package io.github.pfncache.xen;
 
 import static io.github.pfncache.xen.XenWorld.GPA;
 import static io.github.pfncache.xen.XenWorld.HVA;
+import static io.github.pfncache.xen.XenWorld.SECOND;
 import static io.github.pfncache.xen.XenWorld.SHARED_INFO;
 import static io.github.pfncache.xen.XenWorld.TIME_INFO;
 import static io.github.pfncache.xen.XenWorld.VCPU_INFO;
@@ -41,6 +42,26 @@ final class SharedInfoTest {
     void theWallClockSaysWhenTheGuestsClockReadZero(By by) { // S27
         XenWorld world = XenWorld.registered(by);
         assertThat(world.guest.wallClock(SHARED_INFO)).isEqualTo(XenWorld.BOOT_REALTIME);
+        world.audit();
+    }
+
+    /** Seconds have 64 bits in two halves, and nanoseconds count up from the second below, also before 1970. */
+    @ParameterizedTest
+    @EnumSource(GuestMode.class)
+    void theWallClockIsRightAlsoBefore1970(GuestMode mode) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        long clock = SHARED_INFO + (mode == GuestMode.COMPAT ? 0x900 : 0xc00);
+        long high = SHARED_INFO + (mode == GuestMode.COMPAT ? 0x924 : 0xc0c);
+        for (long boot : new long[] {
+            -1, 0, -SECOND, -SECOND - 1, (1L << 31) * SECOND, (1L << 32) * SECOND + 5, -(1L << 32) * SECOND - 1
+        }) {
+            world.clock.setClock(world.time.realtimeNanos() - boot); // so that it read zero then
+            assertThat(world.xen.setMode(mode)).isEqualTo(Outcome.OK);
+            long seconds = Math.floorDiv(boot, SECOND);
+            assertThat(world.guest.intAt(clock + 4)).as("%d ns", boot).isEqualTo((int) seconds);
+            assertThat(world.guest.intAt(high)).as("%d ns", boot).isEqualTo((int) (seconds >> 32));
+            assertThat(world.guest.intAt(clock + 8)).as("%d ns", boot).isEqualTo((int) Math.floorMod(boot, SECOND));
+        }
         world.audit();
     }
 

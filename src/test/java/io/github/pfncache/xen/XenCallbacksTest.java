@@ -275,6 +275,15 @@ final class XenCallbacksTest {
         assertThat(hostile.cpu.timer()).isEqualTo(next);
     }
 
+    @Test
+    void aTimerThatIsRestoredFiresAtOnceIfItsTimeIsPast() {
+        world.cpu.setTimer(new TimerState(21, EventChannels.PRIORITY_2LEVEL, 1));
+        assertThat(world.guest.isPending(SHARED_INFO, 21)).isTrue();
+        assertThat(world.cpu.singleShot().state().expiresNanos()).isZero();
+        assertThat(world.runAndHandle()).containsExactly(21);
+        world.audit();
+    }
+
     // ---- extreme times
 
     /** How far a timer is ahead has more than 32 bits of nanoseconds, and ends before the host's clock does. */
