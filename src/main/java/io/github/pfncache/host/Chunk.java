@@ -49,7 +49,6 @@ final class Chunk {
         this.owners = new int[frames];
     }
 
-    /** Number of frames. */
     /** Index in the buffer of a frame's first byte. */
     int base(int index) {
         return base + (index << Pages.PAGE_SHIFT);

@@ -29,7 +29,6 @@ final class Residency extends SpaceOps {
         }
     }
 
-
     Residency(AddressSpace space) {
         super(space);
     }
