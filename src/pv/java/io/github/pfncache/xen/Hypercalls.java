@@ -67,7 +67,8 @@ final class Hypercalls {
     }
 
     private HypercallResult schedule(Hypercall call) {
-        if (call.argument(0) == YIELD) {
+        boolean yields = call.argument(0) == POLL && !xen.config().has(XenConfig.SEND_EVENTS);
+        if (call.argument(0) == YIELD || yields) {
             return HypercallResult.done(0);
         }
         if (call.argument(0) != POLL) {

@@ -13,7 +13,7 @@ public record XenConfig(int flags, int msr) {
     /** Hypercalls are taken from the guest; without, it is told that there are none. */
     public static final int INTERCEPT_HYPERCALLS = 1 << 1;
 
-    /** Events may be sent. They may be sent without it too. */
+    /** Events may be sent. They may be sent without it too, but a guest's poll then ends at once, whatever it names. */
     public static final int SEND_EVENTS = 1 << 5;
 
     /** The clocks of these interfaces do not promise the guest a stable TSC. */

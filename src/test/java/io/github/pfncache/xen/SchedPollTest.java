@@ -50,6 +50,24 @@ final class SchedPollTest {
         world.audit();
     }
 
+    /** Seen on a live kernel: what a poll names is looked at only if events are configured. */
+    @ParameterizedTest
+    @EnumSource(By.class)
+    void aPollIsAYieldIfEventsAreNotConfigured(By by) {
+        XenWorld world = XenWorld.registered(by);
+        for (int port : new int[] {15, 4096}) {
+            List<Long> arguments = List.of(3L, argument(world, NEVER, port), 0L, 0L, 0L, 0L);
+            Hypercall call = new Hypercall(world.xen.mode(), false, 29, arguments);
+            world.xen.configure(new XenConfig(XenConfig.INTERCEPT_HYPERCALLS, XenConfig.DEFAULT_MSR));
+            assertThat(world.cpu.hypercall(call)).isEqualTo(HypercallResult.done(0));
+            world.xen.configure(XenConfig.ALL);
+            assertThat(world.cpu.hypercall(call).kind()).isEqualTo(
+                    port == 15 ? HypercallResult.Kind.HALTED : HypercallResult.Kind.DONE);
+            world.cpu.stopPoll();
+        }
+        atRest(world);
+    }
+
     @ParameterizedTest
     @EnumSource(By.class)
     void aPendingMaskedPortEndsThePollAtOnce(By by) { // S18
