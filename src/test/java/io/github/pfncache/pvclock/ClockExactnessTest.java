@@ -61,10 +61,12 @@ final class ClockExactnessTest {
 
     @Test
     void aClockThatGoesOnFromAStructureIsTheSameFunctionOfTheTscWithoutAnyRounding() {
+        assertThat(world.guestWrites(0, Kvmclock.MSR_SYSTEM_TIME, GPA + 0x100 | Kvmclock.ENABLE)).isTrue();
         world.settle(0, GPA + 0x100);
         PvclockTimeInfo had = world.read(GPA + 0x100).time();
         world.time.advance(DAY + 3);
         world.clock.setClock(5);
+        world.run(0);
         int version = world.version(GPA + 0x100);
         assertThat(world.clock.setClock(world.vm.vcpu(0), had)).isEqualTo(Outcome.OK);
         assertThat(world.clock.getClock()).isEqualTo(had.timeAt(world.clock.tsc().read()));
