@@ -204,11 +204,11 @@ final class RefreshPath {
             if (fresh != known && target instanceof CacheTarget.ByGpa) {
                 counts.looksUp();
             }
-            return switch (mapping.repoint(fresh, latest)) {
-                case VALID -> Outcome.OK;
-                case INVALID -> resolve(fresh, latest);
-                case NONE -> Outcome.BUSY; // as it was, an access being open to it
-            };
+            GuardedMapping.Change made = mapping.repoint(fresh, latest);
+            if (made == GuardedMapping.Change.INVALID) {
+                return resolve(fresh, latest);
+            }
+            return made == GuardedMapping.Change.VALID ? Outcome.OK : Outcome.BUSY; // as it was, an access being open
         } finally {
             domain.memslots.exitRead(readers);
         }

@@ -218,12 +218,8 @@ final class FaultPath extends SpaceOps {
         if (vma == null) {
             return End.UNMAPPED;
         }
-        boolean allowed =
-                switch (access) {
-                    case WRITE -> vma.isWritable();
-                    case READ, LOOK -> vma.protection() != Protection.NONE;
-                    case DEBUG_WRITE -> vma.mayWrite();
-                };
+        boolean allowed = access == Access.WRITE ? vma.isWritable()
+                : access == Access.DEBUG_WRITE ? vma.mayWrite() : vma.protection() != Protection.NONE;
         return allowed ? null : End.FORBIDDEN;
     }
 

@@ -5,7 +5,9 @@ import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * The making of a child whose pages are all its own: private ones shared copy on write as by {@link Fork}, those of
@@ -23,6 +25,10 @@ final class Snapshot extends SpaceOps {
 
     /** In the child's table, until the moment: the page has been read, and is zeros. Neither a frame nor swapped. */
     private static final long ZEROS = Pte.armed(0, 0);
+
+    /** Ends of a fault after which a page is as the guest would find it. */
+    private static final Set<FaultPath.End> SAME_FOR_THE_GUEST = EnumSet.of(
+            FaultPath.End.DONE, FaultPath.End.UNMAPPED, FaultPath.End.FORBIDDEN, FaultPath.End.BEYOND_END);
 
     private final AddressSpace child;
 
@@ -111,11 +117,7 @@ final class Snapshot extends SpaceOps {
 
     private void fill(long page) {
         FaultPath.End outcome = new FaultPath(space, page, FaultPath.Access.READ, pfn -> {}).run();
-        boolean sameForTheGuest = switch (outcome) {
-            case DONE, UNMAPPED, FORBIDDEN, BEYOND_END -> true;
-            case REFUSED, UNREADABLE, NO_MEMORY, BUSY -> false;
-        };
-        if (!sameForTheGuest) {
+        if (!SAME_FOR_THE_GUEST.contains(outcome)) {
             throw new IllegalStateException("no snapshot: the page at hva=" + Pages.hex(PageTable.hvaOf(page))
                     + ", which a fault handler has to fill, is " + outcome);
         }
