@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 
 /**
  * Makes scripts at random: the same ones of the same seed. Immutable.
@@ -29,6 +30,7 @@ public final class Generator {
 
     private final long seed;
     private final int operations;
+    private final boolean xen;
     private final boolean stealTime;
     private final boolean dirtyRing;
     private final Set<KernelDifference> avoided;
@@ -38,39 +40,47 @@ public final class Generator {
      *
      * @param seed makes them the same again
      * @param operations how many there are in each, at least 1
+     * @param xen whether guests have Xen interfaces
      * @param stealTime whether the kernel has it
      * @param dirtyRing whether the kernel has it
      * @param avoided in these a kernel is known to differ: they are made rarely
      */
-    public Generator(long seed, int operations, boolean stealTime, boolean dirtyRing, Set<KernelDifference> avoided) {
+    public Generator(long seed, int operations, boolean xen, boolean stealTime, boolean dirtyRing,
+            Set<KernelDifference> avoided) {
         this.seed = seed;
         this.operations = operations;
+        this.xen = xen;
         this.stealTime = stealTime;
         this.dirtyRing = dirtyRing;
-        this.avoided = Set.copyOf(avoided);
+        this.avoided = avoided.stream()
+                .filter(each -> each != KernelDifference.STOPPED_IN_OTHERS) // hardly met: there all memory is zeroed
+                .collect(Collectors.toUnmodifiableSet());
     }
 
     /** The script of a number. */
     public Script script(long number) {
-        return new Draft(new SplittableRandom(seed * STEP ^ number * ~STEP)).make();
+        SplittableRandom random = new SplittableRandom(seed * STEP ^ number * ~STEP);
+        return (xen ? new XenDraft(this, random) : new Draft(random)).make();
     }
 
     /** A script in the making. */
-    private final class Draft {
+    class Draft {
 
-        private final SplittableRandom random;
+        final SplittableRandom random;
         private final List<Script.Op> ops = new ArrayList<>();
-        private int vcpus = 1;
+        int vcpus = 1;
         private boolean ring;
         private final boolean crossing;
         private int wallClocks;
+        private boolean sleeps;
 
         Draft(SplittableRandom random) {
             this.random = random;
             this.crossing = random.nextInt(8) == 0;
         }
 
-        Script make() {
+        /** Adds what configures the machine. */
+        void begin() {
             if (random.nextInt(3) == 0) {
                 vcpus = 2;
                 add("vcpus 2");
@@ -80,10 +90,14 @@ public final class Generator {
                 add("ring " + (random.nextBoolean() ? 4096 : 65536));
             }
             add(slot());
-            boolean sleeps = random.nextInt(SCRIPTS_WITHOUT_SLEEP) == 0;
+            sleeps = random.nextInt(SCRIPTS_WITHOUT_SLEEP) == 0;
+        }
+
+        Script make() {
+            begin();
             for (int tries = 0; ops.size() < operations && tries < 8 * operations; tries++) { // most come to be
                 int size = ops.size();
-                addSome(sleeps);
+                addSome();
                 if (isAvoided(size) && random.nextInt(NAMED) != 0) {
                     ops.subList(size, ops.size()).clear();
                 }
@@ -101,11 +115,12 @@ public final class Generator {
             return false;
         }
 
-        private void add(String op) {
+        final void add(String op) {
             ops.add(Script.Op.parse(op));
         }
 
-        private void addSome(boolean sleeps) {
+        /** Adds an operation, or a few that belong together. */
+        void addSome() {
             int choice = random.nextInt(100);
             if (choice < 14) {
                 add(slot());
@@ -173,7 +188,7 @@ public final class Generator {
         // ---- memslots
 
         /** A slot, or one of those before with something else in it: its flags, its place, its size, its memory. */
-        private String slot() {
+        final String slot() {
             List<Script.Op> before = ops.stream().filter(op -> op.name().equals("slot")).toList();
             String[] words = ("slot " + id() + " " + gpa("000") + " " + pick(1, 2, 4) + " " + place() + " "
                     + pick(FLAGS)).split(" ");
@@ -212,7 +227,7 @@ public final class Generator {
 
         // ---- host memory
 
-        private String memory() {
+        final String memory() {
             String page = place();
             int npages = 1 + random.nextInt(2);
             return switch (random.nextInt(26)) {
@@ -242,11 +257,11 @@ public final class Generator {
 
         // ---- words
 
-        private String id() {
+        final String id() {
             return String.valueOf(1 + random.nextInt(3));
         }
 
-        private String vcpu() {
+        final String vcpu() {
             return String.valueOf(random.nextInt(vcpus));
         }
 
@@ -262,7 +277,7 @@ public final class Generator {
             return pick(ARENAS) + random.nextInt(12);
         }
 
-        private String pick(String... words) {
+        final String pick(String... words) {
             return words[random.nextInt(words.length)];
         }
 

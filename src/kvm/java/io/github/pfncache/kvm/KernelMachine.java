@@ -83,13 +83,14 @@ public final class KernelMachine extends Machine {
     @Override
     protected VmCalls start(int vcpus, int ringBytes) {
         try {
-            vm = new KernelVm(kvm, host, arenas().code(), vcpus, ringBytes);
+            vm = new KernelVm(kvm, this, vcpus, ringBytes);
             return vm;
         } catch (Unusable e) {
             throw new Refused(e);
         }
     }
 
+    @Override
     KernelHost host() {
         return host;
     }

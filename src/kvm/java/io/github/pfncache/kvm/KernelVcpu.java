@@ -3,6 +3,7 @@ package io.github.pfncache.kvm;
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import io.github.pfncache.address.Pages;
+import java.util.Map;
 
 /**
  * A vCPU of the kernel, with a guest in real mode that does nothing but leave. Not thread-safe: one thread runs it.
@@ -21,12 +22,17 @@ final class KernelVcpu implements AutoCloseable {
     private static final long RING_PAGE = 64;
 
     private static final int REGS_BYTES = 144;
-    private static final int RAX = 0;
-    private static final int RCX = 16;
-    private static final int RDX = 24;
-    private static final int RSP = 48;
-    private static final int RIP = 128;
-    private static final int RFLAGS = 136;
+    static final int RAX = 0;
+    static final int RBX = 8;
+    static final int RCX = 16;
+    static final int RDX = 24;
+    static final int RSI = 32;
+    static final int RDI = 40;
+    static final int RSP = 48;
+    static final int RBP = 56;
+    static final int R8 = 64;
+    static final int RIP = 128;
+    static final int RFLAGS = 136;
     private static final int SREGS_BYTES = 312;
     private static final int CS_SELECTOR = 12;
 
@@ -34,7 +40,11 @@ final class KernelVcpu implements AutoCloseable {
     private static final int EXIT_REASON = 8;
     private static final int EXIT_DATA = 32;
     private static final int IO_PORT = 34;
-    private static final int EXIT_IO = 2;
+    static final int EXIT_IO = 2;
+
+    /** Not a reason of the kernel's: the watchdog has ended the run. */
+    static final int ENDED = Integer.MIN_VALUE;
+
     private static final int EXIT_MMIO = 6;
 
     private static final int RING_ENTRY = 16;
@@ -54,6 +64,7 @@ final class KernelVcpu implements AutoCloseable {
     /** The thread that is inside, and since when; 0 if none is. */
     private int thread;
     private long since;
+    private long patience;
     private boolean ended;
 
     /** Whether the thread was taken off its processor in a run: a vCPU that comes back writes its steal time again. */
@@ -91,34 +102,47 @@ final class KernelVcpu implements AutoCloseable {
         watchdog.watch(this);
     }
 
-    private int ioctl(long request, Pointer argument) {
+    int ioctl(long request, Pointer argument) {
         return Linux.ioctl(fd, request, Pointer.nativeValue(argument));
     }
 
     /** Enters the guest, until it leaves; how it did. */
     String run() {
-        enter();
-        long switches = Linux.switches();
-        int result = Linux.ioctl(fd, RUN, 0);
-        int errno = Linux.errno();
-        disturbed |= Linux.switches() != switches;
-        if (leave()) {
+        int reason = enter(Watchdog.PATIENCE_NANOS);
+        if (reason == ENDED) {
             return "STUCK";
         }
-        Pointer state = new Pointer(run);
-        int reason = state.getInt(EXIT_REASON);
-        if (result < 0) {
-            return Linux.name(errno) + "/x" + reason;
-        }
-        return switch (reason) {
-            case EXIT_IO -> "IO" + Integer.toHexString(state.getShort(IO_PORT) & 0xffff);
+        Pointer state = state();
+        return reason < 0 ? Linux.name(-reason) + "/x" + state.getInt(EXIT_REASON) : switch (reason) {
+            case EXIT_IO -> "IO" + Integer.toHexString(port());
             case EXIT_MMIO -> "MMIO" + Long.toHexString(state.getLong(EXIT_DATA));
             default -> "X" + reason;
         };
     }
 
-    private synchronized void enter() {
+    /** Enters the guest: why it left, an errno with a minus, or that it was made to leave after so long. */
+    int enter(long patienceNanos) {
+        begin(patienceNanos);
+        long switches = Linux.switches();
+        int result = Linux.ioctl(fd, RUN, 0);
+        int errno = Linux.errno();
+        disturbed |= Linux.switches() != switches;
+        return leave() ? ENDED : result < 0 ? -errno : state().getInt(EXIT_REASON);
+    }
+
+    /** The memory that is shared with the kernel. */
+    Pointer state() {
+        return new Pointer(run);
+    }
+
+    /** To which port the guest wrote. */
+    int port() {
+        return state().getShort(IO_PORT) & 0xffff;
+    }
+
+    private synchronized void begin(long patienceNanos) {
         ended = false;
+        patience = patienceNanos;
         thread = Linux.thread();
         since = System.nanoTime() | 1; // never 0
     }
@@ -138,7 +162,7 @@ final class KernelVcpu implements AutoCloseable {
 
     /** The watchdog's look: a run that is overdue is asked to end, again at each look until it has. */
     synchronized void endIfOverdue(long now) {
-        if (since != 0 && now - since > Watchdog.PATIENCE_NANOS) {
+        if (since != 0 && now - since > patience) {
             ended = true;
             new Pointer(run).setByte(IMMEDIATE_EXIT, (byte) 1); // a kick may come before the kernel's first look
             Linux.kick(thread);
@@ -156,15 +180,25 @@ final class KernelVcpu implements AutoCloseable {
 
     /** Lets the guest go on at a place in its code. */
     void jump(long place, int rcx, long value) {
+        setRegisters(Map.of(RIP, place, RCX, Integer.toUnsignedLong(rcx), RAX, value & 0xffff_ffffL,
+                RDX, value >>> 32, RFLAGS, 2L));
+    }
+
+    /** Sets registers, by their offsets in the structure of all of them. */
+    void setRegisters(Map<Integer, Long> values) {
         settle();
         try (Memory regs = new Memory(REGS_BYTES)) {
             ioctl(GET_REGS, regs);
-            regs.setLong(RIP, place);
-            regs.setLong(RCX, Integer.toUnsignedLong(rcx));
-            regs.setLong(RAX, value & 0xffff_ffffL);
-            regs.setLong(RDX, value >>> 32);
-            regs.setLong(RFLAGS, 2);
+            values.forEach((register, each) -> regs.setLong(register, each));
             ioctl(SET_REGS, regs);
+        }
+    }
+
+    /** What the guest's first register holds. */
+    long rax() {
+        try (Memory regs = new Memory(REGS_BYTES)) {
+            ioctl(GET_REGS, regs);
+            return regs.getLong(RAX);
         }
     }
 

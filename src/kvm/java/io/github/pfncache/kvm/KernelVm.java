@@ -21,6 +21,7 @@ final class KernelVm implements VmCalls, AutoCloseable {
     private static final long GET_CLOCK = 0x8030ae7cL;
     private static final long ENABLE_CAP = 0x4068aea3L;
     private static final long RESET_DIRTY_RINGS = 0xaec7;
+    private static final long CREATE_IRQCHIP = 0xae60;
 
     private static final int CAP_DIRTY_LOG_RING = 192;
     private static final int ENABLE_CAP_BYTES = 104;
@@ -29,20 +30,27 @@ final class KernelVm implements VmCalls, AutoCloseable {
     /** Most pages of a slot whose dirty log is taken. */
     private static final long MOST_LOGGED = 1 << 20;
 
-    private final KernelHost host;
+    private final HostCalls host;
     private final List<KernelVcpu> vcpus = new ArrayList<>();
     private final Map<Integer, Long> pages = new ConcurrentHashMap<>();
     private int fd;
     private long slept;
 
-    KernelVm(Kvm kvm, KernelHost host, long code, int vcpuCount, int ringBytes) throws Unusable {
-        this.host = host;
+    /** Null if the guest has no Xen interfaces. */
+    private KernelXen xen;
+
+    KernelVm(Kvm kvm, Machine machine, int vcpuCount, int ringBytes) throws Unusable {
+        this.host = machine.host();
+        long code = machine.arenas().code();
         fd = kvm.createVm();
         try {
             if (ringBytes > 0) {
                 enableRing(ringBytes);
             }
             GuestCode.write(host, code);
+            if (machine.hasController() && Linux.ioctl(fd, CREATE_IRQCHIP, 0) < 0) {
+                throw new Unusable("KVM_CREATE_IRQCHIP: " + Linux.name(Linux.errno()));
+            }
             String slot = setSlot(0, 0, 0, (long) Arenas.PAGES << Pages.PAGE_SHIFT, code);
             if (!slot.equals("0")) {
                 throw new Unusable("KVM_SET_USER_MEMORY_REGION of the guest's code: " + slot);
@@ -50,10 +58,25 @@ final class KernelVm implements VmCalls, AutoCloseable {
             for (int id = 0; id < vcpuCount; id++) { // bounded by the script
                 vcpus.add(new KernelVcpu(kvm, fd, id, ringBytes));
             }
+            if (machine.hasXen()) {
+                xen = newXen(kvm, machine);
+            }
         } catch (Unusable | RuntimeException e) {
             close();
             throw e;
         }
+    }
+
+    private KernelXen newXen(Kvm kvm, Machine machine) throws Unusable {
+        if (!kvm.hasXen()) {
+            throw new Unusable("the kernel has no Xen interfaces (KVM_CAP_XEN_HVM is 0)");
+        }
+        XenGuestCode.write(host, machine.arenas().code());
+        List<KernelXenVcpu> all = new ArrayList<>();
+        for (KernelVcpu each : vcpus) { // bounded by the script
+            all.add(new KernelXenVcpu(kvm, this, each, all.size(), machine.isWide(), machine.hasController()));
+        }
+        return new KernelXen(this, all);
     }
 
     private void enableRing(int bytes) throws Unusable {
@@ -67,7 +90,7 @@ final class KernelVm implements VmCalls, AutoCloseable {
         }
     }
 
-    private int ioctl(long request, Pointer argument) {
+    int ioctl(long request, Pointer argument) {
         return Linux.ioctl(fd, request, Pointer.nativeValue(argument));
     }
 
@@ -125,6 +148,9 @@ final class KernelVm implements VmCalls, AutoCloseable {
 
     @Override
     public String guestWriteMsr(int vcpu, int index, long value) {
+        if (xen != null) {
+            return xen.guest(vcpu).writeMsr(index, value);
+        }
         vcpus.get(vcpu).jump(GuestCode.WRITE_REGISTER, index, value);
         String exit = run(vcpu);
         return switch (exit) {
@@ -149,7 +175,7 @@ final class KernelVm implements VmCalls, AutoCloseable {
 
     @Override
     public String run(int vcpu) {
-        return vcpus.get(vcpu).run();
+        return xen == null ? vcpus.get(vcpu).run() : xen.guest(vcpu).run(XenCalls.Code.LEAVE, false, XenGuestOps.LIMIT);
     }
 
     @Override
@@ -159,16 +185,23 @@ final class KernelVm implements VmCalls, AutoCloseable {
 
     @Override
     public String setClock() {
+        return setClock(clock());
+    }
+
+    /** What the clock shows, in nanoseconds. */
+    long clock() {
         try (Memory clock = new Memory(CLOCK_BYTES)) {
             clock.clear();
-            int result = ioctl(GET_CLOCK, clock);
-            if (result >= 0) {
-                long now = clock.getLong(0);
-                clock.clear();
-                clock.setLong(0, now);
-                result = ioctl(SET_CLOCK, clock);
-            }
-            return Linux.answer(result);
+            ioctl(GET_CLOCK, clock);
+            return clock.getLong(0);
+        }
+    }
+
+    String setClock(long nanos) {
+        try (Memory clock = new Memory(CLOCK_BYTES)) {
+            clock.clear();
+            clock.setLong(0, nanos);
+            return Linux.answer(ioctl(SET_CLOCK, clock));
         }
     }
 
@@ -179,12 +212,27 @@ final class KernelVm implements VmCalls, AutoCloseable {
 
     @Override
     public void sleep(long millis) {
+        hasSlept(pause(millis));
+    }
+
+    /** Waits; for how many nanoseconds it was. */
+    static long pause(long millis) {
         long nanos = TimeUnit.MILLISECONDS.toNanos(Math.min(millis, TimeUnit.MINUTES.toMillis(1)));
         long begin = System.nanoTime();
         for (long left = nanos; left > 0; left = nanos - (System.nanoTime() - begin)) { // until it is over
             LockSupport.parkNanos(left);
         }
-        slept += System.nanoTime() - begin;
+        return System.nanoTime() - begin;
+    }
+
+    /** A script has waited on purpose. */
+    void hasSlept(long nanos) {
+        slept += nanos;
+    }
+
+    @Override
+    public XenCalls xen() {
+        return xen;
     }
 
     /** Whether another program had a processor while a vCPU was running. */
@@ -199,6 +247,9 @@ final class KernelVm implements VmCalls, AutoCloseable {
 
     @Override
     public void close() {
+        if (xen != null) {
+            xen.close();
+        }
         vcpus.forEach(KernelVcpu::close);
         vcpus.clear();
         if (fd >= 0) {

@@ -1,5 +1,6 @@
 package io.github.pfncache.kvm;
 
+import com.sun.jna.Pointer;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -10,6 +11,7 @@ public final class Kvm implements AutoCloseable {
     private static final long CREATE_VM = 0xae01;
     private static final long CHECK_EXTENSION = 0xae03;
     private static final long GET_VCPU_MMAP_SIZE = 0xae04;
+    private static final long GET_SUPPORTED_CPUID = 0xc008ae05L;
     private static final int API_VERSION = 12;
 
     /** What a script cannot do without, by number. */
@@ -108,6 +110,11 @@ public final class Kvm implements AutoCloseable {
 
     Watchdog watchdog() {
         return watchdog;
+    }
+
+    /** Fills a list of what a guest may be told of its processor. */
+    int supportedCpuid(Pointer list) {
+        return Linux.ioctl(fd, GET_SUPPORTED_CPUID, Pointer.nativeValue(list));
     }
 
     boolean hasXen() {

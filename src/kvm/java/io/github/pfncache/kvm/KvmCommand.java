@@ -59,7 +59,7 @@ public final class KvmCommand implements Callable<Integer> {
     private Integer churn;
 
     @Option(names = "--xen",
-            description = "Says whether the kernel has Xen interfaces. They are compared with recordings only.")
+            description = "Guests have Xen interfaces: shared_info, vcpu_info, runstate, event channels, timers.")
     private boolean xen;
 
     @Option(names = "--device", paramLabel = "FILE", description = "The device (default: ${DEFAULT-VALUE}).")
@@ -111,10 +111,8 @@ public final class KvmCommand implements Callable<Integer> {
     }
 
     private int run(Kvm kvm, List<String> lines) throws Unusable {
-        if (xen) {
-            throw new Unusable(kvm.hasXen()
-                    ? "--xen: the kernel has Xen interfaces (KVM_CAP_XEN_HVM); they are compared with recordings only"
-                    : "--xen: the kernel has no Xen interfaces (KVM_CAP_XEN_HVM is 0)");
+        if (xen && !kvm.hasXen()) {
+            throw new Unusable("--xen: the kernel has no Xen interfaces (KVM_CAP_XEN_HVM is 0)");
         }
         if (churn != null) {
             return new KernelChurn(kvm, out, churn, interrupted).run() ? 0 : FOUND;
@@ -127,9 +125,9 @@ public final class KvmCommand implements Callable<Integer> {
             }
         } else {
             long chosen = seed == null ? ThreadLocalRandom.current().nextInt(1, 1_000_000_000) : seed;
-            run.describe();
+            run.describe(xen);
             out.println("seed      " + chosen);
-            run.runAll(run.generator(chosen, operations), sequences);
+            run.runAll(run.generator(chosen, operations, xen), sequences);
         }
         return run.finish() ? 0 : FOUND;
     }

@@ -15,14 +15,20 @@ final class LibraryVm implements VmCalls {
 
     private static final long NANOS_PER_MILLI = 1_000_000;
 
+    private final LibraryMachine machine;
     private final Vm vm;
     private final Kvmclock kvmclock;
     private final HostClock.Manual clock;
 
-    LibraryVm(Vm vm, Kvmclock kvmclock, HostClock.Manual clock) {
-        this.vm = vm;
-        this.kvmclock = kvmclock;
-        this.clock = clock;
+    /** Null if the guest has no Xen interfaces. */
+    private final LibraryXen xen;
+
+    LibraryVm(LibraryMachine machine, LibraryXen xen) {
+        this.machine = machine;
+        this.xen = xen;
+        this.vm = machine.vm();
+        this.kvmclock = machine.kvmclock();
+        this.clock = machine.clock();
     }
 
     @Override
@@ -60,6 +66,9 @@ final class LibraryVm implements VmCalls {
 
     @Override
     public String guestWriteMsr(int id, int index, long value) {
+        if (xen != null) {
+            return xen.guest(id).writeMsr(index, value);
+        }
         Vcpu vcpu = vm.vcpu(id);
         boolean[] accepted = new boolean[1];
         Vcpu.Exit exit = vcpu.run(() -> accepted[0] = vcpu.guestWriteMsr(index, value));
@@ -71,7 +80,7 @@ final class LibraryVm implements VmCalls {
         return "0x" + Long.toHexString(vm.vcpu(vcpu).readMsr(index));
     }
 
-    private static String exitText(Vcpu.Exit exit) {
+    static String exitText(Vcpu.Exit exit) {
         return switch (exit) {
             case GUEST -> "IOf8";
             case INTERRUPTED -> "EINTR";
@@ -81,7 +90,9 @@ final class LibraryVm implements VmCalls {
 
     @Override
     public String run(int vcpu) {
-        return exitText(vm.vcpu(vcpu).run(() -> {}));
+        return xen == null
+                ? exitText(vm.vcpu(vcpu).run(() -> {}))
+                : xen.guest(vcpu).run(XenCalls.Code.LEAVE, false, XenGuestOps.LIMIT);
     }
 
     @Override
@@ -108,6 +119,15 @@ final class LibraryVm implements VmCalls {
 
     @Override
     public void sleep(long millis) {
-        clock.advance(millis * NANOS_PER_MILLI);
+        if (xen == null) {
+            clock.advance(millis * NANOS_PER_MILLI);
+        } else {
+            machine.pass((int) Math.min(millis, Script.MAX_COUNT));
+        }
+    }
+
+    @Override
+    public XenCalls xen() {
+        return xen;
     }
 }

@@ -76,6 +76,12 @@ final class Linux {
 
     static native int fallocate(int fd, int mode, long offset, long length);
 
+    static native int eventfd(int initial, int flags);
+
+    static native long read(int fd, byte[] into, long length);
+
+    static native long write(int fd, byte[] bytes, long length);
+
     static native long pread(int fd, byte[] into, long length, long offset);
 
     static native long pwrite(int fd, byte[] bytes, long length, long offset);

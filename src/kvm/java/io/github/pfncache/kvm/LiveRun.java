@@ -57,20 +57,24 @@ final class LiveRun {
     }
 
     /** What the scripts are for this kernel. */
-    Generator generator(long seed, int length) {
-        return new Generator(seed, length, kvm.hasStealTime(), kvm.hasDirtyRing(), applying);
+    Generator generator(long seed, int length, boolean xen) {
+        return new Generator(seed, length, xen, kvm.hasStealTime(), kvm.hasDirtyRing(), applying);
     }
 
     /** Says which kernel this is, what is in scope with it, and which differences with a name are its. */
-    void describe() {
+    void describe(boolean xen) {
         out.println("kernel    " + release());
         out.println("KVM       " + kvm.capabilities());
-        out.println("in scope  clocks (old and new registers), wall clock, memslots, dirty bitmap"
-                + (kvm.hasDirtyRing() ? " and ring" : "") + (kvm.hasStealTime() ? ", steal time" : "")
+        out.println("in scope  " + (xen ? "Xen: shared_info, vcpu_info, time info, runstate, event channels, timers,"
+                + " polls, hypercalls, in 64-bit and 32-bit guests; clocks, memslots, dirty bitmap"
+                : "clocks (old and new registers), wall clock, memslots, dirty bitmap"
+                        + (kvm.hasDirtyRing() ? " and ring" : "") + (kvm.hasStealTime() ? ", steal time" : ""))
                 + ", host memory (mmap, mprotect, madvise, mremap, memfd), two vCPUs");
-        out.println("not       Xen interfaces" + (kvm.hasXen() ? "" : " (the kernel has none)")
-                + (kvm.hasDirtyRing() ? "" : ", dirty ring (the kernel has none)")
-                + (kvm.hasStealTime() ? "" : ", steal time (the kernel has none)") + ", fork, swap, huge pages");
+        out.println("not       " + (xen ? "steal time, dirty ring"
+                : "Xen interfaces" + (kvm.hasXen() ? " (that is --xen)" : " (the kernel has none)")
+                        + (kvm.hasDirtyRing() ? "" : ", dirty ring (the kernel has none)")
+                        + (kvm.hasStealTime() ? "" : ", steal time (the kernel has none)"))
+                + ", fork, swap, huge pages");
         out.println("What a kernel may do otherwise, and whether this one does:");
         for (KernelDifference each : KernelDifference.values()) { // few
             out.println((applying.contains(each) ? "  it does      " : "  it does not  ") + each);

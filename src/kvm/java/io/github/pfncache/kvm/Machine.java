@@ -1,5 +1,6 @@
 package io.github.pfncache.kvm;
 
+import io.github.pfncache.address.Pages;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -13,10 +14,19 @@ public abstract class Machine implements AutoCloseable {
     private final Arenas arenas;
     private final Observer observer;
     private final MemoryOps memoryOps;
+    private XenOps xenOps;
     private final Map<String, Operation> operations = new HashMap<>();
+
+    /** By number: where a memslot begins, how many bytes it has, and where they are in the host. */
+    private final Map<Integer, long[]> slots = new HashMap<>();
 
     private int vcpus = 1;
     private int ringBytes;
+
+    /** Whether the guest has Xen interfaces, is in 64-bit mode at first, and has an interrupt controller. */
+    private boolean xen;
+    private boolean wide;
+    private boolean controller;
 
     /** Made by the first operation that needs it: what comes before configures it. */
     private VmCalls vm;
@@ -45,6 +55,9 @@ public abstract class Machine implements AutoCloseable {
         if (operations.isEmpty()) { // not in the constructor: they know this machine
             memoryOps.addTo(operations);
             new VmOps(this).addTo(operations);
+            xenOps = new XenOps(this);
+            xenOps.addTo(operations);
+            new XenGuestOps(this, xenOps).addTo(operations);
         }
         return operations;
     }
@@ -73,7 +86,8 @@ public abstract class Machine implements AutoCloseable {
         return operation(op).run(op);
     }
 
-    private Operation operation(Script.Op op) {
+    /** What an operation does. */
+    Operation operation(Script.Op op) {
         Operation operation = operations().get(op.name());
         if (operation == null) {
             throw new Script.Unreadable("no operation: " + op.name());
@@ -92,6 +106,63 @@ public abstract class Machine implements AutoCloseable {
     void setDirtyRing(int bytes) {
         checkNotStarted();
         ringBytes = bytes;
+    }
+
+    void setXen(boolean inWideMode, boolean withController) {
+        checkNotStarted();
+        xen = true;
+        wide = inWideMode;
+        controller = withController;
+        observer.expectXen();
+    }
+
+    /** Whether the guest has Xen interfaces. */
+    public final boolean hasXen() {
+        return xen;
+    }
+
+    final boolean isWide() {
+        return wide;
+    }
+
+    final boolean hasController() {
+        return controller;
+    }
+
+    /** The Xen interfaces, that a script has asked for. */
+    XenCalls xen() {
+        XenCalls calls = calls().xen();
+        if (calls == null) {
+            throw new Script.Unreadable("no Xen interfaces");
+        }
+        return calls;
+    }
+
+    /** The operations on Xen interfaces, by which numbers of scripts are read. */
+    protected final XenOps xenOps() {
+        operations();
+        return xenOps;
+    }
+
+    /** A memslot was set: its size is 0 if there is none any more. */
+    void slotIs(int id, long gpa, long size, long hva) {
+        slots.put(id, new long[] {gpa, size, hva});
+    }
+
+    /** Where a guest address is in the host; 0 if nowhere. */
+    long hva(long gpa) {
+        if (gpa >= 0 && gpa < (long) Arenas.PAGES << Pages.PAGE_SHIFT) {
+            return arenas.code() + gpa;
+        }
+        return slots.values().stream()
+                .filter(slot -> Long.compareUnsigned(gpa - slot[0], slot[1]) < 0)
+                .mapToLong(slot -> slot[2] + gpa - slot[0])
+                .findFirst()
+                .orElse(0);
+    }
+
+    HostCalls host() {
+        return host;
     }
 
     boolean hasRing() {

@@ -18,7 +18,7 @@ public interface VmCalls {
     /** Writes a register as the host does; whether it was accepted. */
     boolean writeMsr(int vcpu, int index, long value);
 
-    /** Enters the guest, which writes a register and goes on: {@code ok}, {@code #GP}, or how it left instead. */
+    /** Enters the guest, which writes a register and goes on: {@code ok}, {@code #GP}, or how it left. */
     String guestWriteMsr(int vcpu, int index, long value);
 
     /** Reads a register: its value, or {@code rej}. */
@@ -38,4 +38,7 @@ public interface VmCalls {
 
     /** Lets time pass. */
     void sleep(long millis);
+
+    /** The Xen interfaces; null if there are none. */
+    XenCalls xen();
 }

@@ -83,7 +83,11 @@ final class VmOps {
     }
 
     private String set(int id, int flags, long gpa, long size, long hva) {
-        return calls().setSlot(id, flags, gpa, size, hva);
+        String answer = calls().setSlot(id, flags, gpa, size, hva);
+        if (answer.equals("0")) {
+            machine.slotIs(id, gpa, size, hva);
+        }
+        return answer;
     }
 
     private String harvestRing(Script.Op op) {

@@ -11,7 +11,7 @@ final class Watchdog implements AutoCloseable {
     /** A guest of scripts leaves after some microseconds; more than a second is another program's share of the time. */
     static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
 
-    private static final long TICK_MILLIS = 100;
+    private static final long TICK_MILLIS = 20;
 
     private final List<KernelVcpu> vcpus = new CopyOnWriteArrayList<>();
     private final CountDownLatch closed = new CountDownLatch(1);

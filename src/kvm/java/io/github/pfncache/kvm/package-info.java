@@ -6,5 +6,7 @@
  * {@link io.github.pfncache.kvm.Machine} runs it; {@link io.github.pfncache.kvm.VmOps} and
  * {@link io.github.pfncache.kvm.MemoryOps} say what each operation is, {@link io.github.pfncache.kvm.HostCalls} and
  * {@link io.github.pfncache.kvm.VmCalls} who does it, and the {@link io.github.pfncache.kvm.Observer} what it shows.
+ * For guests with Xen interfaces there are {@link io.github.pfncache.kvm.XenOps},
+ * {@link io.github.pfncache.kvm.XenGuestOps} and {@link io.github.pfncache.kvm.XenCalls} as well.
  */
 package io.github.pfncache.kvm;

@@ -37,7 +37,7 @@ final class PackageEdgesTest {
             row("load", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen", "stress"),
             row("scenario", "address", "rules", "memslot", "host", "cache", "vm", "explore"),
             row("report", "address", "rules", "memslot", "host", "cache", "vm", "trace", "explore", "scenario"),
-            row("kvm", "address", "memslot", "host", "cache", "vm", "pvclock"),
+            row("kvm", "address", "memslot", "host", "cache", "vm", "pvclock", "xen"),
             row("cli", "address", "rules", "memslot", "host", "cache", "vm", "pvclock", "xen", "trace", "explore",
                     "stress", "load", "scenario", "report", "kvm"));
 

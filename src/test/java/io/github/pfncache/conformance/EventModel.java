@@ -7,11 +7,14 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.kvm.Operation;
+import io.github.pfncache.kvm.KernelDifference;
 import io.github.pfncache.kvm.Script;
+import io.github.pfncache.kvm.XenOps;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.xen.EventChannels;
 import io.github.pfncache.xen.GuestMode;
+import io.github.pfncache.xen.XenVm;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -21,8 +24,8 @@ import java.util.Set;
 
 /**
  * Events on their way to a guest, one after the other: what the kernel was seen to do, or what this library is to do
- * instead, {@linkplain Difference difference} by difference. It stands beside the library's own delivery, on a machine
- * of its own, and uses caches, but nothing of what the Xen interfaces do with events, polls and timers.
+ * instead, {@linkplain KernelDifference difference} by difference. It stands beside the library's own delivery, on a
+ * machine of its own, and uses caches, but nothing of what the Xen interfaces do with events, polls and timers.
  */
 final class EventModel {
 
@@ -31,12 +34,12 @@ final class EventModel {
     private static final int FRAME_BITS = 52;
 
     private final XenMachine machine;
-    private final Set<Difference> ours;
+    private final Set<KernelDifference> ours;
     private final List<ModelCpu> cpus = new ArrayList<>();
     private final Map<Integer, Route> routes = new HashMap<>();
     private final Map<Integer, Route> bindings = new HashMap<>();
 
-    private final Set<Difference> noted = EnumSet.noneOf(Difference.class);
+    private final Set<KernelDifference> noted = EnumSet.noneOf(KernelDifference.class);
 
     /** How often the guest's mappings were taken away: a memslot was deleted or moved. */
     private long zaps;
@@ -59,22 +62,22 @@ final class EventModel {
         FAULT
     }
 
-    EventModel(XenMachine machine, Set<Difference> ours) {
+    EventModel(XenMachine machine, Set<KernelDifference> ours) {
         this.machine = machine;
         this.ours = ours;
     }
 
     /** Whether it does as this library; to be asked only where that makes a difference. */
-    boolean differs(Difference difference) {
+    boolean differs(KernelDifference difference) {
         return ours.contains(difference);
     }
 
     /** A difference made one. */
-    void note(Difference difference) {
+    void note(KernelDifference difference) {
         noted.add(difference);
     }
 
-    Set<Difference> noted() {
+    Set<KernelDifference> noted() {
         return noted;
     }
 
@@ -147,12 +150,12 @@ final class EventModel {
         }
     }
 
-    ModelCpu newCpu(Vcpu vcpu, GuestMode mode) {
+    ModelCpu newCpu(XenVm xenVm, Vcpu vcpu) {
         if (shared == null) {
             shared = new Shadow(SHARED_INFO_BYTES);
             machine.kvmclock().addUpdateListener(updated -> cpus.get(updated.id()).clockUpdated());
         }
-        ModelCpu cpu = new ModelCpu(machine, vcpu, mode, this);
+        ModelCpu cpu = new ModelCpu(machine, xenVm, vcpu, this);
         cpus.add(cpu);
         return cpu;
     }
@@ -257,7 +260,7 @@ final class EventModel {
             if (route != null) {
                 signal(route);
             }
-            machine.time().pass(30);
+            machine.pass(30);
             return "ok";
         });
         operations.put("irqline", op -> {
@@ -283,8 +286,8 @@ final class EventModel {
         if (name.equals("si") || name.equals("sih")) {
             long frame = ops.value(op, 2);
             boolean far = name.equals("si") && frame != -1 && frame >>> FRAME_BITS != 0;
-            if (far && differs(Difference.FRAME)) {
-                note(Difference.FRAME);
+            if (far && differs(KernelDifference.FRAME)) {
+                note(KernelDifference.FRAME);
             } else if (far) {
                 return placeAt(frame << 12);
             }
@@ -339,8 +342,8 @@ final class EventModel {
             return Sent.INVALID;
         }
         Sent sent = deliver(target, route.port);
-        if ((sent == Sent.FAULT || sent == Sent.INACTIVE) && differs(Difference.LOST_PAGE)) {
-            note(Difference.LOST_PAGE);
+        if ((sent == Sent.FAULT || sent == Sent.INACTIVE) && differs(KernelDifference.LOST_PAGE)) {
+            note(KernelDifference.LOST_PAGE);
             target.keep(route.port);
         }
         return sent;

@@ -64,6 +64,27 @@ final class LiveKernelConformanceTest {
         report.finish();
     }
 
+    static List<String> xenFiles() {
+        return Scope.XEN_SCRIPTS;
+    }
+
+    @ParameterizedTest
+    @MethodSource("xenFiles")
+    void theKernelsXenInterfacesDoWhatWasRecorded(String file) throws IOException, Unusable {
+        LiveKernel.assumeXen();
+        assumeTrue(Vectors.exists(file), () -> Report.absent(file));
+        Vectors.Table table = Vectors.read(file);
+        Report report = new Report("live kernel, " + file);
+        for (Vectors.Row row : table.rows()) { // bounded by the file
+            if (Scope.ofXenScript(table, row) == Scope.Verdict.REQUIRED) {
+                runRow(row, report);
+            } else {
+                report.outOfScope();
+            }
+        }
+        report.finish();
+    }
+
     private void runRow(Vectors.Row row, Report report) throws Unusable {
         try {
             Comparison.Verdict verdict = comparison.of(Script.parse(row.get(1)), row.get(2));

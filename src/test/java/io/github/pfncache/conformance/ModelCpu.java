@@ -2,12 +2,15 @@ package io.github.pfncache.conformance;
 
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.kvm.KernelDifference;
+import io.github.pfncache.kvm.XenCpu;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.xen.GuestMode;
 import io.github.pfncache.xen.Hypercall;
 import io.github.pfncache.xen.HypercallResult;
 import io.github.pfncache.xen.RunState;
 import io.github.pfncache.xen.RunstateTimes;
+import io.github.pfncache.xen.XenVm;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -52,13 +55,13 @@ final class ModelCpu extends XenCpu {
     private long pollEnd;
     private boolean pollWoken;
 
-    ModelCpu(XenMachine machine, Vcpu vcpu, GuestMode mode, EventModel model) {
-        super(machine, vcpu, mode);
+    ModelCpu(XenMachine machine, XenVm xenVm, Vcpu vcpu, EventModel model) {
+        super(machine, xenVm, vcpu);
         this.model = model;
         this.info = model.new Shadow(VCPU_INFO_BYTES);
     }
 
-    private boolean here(Difference difference) {
+    private boolean here(KernelDifference difference) {
         return model.differs(difference);
     }
 
@@ -70,14 +73,14 @@ final class ModelCpu extends XenCpu {
 
     void place(CacheTarget target) {
         info.place(target);
-        if (here(Difference.PARKED_AGAIN) && inject()) {
-            model.note(Difference.PARKED_AGAIN);
+        if (here(KernelDifference.PARKED_AGAIN) && inject()) {
+            model.note(KernelDifference.PARKED_AGAIN);
         }
     }
 
     /** The shared page has changed, by which what is kept may be delivered; only this library tries then. */
     void occasion() {
-        if (here(Difference.LOST_PAGE)) {
+        if (here(KernelDifference.LOST_PAGE)) {
             deliverKept();
         }
     }
@@ -87,7 +90,7 @@ final class ModelCpu extends XenCpu {
     }
 
     private void deliverKept() {
-        if (timerWaits && here(Difference.LOST_PAGE)) {
+        if (timerWaits && here(KernelDifference.LOST_PAGE)) {
             expire();
         }
         for (int port : new TreeSet<>(kept)) { // bounded by the ports
@@ -99,18 +102,18 @@ final class ModelCpu extends XenCpu {
     }
 
     EventModel.Sent raise(int word) {
-        boolean usable = info.isFresh(here(Difference.STALE_VCPU_INFO));
+        boolean usable = info.isFresh(here(KernelDifference.STALE_VCPU_INFO));
         if (!usable) {
             turns |= (parked >>> word & 1) == 0;
             parked |= 1L << word;
-            if (here(Difference.STALE_VCPU_INFO) && !inVain && inject()) {
-                model.note(Difference.STALE_VCPU_INFO);
+            if (here(KernelDifference.STALE_VCPU_INFO) && !inVain && inject()) {
+                model.note(KernelDifference.STALE_VCPU_INFO);
                 return EventModel.Sent.RAISED;
             }
             return EventModel.Sent.PARKED;
         }
         if (!info.isFresh(false)) {
-            model.note(Difference.STALE_VCPU_INFO);
+            model.note(KernelDifference.STALE_VCPU_INFO);
         }
         try (GuestAccess access = info.access()) {
             if (access.testAndSetBit(selector(), word)) {
@@ -160,7 +163,7 @@ final class ModelCpu extends XenCpu {
     /** Parked bits of the old mode. */
     void switchMode() {
         GuestMode mode = model.machine().xen().mode();
-        if (here(Difference.MODE_SWITCH) && mode != parkedMode) {
+        if (here(KernelDifference.MODE_SWITCH) && mode != parkedMode) {
             long scaled = 0;
             for (int word = 0; word < Long.SIZE; word++) { // the words of the wider mode
                 if ((parked >>> word & 1) != 0) {
@@ -168,7 +171,7 @@ final class ModelCpu extends XenCpu {
                 }
             }
             if (parked != scaled) {
-                model.note(Difference.MODE_SWITCH);
+                model.note(KernelDifference.MODE_SWITCH);
             }
             parked = scaled;
         }
@@ -181,20 +184,20 @@ final class ModelCpu extends XenCpu {
     // ------------------------------------------------------------------ entries
 
     @Override
-    void entered() {
+    public void entered() {
         refreshRunstate();
         deliverTimer();
-        if (here(Difference.LOST_PAGE)) {
+        if (here(KernelDifference.LOST_PAGE)) {
             deliverKept();
         }
-        if (!here(Difference.STALE_VCPU_INFO)) {
+        if (!here(KernelDifference.STALE_VCPU_INFO)) {
             refreshByEntry();
         }
         boolean turnsByItself = turns || model.zaps() != zapsSeen;
         turns = false;
         zapsSeen = model.zaps();
-        if ((turnsByItself || here(Difference.PARKED_AGAIN)) && inject() && !turnsByItself) {
-            model.note(Difference.PARKED_AGAIN);
+        if ((turnsByItself || here(KernelDifference.PARKED_AGAIN)) && inject() && !turnsByItself) {
+            model.note(KernelDifference.PARKED_AGAIN);
         }
     }
 
@@ -213,17 +216,17 @@ final class ModelCpu extends XenCpu {
     }
 
     @Override
-    void enterAgain() {
+    public void enterAgain() {
         super.enterAgain();
         deliverTimer();
-        if (here(Difference.LOST_PAGE)) {
+        if (here(KernelDifference.LOST_PAGE)) {
             deliverKept();
         }
         inject();
     }
 
     @Override
-    int vectorOfVm() {
+    public int vectorOfVm() {
         int vector = model.machine().xen().upcallVector();
         if (vector == 0 || !info.isActive() || !info.refresh()) {
             return 0;
@@ -234,8 +237,8 @@ final class ModelCpu extends XenCpu {
     }
 
     @Override
-    boolean hasWork() {
-        return parked != 0 || timerWaits && !here(Difference.LOST_PAGE) || !kept.isEmpty();
+    public boolean hasWork() {
+        return parked != 0 || timerWaits && !here(KernelDifference.LOST_PAGE) || !kept.isEmpty();
     }
 
     // ------------------------------------------------------------------ runstate
@@ -268,10 +271,10 @@ final class ModelCpu extends XenCpu {
     /** The host says that the vCPU is runnable: the kernel writes that only if nothing has to be refreshed for it. */
     boolean losesRunnable() {
         boolean stale = xen().runstate().target() != null && !runstate.stream().allMatch(page -> page.isFresh(false));
-        if (stale && here(Difference.RUNNABLE)) {
-            model.note(Difference.RUNNABLE);
+        if (stale && here(KernelDifference.RUNNABLE)) {
+            model.note(KernelDifference.RUNNABLE);
         }
-        if (!stale || here(Difference.RUNNABLE)) {
+        if (!stale || here(KernelDifference.RUNNABLE)) {
             return false;
         }
         RunstateTimes times = xen().runstate().times();
@@ -319,12 +322,12 @@ final class ModelCpu extends XenCpu {
             return;
         }
         timerWaits = true;
-        boolean drops = !model.shared().isActive() && !here(Difference.LOST_PAGE);
+        boolean drops = !model.shared().isActive() && !here(KernelDifference.LOST_PAGE);
         if (drops) {
             stopTimer();
-        } else if (model.shared().isFresh(here(Difference.STALE_PAGE))) {
+        } else if (model.shared().isFresh(here(KernelDifference.STALE_PAGE))) {
             if (!model.shared().isFresh(false)) {
-                model.note(Difference.STALE_PAGE);
+                model.note(KernelDifference.STALE_PAGE);
             }
             expire();
         }
@@ -335,8 +338,8 @@ final class ModelCpu extends XenCpu {
                 ? model.deliver(this, timerPort)
                 : EventModel.Sent.INVALID;
         boolean lost = sent == EventModel.Sent.FAULT || sent == EventModel.Sent.INACTIVE;
-        if (lost && here(Difference.LOST_PAGE)) {
-            model.note(Difference.LOST_PAGE);
+        if (lost && here(KernelDifference.LOST_PAGE)) {
+            model.note(KernelDifference.LOST_PAGE);
         } else {
             stopTimer();
         }
@@ -359,7 +362,7 @@ final class ModelCpu extends XenCpu {
     // ------------------------------------------------------------------ hypercalls
 
     @Override
-    HypercallResult hypercall(Hypercall call) {
+    public HypercallResult hypercall(Hypercall call) {
         if ((model.machine().xen().config().flags() & 2) == 0) {
             return super.hypercall(call);
         }
@@ -454,7 +457,7 @@ final class ModelCpu extends XenCpu {
         long timeout = argument.getLong(wide ? 16 : 8);
         pollEnd = timeout <= 0 || now() + timeout < now() ? NEVER : now() + timeout;
         pollWoken = false;
-        if (here(Difference.PARKED_AGAIN)) {
+        if (here(KernelDifference.PARKED_AGAIN)) {
             deliverTimer();
             deliverKept();
             inject();
@@ -472,12 +475,12 @@ final class ModelCpu extends XenCpu {
         }
         EventModel.Shadow page = model.shared();
         boolean stale = !page.isFresh(false);
-        boolean usable = here(Difference.POLL_OF_STALE_PAGE) ? page.isActive() && page.refresh() : !stale;
+        boolean usable = here(KernelDifference.POLL_OF_STALE_PAGE) ? page.isActive() && page.refresh() : !stale;
         if (!usable) {
             return true;
         }
         if (stale) {
-            model.note(Difference.POLL_OF_STALE_PAGE);
+            model.note(KernelDifference.POLL_OF_STALE_PAGE);
         }
         for (long port : polled) { // at most 128
             if (model.isPending((int) port)) {
@@ -498,23 +501,23 @@ final class ModelCpu extends XenCpu {
         }
         switch (sent) {
             case MASKED -> pollWoken |= isTarget && (polled.length != 1 || listed);
-            case JOINED -> pollWoken |= listed && here(Difference.POLL_OF_PENDING_WORD)
-                    && noted(Difference.POLL_OF_PENDING_WORD);
+            case JOINED -> pollWoken |= listed && here(KernelDifference.POLL_OF_PENDING_WORD)
+                    && noted(KernelDifference.POLL_OF_PENDING_WORD);
             case RAISED -> pollWoken |= isTarget && (xen().upcallVector() == 0
-                    || here(Difference.POLL_WITH_OWN_VECTOR) && noted(Difference.POLL_WITH_OWN_VECTOR));
+                    || here(KernelDifference.POLL_WITH_OWN_VECTOR) && noted(KernelDifference.POLL_WITH_OWN_VECTOR));
             case PARKED -> pollWoken |= isTarget;
             default -> { }
         }
     }
 
-    private boolean noted(Difference difference) {
+    private boolean noted(KernelDifference difference) {
         model.note(difference);
         return true;
     }
 
     @Override
-    boolean isPollOver() {
-        if (here(Difference.PARKED_AGAIN)) {
+    public boolean isPollOver() {
+        if (here(KernelDifference.PARKED_AGAIN)) {
             deliverTimer();
         }
         boolean over = pollWoken || hasWork() || pollEnd != NEVER && now() >= pollEnd;
@@ -525,7 +528,7 @@ final class ModelCpu extends XenCpu {
     }
 
     @Override
-    void stopPoll() {
+    public void stopPoll() {
         polled = null;
     }
 }

@@ -1,5 +1,6 @@
 package io.github.pfncache.conformance;
 
+import io.github.pfncache.kvm.KernelDifference;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -16,7 +17,7 @@ final class Report {
     private final Consumer<String> out;
     private final List<String> differences = new ArrayList<>();
     private final List<String> notes = new ArrayList<>();
-    private final Map<Difference, Integer> purposes = new EnumMap<>(Difference.class);
+    private final Map<KernelDifference, Integer> purposes = new EnumMap<>(KernelDifference.class);
     private final Map<String, Integer> reasons = new TreeMap<>();
     private int agreed;
     private int outOfScope;
@@ -55,8 +56,8 @@ final class Report {
     }
 
     /** A row that agrees with what is to be instead of what was recorded. */
-    void differently(Set<Difference> differences) {
-        for (Difference difference : differences) { // few
+    void differently(Set<KernelDifference> differences) {
+        for (KernelDifference difference : differences) { // few
             purposes.merge(difference, 1, Integer::sum);
         }
     }
@@ -96,7 +97,7 @@ final class Report {
         notes.forEach(out);
         reasons.forEach((why, rows) -> out.accept(file + ": " + rows + " out of scope: " + why));
         purposes.forEach((difference, rows) -> out.accept(
-                file + ": " + rows + " rows differ on purpose, " + difference.surprise() + " " + difference));
+                file + ": " + rows + " rows differ on purpose, " + difference.name()));
         differences.forEach(out);
         out.accept(summary());
         Assertions.assertThat(differences).as(summary()).isEmpty();

@@ -1,5 +1,6 @@
 package io.github.pfncache.conformance;
 
+import io.github.pfncache.kvm.KernelDifference;
 import io.github.pfncache.kvm.Script;
 import java.util.EnumSet;
 import java.util.Set;
@@ -10,19 +11,19 @@ final class ScriptRun {
     private ScriptRun() {}
 
     /** What was observed, and by which differences from the kernel. */
-    record Prediction(String observed, Set<Difference> differences) {
+    record Prediction(String observed, Set<KernelDifference> differences) {
 
         /** The differences that make another observation of this than was recorded of the kernel. */
-        Set<Difference> differencesFrom(Script script, String recorded) {
+        Set<KernelDifference> differencesFrom(Script script, String recorded) {
             if (observed.equals(recorded)) {
                 return Set.of();
             }
-            Set<Difference> all = EnumSet.noneOf(Difference.class);
+            Set<KernelDifference> all = EnumSet.noneOf(KernelDifference.class);
             if (!Tolerance.agree(script, recorded, observed)) {
                 all.addAll(differences);
             }
             if (!Tolerance.logs(script, recorded).equals(Tolerance.logs(script, observed))) {
-                all.add(Difference.DIRTY);
+                all.add(KernelDifference.DIRTY);
             }
             return all;
         }
@@ -36,7 +37,7 @@ final class ScriptRun {
     }
 
     /** What is to be observed if a guest's events go as by the model. */
-    static Prediction predict(Script script, Set<Difference> ours) {
+    static Prediction predict(Script script, Set<KernelDifference> ours) {
         try (XenMachine machine = new XenMachine(ours)) {
             String observed = machine.runAndAudit(script);
             return new Prediction(observed, EnumSet.copyOf(machine.differences()));

@@ -2,6 +2,7 @@ package io.github.pfncache.conformance;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.pfncache.kvm.KernelDifference;
 import io.github.pfncache.kvm.Script;
 import java.io.IOException;
 import java.util.List;
@@ -39,7 +40,7 @@ final class XenConformanceTest {
         try {
             Script script = Script.parse(row.get(1));
             String recorded = row.get(2);
-            ScriptRun.Prediction here = ScriptRun.predict(script, Difference.all());
+            ScriptRun.Prediction here = ScriptRun.predict(script, KernelDifference.ofXen());
             if (!here.observed().equals(recorded)) {
                 String kernel = ScriptRun.predict(script, Set.of()).observed();
                 if (!Tolerance.agree(script, recorded, kernel)) {

@@ -7,7 +7,7 @@
  * {@link io.github.pfncache.conformance.Report} counts and compares.
  *
  * <p>Rows that are scripts are run by the interpreter of {@link io.github.pfncache.kvm}, which runs them on a real
- * kernel too; {@link io.github.pfncache.conformance.XenMachine} adds what guests with Xen interfaces do. There is no
- * list of expected failures.
+ * kernel too; {@link io.github.pfncache.conformance.XenMachine} adds a model of events, by which the two
+ * differ on purpose. There is no list of expected failures.
  */
 package io.github.pfncache.conformance;

@@ -16,8 +16,51 @@ import org.junit.jupiter.api.Test;
 /** What the command {@code kvm} runs, on this library alone: every invariant is kept. */
 final class GeneratorPropertyTest {
 
+    /** What a dirty log names more is looked past, and memory that is zeroed has no flag left. */
+    private static final Set<KernelDifference> LOOKED_PAST =
+            EnumSet.of(KernelDifference.DIRTY, KernelDifference.STOPPED_IN_OTHERS);
+
     private static Generator generator(long seed, int operations) {
-        return new Generator(seed, operations, true, true, Set.of());
+        return new Generator(seed, operations, false, true, true, Set.of());
+    }
+
+    private static Generator xenGenerator(long seed, int operations) {
+        return new Generator(seed, operations, true, true, true, KernelDifference.ofXen());
+    }
+
+    @Property(tries = 300)
+    void everySequenceOfXenIsReadableAndKeepsTheInvariants(
+            @ForAll long seed, @ForAll @IntRange(min = 0, max = 1000) int number,
+            @ForAll @IntRange(min = 1, max = 40) int operations) {
+        Script script = xenGenerator(seed, operations).script(number);
+        assertThat(script.ops()).hasSizeBetween(1, operations);
+        assertThat(script).isEqualTo(xenGenerator(seed, operations).script(number));
+        assertThat(LibraryMachine.observe(script)).doesNotContain(" at ");
+    }
+
+    @Test
+    void everyKindOfXenOperationIsMade() {
+        Set<String> names = LongStream.range(0, 1_000)
+                .mapToObj(number -> xenGenerator(1, 24).script(number))
+                .flatMap(script -> script.ops().stream())
+                .map(op -> op.name().equals("xset") ? "xset " + op.word(1)
+                        : op.name().equals("vset") ? "vset " + op.word(2) : op.name())
+                .collect(Collectors.toCollection(TreeSet::new));
+        assertThat(names).contains("xen", "vcpus", "xcfg", "slot", "del", "dlog", "xset lm", "xset si", "xset sih",
+                "xset upv", "xset ver", "xset ruf", "xget", "vset vi", "vset vih", "vset vti", "vset rs", "vset rscur",
+                "vset rsdata", "vset rsadj", "vset id", "vset tmr", "vset upv", "vget", "xsend", "evb", "evu", "evd",
+                "evr", "send", "sst", "sstop", "sto", "poll", "hc", "run", "irun", "clk", "rsmem", "gwd", "gwq", "greg",
+                "dn", "unmap", "map", "mv", "none", "ro", "rw", "punch");
+    }
+
+    /** What is sent into memory that nobody changes arrives: only there does an answer tell what this library does. */
+    @Test
+    void mostSequencesOfXenAreWithoutADifferenceThatHasAName() {
+        List<Script> scripts = LongStream.range(0, 400).mapToObj(xenGenerator(1, 24)::script).toList();
+        List<Script> plain = scripts.stream().filter(script -> !isNamed(script)).toList();
+        assertThat(plain).hasSizeBetween(200, 399);
+        assertThat(plain.stream().map(LibraryMachine::observe).filter(observed -> observed.contains("INT")))
+                .hasSizeGreaterThan(100);
     }
 
     @Property(tries = 300)
@@ -48,14 +91,14 @@ final class GeneratorPropertyTest {
 
     @Test
     void whatAKernelHasNotIsNotMade() {
-        Generator poor = new Generator(1, 20, false, false, Set.of());
+        Generator poor = new Generator(1, 20, false, false, false, Set.of());
         assertThat(LongStream.range(0, 500).mapToObj(number -> poor.script(number).toString()))
                 .noneMatch(script -> script.matches(".*(streg|ring|4b564d03).*"));
     }
 
     @Test
     void aDifferenceWithANameIsRarelyRunInto() {
-        Generator careful = new Generator(1, 20, true, true, EnumSet.allOf(KernelDifference.class));
+        Generator careful = new Generator(1, 20, false, true, true, EnumSet.allOf(KernelDifference.class));
         long named = LongStream.range(0, 300).mapToObj(careful::script).filter(GeneratorPropertyTest::isNamed).count();
         assertThat(named).isBetween(1L, 200L);
     }
@@ -63,7 +106,7 @@ final class GeneratorPropertyTest {
     private static boolean isNamed(Script script) {
         List<Script.Op> ops = script.ops();
         return LongStream.range(0, ops.size()).anyMatch(index -> EnumSet.allOf(KernelDifference.class).stream()
-                .anyMatch(each -> each.concerns(ops, (int) index)));
+                .anyMatch(each -> !LOOKED_PAST.contains(each) && each.concerns(ops, (int) index)));
     }
 
     /** The probe of a difference is one, and this library's answer is not that of a kernel that differs. */

@@ -1,6 +1,7 @@
 package io.github.pfncache.kvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -166,12 +167,38 @@ final class KvmCommandTest {
     }
 
     @Test
-    void whetherTheKernelHasXenInterfacesIsOneLine() {
+    void aKernelWithoutXenInterfacesIsOneLine() throws IOException, Unusable {
         LiveKernel.assumeThere();
+        try (Kvm kvm = Kvm.open(Kvm.DEVICE)) {
+            assumeFalse(kvm.hasXen(), "this kernel has them");
+        }
         Run run = run("--xen", "--sequences", "2");
         assertThat(run.code).isEqualTo(KvmCommand.NO_KVM);
         assertThat(run.err).matches(ONE_LINE).contains("KVM_CAP_XEN_HVM");
         assertThat(run.out).isEmpty();
+        Run script = run("--script", script("xen 64;xset lm 1").toString());
+        assertThat(script.code).isEqualTo(KvmCommand.NO_KVM);
+        assertThat(script.err).matches(ONE_LINE).contains("KVM_CAP_XEN_HVM");
+    }
+
+    @Test
+    void sequencesWithXenInterfacesAgree() {
+        LiveKernel.assumeXen();
+        Run run = run("--xen", "--sequences", "60", "--seed", "7");
+        assertThat(run.out).containsPattern("kvm: 60 sequences, \\d+ operations, \\d+ agree, 0 differ");
+        assertThat(run.code).isZero();
+    }
+
+    @Test
+    void aScriptWithXenInterfacesShowsWhatTheRecorderDid() throws IOException {
+        LiveKernel.assumeXen();
+        String op = "xen 64;xcfg 22;slot 1 0x100000 4 A0 -;poison A0 2 0;xset lm 1;xset upv 0x41;xset si 0x100;"
+                + "vset 0 vi 0x101040;run 0;xsend 5 0;irun 0;hc 0 99 1";
+        Run run = run("--script", script("sent\t" + op).toString());
+        assertThat(run.out).contains("sent\t" + op + "\tok ; 0 ; 0 ; ok ; 0 ; 0 ; 0 C@A0+c00:0>2/epoch/hi0 ; 0"
+                + " ; IOf8 W@A1+60:0>2/f1 ; 0 b@A0+800:00>20,b@A1+40:00>01,b@A1+48:00>01 ; INT41"
+                + " ; X34{nr=99,cpl=0,lm=1,in=1.0.0.0.0.0} rax=77\n");
+        assertThat(run.code).isZero();
     }
 
     @Test

@@ -17,6 +17,18 @@ public final class LiveKernel {
         }
     }
 
+    /** The same, where the kernel has no Xen interfaces. */
+    public static void assumeXen() {
+        assumeThere();
+        try (Kvm kvm = Kvm.open(Kvm.DEVICE)) {
+            if (!kvm.hasXen()) {
+                isNotRun(new Unusable("the kernel has no Xen interfaces (KVM_CAP_XEN_HVM is 0)"));
+            }
+        } catch (Unusable e) {
+            isNotRun(e);
+        }
+    }
+
     /** Names the test as not run, and ends it. */
     public static void isNotRun(Unusable why) {
         System.out.println("the live kernel: not run: " + why.getMessage());

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class LiveKernelMuseumTest {
 
     private static final String OPTIONS = "--sequences 400 --seed 1";
+    private static final String XEN_OPTIONS = "--xen " + OPTIONS;
     private static final int FEW = 6;
     private static final Pattern SHRUNK = Pattern.compile("shrunk from \\d+ operations to (\\d+)");
 
@@ -22,7 +23,18 @@ final class LiveKernelMuseumTest {
     @ValueSource(strings = {"B00", "B77", "D03"})
     void aFaultIsFoundAndShrunk(String id) throws ReflectiveOperationException {
         LiveKernel.assumeThere();
-        String printed = run(Museum.exhibit(id).edits());
+        isFoundAndShrunk(id, OPTIONS);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"B53", "B47b"})
+    void aFaultOfXenInterfacesIsFoundAndShrunk(String id) throws ReflectiveOperationException {
+        LiveKernel.assumeXen();
+        isFoundAndShrunk(id, XEN_OPTIONS);
+    }
+
+    private static void isFoundAndShrunk(String id, String options) throws ReflectiveOperationException {
+        String printed = run(Museum.exhibit(id).edits(), options);
         int found = Math.max(0, printed.indexOf("difference:"));
         System.out.println(id + " on the live kernel:\n" + printed.substring(found));
         Matcher shrunk = SHRUNK.matcher(printed);
@@ -32,9 +44,9 @@ final class LiveKernelMuseumTest {
     }
 
     @SuppressWarnings("unchecked")
-    private static String run(List<Edit> edits) throws ReflectiveOperationException {
+    private static String run(List<Edit> edits, String options) throws ReflectiveOperationException {
         Map<String, byte[]> mutants = MutantCompiler.compile(edits);
         Class<?> runner = new MutantLoader(mutants).loadClass(LiveRunner.class.getName());
-        return ((UnaryOperator<String>) runner.getConstructor().newInstance()).apply(OPTIONS);
+        return ((UnaryOperator<String>) runner.getConstructor().newInstance()).apply(options);
     }
 }
