@@ -35,7 +35,7 @@ final class HostFamily {
     final List<AddressSpace> members = new ArrayList<>();
     final ArrayList<FilePages> files = new ArrayList<>();
     /** The handles that are not closed. Read without the lock, too. */
-    final Set<HostFile> openFiles = ConcurrentHashMap.newKeySet();
+    final Set<AutoCloseable> openFiles = ConcurrentHashMap.newKeySet();
     /** Counts changes of mappings, of members and of notifiers. */
     private long layoutVersion;
     /** Counts changes of members and of notifiers only. */
@@ -166,19 +166,6 @@ final class HostFamily {
         } finally {
             lock.unlock();
         }
-    }
-
-    /** A handle of a file; the first one makes the file known. */
-    HostFile open(FilePages file, boolean writable) {
-        HostFile handle = new HostFile(this, file, writable);
-        locked(() -> {
-            files.ensureCapacity(files.size() + 1);
-            openFiles.add(handle);
-            if (file.handles++ == 0) {
-                files.add(file);
-            }
-        });
-        return handle;
     }
 
     /** A file whose pages are a caller's blocks; null if frames cannot be numbered any more. */

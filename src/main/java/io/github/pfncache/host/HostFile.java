@@ -20,10 +20,23 @@ public final class HostFile implements AutoCloseable {
     private final FilePages pages;
     private final boolean writable;
 
-    HostFile(HostFamily family, FilePages pages, boolean writable) {
+    private HostFile(HostFamily family, FilePages pages, boolean writable) {
         this.family = family;
         this.pages = pages;
         this.writable = writable;
+    }
+
+    /** A handle of a file; the first one makes the file known. */
+    static HostFile open(HostFamily family, FilePages file, boolean writable) {
+        HostFile handle = new HostFile(family, file, writable);
+        family.locked(() -> {
+            family.files.ensureCapacity(family.files.size() + 1);
+            family.openFiles.add(handle);
+            if (file.handles++ == 0) {
+                family.files.add(file);
+            }
+        });
+        return handle;
     }
 
     FilePages pages() {
@@ -87,7 +100,7 @@ public final class HostFile implements AutoCloseable {
      * @return a read-only handle, to be {@linkplain #close closed} for itself
      */
     public HostFile asReadOnly() {
-        return during(() -> family.open(pages, false));
+        return during(() -> open(family, pages, false));
     }
 
     /**

@@ -272,7 +272,7 @@ public final class HostMemory implements AutoCloseable {
      */
     public HostFile createFile(long npages) {
         HostFile.checkRange(npages, 0);
-        return space.family.open(new FilePages(store, npages << Pages.PAGE_SHIFT, false, null), true);
+        return HostFile.open(space.family, new FilePages(store, npages << Pages.PAGE_SHIFT, false, null), true);
     }
 
     /**
@@ -304,7 +304,8 @@ public final class HostMemory implements AutoCloseable {
         } catch (NonWritableChannelException e) {
             writable = false;
         }
-        return space.family.open(new FilePages(store, size, false, new Backing(channel, size, writable)), writable);
+        return HostFile.open(
+                space.family, new FilePages(store, size, false, new Backing(channel, size, writable)), writable);
     }
 
     /**
@@ -822,7 +823,7 @@ public final class HostMemory implements AutoCloseable {
      * @since 0.1.0
      */
     public List<HostFile> openFiles() {
-        return List.copyOf(space.family.openFiles);
+        return space.family.openFiles.stream().map(HostFile.class::cast).toList();
     }
 
     /**
