@@ -304,8 +304,8 @@ public final class HostMemory implements AutoCloseable {
         } catch (NonWritableChannelException e) {
             writable = false;
         }
-        return HostFile.open(
-                space.family, new FilePages(store, size, false, new Backing(channel, size, writable)), writable);
+        FilePages file = new FilePages(store, size, false, new Backing(channel, size, writable));
+        return HostFile.open(space.family, file, writable);
     }
 
     /**
@@ -800,8 +800,7 @@ public final class HostMemory implements AutoCloseable {
      * @param missing whether it is asked for missing and evicted pages
      * @param writeProtect whether it is asked for pages that {@link #writeProtect} armed
      */
-    public void registerFaultHandler(
-            HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
+    public void registerFaultHandler(HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
         space.registerHandler(range, handler, missing, writeProtect);
     }
 
@@ -902,7 +901,7 @@ public final class HostMemory implements AutoCloseable {
     public String toString() {
         String shortage = store.frames.supply.shortage();
         return "HostMemory[" + liveMappings.sum() + " mappings, " + space.pageReferences.sum() + " page references, "
-                + space.family.openFiles.size() + " open files, "
-                + store.frames.supply + (shortage == null ? "" : ", short: " + shortage) + "]";
+                + openFiles().size() + " open files, " + store.frames.supply
+                + (shortage == null ? "" : ", short: " + shortage) + "]";
     }
 }
