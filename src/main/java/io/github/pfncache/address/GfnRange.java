@@ -25,7 +25,7 @@ public record GfnRange(long start, long npages) {
     }
 
     /**
-     * First frame behind the range.
+     * First frame after the range.
      *
      * @return {@code start + npages}, at most 2<sup>40</sup>
      */

@@ -7,7 +7,7 @@ package io.github.pfncache.address;
  * always ranges of whole pages: a byte range is {@linkplain #roundedOut rounded out}.
  *
  * @param start first address, page aligned
- * @param end first address behind the range, page aligned, above {@code start}
+ * @param end first address after the range, page aligned, above {@code start}
  * @since 0.1.0
  */
 public record HvaRange(long start, long end) {
@@ -22,7 +22,7 @@ public record HvaRange(long start, long end) {
      * Checks alignment, order and bounds.
      *
      * @param start first address
-     * @param end first address behind the range
+     * @param end first address after the range
      * @throws IllegalArgumentException if the range is empty, not page aligned, or not inside the user address space
      */
     public HvaRange {

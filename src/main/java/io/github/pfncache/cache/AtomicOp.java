@@ -44,7 +44,7 @@ public enum AtomicOp {
      * @return what was there before
      */
     long on(HostMapping at, int offset, int width, long operand, long expected) {
-        while (true) { // lock-free: each turn but the last means that somebody else has written
+        while (true) { // lock-free: each turn but the last means that another thread has written
             long there = at.getVolatile(offset, width);
             if (at.compareAndSet(offset, width, there, applied(there, operand, expected))) {
                 return there;

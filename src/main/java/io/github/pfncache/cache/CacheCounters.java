@@ -5,7 +5,8 @@ import java.util.concurrent.atomic.LongAdder;
 /**
  * Counts of what the caches of one VM did; only slow paths count. Thread-safe.
  *
- * <p>What all caches share costs each of them: a refresh is counted in one step, when it has ended.
+ * <p>All caches share these counters, so each step costs each of them: a refresh is counted in one step, when it has
+ * ended.
  */
 final class CacheCounters {
 
@@ -16,7 +17,7 @@ final class CacheCounters {
         FAILURE
     }
 
-    /** Resolutions of a refresh from which on it is one of those with many. */
+    /** From this number of resolutions on, a refresh is one of those with many. */
     private static final int MANY = 2;
 
     final LongAdder ranges = new LongAdder();

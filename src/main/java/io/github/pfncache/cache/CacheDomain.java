@@ -68,13 +68,13 @@ public final class CacheDomain {
     }
 
     /**
-     * Takes every cache out of use, for good, and every page back that a vCPU holds: {@link GfnPfnCache#activate}
-     * answers INACTIVE from now on, {@link GuestMode#hold} FAULT. When nothing is left, the host's notifier is gone,
-     * and nothing of the host knows of this domain any more. May be called again.
+     * Takes every cache out of use, for good, and takes back every page that a vCPU holds. From now on {@link
+     * GfnPfnCache#activate} answers INACTIVE, and {@link GuestMode#hold} FAULT. When nothing is left in use, the host
+     * has no notifier of this domain any more, and does not know it. May be called again.
      *
-     * @return the caches and guest modes that are still in use, after as long as the retry policy and the memslots
-     *     allow: by an access that has not ended, by a refresh, which may be the current thread's, whose fault handler
-     *     has not returned, or by a vCPU that does not poll. They still hear of invalidations
+     * @return the caches and guest modes that are still in use after the waits that the retry policy and the memslots
+     *     allow: by an access that has not ended, by a refresh whose fault handler has not returned (it may be the
+     *     current thread's), or by a vCPU that does not poll. They still hear of invalidations
      */
     public List<Object> close() {
         index.close(); // no new one comes from here on
@@ -191,8 +191,8 @@ public final class CacheDomain {
 
     /**
      * The audit: looks at the invariants of every listed cache. At rest, when no call and no access is under way, it
-     * also looks at the balance of pages and mappings ([I5]): the host's, if no other domain has a part in it; else
-     * only at the mappings of this domain.
+     * also checks the balance of pages and mappings ([I5]): the whole host's if no other domain uses the host, else
+     * that of this domain's mappings alone.
      *
      * @param atRest whether nothing is under way
      * @throws io.github.pfncache.rules.RuleViolation if one is broken
@@ -275,7 +275,7 @@ public final class CacheDomain {
         public boolean slotChanged(Memslot former, long deadlineNanos) {
             boolean[] drained = {true};
             Predicate<Placed> drain = cache -> {
-                // All of them: one that stays in use keeps its window, and makes the change wait no longer.
+                // All caches are visited: after one that stays in use, the others are not waited for.
                 drained[0] &= cache.drain(drained[0] ? deadlineNanos : System.nanoTime());
                 return true;
             };
@@ -290,7 +290,7 @@ public final class CacheDomain {
 
         @Override
         public boolean protect(Memslot slot, LongPredicate pages, long deadlineNanos) {
-            // By the log: while a slot moves, its pages are held by what it was and by what it is.
+            // Found by the log: while a slot moves, holds of its pages name the former slot or the new one.
             Predicate<HeldPage> logged = held -> held.writable && held.slot.sharesLogWith(slot)
                     && pages.test(Pages.gpaToGfn(held.gpa()) - held.slot.baseGfn());
             return takeBack(slot, logged, deadlineNanos);

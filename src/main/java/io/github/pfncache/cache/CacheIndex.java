@@ -23,9 +23,9 @@ import java.util.function.Predicate;
  * fences one is first:
  *
  * <ul>
- *   <li>The walk's is second: the walk sees the cache in its place, and every node that leads there.
- *   <li>The walk's is first: the refresh sees the invalidation in progress, and waits; or the invalidation has ended
- *       already, and the refresh resolves what the page has become.
+ *   <li>The refresh's fence is first: the walk sees the cache in its place, and every node on the way there.
+ *   <li>The walk's fence is first: the refresh sees the invalidation in progress, and waits. Or the invalidation has
+ *       ended already, and the refresh resolves what the page has become.
  * </ul>
  *
  * <p>A cache that leaves a page while a walk is under way has no valid mapping of it: its refresh took that away, with
@@ -41,7 +41,10 @@ final class CacheIndex {
 
     private final TrackedLock lock = new TrackedLock(LockClass.CACHE_LIST);
 
-    /** The ring of the entries of active caches, in no order, closed by one of no cache. Guarded by {@link #lock}. */
+    /**
+     * The ring of the entries of active caches, in no order, closed by an entry without a cache. Guarded by {@link
+     * #lock}.
+     */
     private final Entry listed = new Entry(null);
 
     /** Whether no cache becomes active any more. Written under {@link #lock}. */
@@ -63,7 +66,7 @@ final class CacheIndex {
         /** Where an invalidation finds the cache; NO_PAGE also while it is on its way from one page to another. */
         private long page = NO_PAGE;
 
-        // Neighbours in the ring of those that are listed, itself if it is not. Guarded by the index's lock.
+        // Neighbours in the ring of listed entries; itself while it is not listed. Guarded by the index's lock.
 
         private Entry before = this;
         private Entry behind = this;
@@ -115,8 +118,8 @@ final class CacheIndex {
 
     /**
      * Places a listed cache at the page it points at, or nowhere if it has none. The caller holds the cache's refresh
-     * lock, so no other thread moves the cache: that it is there already can be seen without the index's lock, and
-     * caches that refresh in place share nothing.
+     * lock, so no other thread moves the cache. A cache that is there already takes no lock of the index's, so caches
+     * that refresh in place share nothing.
      */
     void move(Entry entry, Translation where) {
         long page = Entry.pageOf(where);
@@ -146,7 +149,7 @@ final class CacheIndex {
         }
     }
 
-    /** The index is locked. Whatever throws: the entry never says that the cache is where a walk does not find it. */
+    /** The index is locked. Also if this throws, the entry never names a page where a walk does not find the cache. */
     private void place(Entry entry, long page) {
         long former = entry.page;
         entry.page = Entry.NO_PAGE;

@@ -6,13 +6,13 @@ import java.util.Arrays;
 import java.util.function.Predicate;
 
 /**
- * The caches of each host page, or the holds: a tree in the shape of a page table, of which only those parts exist that
- * lead to a cache. A walk over a range goes from one cache to the next and looks at nothing in between. So a range
- * without a cache costs the same, however large it is and however many caches there are elsewhere.
+ * A map from a host page to the caches, or the holds, of that page: a tree in the shape of a page table, with only
+ * those nodes that lead to a cache. A walk over a range goes from one cache to the next and looks at nothing in
+ * between. So a range without a cache costs the same, however large it is and however many caches there are elsewhere.
  *
  * <p>{@link #add} and {@link #remove} are called by one thread at a time. A walk needs no lock and may overlap with
- * them: it finds every cache that stays at its page throughout, because the nodes that lead there stay where they are;
- * what comes or goes meanwhile it may find or not.
+ * them: it finds every cache that stays at its page throughout, because the nodes that lead there stay where they are.
+ * A cache that is added or removed meanwhile it may find or miss.
  */
 final class CachesByPage<T> {
 
@@ -26,12 +26,12 @@ final class CachesByPage<T> {
 
     private final Node root = new Node();
 
-    /** One of 64 parts is a node, or at the lowest level the caches of one page. */
+    /** A part of the tree: 64 further nodes, or at the lowest level the caches of 64 pages, as far as there are any. */
     private static final class Node {
         /** Accessed through CHILD: nodes, or arrays of caches, null where there was one. */
         private final Object[] children = new Object[FAN_OUT];
 
-        /** One bit for each child that is not null; set before the child, cleared after it, whatever throws between. */
+        /** One bit for each child that is not null: set before the child, cleared after it. No child lacks its bit. */
         private volatile long occupied;
 
         private Object child(int i) {
@@ -78,7 +78,7 @@ final class CachesByPage<T> {
         }
     }
 
-    /** Takes a cache away from a page, if it is there, and every node that leads to nothing any more. No memory. */
+    /** Removes a cache from a page, if it is there, and every node that is empty then. Allocates nothing. */
     void remove(long page, T cache) {
         remove(root, TOP, page, cache);
     }

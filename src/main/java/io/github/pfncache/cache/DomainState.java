@@ -21,7 +21,7 @@ final class DomainState {
     final Invalidations invalidations = new Invalidations(guestModes);
     final CacheCounters counters = new CacheCounters();
 
-    /** This domain's part of the host's mappings. To count takes no memory. */
+    /** How many of the host's mappings are this domain's. Counting allocates nothing. */
     private final AtomicLong mappings = new AtomicLong();
 
     DomainState(Memslots memslots, HostMemory host, RetryPolicy retry, boolean readerBias) {
@@ -50,8 +50,8 @@ final class DomainState {
     }
 
     /**
-     * What something came between, once more until it answers: in a read section, so that no stream of slot changes is
-     * chased. Null after the retry policy's attempts.
+     * Repeats an attempt that something came between, until it answers: in a read section of the memslots, so that a
+     * stream of slot changes cannot starve it. Null after the retry policy's attempts.
      */
     <T> T again(Supplier<T> attempt) {
         StackRoom.require(); // what is entered is left

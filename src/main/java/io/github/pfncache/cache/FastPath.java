@@ -14,33 +14,34 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 
 /**
- * One load or one store of a {@link GfnPfnCache}: a combined access in one call. All it needs lies in this object and
- * in the bytes it accesses; each step from one object to the next would be a tenth of a load.
+ * The fast path of a {@link GfnPfnCache}: one load or one store, a combined access in one call. All that it needs lies
+ * in this object and in the bytes that it accesses; each step to a further object would cost a tenth of a load.
  *
- * <p>The <b>sequence</b> of {@link ReaderBias} says whether the lock is open, and whether it has been so all the time:
- * the writer shuts the lock first and opens it last, if there is a window. In between the writer may change the bytes.
+ * <p>The <b>sequence</b> of {@link ReaderBias} says whether the lock is open, and whether it has stayed open. A writer
+ * shuts the lock first, may then change the bytes, and opens the lock last, if there is a window.
  *
- * <p><b>A load takes no lock</b>, because it can be thrown away. It gets the sequence (acquire), and if that is even
- * the bytes (acquire), reads the data, and after a load-load fence looks at the sequence again: if it is the same, the
- * data is good. A writer shuts the lock (volatile) before it changes the bytes or the page is let go. So a load
- * that used stale bytes, or read what the frame's next owner wrote, finds a different sequence after the fence and
- * discards its value.
- * Until the host memory is collected its frames stay readable, and until the last of these loads has ended a caller's
- * buffer. On x86 the fence is for the compiler only: the processor keeps loads in order.
+ * <p><b>A load takes no lock</b>, because it can be thrown away. It reads the sequence (acquire) and, if that is even,
+ * the reference to the bytes (acquire). It reads the data, and after a load-load fence the sequence again: if that is
+ * the same, the data is good. A writer shuts the lock (volatile) before it changes the bytes or the page is let go. So
+ * a load that used stale bytes, or read what the frame's next owner wrote, finds a different sequence after the fence
+ * and discards its value. Frames stay readable until the host memory is collected; a caller's own buffer has to stay so
+ * until the last of these loads has ended. On x86 the fence is for the compiler only: the processor keeps loads in
+ * order.
  *
- * <p><b>A store cannot be taken back.</b> It gets the sequence and the bytes, announces a brief hold of the lock
- * (compare-and-set, which is the store-load fence), and looks at the sequence again: if it is the same, it holds the
- * read side, as {@link TrackedRwLock} argues. It marks the page dirty, writes, and leaves (release). The
- * bytes are read before the announcement for speed: work that depends on them overlaps with the locked instruction.
+ * <p><b>A store cannot be taken back.</b> It reads the sequence and the reference to the bytes, announces a brief hold
+ * of the lock (compare-and-set, which is the store-load fence), and reads the sequence again: if that is the same, the
+ * store holds the read side, as {@link TrackedRwLock} argues. It marks the page dirty, writes, and ends the hold
+ * (release). The reference is read before the announcement for speed: work that depends on it overlaps with the locked
+ * instruction.
  *
- * <p><b>A store that is cut short</b>, by a StackOverflowError anywhere in it, is made and logged, or is not made, and
- * holds nothing. It is marked before it is made, which a harvest of the log does not mind: it waits for brief holds.
- * And the hold ends without a call, if one to end it fails.
+ * <p><b>A store that is cut short</b>, by a StackOverflowError anywhere in it, is made and logged, or is not made; and
+ * it holds nothing afterwards. The page is marked before the data is written: a harvest of the log waits for brief
+ * holds, so it does not miss the data. If the call that ends the hold fails, the hold is ended without a call.
  *
- * <p>A load or store that finds the lock shut takes it as every access does.
+ * <p>A load or store that finds the lock shut takes the lock as every access does.
  *
- * <p>Why a number, and not new bytes for each time that the lock is open: what a refresh makes and keeps in an older
- * object costs the garbage collector more than all the rest of it costs.
+ * <p>Why a number, and not a new bytes object each time the lock opens: a young object that a refresh stores into an
+ * older one costs the garbage collector more than all the rest of the refresh costs.
  */
 abstract class FastPath extends ReaderBias {
 
@@ -54,7 +55,7 @@ abstract class FastPath extends ReaderBias {
         }
     }
 
-    /** Always 0, as a word that is free where holds are announced; orders what comes before it. */
+    /** Always 0, the value of a free word in the table of holds; written and read back to order what comes before. */
     private static volatile long free;
 
     /** Open as long as the window is usable. */
@@ -79,7 +80,7 @@ abstract class FastPath extends ReaderBias {
 
     // ------------------------------------------------------------------ for the writer of the lock
 
-    /** The lock is shut: what it may be opened for from now on. Most often nothing new, which costs nothing. */
+    /** Sets the bytes that the lock may be opened for; null if none. The lock is shut. Mostly nothing changes. */
     final void install(ByteBuffer to, DirtyMark with) {
         if (bytes != to) {
             BYTES.setRelease(this, to); // what it leads to can be seen by a thread that finds it, however early
@@ -94,7 +95,7 @@ abstract class FastPath extends ReaderBias {
         CacheEvents.heldUp(holder, mapping);
     }
 
-    /** Whether the lock is open when its writer has gone. */
+    /** Says whether the lock opens when its writer releases it. */
     final void openIf(boolean usable) {
         opens(usable);
     }
@@ -104,7 +105,7 @@ abstract class FastPath extends ReaderBias {
         return mark;
     }
 
-    /** A reader of an open lock takes a word in a table; of one that is shut, a lock of the platform's: many calls. */
+    /** Asks for room on the stack if the lock is not open: a reader takes the platform's lock then, by many calls. */
     final void requireRoomUnlessOpen() {
         if (Rules.ENABLED || (sequenceAcquire() & 1) != 0) {
             StackRoom.require();
@@ -113,7 +114,7 @@ abstract class FastPath extends ReaderBias {
 
     // ------------------------------------------------------------------ load and store
 
-    /** The window's bytes if the lock is open at this sequence, else null; what they lead to can be seen. */
+    /** The window's bytes if the lock is open at this sequence, else null. An acquire: the whole object can be seen. */
     final ByteBuffer bytesAt(long seen) {
         return (seen & 1) == 0 ? (ByteBuffer) BYTES.getAcquire(this) : null;
     }
@@ -136,7 +137,7 @@ abstract class FastPath extends ReaderBias {
         return loadLocked(offset, width, otherwise);
     }
 
-    /** Loads from bytes that might be used: worthless unless they still may, which the caller asks at once. */
+    /** Loads from bytes that may be stale: the caller discards the value unless {@link #isStill} is true afterwards. */
     static long peek(ByteBuffer at, int offset, int width) {
         Interleaving.reached("about to load");
         long value = HostWindow.get(at, offset, width);
@@ -165,7 +166,7 @@ abstract class FastPath extends ReaderBias {
         return at != null && storeAnnounced(at, seen, offset, width, value);
     }
 
-    /** Stores into the {@link #bytesAt} a sequence, if the lock is open since; else, or without room, false. */
+    /** Stores into the {@link #bytesAt} a sequence if the lock stayed open; false if not, or if no word is free. */
     private boolean storeAnnounced(ByteBuffer at, long seen, int offset, int width, long value) {
         if (offset < 0 || offset > at.limit() - width) { // before it is marked
             throw mapping.exceeds(offset, width);

@@ -33,8 +33,9 @@ import java.util.OptionalLong;
  * while a thread still uses the page. Activate, refresh and deactivate are one at a time, under a lock of their own.
  *
  * <p><b>One access at a time on a thread.</b> An access that waits, opened while another one is open, could wait for a
- * thread that waits for that one: it ends in BUSY, and breaks a rule each time while rules are checked, as do loads and
- * stores. {@link #tryAccess} inside an access is allowed; {@link GuestArea} is one access to several pages.
+ * thread that waits for that one: it ends in BUSY. While rules are checked it breaks a rule each time. The same goes
+ * for loads and stores. {@link #tryAccess} inside an access is allowed; {@link GuestArea} is one access to several
+ * pages.
  *
  * <p><b>Waits</b> of a call last as long as the {@link RetryPolicy} says, also for an access of another thread to end;
  * the answer is BUSY then.
@@ -196,7 +197,7 @@ public final class GfnPfnCache extends FastPath {
         return Hold.isHold(hold) ? hold : refreshPath.acquire(hold, Deadline.at(domain, deadlineNanos));
     }
 
-    /** All that an access takes that hits. Here, where the lock is at hand: each object on the way to it is seen. */
+    /** All the work of an access that hits, next to the lock: each object on the way to it would show in the time. */
     private int lockNow() {
         HeldLocks.mayHaveToSleep("access"); // always looked at, and not only when it has to wait
         requireRoomUnlessOpen();
@@ -327,7 +328,7 @@ public final class GfnPfnCache extends FastPath {
      *
      * @param offset bytes from the start of the window; 2-byte aligned in guest memory, with native atomics, for a
      *     load that is not torn
-     * @param otherwise what to answer if the window cannot be had
+     * @param otherwise what to answer if the window is not available
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
      */
@@ -342,7 +343,7 @@ public final class GfnPfnCache extends FastPath {
      *
      * @param offset bytes from the start of the window; 4-byte aligned in guest memory, with native atomics, for a
      *     load that is not torn
-     * @param otherwise what to answer if the window cannot be had
+     * @param otherwise what to answer if the window is not available
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
      */
@@ -357,7 +358,7 @@ public final class GfnPfnCache extends FastPath {
      *
      * @param offset bytes from the start of the window; 8-byte aligned in guest memory, with native atomics, for a
      *     load that is not torn
-     * @param otherwise what to answer if the window cannot be had
+     * @param otherwise what to answer if the window is not available
      * @return the value
      * @throws IllegalArgumentException if it does not lie inside the window
      */
@@ -410,11 +411,11 @@ public final class GfnPfnCache extends FastPath {
     }
 
     /**
-     * Loads 1, 2, 4 or 8 bytes, where every value may be there and none can stand for a window that cannot be had.
+     * Loads 1, 2, 4 or 8 bytes, where every value may be there and none can stand for a window that is not available.
      *
      * @param offset bytes from the start of the window, at any alignment
      * @param width how many
-     * @return the value, sign-extended; empty if the window cannot be had: {@link #access()} says why
+     * @return the value, sign-extended; empty if the window is not available: {@link #access()} says why
      * @throws IllegalArgumentException if it does not lie inside the window, or for another width
      */
     public OptionalLong tryLoad(int offset, int width) {
@@ -435,7 +436,7 @@ public final class GfnPfnCache extends FastPath {
      * @param op what to compute
      * @param offset bytes from the start of the window; 8-byte aligned in guest memory
      * @param operand the other operand
-     * @return what was there before; empty, and nothing was written, if the window cannot be had
+     * @return what was there before; empty, and nothing was written, if the window is not available
      * @throws IllegalArgumentException if they do not lie inside the window or are not aligned, or for COMPARE_AND_SET
      */
     public OptionalLong atomicLong(AtomicOp op, int offset, long operand) {
@@ -448,7 +449,7 @@ public final class GfnPfnCache extends FastPath {
      * @param offset bytes from the start of the window; 8-byte aligned in guest memory
      * @param expected the value that has to be there
      * @param value the new value
-     * @return what was there before: the expected value iff it was replaced; empty if the window cannot be had
+     * @return what was there before: the expected value iff it was replaced; empty if the window is not available
      * @throws IllegalArgumentException if they do not lie inside the window or are not aligned
      */
     public OptionalLong compareAndExchangeLong(int offset, long expected, long value) {
@@ -461,7 +462,7 @@ public final class GfnPfnCache extends FastPath {
      * @param op what to compute
      * @param offset bytes from the start of the window; 4-byte aligned in guest memory
      * @param operand the other operand
-     * @return what was there before; empty, and nothing was written, if the window cannot be had
+     * @return what was there before; empty, and nothing was written, if the window is not available
      * @throws IllegalArgumentException if they do not lie inside the window or are not aligned, or for COMPARE_AND_SET
      */
     public OptionalInt atomicInt(AtomicOp op, int offset, int operand) {
@@ -474,7 +475,7 @@ public final class GfnPfnCache extends FastPath {
      * @param offset bytes from the start of the window; 4-byte aligned in guest memory
      * @param expected the value that has to be there
      * @param value the new value
-     * @return what was there before: the expected value iff it was replaced; empty if the window cannot be had
+     * @return what was there before: the expected value iff it was replaced; empty if the window is not available
      * @throws IllegalArgumentException if they do not lie inside the window or are not aligned
      */
     public OptionalInt compareAndExchangeInt(int offset, int expected, int value) {

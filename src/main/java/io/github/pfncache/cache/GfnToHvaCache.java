@@ -62,7 +62,8 @@ public final class GfnToHvaCache {
     public interface Update {
 
         /**
-         * Reads and writes the window.
+         * Reads and writes the window. Called with no lock held, in a read section of the memslots: a slot change from
+         * here is BUSY.
          *
          * @param window the window; works for this thread, until this method returns
          */
@@ -85,7 +86,7 @@ public final class GfnToHvaCache {
             if (!where.isBacked()) {
                 return Outcome.FAULT;
             }
-            where.dirtyMark(null); // what to mark it takes is there before it is written
+            where.dirtyMark(null); // what the mark takes is there before the page is written
             return update(update, new Window(where));
         } finally {
             memslots.exitRead(readers);
@@ -134,8 +135,8 @@ public final class GfnToHvaCache {
         }
 
         /**
-         * Writes a few bytes as a little-endian number: 1, 2, 4 or 8 of them in one store. Who reads as many there gets
-         * the old number or the new one, if they are naturally aligned.
+         * Writes a few bytes as a little-endian number: 1, 2, 4 or 8 of them in one store. A reader of as many there
+         * gets the old number or the new one, if they are naturally aligned.
          *
          * @param offset bytes from the start of the window
          * @param width 1 to 8 bytes

@@ -51,7 +51,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
 
     // Written with the write side of lock held, by the notifier too; read with either side.
 
-    /** Becomes true with the refresh lock held, too: a thread that holds that and reads false may rely on it. */
+    /** Becomes true only with the refresh lock held, too: a thread that holds that and reads false may rely on it. */
     private boolean valid;
     /** Grows with every invalidation that hits this cache; a refresh that sees it move resolves again. Read by all. */
     private volatile long invalidationSeq;
@@ -61,7 +61,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     /** The part of {@link #khva} that the cache is for, kept as long as it is that part; null without a mapping. */
     private HostWindow window;
 
-    /** Of the cache that the fast path is part of, where readers look while the lock is open. */
+    /** The mapping of the cache that the fast path is part of. */
     GuardedMapping(FastPath fastPath, DomainState domain, int length) {
         this.lock = fastPath.lock;
         this.fastPath = fastPath;
@@ -102,7 +102,10 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         return where;
     }
 
-    /** Makes an inactive cache active, at a place not looked up yet; false, and nothing changed, if not in time. */
+    /**
+     * Makes an inactive cache active, at a place not looked up yet; false, and nothing has changed, if an access did
+     * not end in time.
+     */
     boolean activate(Translation pending, Deadline latest) {
         if (!lockBefore(latest)) {
             return false;
@@ -182,8 +185,8 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     }
 
     /**
-     * Gives up a mapping that is not valid; the caller unmaps what is returned. Null if none was owned, or if it stays
-     * owned, as after an invalidation: a thread that looked at the mapping did not leave in time.
+     * Gives up a mapping that is not valid, and returns it for the caller to unmap. Null if none was owned, or if a
+     * thread that looked at the mapping did not leave in time: then it stays owned, as after an invalidation.
      */
     HostMapping drop(Deadline latest) {
         if (khva == null || !lockBefore(latest)) {
@@ -195,7 +198,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         return dropped;
     }
 
-    /** Makes the cache inactive; its mapping is the caller's to unmap then. False, and nothing, if not in time. */
+    /** Makes the cache inactive; the caller unmaps its mapping. False, with no change, if an access did not end. */
     boolean deactivate(Deadline latest) {
         if (!lockBefore(latest)) {
             return false;
@@ -208,7 +211,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         return true;
     }
 
-    /** Takes the write side; false if another thread keeps the lock. The current thread is told if it does. */
+    /** Takes the write side; false if another thread keeps the lock, an exception if the current thread does. */
     private boolean lockBefore(Deadline latest) {
         boolean locked = lock.tryWriteLock(latest);
         if (!locked) {
@@ -218,7 +221,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         return locked;
     }
 
-    /** A call that waits for accesses to end was made by a thread that has one open: nothing has changed. */
+    /** Refuses a call that waits for accesses to end if the thread has one open; nothing has changed. */
     void requireNotHeld() {
         boolean held = lock.isHeldByCurrentThread();
         CacheRule.I11_NO_GUARD_ACROSS_REFRESH.check(!held, lock);
@@ -255,8 +258,8 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
 
     /**
      * The slot has changed: makes the window unusable, and waits until the accesses through it have ended. The next
-     * access translates again, and keeps the page if that is still the same. A cache that no slot led to where it
-     * points is left alone.
+     * access translates again, and keeps the page if that is still the same. A cache that points by hva, or where there
+     * is no slot, is left alone.
      *
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up
      * @return false if an access has not ended; at once if it is the current thread's
@@ -264,7 +267,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     @Override
     public boolean drain(long deadlineNanos) {
         if (where.slot() == null) {
-            return true; // a refresh by the former table has left its read section: this is as new as that
+            return true; // a refresh by the former table has left its read section, so this is not older
         }
         boolean drained = lock.tryWriteLock(deadlineNanos);
         if (drained) {
@@ -278,7 +281,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     /** Ends a critical section of the write side: with the window usable if the mapping is valid. */
     private void unlock() {
         try {
-            usable = false; // unless all that belongs to it can be made: the lock is given back in any case
+            usable = false; // stays so if the window cannot be made: the lock is given back in any case
             CacheRule.I3_VALID_IMPLIES_ACTIVE.check(!valid || active, where);
             CacheRule.I4_VALID_IMPLIES_MAPPED.check(!valid || khva != null, where);
             if (valid) {
@@ -294,7 +297,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         }
     }
 
-    /** The window that a valid mapping has: the one it had, if that is still right. */
+    /** Makes the window of a valid mapping, or keeps the one it had if that is still right. */
     private void renewWindow() {
         int offset = where.offsetInPage();
         if (window == null || window.mapping() != khva || window.start() != offset) {
@@ -363,8 +366,8 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     }
 
     /**
-     * With rules on: whether the window shows the memory that it should. The caller holds the read side and found it
-     * usable.
+     * With rules on, checks that the window shows the memory that it should. The caller holds the read side and found
+     * it usable.
      */
     void checkInUse() {
         if (Rules.ENABLED) {

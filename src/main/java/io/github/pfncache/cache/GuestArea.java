@@ -205,7 +205,7 @@ public final class GuestArea {
         private Retired earlier;
     }
 
-    /** Those that cannot be deactivated now, whatever the reason, stay retired. Takes no memory but the room. */
+    /** Retires caches; those that cannot be deactivated now stay retired. Takes no memory but the room. */
     private void retire(Segments former, Retired room) {
         if (former != Segments.NONE) {
             room.segments = former;

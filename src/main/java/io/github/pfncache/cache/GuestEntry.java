@@ -24,7 +24,7 @@ abstract class GuestEntry {
     /** A deadline that has passed already. */
     static final long AT_ONCE = Long.MIN_VALUE;
 
-    /** How long a wait for a vCPU is kept quiet about: one second. */
+    /** How long a wait for a vCPU lasts before it is reported: one second. */
     private static final long QUIET_NANOS = 1_000_000_000;
 
     private static final VarHandle INSIDE;
@@ -44,7 +44,7 @@ abstract class GuestEntry {
     @FunctionalInterface
     interface Gate {
 
-        /** Of an emulated CPU that knows by itself whether it is inside. */
+        /** The gate of an emulated CPU that knows by itself whether it is inside. */
         Gate NONE = (inside, empty) -> {};
 
         /**
@@ -151,7 +151,7 @@ abstract class GuestEntry {
         long upTo;
         lock.lock();
         try {
-            list = wanted; // stays there until it is dropped, whatever throws: to be dropped the next time
+            list = wanted; // stays there until it is dropped: also after an exception it is dropped the next time
             upTo = requests;
         } finally {
             lock.unlock();

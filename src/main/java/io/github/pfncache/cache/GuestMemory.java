@@ -74,7 +74,7 @@ public final class GuestMemory {
             if (slot.readOnly() && !asHost) {
                 return false;
             }
-            slot.dirtyMark(Pages.gpaToGfn(to), null); // what to mark it takes is there before it is written
+            slot.dirtyMark(Pages.gpaToGfn(to), null); // what the mark takes is there before the page is written
             boolean written = host.copyToUser(Translation.gpaToUhva(slot, to), from, at + done, width);
             if (written) {
                 slot.markDirty(Pages.gpaToGfn(to));
@@ -87,7 +87,7 @@ public final class GuestMemory {
      * Writes guest memory; as {@link #write(long, byte[], int, int)}.
      *
      * @param gpa guest physical address of the first byte, any value
-     * @param from the bytes, from its position to its limit; the position moves behind those that were written
+     * @param from the bytes, from its position to its limit; the position moves past those that were written
      * @return number of bytes written, 0 to {@code from.remaining()}
      */
     public int write(long gpa, ByteBuffer from) {
@@ -132,7 +132,7 @@ public final class GuestMemory {
      * Reads guest memory; as {@link #read(long, byte[], int, int)}.
      *
      * @param gpa guest physical address of the first byte, any value
-     * @param into receives the bytes, from its position to its limit; the position moves behind those that were read
+     * @param into receives the bytes, from its position to its limit; the position moves past those that were read
      * @return number of bytes read, 0 to {@code into.remaining()}
      * @throws java.nio.ReadOnlyBufferException if the buffer is read-only
      */

@@ -23,7 +23,7 @@ import java.util.function.Predicate;
  *         mode.poll();                                // one look, if no page is wanted back
  *     }
  * } finally {
- *     mode.leave();                                   // before whatever waits: HLT, a device, the end of the run
+ *     mode.leave();                                   // before anything that waits: HLT, a device, the end of the run
  * }
  * }</pre>
  *

@@ -21,7 +21,7 @@ import java.util.Objects;
  *         tlb.poll();                                  // gives back the pages that are wanted
  *     }
  * } finally {
- *     tlb.leave();                                     // before whatever waits
+ *     tlb.leave();                                     // before anything that waits
  * }
  * }</pre>
  *
@@ -36,8 +36,8 @@ import java.util.Objects;
  * <p><b>What is not available</b> goes to an {@link Unbacked} handler, with no lock held and outside of the guest: an
  * address without memory, a store to memory that is read-only, memory that is busy. What a guest can cause is never an
  * exception of ours. Memory that can be read and not written (a ROM's slot) is loaded from as any other. The handler
- * may use the TLB, and may do whatever waits; so may a page-fault handler of the host, while an access of this TLB is
- * its cause. {@link #tryLoad} and {@link #tryStore} answer the outcome instead.
+ * may use the TLB, and may do anything that waits; so may a page-fault handler of the host, while an access of this TLB
+ * is its cause. {@link #tryLoad} and {@link #tryStore} answer the outcome instead.
  *
  * <p><b>Atomicity.</b> Aligned accesses of 4 and 8 bytes to memory that has {@linkplain
  * io.github.pfncache.host.HostMemory#hasNativeAtomics native atomics} are not torn. An access that crosses into the
@@ -298,7 +298,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
     // ------------------------------------------------------------------ several CPUs
 
     /**
-     * Loads two bytes; later accesses stay behind it.
+     * Loads two bytes; later accesses stay after it.
      *
      * @param gpa guest physical address, 2-byte aligned for an access that is not torn
      * @return as for {@link #loadShort}
@@ -310,7 +310,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
     }
 
     /**
-     * Loads four bytes; later accesses stay behind it.
+     * Loads four bytes; later accesses stay after it.
      *
      * @param gpa guest physical address, 4-byte aligned for an access that is not torn
      * @return as for {@link #loadInt}
@@ -322,7 +322,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
     }
 
     /**
-     * Loads eight bytes; later accesses stay behind it.
+     * Loads eight bytes; later accesses stay after it.
      *
      * @param gpa guest physical address, 8-byte aligned for an access that is not torn
      * @return as for {@link #loadLong}
@@ -467,7 +467,7 @@ public final class GuestTlb extends TlbEntries implements AutoCloseable {
     }
 
     /**
-     * How often a page had to be held that no entry had, or not for writing: what shows whether there are too few
+     * How often a page had to be held because no entry had it, or none for writing. Shows whether there are too few
      * entries.
      *
      * @return at least the number of pages used

@@ -5,8 +5,8 @@ import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * A stretch of guest memory of any size, for any thread: loads and stores relative to its start, at any alignment. What
- * an embedder of WebAssembly gives its guest as linear memory, and what a device uses whose addresses are the guest's.
+ * A stretch of guest memory of any size, for any thread: loads and stores relative to its start, at any alignment. An
+ * embedder of WebAssembly gives it to its guest as linear memory; a device uses it whose addresses are the guest's.
  *
  * <pre>{@code
  * try (GuestView view = vm.view(0x1000_0000L, 1L << 32)) {   // may be more than there is now: memory may grow
@@ -15,8 +15,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * }
  * }</pre>
  *
- * <p>A view is one {@link GfnPfnCache} for each page that was used while there was memory, made on first use. So it
- * stays right whatever moves under it, and each load and store is what it is on a cache, after two steps that find the
+ * <p>A view has one {@link GfnPfnCache} for each page that was used while there was memory, made on first use. So it
+ * stays right when memory moves under it. A load or store finds the cache in two steps, and is then what it is on a
  * cache. One that crosses a page's end is done byte by byte and is not atomic; a store that crosses may be done in
  * part, if the outcome is not OK. What lies outside of the view is not there: FAULT.
  *
@@ -43,7 +43,7 @@ public final class GuestView implements AutoCloseable {
     /** The caches, by page; parts and elements are set once, by compare-and-set from null. */
     private final AtomicReferenceArray<AtomicReferenceArray<GfnPfnCache>> chunks;
 
-    /** Set before the caches are deactivated, read after one was made: whichever comes later deactivates it. */
+    /** Set before the caches are deactivated, read after one was made: the later of the two deactivates it. */
     private volatile boolean closed;
 
     GuestView(DomainState domain, long gpa, long length) {
@@ -79,7 +79,7 @@ public final class GuestView implements AutoCloseable {
      * Loads a byte.
      *
      * @param offset bytes from the start, any value
-     * @param otherwise what to answer if it cannot be had
+     * @param otherwise what to answer if it is not available
      * @return the value
      */
     public byte loadByte(long offset, byte otherwise) {
@@ -90,7 +90,7 @@ public final class GuestView implements AutoCloseable {
      * Loads two bytes, little endian.
      *
      * @param offset bytes from the start, any value
-     * @param otherwise what to answer if they cannot be had
+     * @param otherwise what to answer if they are not available
      * @return the value
      */
     public short loadShort(long offset, short otherwise) {
@@ -101,7 +101,7 @@ public final class GuestView implements AutoCloseable {
      * Loads four bytes, little endian.
      *
      * @param offset bytes from the start, any value
-     * @param otherwise what to answer if they cannot be had
+     * @param otherwise what to answer if they are not available
      * @return the value
      */
     public int loadInt(long offset, int otherwise) {
@@ -112,7 +112,7 @@ public final class GuestView implements AutoCloseable {
      * Loads eight bytes, little endian.
      *
      * @param offset bytes from the start, any value
-     * @param otherwise what to answer if they cannot be had
+     * @param otherwise what to answer if they are not available
      * @return the value
      */
     public long loadLong(long offset, long otherwise) {

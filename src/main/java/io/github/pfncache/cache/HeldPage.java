@@ -7,9 +7,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * A page of guest memory that a vCPU holds raw, or the outcome that says why there is none: the answer of
- * {@link GuestMode#hold}. The bytes stay where they are until the vCPU gives the page back. A refusal is no garbage:
- * there is one object for each outcome.
+ * A page of guest memory that a vCPU holds raw, or the outcome that says why there is none: the answer of {@link
+ * GuestMode#hold}. The bytes stay where they are until the vCPU gives the page back. A refusal allocates nothing: there
+ * is one object for each outcome.
  *
  * <p>Confined to the thread in guest mode, but for the fields by which a taker decides whether it wants the page back.
  * Kernel counterpart: a leaf entry of a vCPU's page tables.
@@ -24,10 +24,10 @@ public final class HeldPage {
     private final Outcome outcome;
     private final long gpa;
 
-    /** By which the page was translated; null for a refusal. */
+    /** The slot by which the page was translated; null for a refusal. */
     final Memslot slot;
 
-    /** Whose it is; null for a refusal. */
+    /** The guest mode that holds the page; null for a refusal. */
     private final GuestEntry holder;
 
     /** Host user address of the page. */
@@ -50,7 +50,7 @@ public final class HeldPage {
     boolean prepared;
     /** Whether the page was handed out. */
     boolean granted;
-    /** Whether the emulator holds the page by itself: a TLB that needs room keeps its hands off. */
+    /** Whether the emulator holds the page by itself: a TLB that needs room leaves it alone. */
     boolean besides;
 
     // Guarded by the lock of the guest mode.

@@ -26,7 +26,7 @@ final class HeldPages {
     /** Changed by the owner, walked by any thread. */
     private final CachesByPage<HeldPage> index = new CachesByPage<>();
 
-    /** Made before there is anything to be given back. */
+    /** Made beforehand, so that giving back allocates nothing. */
     private final Predicate<HeldPage> forgetting = page -> {
         forget(page);
         return true;
@@ -40,7 +40,7 @@ final class HeldPages {
         this.holder = holder;
     }
 
-    /** The page of an address: held and as it is wanted, or new, or a refusal. */
+    /** The page of an address: the one that is held, if it serves; else a new one, or a refusal. */
     HeldPage wantedAt(long gpa, boolean forWriting) {
         Memslot slot = domain.memslots.table().find(Pages.gpaToGfn(gpa));
         if (slot == null || forWriting && slot.readOnly()) {
@@ -111,7 +111,7 @@ final class HeldPages {
     private void install(HeldPage page, HostMapping mapping, boolean forWriting) {
         held++;
         page.install(mapping);
-        // Writable where that costs nothing: what would make it cost something finds the page registered.
+        // Writable at once where that costs nothing: a later change that makes it cost something finds the page here.
         boolean free = !page.slot.readOnly()
                 && !page.slot.hasLog()
                 && domain.host.presentPfn(page.uhva) == mapping.pfn();
@@ -145,7 +145,10 @@ final class HeldPages {
         }
     }
 
-    /** The page leaves the index, and its mapping ends; idempotent. Unmapping is no wait, though rules take it so. */
+    /**
+     * The page leaves the index, and its mapping ends; idempotent. Unmapping does not wait here, though the rules count
+     * it as a wait.
+     */
     void forget(HeldPage page) {
         boolean inside = HeldLocks.guestMode(false);
         try {

@@ -41,7 +41,7 @@ final class Invalidations implements InvalidationGate {
     /** Size of {@link #waiters}. Written under {@link #lock}, read without: an early look costs fairness only. */
     private volatile int waiting;
 
-    /** Of a domain with these guest modes: a thread inside one of them must not wait for an end either. */
+    /** The invalidations of a domain. A thread inside one of its guest modes must not wait for an end either. */
     Invalidations(GuestModes guestModes) {
         this.guestModes = guestModes;
     }
@@ -51,7 +51,7 @@ final class Invalidations implements InvalidationGate {
         private final HvaRange range;
         private final Thread thread;
 
-        /** Those that started earlier. Written under the lock, read without: leads past ended ones only. */
+        /** Those that started earlier. Written under the lock, read without: passes over ended ones only. */
         private volatile InProgress next;
 
         /** Written by its thread, before it takes the lock to wake waiting threads. */

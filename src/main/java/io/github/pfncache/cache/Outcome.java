@@ -20,8 +20,8 @@ public enum Outcome {
     INVALID,
 
     /**
-     * The address has no writable memory behind it now; {@code -EFAULT} upstream. Of a page that the host has no memory
-     * for as well: {@link io.github.pfncache.host.HostMemory#shortage} tells the two apart.
+     * The address has no writable memory now; {@code -EFAULT} upstream. Also the answer for a page that the host has no
+     * memory for: {@link io.github.pfncache.host.HostMemory#shortage} tells the two apart.
      */
     FAULT,
 

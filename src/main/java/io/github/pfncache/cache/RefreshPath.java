@@ -16,8 +16,8 @@ import io.github.pfncache.rules.TrackedRwLock;
  * under the refresh lock ([rule L3]).
  *
  * <p>A refresh walks the line forwards: gpa, by the memslots, to uhva; uhva, by the host, to a page; the page to khva.
- * Again, while invalidations of that page come between, within the bounds of the {@link RetryPolicy}. No cache lock is
- * held while a page is resolved or mapped ([rule L8], [rule L10]).
+ * While invalidations of that page come between, it resolves the uhva again, within the bounds of the {@link
+ * RetryPolicy}. No cache lock is held while a page is resolved or mapped ([rule L8], [rule L10]).
  *
  * <p>Kernel counterpart: {@code __kvm_gpc_refresh()}, {@code hva_to_pfn_retry()} and {@code gpc->refresh_lock}.
  */
@@ -34,7 +34,10 @@ final class RefreshPath {
 
     private final RefreshCounts counts;
 
-    /** Where the cache pointed when it was deactivated last: its slot need not be looked for. Guarded by the lock. */
+    /**
+     * Where the cache pointed before its last deactivation: activated there again, it need not look for its slot.
+     * Guarded by the refresh lock.
+     */
     private Translation former = Translation.NOWHERE;
 
     RefreshPath(DomainState domain, GuardedMapping mapping, CacheIndex.Entry entry, int length) {
@@ -123,8 +126,8 @@ final class RefreshPath {
             return first;
         }
         StackRoom.require();
-        // A change of the memslots waits for their readers: until this call has its access, one more generation can
-        // come, and no stream of them.
+        // Slot changes wait for read sections. While this one is open at most one new generation can appear, so a
+        // stream of changes cannot starve the access.
         int readers = domain.memslots.enterRead();
         try {
             for (int attempt = 0; attempt < domain.retry.attempts(); attempt++) { // bounded by the retry policy
@@ -170,7 +173,9 @@ final class RefreshPath {
         refreshLock.unlock();
     }
 
-    /** With rules on, looks at the state that a call leaves; answers what the call does. The refresh lock is held. */
+    /**
+     * With rules on, checks the state that a call leaves. Answers the outcome it is given. The refresh lock is held.
+     */
     private Outcome audited(Outcome outcome) {
         if (Rules.ENABLED) {
             mapping.checkState(length);
@@ -217,7 +222,7 @@ final class RefreshPath {
     /** uhva to page to khva, again while invalidations of this page come between. The refresh lock is held. */
     private Outcome resolve(Translation where, Deadline latest) {
         // Listed under its page before the first sample: an invalidation either is in progress by then, and is seen
-        // there, or walks the index later, and finds us.
+        // there, or walks the index later, and finds this cache.
         domain.index.move(entry, where);
         if (!where.isBacked()) {
             return fail(Outcome.FAULT, latest);

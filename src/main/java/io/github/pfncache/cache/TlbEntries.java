@@ -21,9 +21,10 @@ abstract class TlbEntries {
     private static final long NONE = -1;
 
     /**
-     * A little more than one, as a binary fraction of so many digits: one entry is left out every 36 pages. Its
-     * multiples by powers of two, and the first multiples of those, are far from any multiple of the number of entries.
-     * Found by trying numbers on what guests do: runs of pages, regions of them, and single pages at equal distances.
+     * The step from the entry of a page to that of the next: a little more than one, as a binary fraction of {@link
+     * #STEP_DIGITS} digits, so that one entry is left out every 36 pages. Its multiples by powers of two, and the first
+     * multiples of those, are far from any multiple of the number of entries. Found by trying numbers on what guests
+     * do: runs of pages, regions of them, and single pages at equal distances.
      */
     private static final long STEP = 0x41cb_2899;
     private static final int STEP_DIGITS = 30;
@@ -89,15 +90,15 @@ abstract class TlbEntries {
     }
 
     /**
-     * Which of so many entries an address has, four or more. Neighbours never share one: they are one or two entries
-     * apart. Of 16 entries or more, pages that lie a power of two from 1 MiB to 256 GiB apart, as the same place of two
-     * regions does, have different ones; of 256, those of 64 small regions too.
+     * The entry of an address among so many, four or more. Neighbouring pages never share one: theirs are one or two
+     * entries apart. Of 16 entries or more, pages that lie a power of two from 1 MiB to 256 GiB apart, as the same
+     * place of two regions does, have different ones; of 256, those of 64 small regions too.
      */
     static int indexOf(long gpa, int entries) {
         return placeOf(gpa, 2 * entries) >> 1;
     }
 
-    /** Where the entry of an address begins in the numbers of all, of which there are so many: two for each. */
+    /** The index of the entry of an address in an array of so many numbers, two for each entry. */
     static int placeOf(long gpa, int numbers) {
         return (int) (Pages.gpaToGfn(gpa) * STEP >>> STEP_DIGITS - 1) & numbers - 2;
     }
@@ -112,7 +113,7 @@ abstract class TlbEntries {
 
     // ------------------------------------------------------------------ the entries
 
-    /** Hits are possible from now on, if there is something to hit; or no longer. */
+    /** Makes hits possible from now on, if there are entries; or no longer. */
     final void open(boolean inside) {
         boolean open = inside && pages != null && !counting;
         loads = open ? pageLoads : NO_ENTRIES;
@@ -189,7 +190,7 @@ abstract class TlbEntries {
         return page;
     }
 
-    /** The page of an address is what fetches go to from now on, if it has an entry. */
+    /** Fetches go to the page of this address from now on, if it has an entry. */
     final void keepForFetches(long gpa) {
         int at = placeOf(gpa, loads.length);
         if (loads[at] == Pages.pageStart(gpa)) {
@@ -206,12 +207,12 @@ abstract class TlbEntries {
 
     // ------------------------------------------------------------------ the slow ways
 
-    /** Enters, if that was not done; answers whether it has to be left again. */
+    /** Enters the guest unless the thread is inside; answers whether it has to leave again. */
     private boolean begin() {
         if (counting) {
             accesses++;
         }
-        if (pages == null) { // before anything is entered, for want of memory
+        if (pages == null) { // before the guest is entered: memory may run out
             pageLoads = new long[2 * size];
             pageStores = new long[2 * size];
             pageBlocks = new ByteBuffer[size];
@@ -259,7 +260,7 @@ abstract class TlbEntries {
         return page.outcome();
     }
 
-    /** Whatever is held is in its entry from the first: what no entry has would be held for ever. */
+    /** Puts a held page into its entry at once: a page that no entry has would be held for ever. */
     private HeldPage kept(HeldPage page) {
         if (page.isHeld()) {
             install(page);
@@ -282,7 +283,7 @@ abstract class TlbEntries {
             return high.outcome();
         }
         boolean both = low.isHeld(); // still
-        if (both && writes) { // as may be the first after the second, or neither, if a slot has changed meanwhile
+        if (both && writes) { // the second hold may drop the first page, a slot change both
             both = kept(mode.holdForTlb(gpa, true)) == low && kept(mode.holdForTlb(second, true)) == high
                     && low.isHeld() && high.isHeld();
         }

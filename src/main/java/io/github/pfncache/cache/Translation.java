@@ -69,7 +69,8 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
     }
 
     /**
-     * Whether the memslots have not changed since. By hva there are none to test; doing so would never be true again.
+     * Whether the memslots have not changed since. By hva there are none to test: a test would be false for ever after
+     * the first slot change.
      */
     boolean isOf(long currentGeneration) {
         return target instanceof CacheTarget.ByHva || generation == currentGeneration;
@@ -102,7 +103,7 @@ record Translation(CacheTarget target, Memslot slot, long generation, long gfn, 
         return slot == null ? null : slot.dirtyMark(gfn, former);
     }
 
-    /** Whether the uhva has the offset of the target, and a window of this length fits behind it. */
+    /** Whether the uhva has the offset of the target, and a window of this length fits into its page. */
     boolean offsetsAgree(int length) {
         long address = target instanceof CacheTarget.ByGpa byGpa ? byGpa.gpa() : ((CacheTarget.ByHva) target).hva();
         return Pages.offsetInPage(address) == offsetInPage() && Pages.fitsInPage(uhva, length);

@@ -25,7 +25,7 @@ import java.util.Objects;
  */
 public abstract class TypedAccess implements AutoCloseable {
 
-    /** For the two accesses of this package, and nobody else. */
+    /** For the two accesses of this package, and no others. */
     TypedAccess() {}
 
     /**

@@ -12,17 +12,19 @@ import java.util.function.LongConsumer;
  * The dirty log of one slot: one bit for each page, set since the last harvest. Any number of threads may mark and
  * harvest at once.
  *
- * <p><b>Readers.</b> A harvest takes the marks out for all readers, and then returns those that are kept for its own
- * reader: bits leave the bitmap in one place, and no reader takes a page from another. The reader without a name,
- * {@link Memslots#harvestDirty}, is one of them; each {@link DirtyReader} is another. What a reader puts back is kept
- * for that reader alone; what may still be written without a mark goes back for all, also for a later reader.
+ * <p><b>Readers.</b> A harvest moves the marks from the bitmap to what is kept for each reader, and then returns what
+ * is kept for its own. Bits leave the bitmap in this one place, so no reader takes a page from another. The reader
+ * without a name, {@link Memslots#harvestDirty}, is one of them; each {@link DirtyReader} is another. What a reader
+ * puts back is kept for that reader alone. A page that may still be written without a mark is marked again for all
+ * readers, later ones included.
  *
  * <p><b>Part of them.</b> A harvest may be of some pages: the marks of the others stay where they are.
  *
- * <p><b>Watches.</b> A page that a {@link WriteWatch} watches has no mark, so the next writer has to set it, and tells
- * the watch before: a writer that finds the mark set has nothing to tell, whoever has set it. A writer counts itself,
- * or has announced a brief hold, then looks at the watches, and then marks. A watch is there, then waits for those that
- * are counted or announced, and only then clears the mark. So no mark is set any more by a writer that has missed it.
+ * <p><b>Watches.</b> A page that a {@link WriteWatch} watches has no mark. So the next writer has to set the mark, and
+ * tells the watch before it does. A writer that finds the mark set has nothing to tell: the watch was told when it was
+ * set. A writer counts itself, or has announced a brief hold; then it looks at the watches, and then it marks. A watch
+ * is entered, then waits for the writers that are counted or announced, and only then clears the mark. So a writer that
+ * missed the watch sets no mark after that.
  *
  * <p><b>Memory order.</b> A writer writes the data, then marks; a harvest clears the bit, then its caller reads the
  * data. A mark may find the bit set and skip the atomic instruction, which is why it fences first: data, full fence,
@@ -31,14 +33,14 @@ import java.util.function.LongConsumer;
  * the harvest clears the bit in between, its caller reads the old data, and the page written is lost to the log. If the
  * mark sees the bit clear, it sets it, and the next harvest reports the page: at worst once more than needed.
  *
- * <p>A writer that announced itself for a brief hold marks before it writes the data, so that nothing can come in
- * between that loses the mark; and it has fenced already. A harvest, having cleared the bits, waits until the brief
- * holds that were announced by then have ended. If the announcement came before the harvest looked for it, the harvest
- * waits, and the data is there when it returns. If it came after, so did the look at the bit, which was clear by then,
- * and the next harvest has the page, and waits. That look is opaque: it stays after the announcement because the
- * writer reads the sequence of its lock in between, which is volatile. To move the look before that read breaks this,
- * on processors that let a load overtake the store of a compare-and-set. Holds that do not end in time may have
- * skipped any of the marks, so all are set again.
+ * <p>A writer that has announced a brief hold marks before it writes the data, so that an exception between the two
+ * cannot lose the mark. Its announcement was the fence. A harvest clears the bits, and then waits until the brief holds
+ * that are announced by then have ended. If the announcement came before the harvest looked for it, the harvest waits,
+ * and the data is there when it returns. If it came after, so did the look at the bit, which was clear by then, and the
+ * next harvest has the page, and waits. That look is opaque: it stays after the announcement because the writer reads
+ * the sequence of its lock in between, which is volatile. To move the look before that read breaks this, on processors
+ * that let a load overtake the store of a compare-and-set. Holds that do not end in time may have skipped any of the
+ * marks, so all are set again.
  *
  * <p>Kernel counterpart: {@code memslot->dirty_bitmap} and {@code KVM_GET_DIRTY_LOG}.
  *
@@ -187,7 +189,7 @@ public final class DirtyBitmap {
         }
     }
 
-    /** Room for the marks of one reader more. */
+    /** Makes room for the marks of one reader more. */
     Marks newReader() {
         return new Marks(marks.npages);
     }

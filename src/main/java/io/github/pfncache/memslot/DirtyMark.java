@@ -1,8 +1,8 @@
 package io.github.pfncache.memslot;
 
 /**
- * A prepared mark of one page of a slot that logs: what {@link Memslot#markDirty} finds out each time is found out
- * once. Immutable; safe from any thread.
+ * A prepared mark of one page of a slot that logs: it has looked up once what {@link Memslot#markDirty} looks up each
+ * time. Immutable; safe from any thread.
  *
  * <p>Kernel counterpart: {@code mark_page_dirty_in_slot()}.
  *
@@ -33,8 +33,8 @@ public final class DirtyMark {
     }
 
     /**
-     * Logs that the page is written. For a caller that has announced a brief hold of a lock, and writes the data under
-     * it, afterwards: a harvest waits for such holds. So an exception between the two cannot lose the mark.
+     * Logs that the page is written. The caller has announced a brief hold of a lock, and writes the data afterwards,
+     * under it: a harvest waits for such holds. So an exception between the two cannot lose the mark.
      */
     public void setUnderBriefHold() {
         if (rings ? isForBitmap() : !Marks.isMarked(words, page)) {
@@ -44,7 +44,7 @@ public final class DirtyMark {
 
     /**
      * With rings: whether the slot logs still, and no ring took the mark. A mark made while a change turns logging off
-     * outlives the log; the bitmap of such a one is never harvested again, but a ring would fill up with it.
+     * outlives the log; its bitmap is never harvested again, but a ring would fill up with such marks.
      */
     private boolean isForBitmap() {
         return slot.log() != null && !slot.pushed(page);

@@ -25,9 +25,9 @@ import java.util.function.BiConsumer;
  *
  * <p><b>Limits.</b> A slot that is followed while it is being deleted may stay among the logs until the reader is
  * closed: it costs the memory of its log, and has no marks. A log that was turned on for readers, for a slot made while
- * the last of them closed, stays on until another reader closes. What is written through a slot whose making was {@link
- * Memslots.Change#BUSY}, after the next harvest, by a thread that found the slot meanwhile and has not left it, is not
- * read, though it may be memory that another slot shows as well.
+ * the last of them closed, stays on until another reader closes. Where making a slot was {@link Memslots.Change#BUSY},
+ * a thread that found the slot meanwhile may not have left it yet. What such a thread writes there after the next
+ * harvest is not read, though another slot may show the same memory.
  *
  * <p>One thread harvests and closes at a time; any thread may change the slots. Kernel counterpart: none, a VMM hands
  * what {@code KVM_GET_DIRTY_LOG} takes out on to its clients itself.
@@ -39,7 +39,7 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
     /** So many slots that have gone are remembered between two harvests, if they have marks. */
     private static final int MAX_GONE = 1024;
 
-    /** What is read. Thread-safe by itself; entries come and go under SLOTS, or by the thread that reads. */
+    /** The logs that are read. Thread-safe by itself; entries come and go under SLOTS, or by the thread that reads. */
     private final Map<DirtyBitmap, Log> logs = new ConcurrentHashMap<>();
 
     /** About how many slots have gone: limits what is remembered. */
@@ -84,15 +84,15 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
             return null;
         }
         begins(now);
-        // A change that turned the log off for want of readers, before this one could be seen, has been published: no.
+        // Not if a change turned the log off because it had no reader yet: such a change has been published by now.
         return memslots.table().byId(now.id()) == now ? now : null;
     }
 
     /**
      * Hands out the pages that were marked since the last harvest, and those of slots that have gone since.
      *
-     * @param reader told of each slot with marks, as it is or was, and its pages: relative to it, ascending, each once;
-     *     if it throws, the next harvest has the slot again
+     * @param reader told, with no lock held, of each slot with marks, as it is or was, and its pages: relative to it,
+     *     ascending, each once; if it throws, the next harvest has the slot again
      * @return false if a slot that went between two harvests had marks that were forgotten, because there were more
      *     than 1024 of that kind; if {@code reader} throws, the next harvest says so
      */

@@ -29,10 +29,10 @@ import java.util.concurrent.atomic.AtomicReference;
  * entries are taken up the vCPU has to stop running ({@link #exitNeeded}); the rest of the ring is for what it still
  * writes on its way out. A mark that finds no room at all goes to the slot's bitmap.
  *
- * <p><b>Thread safety.</b> Only the bound thread marks, so an entry is published by one volatile store of the count,
- * and the data written before it is visible to the thread that got the entry; so is the announcement of the hold under
- * which data may be written after it, and {@link #entries} waits for that to end, as a harvest of a bitmap does. {@link
- * #entries} and {@link #reset} may be called from any thread.
+ * <p><b>Thread safety.</b> Only the bound thread marks, so one volatile store of the count publishes an entry, and with
+ * it the data that was written before. Data that is written after the mark is written under a brief hold. The
+ * announcement of that hold is published with the entry, and {@link #entries} waits for the hold to end, as a harvest
+ * of a bitmap does. {@link #entries} and {@link #reset} may be called from any thread.
  *
  * <p>Kernel counterpart: {@code struct kvm_dirty_ring}, {@code KVM_RESET_DIRTY_RINGS} (of one ring) and
  * {@code KVM_EXIT_DIRTY_RING_FULL}.

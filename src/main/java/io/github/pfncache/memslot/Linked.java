@@ -1,6 +1,8 @@
 package io.github.pfncache.memslot;
 
-/** A link of a chain that any thread walks, one thread at a time changes, and that takes no memory to be left. */
+/**
+ * A link of a chain. Any thread walks the chain, one thread at a time changes it; to remove a link allocates nothing.
+ */
 abstract class Linked<T extends Linked<T>> {
 
     volatile T next;

@@ -1,6 +1,9 @@
 package io.github.pfncache.memslot;
 
-/** What uses the dirty logs of slots, and hears of their changes: under SLOTS, where to hear takes no memory. */
+/**
+ * A user of the dirty logs of slots. It is told of slot changes under SLOTS; to be told of one that is done or undone
+ * takes no memory.
+ */
 abstract class LogUser {
 
     final Memslots memslots;

@@ -96,7 +96,8 @@ final class Marks extends Linked<Marks> {
     }
 
     /**
-     * Moves bits to some chained marks. Room first, then the bits: whatever throws, they are in one of the places.
+     * Moves bits to some chained marks. Room first, then the bits: also after an exception each bit is in one of the
+     * places.
      *
      * @param which as for {@link #take}
      */

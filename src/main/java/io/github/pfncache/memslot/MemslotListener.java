@@ -3,7 +3,8 @@ package io.github.pfncache.memslot;
 import java.util.function.LongPredicate;
 
 /**
- * The users of slots outside of read sections, such as caches: told to let go. Implementations are thread-safe.
+ * A listener for those that use slots outside of read sections, such as caches: told to let go of a slot.
+ * Implementations are thread-safe.
  *
  * <p>Kernel counterpart: {@code kvm_arch_flush_shadow_memslot()}.
  *

@@ -36,12 +36,13 @@ import java.util.function.LongPredicate;
  * kept the former slot. When {@link Change#DONE} is returned, a slot that was deleted, moved or replaced is not in use
  * any more ([rule L11]).
  *
- * <p><b>BUSY.</b> No change waits for its own caller: a thread that is in a read section, in an invalidation or in
- * another change gets {@link Change#BUSY} at once. Every other thread waits up to the deadline. If it passes before the
- * publication, nothing has happened. If it passes after, the former content is published again under a new generation;
- * then the generation has grown by two, and nothing else has changed: the dirty log of the slot is complete. Readers
- * that obtained the attempted slot meanwhile are waited for until a second deadline. If one still holds it then, the
- * next change waits for that reader first. A thread that is interrupted counts as one whose deadline has passed.
+ * <p><b>BUSY.</b> Call with no access to a cache open: a change waits for the accesses to its slot. No change waits for
+ * its own caller: a thread that is in a read section, in an invalidation or in another change gets {@link Change#BUSY}
+ * at once. Every other thread waits up to the deadline. If it passes before the publication, nothing has happened. If
+ * it passes after, the former content is published again under a new generation; then the generation has grown by two,
+ * and nothing else has changed: the dirty log of the slot is complete. Readers that obtained the attempted slot
+ * meanwhile are waited for until a second deadline. If one still holds it then, the next change waits for that reader
+ * first. A thread that is interrupted counts as one whose deadline has passed.
  *
  * <p><b>Thread safety.</b> Everything may be called from any thread. Look-ups, read sections and dirty marks take no
  * lock.
@@ -164,8 +165,8 @@ public final class Memslots {
     }
 
     /**
-     * Ties the memory map to the caches of its translations. Until then a new table is published at once, and a slot
-     * goes without a word.
+     * Ties the memory map to the caches of its translations. Until then a new table is published at once, and no
+     * listener is told of a slot that goes.
      *
      * @param gate lets a new table appear
      * @param listener drains the users of a former slot
@@ -294,7 +295,9 @@ public final class Memslots {
         return slot;
     }
 
-    /** Does what is wished; {@code flagsAreAsked} if the maker of the slot says what it logs, and not a reader. */
+    /**
+     * Makes a change; {@code flagsAreAsked} if the flags are the wish of the slot's maker, and not of a reader of logs.
+     */
     private Change change(int id, boolean flagsAreAsked, Function<MemslotTable, MemslotRequest> wish) {
         SlotEvents.SlotChange event = SlotEvents.changeBegins(number, id);
         Change change = null;
@@ -310,8 +313,8 @@ public final class Memslots {
             Function<MemslotTable, MemslotRequest> wish, boolean flagsAreAsked, SlotEvents.SlotChange event) {
         if (published.waitsForCurrentThread() || changing.isHeldByCurrentThread()) {
             HeldLocks.mightSleep("memslot change"); // in guest mode, nothing may ask for what would wait
-            // Judged all the same: a bad request is a bad request from everywhere, and a void one needs no waiting. But
-            // for a reader: a change that turns the log on may still wait for what is written without a mark.
+            // Judged all the same: a bad request is rejected on every thread, and a void one needs no waiting. Not so a
+            // reader's: the change that turned the log on may still wait for what is written without a mark.
             boolean isVoid = judged(wish, flagsAreAsked, table()) == MemslotRequest.Step.NONE;
             return isVoid && (flagsAreAsked || !changing.isTaken()) ? Change.UNCHANGED : Change.BUSY;
         }
@@ -399,7 +402,7 @@ public final class Memslots {
     /**
      * Takes the dirty pages out of a slot's bitmap. Mirrors {@code KVM_GET_DIRTY_LOG}. A vCPU in guest mode that holds
      * pages of the slot for writing gives them back before this returns; if it does not do so in time, the pages are
-     * marked again, and the next harvest has them too, of whichever reader.
+     * marked again, and the next harvest of any reader has them too.
      *
      * @param id number of the slot, any value
      * @return the pages, to be put back if they cannot be delivered; or why there are none

@@ -30,7 +30,7 @@ record PageMask(int from, long[] words) {
         return (word((int) (page / Long.SIZE)) & 1L << page) != 0;
     }
 
-    /** Number of the word behind the last. */
+    /** Number of the word after the last. */
     long end() {
         return words == null ? Long.MAX_VALUE : (long) from + words.length;
     }

@@ -27,7 +27,7 @@ final class PublishedTable {
      */
     private Memslot abandoned;
 
-    /** The two that have a say in a change. */
+    /** The gate and the listener of a change. */
     private record Neighbours(InvalidationGate gate, MemslotListener listener) {}
 
     PublishedTable(ReadSections readers, long timeoutNanos) {

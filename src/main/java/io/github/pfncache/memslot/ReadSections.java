@@ -29,9 +29,9 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * the zero, or the reader sees the announcement and signals under the lock under which the writer looked. Readers take
  * no lock while no writer waits.
  *
- * <p>Sections nest: only the outermost is counted. The counter changes before the depth: whatever throws in between, a
- * thread never takes itself for inside that is not counted. A thread whose counting out was cut short stays counted:
- * changes are BUSY then. Kernel counterpart: {@code srcu_read_lock()}, {@code synchronize_srcu()}.
+ * <p>Sections nest: only the outermost is counted. The counter changes before the depth: after an exception in between,
+ * a thread that takes itself for inside is counted. A thread whose counting out was cut short stays counted: changes
+ * are BUSY then. Kernel counterpart: {@code srcu_read_lock()}, {@code synchronize_srcu()}.
  */
 final class ReadSections {
 

@@ -4,9 +4,9 @@ import java.util.Arrays;
 
 /**
  * A block of guest frames cut into equal parts, with the slots of each part. The slot that fills a part is in one list,
- * so that it is found without a look at it: a look-up that comes by chance finds little more than that list in the
- * processor's cache. Slots that overlap a part without filling it are in another list: null for none, a {@link Memslot}
- * for one, a {@link SlotIndex} for several.
+ * and is found there without a look at the slot: for look-ups far apart the processor's cache has little more than that
+ * list. Slots that overlap a part without filling it are in another list: null for none, a {@link Memslot} for one, a
+ * {@link SlotIndex} for several.
  *
  * <p>There are at least {@value #PARTS_PER_SLOT} parts to a slot: more would share fewer parts, and take more of the
  * cache. Each list is kept in chunks of {@value #CHUNK}, so that a change copies a chunk or two and the list of chunks;

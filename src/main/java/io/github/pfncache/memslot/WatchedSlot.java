@@ -8,7 +8,7 @@ final class WatchedSlot extends Linked<WatchedSlot> {
     private final WriteWatch owner;
     final Memslot slot;
 
-    /** Where the marks are made by which the owner is told: the slot may have let go of it. */
+    /** The log whose marks tell the owner; named here because the slot may have let go of it. */
     final DirtyBitmap log;
 
     final Marks watched;
@@ -33,7 +33,7 @@ final class WatchedSlot extends Linked<WatchedSlot> {
     }
 
     void watch(long page) {
-        written.wordsOf(page); // first: whoever finds the page watched finds room
+        written.wordsOf(page); // first: a writer that finds the page watched finds room
         Marks.mark(watched.wordsOf(page), page);
     }
 

@@ -43,7 +43,7 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
     /** By slot, as it was when a page of it was watched. Thread-safe by itself; changed by the thread that watches. */
     private final Map<Memslot, WatchedSlot> slots = new ConcurrentHashMap<>();
 
-    /** Set by whoever writes, after the page was noted; cleared before the notes are read. */
+    /** Set by the writer, after it has noted the page; cleared before the notes are read. */
     volatile boolean due;
 
     WriteWatch(Memslots memslots) {
@@ -108,8 +108,8 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
     /**
      * Tells of the pages that were written since they were watched, or may have been, and watches them no more.
      *
-     * @param written given each guest frame number, as it was when the page was watched; if it throws, the other pages
-     *     are told of by the next call
+     * @param written given, with no lock held, each guest frame number, as it was when the page was watched; if it
+     *     throws, the other pages are told of by the next call
      */
     public void take(LongConsumer written) {
         StackRoom.require(); // a page that is let go is told of

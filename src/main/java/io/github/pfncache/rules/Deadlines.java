@@ -5,7 +5,9 @@ final class Deadlines {
 
     private Deadlines() {}
 
-    /** Nanoseconds until a deadline; one so far away that the difference overflows is as far away as can be said. */
+    /**
+     * Nanoseconds until a deadline, negative after it. Where the difference overflows: the largest or smallest number.
+     */
     static long left(long deadlineNanos) {
         long now = System.nanoTime();
         long left = deadlineNanos - now;

@@ -34,7 +34,7 @@ public final class HeldLocks {
         }
     }
 
-    /** A lock that is wanted, and what its thread holds: a sentence only where a rule is broken. */
+    /** A lock that is wanted, and what its thread holds; made into text only where a rule is broken. */
     private record Attempt(Held wanted, HeldLocks mine) {
         @Override
         public String toString() {
@@ -101,8 +101,8 @@ public final class HeldLocks {
     }
 
     /**
-     * States that the caller is about to do something that seldom has to sleep, and in guest mode does without: looked
-     * at each time, so that whether a rule is broken is no matter of timing.
+     * States that the caller is about to do something that seldom has to sleep, and that gives up in guest mode where
+     * it would have to. The rules are checked at each call, so a misuse shows each time and not by chance of timing.
      *
      * @param what what is about to happen, for the message
      * @throws RuleViolation under a short lock or in atomic context
@@ -163,7 +163,7 @@ public final class HeldLocks {
         for (int i = mine.held.size() - 1; i >= 0; i--) { // bounded by the locks held; the latest is the likeliest
             if (mine.held.get(i).lock == lock) {
                 mine.held.remove(i);
-                LockRule.RELEASED_BY_HOLDER.check(true, lockClass); // counted: a rule never looked at proves nothing
+                LockRule.RELEASED_BY_HOLDER.check(true, lockClass); // counted: a rule never checked proves nothing
                 return;
             }
         }

@@ -26,7 +26,7 @@ public enum LockClass {
     /**
      * One change at a time of where caches point: one cache's activate, refresh and deactivate ([rule L3]), the
      * segments of one area, the place of a structure with its mode. Held across hva to pfn resolution and the callbacks
-     * in it. A page-fault handler may come here with such a lock held, so a thread waits for a bounded time.
+     * in it. A page-fault handler may take a second of these locks, so every wait for one is bounded.
      */
     REFRESH(Context.SLEEPS),
 
@@ -47,7 +47,10 @@ public enum LockClass {
     /** The invalidations in progress. */
     INVALIDATIONS(Context.ATOMIC),
 
-    /** Which pages of a vCPU in guest mode are wanted back. A thread that waits here holds only locks that sleep. */
+    /**
+     * Which pages of a vCPU in guest mode are wanted back. A thread that waits here holds only locks that may be slept
+     * under.
+     */
     GUEST_MODE(Context.ATOMIC),
 
     /** Page tables and mappings of an emulated address space. Not held while notifiers or fault handlers run. */

@@ -3,13 +3,14 @@ package io.github.pfncache.rules;
 import java.time.Duration;
 
 /**
- * The length of a wait of any duration, as a number of nanoseconds that can be added to a clock's. Stateless.
+ * The arithmetic of waits: a duration of any length, as nanoseconds that can be added to a reading of the clock.
+ * Stateless.
  *
  * @since 0.1.0
  */
 public final class Patience {
 
-    /** 146 years. The half of what fits: a deadline so far ahead is still ahead when it is compared by difference. */
+    /** 146 years, half of what fits: a deadline that far ahead is still ahead when it is compared by difference. */
     private static final long FOR_EVER = 1L << 62;
 
     private static final Duration LONGEST = Duration.ofNanos(FOR_EVER);

@@ -14,14 +14,14 @@ import java.lang.invoke.VarHandle;
  */
 public class ReaderBias {
 
-    /** Of a lock that is never open: each reader takes the lock proper. */
+    /** The bias of a lock that is never open: each reader takes the lock proper. */
     public static final ReaderBias NONE = new ReaderBias();
 
     /**
-     * Where brief holds are announced. To store 0 at the index that {@link TrackedRwLock#enterBriefly} returned ends
-     * the hold, as {@link TrackedRwLock#leaveBriefly} does, and needs no frame of the stack: for a caller that cannot
-     * call it, because the stack ends there. Before that store comes a write to a volatile variable, then a read of it,
-     * so that what was done under the hold is ordered before its end.
+     * The words in which brief holds are announced. A store of 0 at the index that {@link TrackedRwLock#enterBriefly}
+     * returned ends the hold, as {@link TrackedRwLock#leaveBriefly} does. It needs no stack frame, so it works where
+     * the stack has no room for that call. Before the store the caller writes a volatile variable and reads it back:
+     * this orders what was done under the hold before its end.
      */
     protected static final long[] BRIEF_HOLDS = ReaderTable.TABLE;
 
@@ -41,7 +41,7 @@ public class ReaderBias {
     /** Whether the lock is open when no writer is there. Written by the lock's writer. */
     private boolean opens;
 
-    /** Of a lock that is shut. */
+    /** The bias of a new lock: shut. */
     protected ReaderBias() {}
 
     /**
@@ -63,7 +63,7 @@ public class ReaderBias {
     }
 
     /**
-     * Whether the lock was open all the time: then all is good that was read since.
+     * Whether the lock has stayed open since a sequence was read. Then what was read in between is good.
      *
      * @param seen an even sequence
      * @return true iff it is the same now
@@ -74,9 +74,9 @@ public class ReaderBias {
     }
 
     /**
-     * Says whether the lock is open when its writer has gone. Called by the writer.
+     * Says whether the lock opens when its writer releases it. Called by the writer.
      *
-     * @param whether it is, until this is called again
+     * @param whether true if it opens; stands until the next call
      */
     protected final void opens(boolean whether) {
         opens = whether;

@@ -9,18 +9,18 @@ import java.util.function.BooleanSupplier;
  * The table in which readers announce their holds: each word is free or names a lock. There is one table for the
  * process, so a lock needs no memory for its readers, and the compiler knows the address.
  *
- * <p>Rows belong to threads, columns to locks: a thread announces itself in a row of its own, as far as there are
- * enough, so that two readers of one lock share no cache line; a writer of one lock looks at one word of each row. Both
- * are hashes: a word that is taken sends the reader to the next row, and in the end to the lock itself. A brief hold
- * is announced in the first of these rows or not at all.
+ * <p>The number of the thread selects the row, the number of the lock the column. While there are rows enough a thread
+ * has a row of its own, so two readers of one lock share no cache line. A writer of a lock looks at one word of each
+ * row. Both selections are hashes, so a word may be taken: the reader then tries the next rows, and after a few of them
+ * takes the lock itself. A brief hold tries the first row only.
  *
- * <p>A word has the whole number of its lock. Beside it, in a table of the same shape, stands the whole number of the
- * thread, so that a thread knows its own holds again; a brief hold names no thread, for it cannot wait for itself. A
- * thread writes its number behind its word, and clears it before it frees the word: a number of its own that it finds
- * is never left over from an earlier hold.
+ * <p>A word has the whole number of its lock. A second table of the same shape has the whole number of the thread, by
+ * which a thread finds its own holds. A brief hold names no thread: nothing waits inside it, so no thread could wait
+ * there for itself. A thread writes its number after it has taken the word, and clears it before it frees the word. So
+ * its own number, where it finds it, is never left over from an earlier hold.
  *
- * <p><b>A brief hold can end without a call.</b> To free a word takes a store, and no frame of the stack: it can be
- * done where a call would end in a StackOverflowError.
+ * <p><b>A brief hold can end without a call.</b> A store frees the word, and takes no stack frame: it works where a
+ * call would end in a StackOverflowError.
  *
  * <p>A reader that leaves signals nothing: a signal would cost a second fence. So a writer that waits for a reader
  * looks again and again, first at once, then with pauses.
@@ -60,7 +60,7 @@ final class ReaderTable {
     /** Each word goes from free (0) to taken by compare-and-set, and back by a release. */
     static final long[] TABLE = new long[END + MARGIN];
 
-    /** Number of the thread that took the word at the same place other than briefly; 0 if none. Written by that one. */
+    /** Number of the thread that has the word at the same place, unless the hold is brief; 0 if none. Written by it. */
     private static final long[] THREADS = new long[END + MARGIN];
 
     private ReaderTable() {}

@@ -22,7 +22,7 @@ public final class RuleStats {
      * The counts of one rule at one time.
      *
      * @param rule the rule
-     * @param checks how often it was looked at
+     * @param checks how often it was checked
      * @param violations how often it was broken
      */
     public record Line(Rule rule, long checks, long violations) {}

@@ -9,7 +9,7 @@ public final class Rules {
 
     /**
      * True when this class was loaded with assertions on, or with {@code -Dpfncache.rules=true}. A constant: the code
-     * behind {@code if (Rules.ENABLED)} does not exist in a process that runs without.
+     * under {@code if (Rules.ENABLED)} does not exist in a process that runs without.
      */
     public static final boolean ENABLED = assertionsOn() || Boolean.getBoolean("pfncache.rules");
 

@@ -11,12 +11,13 @@ package io.github.pfncache.rules;
 public final class StackRoom {
 
     /**
-     * Each is about 80 bytes compiled, 200 interpreted. While rules are checked, each lock takes more calls; without,
-     * no more than what a processor predicts the returns of: a refresh asks each time.
+     * How many frames to ask for. A frame is about 80 bytes compiled, 200 interpreted. While rules are checked each
+     * lock takes more calls. Otherwise the frames are no more than a processor predicts the returns of, because each
+     * refresh asks.
      */
     private static final int FRAMES = Rules.ENABLED ? 64 : 14;
 
-    /** Where the frames' values go, lest they be left out: never, but the compiler cannot know. */
+    /** Keeps the frames' values from being left out: they never go here, which the compiler cannot know. */
     private static long used;
 
     private StackRoom() {}

@@ -6,9 +6,9 @@ import java.lang.invoke.MethodType;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A number for each thread that no other thread ever has, and no subclass of Thread can change. That is the thread's
- * id, as {@code Thread.threadId()} answers; before Java 19 it is available for a plain Thread only, and others count
- * downwards from -1.
+ * The number of a thread: no other thread ever has it, and no subclass of Thread can change it. It is the thread's id,
+ * as {@code Thread.threadId()} answers. Before Java 19 only a plain Thread answers its id for certain; threads of a
+ * subclass are numbered from -1 downwards.
  */
 final class ThreadNumber {
 
@@ -30,7 +30,7 @@ final class ThreadNumber {
         }
     }
 
-    /** That of the current thread, not 0. */
+    /** The number of the current thread, never 0. */
     static long current() {
         Thread thread = Thread.currentThread();
         if (ID != null) {

@@ -56,7 +56,7 @@ public final class TrackedLock {
         after();
     }
 
-    /** Takes the lock also when there is no memory for a place in its queue: to end something takes locks. */
+    /** Takes the lock also when there is no memory for a place in its queue: a call that ends something takes locks. */
     private void acquire() {
         try {
             lock.lock();

@@ -22,11 +22,13 @@ import java.util.function.LongSupplier;
  * <ul>
  *   <li><i>Reader and writer.</i> Reader: announce (compare-and-set), then look whether it is open. Writer: shut, then
  *       look at the announcements. All four are volatile, so they have one total order: either the reader sees that it
- *       is shut and leaves, or the writer sees the announcement and waits. Both may happen; neither cannot. Without the
- *       fence of the announcement the processor, x86 too, could look first and announce later.
- *   <li><i>What a reader does</i> stays between the two: not before its look (an acquire), not after it leaves (a
- *       release), which the writer reads before it goes on. x86 gives both for free; the compiler does not.
- *   <li><i>What the writer did</i> is there for the readers it opens the lock for: it opens with a release.
+ *       is shut and leaves, or the writer sees the announcement and waits. Both may happen; at least one does. Without
+ *       the fence of the announcement the processor, x86 too, could look first and announce later.
+ *   <li><i>What a reader does under its hold</i> stays there: after its look, which is an acquire, and before it
+ *       leaves, which is a release that the writer reads before it goes on. x86 gives both for free; the compiler does
+ *       not.
+ *   <li><i>What the writer did</i> can be seen by the readers that find the lock open: the writer opens it with a
+ *       release.
  *   <li><i>A writer that finds the lock shut</i> need not scan the table: the writer that shut it waited for every
  *       announced reader before it released the lock proper. A reader that announces itself later sees that the lock is
  *       shut and withdraws.
@@ -121,7 +123,7 @@ public final class TrackedRwLock {
     /** Announces the thread, unless the lock is shut; the place, which is the hold, or NOWHERE, which is PROPER. */
     private int announce() {
         if (!bias.isOpen()) {
-            return ReaderTable.NOWHERE; // as it would find out: spares the locked instruction
+            return ReaderTable.NOWHERE; // it would find out below; this spares the locked instruction
         }
         Interleaving.reached("open");
         int place = ReaderTable.enter(creation);
@@ -246,9 +248,9 @@ public final class TrackedRwLock {
     }
 
     /**
-     * Announces a hold that ends within a few instructions, with nothing in it that could wait. It is one of the read
-     * side if the lock is open: the caller looks afterwards, and leaves in any case. For a caller that has all it needs
-     * at hand; {@link #awaitBriefReaders} waits for such holds.
+     * Announces a hold that ends within a few instructions, with nothing in it that could wait. It is a hold of the
+     * read side if the lock is open after the announcement. The caller looks, and ends the hold either way. {@link
+     * #awaitBriefReaders} waits for such holds.
      *
      * @param lock the lock, which is looked at only while rules are checked
      * @param briefName its {@link #briefName}

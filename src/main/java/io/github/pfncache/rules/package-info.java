@@ -1,11 +1,11 @@
 /**
  * The rules of the library as code: a lock order, invariants that check themselves, places where threads may switch.
  *
- * <p><b>Purpose.</b> The counterpart of lockdep and {@code WARN_ON}. A {@link io.github.pfncache.rules.LockClass}
- * says what a lock protects and where it stands in the order; a {@link io.github.pfncache.rules.Rule} states an
- * invariant, and counts how often it was looked at and how often it was broken. Checking is on when assertions are on,
- * or with {@code -Dpfncache.rules=true}; otherwise it folds away
- * ({@link io.github.pfncache.rules.Rules#ENABLED} is a constant).
+ * <p><b>Purpose.</b> The counterpart of lockdep and {@code WARN_ON}. A {@link io.github.pfncache.rules.LockClass} says
+ * what a lock protects and where it stands in the order; a {@link io.github.pfncache.rules.Rule} states an invariant,
+ * and counts how often it was checked and how often it was broken. Checking is on when assertions are on, or with
+ * {@code -Dpfncache.rules=true}; otherwise it folds away ({@link io.github.pfncache.rules.Rules#ENABLED} is a
+ * constant).
  *
  * <p>Every wait of the library goes through {@link io.github.pfncache.rules.TrackedLock} or
  * {@link io.github.pfncache.rules.TrackedRwLock}, and every other place worth a thread switch through
