@@ -174,8 +174,7 @@ final class AddressSpace {
 
     /** Reads what was never read of a part of a real file; the page that cannot be, or -1. Any thread, no lock held. */
     long readFile(Vma part, Reading reading) {
-        boolean real = part.file() != null && part.file().backing != null;
-        for (long page = part.start(); real && page < part.end(); page++) { // bounded by the pages mapped
+        for (long page = part.start(); part.isOfRealFile() && page < part.end(); page++) { // bounded by the mapping
             FetchedPages fetched = new FetchedPages();
             long at = page;
             family.getLocked(() -> isUnread(part, at) ? fetched.get(part.file(), part.toFilePage(at)) : null);
@@ -205,6 +204,7 @@ final class AddressSpace {
         long shift = PageTable.firstPage(range.source()) - PageTable.firstPage(range.target());
         return family.getLocked(() -> {
             checkOpen();
+            (other == null ? this : other).checkOpen(); // it has nothing any more that pages could be unlike
             long at = table.nextUnshared(there, shift, page, end);
             while (at >= 0 && Pte.isSameContent(table.get(at), there.get(at + shift))) { // bounded by the range
                 at = table.nextUnshared(there, shift, at + 1, end);

@@ -4,6 +4,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.rules.Interleaving;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -263,6 +264,9 @@ final class FaultPath extends SpaceOps {
         }
         space.table.reserve(page); // before there is anything that could be lost
         if (!Pte.isPresent(entry)) {
+            if (answer != null && !Arrays.equals(answer.content, content(vma, entry))) {
+                file.markChanged(filePage); // else an eviction would drop it: it is in the file
+            }
             pfn = answer != null ? file.install(filePage, answer.content) : file.load(filePage, fetched);
         }
         store.frames.addOwner(pfn);

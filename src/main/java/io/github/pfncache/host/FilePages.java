@@ -71,7 +71,8 @@ final class FilePages {
     /** A page will be, or can be from now on, written without a word. Before it is: this may fail. */
     void markChanged(long page) {
         if (backing != null) {
-            backing.marks.change(page, page + 1, 0, PageMarks.CHANGED | PageMarks.EVER_CHANGED);
+            int unsaved = backing.writable ? PageMarks.CHANGED : 0;
+            backing.marks.change(page, page + 1, 0, PageMarks.EVER_CHANGED | unsaved);
         }
     }
 

@@ -263,9 +263,10 @@ public final class HostFile implements AutoCloseable {
 
     /**
      * Writes what has changed back to the real file, and returns when it is there: {@code msync(MS_SYNC)}. Changed are
-     * pages that were writable through a shared mapping since the last time, whether or not they were written, and
-     * those that {@link #write}, {@link #punchHole} and {@link #truncate} changed. Private mappings never get there.
-     * Holes are written as zeros. The last page is written up to the file's size.
+     * pages that were writable through a shared mapping since the last time, whether or not they were written, those
+     * that {@link #write}, {@link #punchHole} and {@link #truncate} changed, and those that a fault handler has given
+     * another content. Private mappings never get there. Holes are written as zeros. The last page is written up to the
+     * file's size.
      *
      * <p>Pages are made read-only for a moment wherever they are mapped, and invalidated for that; what is written
      * during the call arrives now or next time. Not to be called by a notifier or a fault handler.

@@ -693,7 +693,8 @@ public final class HostMemory implements AutoCloseable {
      *
      * @param other another memory, not closed; or null, for the pages that there is something of
      * @param range addresses there and here; what is mapped at both is private and not a file's
-     * @return addresses here, ascending; found one by one, so that it throws IllegalStateException once this is closed
+     * @return addresses here, ascending; found one by one, so that it throws IllegalStateException once one of the two
+     *     is closed
      * @since 0.1.0
      */
     public LongStream unlikePages(HostMemory other, RewindRange range) {

@@ -2,6 +2,7 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.StackRoom;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
@@ -9,8 +10,9 @@ import java.lang.invoke.VarHandle;
  * A sparse table from page number (below 2<sup>44</sup>) to entry: five radix levels, nodes made on first use.
  *
  * <p>{@link #get} takes no lock and sees every entry whole. All other methods run under the lock of the owning family.
- * A reader may hold a leaf that {@link #drop} has dropped: its entries were zeroed first and are never set again, so
- * such a reader finds nothing, which is always a true answer of the moment at which it took the leaf.
+ * A reader may hold a leaf that {@link #drop} has dropped: its entries were zeroed first and are never set again, or
+ * other tables share it and none is writable. So what such a reader finds was true when it took the leaf, and it finds
+ * no frame to write to.
  *
  * <p>A leaf that several tables share never changes again, whoever keeps it: a table that has something to set there
  * makes a copy of its own first. So it is read without a lock as before, and what two tables share is the same. It has
@@ -128,7 +130,7 @@ final class PageTable {
                 return -1;
             }
             long first = here < 0 || there >= 0 && there - shift < here ? there - shift : here;
-            if (leaf(first) != other.leaf(first + shift)) {
+            if (shift != 0 || leaf(first) != other.leaf(first + shift)) { // else one leaf, with other pages of it
                 return first;
             }
             at = leafEnd(first);
@@ -174,6 +176,9 @@ final class PageTable {
     void drop(long from, long to) {
         for (long at = nextLeaf(from, to); at < to; at = nextLeaf(leafEnd(at), to)) { // bounded by the leaves
             boolean whole = index(at, 0) == 0 && leafEnd(at) <= to;
+            if (!whole && next(at, Math.min(to, leafEnd(at))) < 0) {
+                continue; // nothing to clear, nor to copy the others for
+            }
             long[] leaf = whole ? leaf(at) : leafForSet(at);
             if (leaf[TABLES] > 0) {
                 unlink(at);
@@ -258,6 +263,7 @@ final class PageTable {
         if (leaf != null && leaf[TABLES] == 0) {
             return leaf;
         }
+        StackRoom.require(); // of the frames all get another owner, or none
         long[] own = leaf == null ? new long[TABLES + 1] : leaf.clone();
         own[TABLES] = 0;
         for (int e = 0; leaf != null && leaf[TABLES] > 1 && e < FANOUT; e++) { // else the other's entries become its

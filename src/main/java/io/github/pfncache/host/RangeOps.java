@@ -72,7 +72,9 @@ final class RangeOps extends SpaceOps {
             if (page < 0 || lacksRoom(1)) {
                 return -1L;
             }
+            PageMarks discarded = space.discarded.moved(page, page + npages, 0); // a discard passes over holes
             vmas.insert(Vma.anonymous(PageTable.rangeOf(page, page + npages), Protection.NONE));
+            space.discarded = discarded;
             family.layoutChanged();
             nextReserved = page + npages;
             return PageTable.hvaOf(page);

@@ -104,10 +104,8 @@ final class Residency extends SpaceOps {
 
     /** Migrates the resident pages of a range: see {@link HostMemory#collapse}. */
     HostResult collapse(HvaRange range) {
-        long page = nextEntry(PageTable.firstPage(range), range);
-        while (page >= 0) { // ascending
-            migrate(page);
-            page = nextEntry(page + 1, range);
+        for (long page = nextEntry(PageTable.firstPage(range), range); page >= 0; page = nextEntry(page + 1, range)) {
+            migrate(page); // ascending: bounded by the entries
         }
         return family.getLocked(() -> space.coverageLocked(range));
     }
@@ -125,9 +123,7 @@ final class Residency extends SpaceOps {
                 result = HostResult.ENOMEM;
             }
             HostResult one = evict(part, mayBlock);
-            if (one != HostResult.OK) {
-                result = one;
-            }
+            result = one == HostResult.OK ? result : one;
             at = part.end();
         }
         return result == HostResult.OK && at != PageTable.endPage(range) ? HostResult.ENOMEM : result;

@@ -40,8 +40,9 @@ final class Rewind extends SpaceOps {
     private int changes;
 
     // Of the attempt.
-    /** The parts of mappings in each of the ranges. */
+    /** The parts of mappings in each of the ranges; and before, when files were read. */
     private final List<List<Vma>> parts = new ArrayList<>();
+    private final List<Vma> read = new ArrayList<>();
     /** How many pages were looked at to prepare them. */
     private long visited;
     /** How many frames are needed. */
@@ -115,9 +116,11 @@ final class Rewind extends SpaceOps {
 
     /** Looks at the pages that have not been read from their file, and finds out which ones are as they shall be. */
     private boolean readFiles() {
+        read.clear();
         for (RewindRange range : ranges) { // bounded by the ranges
             workOn(range);
             for (Vma part : space.partsWithin(target)) { // bounded by the number of mappings
+                read.add(part);
                 if (!isPassedOver(part) && space.readFile(part, this::compare) >= 0) {
                     return false;
                 }
@@ -288,7 +291,7 @@ final class Rewind extends SpaceOps {
     /** Gets hold of all that putting a page back may lack. */
     private HostResult prepareLocked(Vma part, long page) {
         visited++;
-        if (space.isUnread(part, page) && prepared.get(page) == 0) {
+        if (space.isUnread(part, page) && (prepared.get(page) == 0 || !read.contains(part))) {
             return HostResult.BUSY; // the file grew, or was mapped, after it was read
         }
         if (isSameLocked(part, page)) {

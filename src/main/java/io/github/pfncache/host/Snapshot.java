@@ -55,8 +55,11 @@ final class Snapshot extends SpaceOps {
         return union;
     }
 
-    /** Whether the last attempt came to look at the pages. Confined to the thread of the call. */
+    // Confined to the thread of the call.
+    /** Whether the last attempt came to look at the pages. */
     private boolean looked = true;
+    /** Where files were mapped when they were read. */
+    private List<Vma> read;
 
     void take() {
         HostFamily.Scope involved = new HostFamily.Scope(null, true, this::involvedLocked);
@@ -125,7 +128,9 @@ final class Snapshot extends SpaceOps {
 
     /** Brings what is mapped and has never been read from its real file into the child. */
     private void readFiles() {
-        for (Vma part : parts()) { // bounded by the number of mappings
+        read = parts();
+        read.removeIf(part -> !part.isOfRealFile());
+        for (Vma part : read) { // bounded by the number of mappings
             long unreadable = space.readFile(part, this::install);
             if (unreadable >= 0) {
                 throw new IllegalStateException("no snapshot: a mapped file cannot be read at hva="
@@ -178,10 +183,10 @@ final class Snapshot extends SpaceOps {
         looked = true;
         space.checkOpen();
         List<Vma> parts = space.partsLocked(ranges);
-        for (Vma part : parts) { // bounded by the number of mappings
-            if (isToBeFilledLocked(part) || isToBeReadLocked(part)) {
-                return HostResult.BUSY;
-            }
+        // A file that was read is not mapped any more; or a page went after it was filled, or is still to be read.
+        if (!parts.containsAll(read) || parts.stream().anyMatch(part ->
+                space.unfilledLocked(part).findAny().isPresent() || isToBeReadLocked(part))) {
+            return HostResult.BUSY;
         }
         for (Vma part : parts) { // bounded by the number of mappings
             child.vmas.insert(Vma.anonymous(part.range(), part.protection()));
@@ -196,17 +201,12 @@ final class Snapshot extends SpaceOps {
         return HostResult.OK;
     }
 
-    /** Whether a page went after it was filled. */
-    private boolean isToBeFilledLocked(Vma part) {
-        return space.unfilledLocked(part).findAny().isPresent();
-    }
-
     /**
      * Whether a page of a real file is still to be read: mapped, or come to be, after it was looked for. What was read
      * and is not needed goes, and the marks of zeros, too.
      */
     private boolean isToBeReadLocked(Vma part) {
-        if (part.file() == null || part.file().backing == null) {
+        if (!part.isOfRealFile()) {
             return false;
         }
         for (long page = part.start(); page < part.end(); page++) { // bounded by the pages mapped

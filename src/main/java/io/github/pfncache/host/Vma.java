@@ -31,6 +31,11 @@ record Vma(
         return new Vma(start, PageTable.endPage(range), file, filePage, shared, mayWrite, protection);
     }
 
+    /** Whether its pages may have to be read. */
+    boolean isOfRealFile() {
+        return file != null && file.backing != null;
+    }
+
     boolean isWritable() {
         return protection == Protection.READ_WRITE;
     }

@@ -162,12 +162,7 @@ public final class RamSnapshot implements AutoCloseable {
     }
 
     private Memslot find(long gfn) {
-        for (Memslot slot : slots) { // bounded by the slots
-            if (slot.contains(gfn)) {
-                return slot;
-            }
-        }
-        return null;
+        return slots.stream().filter(slot -> slot.contains(gfn)).findFirst().orElse(null);
     }
 
     /** Whether no page would get two contents: slots in place of those here that share pages of the host did so. */

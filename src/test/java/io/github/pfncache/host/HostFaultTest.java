@@ -366,6 +366,15 @@ class HostFaultTest {
         assertThat(reasons(host, M, page(M, 1), page(M, 5))).containsExactly(DISCARDED, MISSING, MISSING);
     }
 
+    @Test
+    void whereNothingWasMappedNothingWasDiscarded() {
+        long reserved = host.reserve(1);
+        assertThat(host.discard(page(reserved, 1), 1)).isEqualTo(ENOMEM);
+        assertThat(host.reserve(1)).isEqualTo(page(reserved, 1));
+        assertThat(host.protect(page(reserved, 1), 1, READ_WRITE)).isEqualTo(OK);
+        assertThat(reasons(host, page(reserved, 1))).containsExactly(MISSING);
+    }
+
     /** A handler that still reads when its page is discarded has the content of what is gone. */
     @Test
     void anAnswerToAQuestionOfBeforeADiscardIsNotTaken() {

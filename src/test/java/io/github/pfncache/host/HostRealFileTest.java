@@ -538,4 +538,68 @@ class HostRealFileTest {
         assertThat(world.load(page(A, 1))).isEqualTo(0x0202_0202_0202_0202L);
         assertThat(world.load(page(A, 2))).isZero();
     }
+
+    /** Of an unread page, of a hole, and of one that the file has not got: nothing else knows what the handler said. */
+    @Test
+    void whatAHandlerGaveIsKeptByAnEviction() throws IOException {
+        assertThat(file.punchHole(1, 1)).isEqualTo(OK);
+        assertThat(file.truncate(6)).isEqualTo(OK);
+        assertThat(host.mapShared(A, 6, file, 0, READ)).isEqualTo(OK);
+        PageFaultHandler handler = fault -> {
+            if (fault.reason() != PageFault.Reason.EVICTED && fault.hva() != page(A, 2)) {
+                fault.page().putLong(0, fault.hva());
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        };
+        host.registerFaultHandler(HvaRange.ofPages(A, 6), handler, true, false);
+        assertThat(host.fill(A, 6)).isEqualTo(OK);
+        assertThat(host.evict(A, 6)).isEqualTo(OK);
+        assertThat(host.fill(A, 6)).isEqualTo(OK);
+        host.unregisterFaultHandler(handler);
+        assertThat(host.evict(A, 6)).isEqualTo(OK);
+        for (int i : new int[] {0, 1, 3, 4, 5}) {
+            assertThat(world.load(page(A, i))).isEqualTo(page(A, i));
+        }
+        assertThat(world.load(page(A, 2))).isEqualTo(0x0303_0303_0303_0303L);
+        assertThat(file.changedPages()).as("all but what the handler left as it is").isEqualTo(5);
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(onDisk(5 * 4096)).isEqualTo(page(A, 5));
+    }
+
+    /** Another file, mapped by the first notifier that is told: after pages were read, before the moment. */
+    private void replaceWhenTold(boolean mapped) throws IOException {
+        Files.write(directory.resolve("other"), new byte[] {9, 9, 9, 9, 9, 9, 9, 9});
+        FileChannel other = FileChannel.open(directory.resolve("other"));
+        HostFile replacement = host.openFile(other);
+        host.registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                host.unregisterNotifier(this);
+                HostResult done = mapped ? host.mapShared(A, 1, replacement, 0, READ) : host.mapAnonymous(A, 1, READ);
+                return done == OK;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {}
+        });
+    }
+
+    @Test
+    void aFileThatIsMappedAfterAnotherWasReadIsReadForTheSnapshot() throws IOException {
+        replaceWhenTold(true);
+        try (HostMemory snapshot = host.snapshot()) {
+            assertThat(HostWorld.load(snapshot, A)).isEqualTo(world.load(A)).isEqualTo(0x0909_0909_0909_0909L);
+            host.audit();
+        }
+        assertThat(world.load(A)).isEqualTo(0x0909_0909_0909_0909L);
+    }
+
+    @Test
+    void whatWasReadOfAFileThatIsGoneIsNotInTheSnapshot() throws IOException {
+        replaceWhenTold(false);
+        try (HostMemory snapshot = host.snapshot()) {
+            assertThat(HostWorld.load(snapshot, A)).isZero();
+            host.audit();
+        }
+    }
 }

@@ -2,12 +2,14 @@ package io.github.pfncache.host;
 
 import static io.github.pfncache.host.HostWorld.page;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.PrimitiveIterator;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -144,5 +146,48 @@ class SnapshotCostTest {
             assertThat(child.copyToUser(page(A, 600), new byte[8], 0, 8)).isTrue();
             assertThat(reasons).as("armed in the parent, not in the child").isEmpty();
         }
+    }
+
+    /** A leaf that is the same at both has other pages at the same distance from a range's begin. */
+    @Test
+    void pagesAreComparedAndPutBackAtOtherAddressesOfOneLeaf() {
+        try (HostMemory first = host.snapshot()) {
+            RewindRange next = new RewindRange(page(A, 11), page(A, 10), 3);
+            assertThat(host.unlikePages(first, next).toArray())
+                    .containsExactly(page(A, 10), page(A, 11), page(A, 12));
+            List<Long> told = new ArrayList<>();
+            assertThat(host.rewind(first, List.of(next), told::add)).isEqualTo(HostResult.OK);
+            assertThat(told).containsExactly(page(A, 10), page(A, 11), page(A, 12));
+            for (int i = 10; i < 14; i++) {
+                assertThat(HostWorld.load(host, page(A, i))).isEqualTo(i < 13 ? i + 2 : i + 1);
+                assertThat(HostWorld.load(first, page(A, i))).isEqualTo(i + 1);
+            }
+        }
+    }
+
+    /** What is not copied needs no memory, where a move has begun and must end. */
+    @Test
+    void fromASharedLeafWithoutPagesThereNothingIsMoved() {
+        assertThat(host.discard(page(A, 500), 24)).isEqualTo(HostResult.OK);
+        try (HostMemory first = host.snapshot()) {
+            assertThat(host.move(page(A, 504), 16, page(A, 2 * NPAGES))).isEqualTo(HostResult.OK);
+            assertThat(unsharedLeaves(first, host)).as("nothing was there").isZero();
+            assertThat(host.unmap(page(A, 498), 1)).isEqualTo(HostResult.OK);
+            assertThat(unsharedLeaves(first, host)).isOne();
+        }
+    }
+
+    @Test
+    void aDifferenceEndsWithTheMemoryThatItIsTo() {
+        HostMemory first = host.snapshot();
+        host.discard(A, NPAGES);
+        PrimitiveIterator.OfLong unlike = host.unlikePages(first, ALL).iterator();
+        assertThat(unlike.nextLong()).isEqualTo(A);
+        first.close();
+        assertThatIllegalStateException().isThrownBy(() -> {
+            while (unlike.hasNext()) { // bounded by the pages
+                unlike.nextLong();
+            }
+        });
     }
 }

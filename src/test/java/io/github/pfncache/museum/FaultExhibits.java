@@ -112,8 +112,8 @@ final class FaultExhibits {
                                 "CacheRule.NOTIFIER_PAIRS"),
                 Exhibit.of("E09", "what nobody has touched yet is taken for zeros by a snapshot")
                         .edit(SNAPSHOT, "                fill();\n", "")
-                        .edit(SNAPSHOT, "if (isToBeFilledLocked(part) || isToBeReadLocked(part)) {",
-                                "if (isToBeReadLocked(part)) {")
+                        .edit(SNAPSHOT, "space.unfilledLocked(part).findAny().isPresent() || isToBeReadLocked(part)",
+                                "isToBeReadLocked(part)")
                         .foundBy("snapshotOfWhatAHandlerFills", FaultScenarios::snapshotOfWhatAHandlerFills,
                                 "assert: content in the snapshot"),
                 Exhibit.of("E10", "one memory at two addresses: a follower knows the one that was used")
