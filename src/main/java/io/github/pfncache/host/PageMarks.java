@@ -76,6 +76,12 @@ final class PageMarks {
         return copy;
     }
 
+    /** Marks of which pages {@code [from, to)} have none: these themselves, if that is so; or a copy. */
+    PageMarks without(long from, long to) {
+        long first = next(-1, from);
+        return first < 0 || first >= to ? this : moved(from, to, 0);
+    }
+
     /** First page at or after {@code page} with one of the marks, or -1. */
     long next(int marks, long page) {
         if (has(marks, page)) {

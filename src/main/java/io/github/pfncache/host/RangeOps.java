@@ -72,7 +72,7 @@ final class RangeOps extends SpaceOps {
             if (page < 0 || lacksRoom(1)) {
                 return -1L;
             }
-            PageMarks discarded = space.discarded.moved(page, page + npages, 0); // a discard passes over holes
+            PageMarks discarded = space.discarded.without(page, page + npages); // a discard passes over holes
             vmas.insert(Vma.anonymous(PageTable.rangeOf(page, page + npages), Protection.NONE));
             space.discarded = discarded;
             family.layoutChanged();
@@ -318,7 +318,7 @@ final class RangeOps extends SpaceOps {
     private HostResult replaceLocked(long from, long to, List<Vma> parts) {
         List<Vma> gone = vmas.within(from, to);
         table.reserveEnds(from, to);
-        PageMarks discarded = space.discarded.moved(from, to, 0);
+        PageMarks discarded = space.discarded.without(from, to);
         vmas.replace(from, to, parts);
         // From here on nothing is allocated.
         space.discarded = discarded;

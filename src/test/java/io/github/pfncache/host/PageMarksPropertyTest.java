@@ -65,6 +65,11 @@ class PageMarksPropertyTest {
             }
             PageMarks without = marks.moved(from, from + length, 0);
             assertThat(without.at(from)).isEqualTo(length > 0 ? 0 : marks.at(from));
+            PageMarks same = marks.without(from, from + length);
+            for (int page = 0; page < 2 * PAGES; page++) {
+                assertThat(same.at(page)).isEqualTo(without.at(page));
+            }
+            assertThat(same.without(from, from + length)).as("no copy of all marks for pages without").isSameAs(same);
             int before = marks.at(0);
             copy.change(0, PAGES, 0, ALL);
             assertThat(marks.at(0)).as("the marks themselves stay").isEqualTo(before);
