@@ -569,7 +569,8 @@ class HostRealFileTest {
     /** Another file, mapped by the first notifier that is told: after pages were read, before the moment. */
     private void replaceWhenTold(boolean mapped) throws IOException {
         Files.write(directory.resolve("other"), new byte[] {9, 9, 9, 9, 9, 9, 9, 9});
-        FileChannel other = FileChannel.open(directory.resolve("other"));
+        FileChannel other = FileChannel.open(
+                directory.resolve("other"), StandardOpenOption.READ, StandardOpenOption.WRITE);
         HostFile replacement = host.openFile(other);
         host.registerNotifier(new MmuNotifier() {
             @Override
@@ -592,6 +593,15 @@ class HostRealFileTest {
             host.audit();
         }
         assertThat(world.load(A)).isEqualTo(0x0909_0909_0909_0909L);
+    }
+
+    @Test
+    void aFileThatIsMappedAfterAnotherWasReadIsReadForTheRewind() throws IOException {
+        try (HostMemory snapshot = host.snapshot()) {
+            replaceWhenTold(true);
+            assertThat(host.rewind(snapshot, List.of(new RewindRange(A, A, 1)), hva -> {})).isEqualTo(OK);
+            assertThat(world.load(A)).isEqualTo(0x0101_0101_0101_0101L);
+        }
     }
 
     @Test
