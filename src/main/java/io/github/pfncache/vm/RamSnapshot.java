@@ -162,7 +162,12 @@ public final class RamSnapshot implements AutoCloseable {
     }
 
     private Memslot find(long gfn) {
-        return slots.stream().filter(slot -> slot.contains(gfn)).findFirst().orElse(null);
+        for (Memslot slot : slots) { // bounded by the slots
+            if (slot.contains(gfn)) {
+                return slot;
+            }
+        }
+        return null;
     }
 
     /** Whether no page would get two contents: slots in place of those here that share pages of the host did so. */
