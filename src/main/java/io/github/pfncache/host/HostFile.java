@@ -43,13 +43,8 @@ public final class HostFile implements AutoCloseable {
         return pages;
     }
 
-    /** One use of the file. */
-    interface Use<T, E extends Exception> {
-        T run() throws E;
-    }
-
     /** Keeps the file during a call: closed meanwhile, it is given up afterwards. */
-    <T, E extends Exception> T during(Use<T, E> call) throws E {
+    <T, E extends Exception> T during(Undisturbed.Use<T, E> call) throws E {
         family.locked(() -> {
             requireOpenLocked();
             pages.handles++;

@@ -23,13 +23,13 @@ final class Undisturbed {
 
     private Undisturbed() {}
 
-    /** The use of the channel. */
-    interface Use<T> {
-        T run() throws IOException;
+    /** One use of a file. */
+    interface Use<T, E extends Exception> {
+        T run() throws E;
     }
 
     /** Runs, and waits until that has ended; throws what it throws. */
-    static <T> T call(Use<T> use) throws IOException {
+    static <T> T call(Use<T, IOException> use) throws IOException {
         try {
             return CompletableFuture.supplyAsync(() -> {
                 try {

@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongConsumer;
+import java.util.function.LongFunction;
 import java.util.function.Predicate;
 import java.util.stream.LongStream;
 
@@ -72,11 +73,6 @@ public final class GuestRam {
         public String toString() {
             return range.toString();
         }
-    }
-
-    /** Maps something over a reserved range. */
-    private interface Mapping {
-        HostResult at(long hva);
     }
 
     /**
@@ -153,7 +149,7 @@ public final class GuestRam {
         return add(id, flags, gpa, npages, hva -> host.mapAnonymous(hva, npages, Protection.READ_WRITE));
     }
 
-    private Memslots.Change add(int id, int flags, long gpa, long npages, Mapping mapping) {
+    private Memslots.Change add(int id, int flags, long gpa, long npages, LongFunction<HostResult> mapping) {
         vm.requireOpen();
         return show(id, flags, gpa, map(id, npages, mapping));
     }
@@ -211,7 +207,7 @@ public final class GuestRam {
     }
 
     /** Maps something where there is room. */
-    private HvaRange map(int id, long npages, Mapping mapping) {
+    private HvaRange map(int id, long npages, LongFunction<HostResult> mapping) {
         long hva = host.reserve(npages);
         if (hva < 0) {
             throw new IllegalStateException("slot " + id + ": the host has no room for npages=" + npages);
@@ -219,7 +215,7 @@ public final class GuestRam {
         HvaRange range = HvaRange.ofPages(hva, npages);
         HostResult mapped = null;
         try {
-            mapped = mapping.at(hva);
+            mapped = mapping.apply(hva);
         } finally {
             if (mapped != HostResult.OK) {
                 giveUp(range);
