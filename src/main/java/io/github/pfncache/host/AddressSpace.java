@@ -190,17 +190,17 @@ final class AddressSpace {
 
     /** The pages of a range that are not known to be as in another space, found one by one. No lock held. */
     LongStream unlike(AddressSpace other, RewindRange range) {
-        long first = nextUnlike(other, range, PageTable.firstPage(range.target()));
-        return LongStream.iterate(first, page -> page >= 0, page -> nextUnlike(other, range, page + 1));
+        PageTable there = other == null ? new PageTable(store) : other.table;
+        long first = nextUnlike(other, there, range, PageTable.firstPage(range.target()));
+        return LongStream.iterate(first, page -> page >= 0, page -> nextUnlike(other, there, range, page + 1));
     }
 
     /** The first page of a range, at or after one, that is not known to be as in another space; -1 if there is none. */
-    private long nextUnlike(AddressSpace other, RewindRange range, long page) {
+    private long nextUnlike(AddressSpace other, PageTable there, RewindRange range, long page) {
         long end = PageTable.endPage(range.target());
         if (other != null && other.family != family) {
             return page < end ? page : -1;
         }
-        PageTable there = other == null ? new PageTable(store) : other.table;
         long shift = PageTable.firstPage(range.source()) - PageTable.firstPage(range.target());
         return family.getLocked(() -> {
             checkOpen();

@@ -46,8 +46,7 @@ public final class HostFile implements AutoCloseable {
     /** Keeps the file during a call: closed meanwhile, it is given up afterwards. */
     <T, E extends Exception> T during(Undisturbed.Use<T, E> call) throws E {
         family.locked(() -> {
-            requireOpenLocked();
-            pages.handles++;
+            openLocked().handles++;
         });
         try {
             return call.run();
@@ -56,10 +55,11 @@ public final class HostFile implements AutoCloseable {
         }
     }
 
-    private void requireOpenLocked() {
+    private FilePages openLocked() {
         if (!family.openFiles.contains(this)) {
             throw new IllegalStateException("this handle of the file is closed");
         }
+        return pages;
     }
 
     /** Gives a handle up, or what a call had instead of it. Allocates nothing. */
@@ -113,7 +113,7 @@ public final class HostFile implements AutoCloseable {
      * @return number of pages
      */
     public long npages() {
-        return during(() -> family.getLocked(pages::npages));
+        return family.getLocked(() -> openLocked().npages());
     }
 
     /**
@@ -182,8 +182,7 @@ public final class HostFile implements AutoCloseable {
     }
 
     private int readLocked(long offset, byte[] into, FetchedPages fetched) {
-        requireOpenLocked();
-        int count = (int) Math.min(into.length, Math.max(0, pages.size() - offset));
+        int count = (int) Math.min(into.length, Math.max(0, openLocked().size() - offset));
         for (int at = 0; at < count; ) { // bounded by the pages of the array
             int within = Pages.offsetInPage(offset + at);
             int length = Math.min(count - at, Pages.PAGE_SIZE - within);
@@ -222,7 +221,7 @@ public final class HostFile implements AutoCloseable {
 
     /** Null if the lock has to be left for more frames: what was written until then is written again. */
     private HostResult writeLocked(long offset, byte[] from, FetchedPages fetched) {
-        requireOpenLocked();
+        openLocked();
         long end = offset + from.length;
         if (from.length == 0 || lacks(offset, offset, end, fetched) | lacks(end - 1, offset, end, fetched)) {
             return HostResult.OK; // nothing to do, or not yet
@@ -282,9 +281,7 @@ public final class HostFile implements AutoCloseable {
      * @return pages; 0 of a file in memory
      */
     public long changedPages() {
-        return during(() -> pages.backing == null
-                ? 0L
-                : family.getLocked(() -> pages.backing.marks.size(PageMarks.UNSAVED)));
+        return family.getLocked(() -> openLocked().backing == null ? 0 : pages.backing.marks.size(PageMarks.UNSAVED));
     }
 
     /**

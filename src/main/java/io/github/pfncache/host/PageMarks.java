@@ -98,8 +98,10 @@ final class PageMarks {
     /** Number of pages with one of the marks. */
     long size(int marks) {
         long pages = 0;
-        for (long page = next(marks, 0); page >= 0; page = next(marks, page + 1)) { // bounded by the pages
-            pages++;
+        for (long page = next(marks, 0); page >= 0; ) { // bounded by the runs; the last one has no marks
+            long end = runs.higherKey(page);
+            pages += end - page;
+            page = next(marks, end);
         }
         return pages;
     }

@@ -186,8 +186,10 @@ final class PageTable {
             }
             for (long page = at; leaf[TABLES] == 0 && page < to && page < leafEnd(at); page++) { // at most 512
                 long entry = leaf[index(page, 0)];
-                set(page, 0);
-                store.drop(entry);
+                if (entry != 0) {
+                    set(page, 0);
+                    store.drop(entry);
+                }
             }
             if (whole) {
                 unlink(at);

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -184,7 +185,7 @@ final class Snapshot extends SpaceOps {
         space.checkOpen();
         List<Vma> parts = space.partsLocked(ranges);
         // A file that was read is not mapped any more; or a page went after it was filled, or is still to be read.
-        if (!parts.containsAll(read) || parts.stream().anyMatch(part ->
+        if (!new HashSet<>(parts).containsAll(read) || parts.stream().anyMatch(part ->
                 space.unfilledLocked(part).findAny().isPresent() || isToBeReadLocked(part))) {
             return HostResult.BUSY;
         }

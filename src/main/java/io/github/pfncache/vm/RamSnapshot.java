@@ -7,6 +7,7 @@ import io.github.pfncache.host.RewindRange;
 import io.github.pfncache.memslot.Memslot;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -14,7 +15,6 @@ import java.util.PrimitiveIterator;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
-import java.util.stream.Stream;
 
 /**
  * The content of guest memory at one moment: see {@link GuestRam#snapshot}.
@@ -97,12 +97,12 @@ public final class RamSnapshot implements AutoCloseable {
      * @return guest frame numbers, ascending; to be used while the snapshot is open
      */
     public LongStream pagesWithContent() {
-        return slots.stream().flatMapToLong(this::withContent);
+        return slots.stream().flatMapToLong(slot ->
+                touched(slot).filter(gfn -> !Arrays.equals(page(slot, gfn), EMPTY)));
     }
 
-    private LongStream withContent(Memslot slot) {
-        return unlike(slot, slot.baseGfn(), slot.endGfn(), null, slot.hva())
-                .filter(gfn -> !Arrays.equals(page(slot, gfn), EMPTY));
+    private LongStream touched(Memslot slot) {
+        return unlike(slot, slot.baseGfn(), slot.endGfn(), null, slot.hva());
     }
 
     /** Pages of a part of a slot that may be other than in a memory, from some address there on. */
@@ -121,19 +121,20 @@ public final class RamSnapshot implements AutoCloseable {
      */
     public LongStream pagesChangedSince(RamSnapshot former) {
         return slots.stream().flatMapToLong(slot -> {
-            LongStream changed = LongStream.empty();
+            List<LongStream> changed = new ArrayList<>();
             long from = slot.baseGfn();
             for (Memslot before : former.slots) { // ascending, bounded by the slots
                 long start = Math.max(from, before.baseGfn());
                 long end = Math.min(slot.endGfn(), before.endGfn());
                 if (start < end) {
-                    LongStream changedHere = unlike(slot, start, end, former.memory(), before.gfnToHva(start))
-                            .filter(gfn -> !Arrays.equals(page(slot, gfn), former.page(before, gfn)));
-                    changed = Stream.of(changed, LongStream.range(from, start), changedHere).flatMapToLong(one -> one);
+                    changed.add(LongStream.range(from, start));
+                    changed.add(unlike(slot, start, end, former.memory(), before.gfnToHva(start))
+                            .filter(gfn -> !Arrays.equals(page(slot, gfn), former.page(before, gfn))));
                     from = end;
                 }
             }
-            return LongStream.concat(changed, LongStream.range(from, slot.endGfn()));
+            changed.add(LongStream.range(from, slot.endGfn()));
+            return changed.stream().flatMapToLong(part -> part);
         });
     }
 
@@ -142,11 +143,14 @@ public final class RamSnapshot implements AutoCloseable {
         void visit(long gfn, byte[] page) throws IOException;
     }
 
-    /** Visits the pages of a slot that have content, ascending. */
+    /** Visits the pages of a slot that have content, ascending; each is read once. */
     void visitContent(Memslot slot, PageVisitor visitor) throws IOException {
-        for (PrimitiveIterator.OfLong gfns = withContent(slot).iterator(); gfns.hasNext(); ) { // bounded by the slot
+        for (PrimitiveIterator.OfLong gfns = touched(slot).iterator(); gfns.hasNext(); ) { // bounded by the slot
             long gfn = gfns.nextLong();
-            visitor.visit(gfn, page(slot, gfn));
+            byte[] page = page(slot, gfn);
+            if (!Arrays.equals(page, EMPTY)) {
+                visitor.visit(gfn, page);
+            }
         }
     }
 
