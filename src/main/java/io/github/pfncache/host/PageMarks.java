@@ -98,10 +98,9 @@ final class PageMarks {
     /** Number of pages with one of the marks. */
     long size(int marks) {
         long pages = 0;
-        for (long page = next(marks, 0); page >= 0; ) { // bounded by the runs; the last one has no marks
-            long end = runs.higherKey(page);
+        for (long page = next(marks, 0), end; page >= 0; page = next(marks, end)) { // bounded by the runs
+            end = runs.higherKey(page); // the last run has no marks
             pages += end - page;
-            page = next(marks, end);
         }
         return pages;
     }

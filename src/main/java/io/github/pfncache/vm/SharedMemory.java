@@ -5,6 +5,7 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.MemoryRun;
 import io.github.pfncache.memslot.Memslot;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Collection;
 import java.util.Comparator;
@@ -65,11 +66,15 @@ final class SharedMemory {
 
     /** The pages of the slots that were looked at that show what is at some addresses of the host. */
     Map<Memslot, BitSet> pagesAt(LongStream hvas) {
+        long[] at = hvas.sorted().distinct().toArray();
         Map<Memslot, BitSet> marks = new IdentityHashMap<>();
-        hvas.forEach(hva -> known.keySet().stream()
-                .filter(slot -> hva >= slot.hva() && hva - slot.hva() >>> Pages.PAGE_SHIFT < slot.npages())
-                .forEach(slot -> marks.computeIfAbsent(slot, none -> new BitSet())
-                        .set((int) (hva - slot.hva() >>> Pages.PAGE_SHIFT))));
+        for (Memslot slot : known.keySet()) { // bounded by the slots
+            int from = Arrays.binarySearch(at, slot.hva());
+            Arrays.stream(at, from < 0 ? -1 - from : from, at.length)
+                    .map(hva -> hva - slot.hva() >>> Pages.PAGE_SHIFT)
+                    .takeWhile(page -> page < slot.npages())
+                    .forEach(page -> marks.computeIfAbsent(slot, none -> new BitSet()).set((int) page));
+        }
         spread(marks);
         return marks;
     }
