@@ -87,7 +87,7 @@ final class CacheIndex {
     /** Lists a cache that has no host page yet; false if the index is closed. */
     boolean add(Entry entry) {
         lock.lock();
-        try {
+        try (lock) {
             if (closed) {
                 return false;
             }
@@ -97,8 +97,6 @@ final class CacheIndex {
             listed.before.behind = entry;
             listed.before = entry;
             return true;
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -109,10 +107,8 @@ final class CacheIndex {
     /** Lists no cache any more; those that are listed stay until they are taken out. */
     void close() {
         lock.lock();
-        try {
+        try (lock) {
             closed = true;
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -125,11 +121,9 @@ final class CacheIndex {
         long page = Entry.pageOf(where);
         if (entry.page != page) {
             lock.lock();
-            try {
+            try (lock) {
                 CacheRule.I2_ACTIVE_IFF_LISTED.check(entry.isListed(), entry.cache);
                 place(entry, page);
-            } finally {
-                lock.unlock();
             }
             VarHandle.fullFence(); // placed first, then asks what is in progress: pairs with walk
         }
@@ -138,14 +132,12 @@ final class CacheIndex {
     /** Takes a cache out, if it is listed. Needs no memory. */
     void remove(Entry entry) {
         lock.lock();
-        try {
+        try (lock) {
             place(entry, Entry.NO_PAGE);
             entry.before.behind = entry.behind;
             entry.behind.before = entry.before;
             entry.before = entry;
             entry.behind = entry;
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -178,14 +170,12 @@ final class CacheIndex {
     /** Every listed cache, looked up with the index locked: one that moves to or from a page is not missed. */
     List<Placed> all() {
         lock.lock();
-        try {
+        try (lock) {
             List<Placed> all = new ArrayList<>();
             for (Entry each = listed.behind; each != listed; each = each.behind) { // bounded by the listed caches
                 all.add(each.cache);
             }
             return all;
-        } finally {
-            lock.unlock();
         }
     }
 }

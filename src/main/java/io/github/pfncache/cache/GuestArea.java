@@ -150,12 +150,10 @@ public final class GuestArea {
         if (!lockBefore(deadline)) {
             return Outcome.BUSY;
         }
-        try {
+        try (lock) {
             Retired room = new Retired(); // before anything has changed: memory may run out
             Segments known = segments == Segments.NONE ? idle : segments;
             return activateLocked(Segments.of(domain, target, length, known), room, deadline);
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -184,14 +182,12 @@ public final class GuestArea {
         if (!lockBefore(domain.retry.deadlineFromNow())) {
             return Outcome.BUSY;
         }
-        try {
+        try (lock) {
             Retired room = new Retired();
             idle = segments == Segments.NONE ? idle : segments;
             segments = Segments.NONE;
             retire(idle, room);
             return retired == null ? Outcome.OK : Outcome.BUSY;
-        } finally {
-            lock.unlock();
         }
     }
 

@@ -136,10 +136,8 @@ abstract class GuestEntry {
         INSIDE.setVolatile(this, false); // first, then the look: pairs with the wait for an acknowledgement
         if ((long) REQUESTS.getVolatile(this) != acknowledged) {
             lock.lock();
-            try {
+            try (lock) {
                 lock.signalAll();
-            } finally {
-                lock.unlock();
             }
         }
     }
@@ -150,11 +148,9 @@ abstract class GuestEntry {
         HeldPage list;
         long upTo;
         lock.lock();
-        try {
+        try (lock) {
             list = wanted; // stays there until it is dropped: also after an exception it is dropped the next time
             upTo = requests;
-        } finally {
-            lock.unlock();
         }
         boolean dropped = false;
         Throwable failure = null;
@@ -166,12 +162,10 @@ abstract class GuestEntry {
         }
         Interleaving.reached("about to acknowledge");
         lock.lock();
-        try {
+        try (lock) {
             forget(list);
             acknowledged = Math.max(acknowledged, upTo);
             lock.signalAll();
-        } finally {
-            lock.unlock();
         }
         GuestEntry.<RuntimeException>rethrow(failure);
         return dropped;
@@ -210,7 +204,7 @@ abstract class GuestEntry {
     /** Wants pages back; answers which request has to be acknowledged. */
     final long kick(List<HeldPage> pages) {
         lock.lock();
-        try {
+        try (lock) {
             for (HeldPage page : pages) { // bounded by the pages held
                 if (!page.wanted) {
                     page.wanted = true;
@@ -220,8 +214,6 @@ abstract class GuestEntry {
             }
             REQUESTS.setVolatile(this, requests + 1); // the list is complete; then the look at the mode
             return requests;
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -254,10 +246,8 @@ abstract class GuestEntry {
 
     private boolean await(BooleanSupplier done, long deadlineNanos) {
         lock.lock();
-        try {
+        try (lock) {
             return lock.await(done, deadlineNanos);
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -272,12 +262,10 @@ abstract class GuestEntry {
     /** No thread owns the guest mode any more; with {@code forGood} none ever will again: in one step. */
     final void abandon(boolean forGood) {
         lock.lock();
-        try {
+        try (lock) {
             closed |= forGood;
             INSIDE.setVolatile(this, false); // where a thread that died has left it
             owner = null;
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -292,7 +280,7 @@ abstract class GuestEntry {
             return;
         }
         lock.lock();
-        try {
+        try (lock) {
             Thread former = owner; // one look: its owner may abandon it meanwhile
             if (closed || former != null && former.isAlive()) {
                 throw notMine(current);
@@ -301,8 +289,6 @@ abstract class GuestEntry {
                 INSIDE.setVolatile(this, false);
             }
             owner = current;
-        } finally {
-            lock.unlock();
         }
     }
 

@@ -81,10 +81,8 @@ final class Invalidations implements InvalidationGate {
 
     void start(HvaRange range) {
         lock.lock();
-        try {
+        try (lock) {
             inProgress = new InProgress(range, Thread.currentThread(), inProgress);
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -98,11 +96,9 @@ final class Invalidations implements InvalidationGate {
             mine.ended = true; // even if what follows fails, waiting threads find it when they look again
         }
         lock.lock();
-        try {
+        try (lock) {
             dropEnded();
             lock.signalAll();
-        } finally {
-            lock.unlock();
         }
         CacheRule.NOTIFIER_PAIRS.check(mine != null, range);
     }
@@ -152,7 +148,7 @@ final class Invalidations implements InvalidationGate {
     void doneWaiting() {
         if (waiting != 0) {
             lock.lock();
-            try {
+            try (lock) {
                 for (int i = waiters.size() - 1; i >= 0; i--) { // bounded by the waits of the refreshes under way
                     if (waiters.get(i).thread == Thread.currentThread()) {
                         waiters.remove(i);
@@ -160,8 +156,6 @@ final class Invalidations implements InvalidationGate {
                 }
                 waiting = waiters.size();
                 lock.signalAll();
-            } finally {
-                lock.unlock();
             }
         }
     }
@@ -173,15 +167,13 @@ final class Invalidations implements InvalidationGate {
     @Override
     public Gate runWhenQuiet(Runnable publish, long deadlineNanos) {
         lock.lock();
-        try {
+        try (lock) {
             boolean quiet = !isInside(Thread.currentThread())
                     && lock.await(() -> notEnded(inProgress) == null, deadlineNanos);
             if (quiet) {
                 publish.run();
             }
             return quiet ? Gate.DONE : Gate.BUSY;
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -239,10 +231,8 @@ final class Invalidations implements InvalidationGate {
 
     private boolean locked(BooleanSupplier body) {
         lock.lock();
-        try {
+        try (lock) {
             return body.getAsBoolean();
-        } finally {
-            lock.unlock();
         }
     }
 }

@@ -138,12 +138,10 @@ public final class DirtyBitmap {
         Marks taken;
         Marks all;
         handing.lock();
-        try {
+        try (handing) {
             all = readers;
             marks.moveTo(all, which);
             taken = reader.take(which);
-        } finally {
-            handing.unlock();
         }
         boolean whole = false;
         try {
@@ -164,21 +162,17 @@ public final class DirtyBitmap {
     Harvest peek(Marks reader) {
         Marks seen = newReader();
         handing.lock();
-        try {
+        try (handing) {
             seen.add(marks);
             seen.add(reader);
-        } finally {
-            handing.unlock();
         }
         return new Harvest(this, reader, seen, null);
     }
 
     private void putBackFor(Marks reader, Marks taken) {
         handing.lock();
-        try {
+        try (handing) {
             reader.add(taken);
-        } finally {
-            handing.unlock();
         }
     }
 
@@ -197,30 +191,24 @@ public final class DirtyBitmap {
     /** Keeps the marks from now on for what {@link #newReader} made; nothing if it does already. Allocates nothing. */
     void addReader(Marks reader) {
         handing.lock();
-        try {
+        try (handing) {
             readers = Linked.with(readers, reader);
-        } finally {
-            handing.unlock();
         }
     }
 
     /** Ends what {@link #addReader} began; nothing if it has ended. Allocates nothing. */
     void removeReader(Marks reader) {
         handing.lock();
-        try {
+        try (handing) {
             readers = Linked.without(readers, reader);
-        } finally {
-            handing.unlock();
         }
     }
 
     /** Tells a watch of writes from now on, or no longer; nothing if it is so already. Allocates nothing. */
     void setWatch(WatchedSlot watch, boolean on) {
         handing.lock();
-        try {
+        try (handing) {
             watches = on ? Linked.with(watches, watch) : Linked.without(watches, watch);
-        } finally {
-            handing.unlock();
         }
     }
 

@@ -67,7 +67,7 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
     }
 
     DirtyReader(Memslots memslots) {
-        super(memslots);
+        super(memslots, true);
     }
 
     /**
@@ -193,11 +193,6 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
         if (logs.remove(bitmap, log) && log.gone) {
             gone.decrementAndGet();
         }
-    }
-
-    @Override
-    boolean readsAll() {
-        return true;
     }
 
     /** If the log is read already, nothing is allocated. */

@@ -127,7 +127,7 @@ public final class DirtyRing {
      */
     public List<Entry> entries() {
         reading.lock();
-        try {
+        try (reading) {
             long end = pushed;
             List<Entry> entries = new ArrayList<>((int) (end - collected));
             for (long n = collected; n < end; n++) { // bounded by the size of the ring
@@ -141,22 +141,18 @@ public final class DirtyRing {
                 collected = end;
             }
             return entries;
-        } finally {
-            reading.unlock();
         }
     }
 
     /** Moves the marks that were not handed out to the bitmaps of their slots, and frees all entries, as by a reset. */
     void spill() {
         reading.lock();
-        try {
+        try (reading) {
             long end = pushed;
             for (long n = collected; n < end; n++) { // bounded by the size of the ring
                 owner.leaves(entry(n), true);
             }
             collected = end; // after the marks: if one of them fails, they are all here still
-        } finally {
-            reading.unlock();
         }
         reset();
     }
@@ -172,24 +168,20 @@ public final class DirtyRing {
         Map<Integer, BitSet> pages = new HashMap<>();
         long end;
         reading.lock();
-        try {
+        try (reading) {
             end = collected;
             for (long n = reset; n < end; n++) { // bounded by the size of the ring
                 Entry entry = entry(n);
                 pages.computeIfAbsent(entry.slotId(), id -> new BitSet()).set((int) entry.page());
             }
-        } finally {
-            reading.unlock();
         }
         owner.protect(pages);
         reading.lock();
-        try {
+        try (reading) {
             int freed = (int) Math.max(0, end - reset); // another thread may have freed them meanwhile
             // Releases the reads of the entries: the bound thread overwrites them only after it has seen this.
             reset += freed;
             return freed;
-        } finally {
-            reading.unlock();
         }
     }
 

@@ -8,14 +8,15 @@ abstract class LogUser {
 
     final Memslots memslots;
 
+    /** Whether slots that are made shall log for it. */
+    final boolean readsAll;
+
     volatile boolean closed;
 
-    LogUser(Memslots memslots) {
+    LogUser(Memslots memslots, boolean readsAll) {
         this.memslots = memslots;
+        this.readsAll = readsAll;
     }
-
-    /** Whether slots that are made shall log for it. */
-    abstract boolean readsAll();
 
     /** A slot with a log is there, or is about to be. */
     void begins(Memslot slot) {}

@@ -176,10 +176,8 @@ public final class Memslots {
         Objects.requireNonNull(gate, "gate");
         Objects.requireNonNull(listener, "listener");
         changing.lock();
-        try {
+        try (changing) {
             published.attach(gate, listener);
-        } finally {
-            changing.unlock();
         }
     }
 
@@ -323,13 +321,11 @@ public final class Memslots {
         if (!changing.tryLock(deadline)) {
             return Change.BUSY;
         }
-        try {
+        try (changing) {
             MemslotTable now = table();
             MemslotRequest.Step step = judged(wish, flagsAreAsked, now);
             SlotEvents.isJudged(event, step);
             return install(step, deadline);
-        } finally {
-            changing.unlock();
         }
     }
 
@@ -338,7 +334,7 @@ public final class Memslots {
             Function<MemslotTable, MemslotRequest> wish, boolean flagsAreAsked, MemslotTable now) {
         MemslotRequest request = wish.apply(now);
         Memslot former = now.byId(request.id());
-        boolean read = former == null && Arrays.stream(logUsers.get()).anyMatch(LogUser::readsAll);
+        boolean read = former == null && Arrays.stream(logUsers.get()).anyMatch(user -> user.readsAll);
         MemslotRequest.Step step = (read ? request.withLog() : request).against(now, rings);
         Memslot slot = step.successor() == null ? former : step.successor();
         if (flagsAreAsked && request.wantsLog() && slot != null && slot.log() != null) {

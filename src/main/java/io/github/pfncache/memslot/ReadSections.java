@@ -109,10 +109,8 @@ final class ReadSections {
 
     private void wakeWriter() {
         waiting.lock();
-        try {
+        try (waiting) {
             waiting.signalAll();
-        } finally {
-            waiting.unlock();
         }
     }
 

@@ -47,7 +47,7 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
     volatile boolean due;
 
     WriteWatch(Memslots memslots) {
-        super(memslots);
+        super(memslots, false);
     }
 
     /**
@@ -136,11 +136,6 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
     private void forget(WatchedSlot slot) {
         slot.log.setWatch(slot, false);
         slots.remove(slot.slot);
-    }
-
-    @Override
-    boolean readsAll() {
-        return false;
     }
 
     @Override

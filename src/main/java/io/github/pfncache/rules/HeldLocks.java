@@ -16,7 +16,7 @@ public final class HeldLocks {
     private static final ThreadLocal<HeldLocks> OF_THREAD = ThreadLocal.withInitial(HeldLocks::new);
 
     /** Locks held, in the order of acquisition. Confined to the thread. */
-    private final List<Held> held = new ArrayList<>();
+    private final List<OrderedLock> held = new ArrayList<>();
 
     /** How many {@link #atomically} calls enclose the current point. Confined to the thread. */
     private int atomicDepth;
@@ -26,16 +26,8 @@ public final class HeldLocks {
 
     private HeldLocks() {}
 
-    /** One lock held: the lock, its class, and its place among the locks of that class. */
-    private record Held(Object lock, LockClass lockClass, long creation) {
-        @Override
-        public String toString() {
-            return lockClass + "#" + creation;
-        }
-    }
-
     /** A lock that is wanted, and what its thread holds; made into text only where a rule is broken. */
-    private record Attempt(Held wanted, HeldLocks mine) {
+    private record Attempt(OrderedLock wanted, HeldLocks mine) {
         @Override
         public String toString() {
             return "taking " + wanted + " while holding " + mine.held;
@@ -129,53 +121,42 @@ public final class HeldLocks {
     }
 
     /** Checks an acquisition before it is attempted, so that a violation is reported instead of a deadlock. */
-    static void beforeAcquire(Object lock, LockClass lockClass, long creation, Manner manner) {
+    static void beforeAcquire(OrderedLock lock, Manner manner) {
         HeldLocks mine = OF_THREAD.get();
-        Attempt attempt = new Attempt(new Held(lock, lockClass, creation), mine);
-        if (manner != Manner.TRIES && !lockClass.mayWaitInAtomicContext()) {
+        Attempt attempt = new Attempt(lock, mine);
+        if (manner != Manner.TRIES && !lock.lockClass.mayWaitInAtomicContext()) {
             LockRule.NO_WAIT_IN_ATOMIC_CONTEXT.check(mine.atomicDepth == 0, attempt);
         }
-        for (Held h : mine.held) { // bounded by the number of lock classes, plus the caches of one area
+        for (OrderedLock each : mine.held) { // bounded by the number of lock classes, plus the caches of one area
             if (manner == Manner.WAITS) {
-                LockRule.NO_RECURSION.check(h.lock != lock, attempt);
+                LockRule.NO_RECURSION.check(each != lock, attempt);
             }
             if (manner != Manner.TRIES) {
                 // A timed wait for a lock that this very thread holds is refused at once, and waits for nothing.
-                LockRule.ORDER.check(h.lock == lock || mayFollow(h, attempt.wanted, manner), attempt);
+                LockRule.ORDER.check(each == lock || mayFollow(each, lock, manner), attempt);
             }
         }
     }
 
-    private static boolean mayFollow(Held h, Held next, Manner manner) {
-        if (h.lockClass != next.lockClass) {
-            return h.lockClass.compareTo(next.lockClass) < 0;
+    private static boolean mayFollow(OrderedLock held, OrderedLock next, Manner manner) {
+        if (held.lockClass != next.lockClass) {
+            return held.lockClass.compareTo(next.lockClass) < 0;
         }
-        return next.lockClass.nestsInCreationOrder() && h.creation < next.creation
+        return next.lockClass.nestsInCreationOrder() && held.creation < next.creation
                 || next.lockClass.nestsWithDeadline() && manner == Manner.BOUNDED;
     }
 
-    static void acquired(Object lock, LockClass lockClass, long creation) {
-        OF_THREAD.get().held.add(new Held(lock, lockClass, creation));
+    static void acquired(OrderedLock lock) {
+        OF_THREAD.get().held.add(lock);
     }
 
-    static void released(Object lock, LockClass lockClass) {
+    static void released(OrderedLock lock) {
         HeldLocks mine = OF_THREAD.get();
-        for (int i = mine.held.size() - 1; i >= 0; i--) { // bounded by the locks held; the latest is the likeliest
-            if (mine.held.get(i).lock == lock) {
-                mine.held.remove(i);
-                LockRule.RELEASED_BY_HOLDER.check(true, lockClass); // counted: a rule never checked proves nothing
-                return;
-            }
-        }
-        LockRule.RELEASED_BY_HOLDER.check(false, "releasing " + lockClass + " while holding " + mine.held);
+        boolean held = mine.held.remove(lock);
+        LockRule.RELEASED_BY_HOLDER.check(held, held ? lock : "releasing " + lock + " while holding " + mine.held);
     }
 
-    static boolean holds(Object lock) {
-        for (Held h : OF_THREAD.get().held) { // bounded by the locks held
-            if (h.lock == lock) {
-                return true;
-            }
-        }
-        return false;
+    static boolean holds(OrderedLock lock) {
+        return OF_THREAD.get().held.contains(lock);
     }
 }

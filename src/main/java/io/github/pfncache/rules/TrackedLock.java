@@ -1,8 +1,8 @@
 package io.github.pfncache.rules;
 
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
@@ -19,12 +19,10 @@ import java.util.function.LongSupplier;
  *
  * @since 0.1.0
  */
-public final class TrackedLock {
+public final class TrackedLock extends OrderedLock implements AutoCloseable {
 
     private static final AtomicLong CREATIONS = new AtomicLong();
 
-    private final LockClass lockClass;
-    private final long creation = CREATIONS.incrementAndGet();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
 
@@ -34,7 +32,7 @@ public final class TrackedLock {
      * @param lockClass its place in the order
      */
     public TrackedLock(LockClass lockClass) {
-        this.lockClass = lockClass;
+        super(lockClass, CREATIONS.incrementAndGet());
     }
 
     /**
@@ -44,24 +42,18 @@ public final class TrackedLock {
      */
     public void lock() {
         before(HeldLocks.Manner.WAITS);
-        refuseRecursion();
-        Interleaving.Explorer explorer = Interleaving.explorer();
-        if (explorer == null) {
-            acquire();
-        } else {
-            while (!lock.tryLock()) { // bounded by the explorer, which reports a deadlock
-                explorer.blocked(this, false);
-            }
-        }
+        refuseRecursion(lock.isHeldByCurrentThread());
+        awaitFree(lock, null);
         after();
     }
 
     /** Takes the lock also when there is no memory for a place in its queue: a call that ends something takes locks. */
-    private void acquire() {
+    @Override
+    void awaitForLong(Lock side) {
         try {
-            lock.lock();
+            side.lock();
         } catch (OutOfMemoryError noPlace) {
-            while (!lock.tryLock()) { // bounded by its holders, as the wait in the queue is
+            while (!side.tryLock()) { // bounded by its holders, as the wait in the queue is
                 Thread.yield();
             }
         }
@@ -100,41 +92,24 @@ public final class TrackedLock {
      */
     public boolean tryLock(LongSupplier deadlineNanos) {
         before(HeldLocks.Manner.BOUNDED);
-        if (lock.isHeldByCurrentThread() || !acquireBefore(deadlineNanos)) {
+        if (lock.isHeldByCurrentThread() || !lock.tryLock() && !awaitFree(lock, deadlineNanos)) {
             return false;
         }
         after();
         return true;
     }
 
-    private boolean acquireBefore(LongSupplier deadlineNanos) {
-        Interleaving.Explorer explorer = Interleaving.explorer();
-        if (explorer != null) {
-            while (!lock.tryLock()) { // bounded by the explorer, which lets a timed wait expire
-                if (!explorer.blocked(this, true)) {
-                    return false;
-                }
-            }
-            return true;
-        }
-        if (lock.tryLock()) {
-            return true;
-        }
-        try {
-            return lock.tryLock(Deadlines.left(deadlineNanos.getAsLong()), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
-    }
-
     /** Gives the lock back. */
     public void unlock() {
-        if (Rules.ENABLED) {
-            HeldLocks.released(this, lockClass);
-        }
+        released();
         lock.unlock();
         Interleaving.reached("unlock ", lockClass);
+    }
+
+    /** Gives the lock back: {@code lock.lock(); try (lock) { ... }} holds it for a block. */
+    @Override
+    public void close() {
+        unlock();
     }
 
     /**
@@ -179,9 +154,7 @@ public final class TrackedLock {
         if (left <= 0) {
             return false;
         }
-        if (Rules.ENABLED) {
-            HeldLocks.released(this, lockClass);
-        }
+        released();
         try {
             HeldLocks.mightSleep("waiting on " + lockClass); // if not, the lock is held as before
             changed.awaitNanos(left);
@@ -190,49 +163,26 @@ public final class TrackedLock {
             Thread.currentThread().interrupt();
             return false;
         } finally {
-            if (Rules.ENABLED) {
-                HeldLocks.acquired(this, lockClass, creation);
-            }
+            after();
         }
     }
 
     private boolean awaitExplorer(Interleaving.Explorer explorer) {
-        HeldLocks.released(this, lockClass);
+        released();
         try {
             HeldLocks.mightSleep("waiting on " + lockClass);
             lock.unlock();
             boolean more = explorer.blocked(this, true);
-            while (!lock.tryLock()) { // bounded by the explorer, which reports a deadlock
-                explorer.blocked(this, false);
-            }
+            awaitFree(lock, null);
             return more;
         } finally {
-            HeldLocks.acquired(this, lockClass, creation);
+            after();
         }
     }
 
     /** Wakes every thread that waits in {@link #await}. The caller holds the lock. */
     public void signalAll() {
         changed.signalAll();
-    }
-
-    private void before(HeldLocks.Manner manner) {
-        if (Rules.ENABLED) {
-            HeldLocks.beforeAcquire(this, lockClass, creation, manner);
-            Interleaving.reached("lock ", lockClass);
-        }
-    }
-
-    private void after() {
-        if (Rules.ENABLED) {
-            HeldLocks.acquired(this, lockClass, creation);
-        }
-    }
-
-    private void refuseRecursion() {
-        if (lock.isHeldByCurrentThread()) {
-            throw new IllegalStateException("this thread holds the " + lockClass + " lock it is about to wait for");
-        }
     }
 
     @Override

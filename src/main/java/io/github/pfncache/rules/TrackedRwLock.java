@@ -1,6 +1,5 @@
 package io.github.pfncache.rules;
 
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -41,7 +40,7 @@ import java.util.function.LongSupplier;
  *
  * @since 0.1.0
  */
-public final class TrackedRwLock {
+public final class TrackedRwLock extends OrderedLock {
 
     /** Instead of a hold: the lock was not taken. Every hold is greater. */
     public static final int NOT_TAKEN = -2;
@@ -53,9 +52,8 @@ public final class TrackedRwLock {
     static final long OVERDUE_NANOS = 1_000_000_000;
 
     private static final AtomicLong CREATIONS = new AtomicLong();
-    private final LockClass lockClass;
+
     private final ReaderBias bias;
-    private final long creation = CREATIONS.incrementAndGet();
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
 
     private final long briefName = ReaderTable.briefNameOf(creation);
@@ -70,7 +68,7 @@ public final class TrackedRwLock {
      * @param bias of this lock alone; or {@link ReaderBias#NONE}
      */
     public TrackedRwLock(LockClass lockClass, ReaderBias bias) {
-        this.lockClass = lockClass;
+        super(lockClass, CREATIONS.incrementAndGet());
         this.bias = bias;
     }
 
@@ -100,7 +98,7 @@ public final class TrackedRwLock {
         int hold = announce();
         if (hold == ReaderTable.NOWHERE) {
             refuseRecursion(isHeldByCurrentThread());
-            if (!tryProperForReading() && !awaitProper(lock.readLock(), deadlineNanos)) {
+            if (!tryProperForReading() && !awaitFree(lock.readLock(), deadlineNanos)) {
                 return NOT_TAKEN;
             }
         }
@@ -135,35 +133,8 @@ public final class TrackedRwLock {
         return place;
     }
 
-    /** Waits until a side of the lock proper is free, and takes it; false iff a deadline was given and passed. */
-    private boolean awaitProper(Lock side, LongSupplier deadlineNanos) {
-        Interleaving.Explorer explorer = Interleaving.explorer();
-        if (explorer != null) {
-            boolean timed = deadlineNanos != null;
-            while (!side.tryLock()) { // bounded by the explorer, which lets a timed wait expire or reports a deadlock
-                if (!explorer.blocked(this, timed) && timed) {
-                    return false;
-                }
-            }
-            return true;
-        }
-        if (deadlineNanos != null) {
-            return awaitBefore(side, deadlineNanos.getAsLong());
-        }
-        awaitForLong(side);
-        return true;
-    }
-
-    private static boolean awaitBefore(Lock side, long deadlineNanos) {
-        try {
-            return side.tryLock(Deadlines.left(deadlineNanos), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
-    }
-
-    private void awaitForLong(Lock side) {
+    @Override
+    void awaitForLong(Lock side) {
         long overdue = System.nanoTime() + OVERDUE_NANOS;
         boolean interrupted = Thread.interrupted(); // an interrupted thread waits all the same
         try {
@@ -233,7 +204,7 @@ public final class TrackedRwLock {
         } else {
             return;
         }
-        afterUnlock("read-unlock ");
+        Interleaving.reached("read-unlock ", lockClass);
     }
 
     // ------------------------------------------------------------------ brief holds
@@ -284,7 +255,7 @@ public final class TrackedRwLock {
         }
         ReaderTable.leaveBriefly(hold);
         if (Rules.ENABLED) {
-            lock.afterUnlock("read-unlock ");
+            Interleaving.reached("read-unlock ", lock.lockClass);
         }
     }
 
@@ -332,7 +303,7 @@ public final class TrackedRwLock {
         before(HeldLocks.Manner.WAITS);
         if (!tryProper()) {
             refuseRecursion(isHeldByCurrentThread());
-            awaitProper(lock.writeLock(), null);
+            awaitFree(lock.writeLock(), null);
         }
         boolean unread = false;
         try {
@@ -385,7 +356,7 @@ public final class TrackedRwLock {
      */
     public boolean tryWriteLock(LongSupplier deadlineNanos) {
         before(HeldLocks.Manner.BOUNDED);
-        if (!tryProper() && (isHeldByCurrentThread() || !awaitProper(lock.writeLock(), deadlineNanos))) {
+        if (!tryProper() && (isHeldByCurrentThread() || !awaitFree(lock.writeLock(), deadlineNanos))) {
             return false;
         }
         boolean unread = false;
@@ -404,12 +375,6 @@ public final class TrackedRwLock {
         return !lock.isWriteLockedByCurrentThread() && lock.writeLock().tryLock();
     }
 
-    private void refuseRecursion(boolean held) {
-        if (held) {
-            throw new IllegalStateException("this thread holds the " + lockClass + " lock it is about to wait for");
-        }
-    }
-
     /** Shuts the lock, whose proper is held for writing; whether no reader is announced. */
     private boolean keepReadersAway() {
         bias.shut(); // before the announcements are looked at, see the class comment
@@ -418,16 +383,11 @@ public final class TrackedRwLock {
     }
 
     /** The lock proper is held for writing and shut: the end of taking it, or of not taking it after all. */
-    private boolean tookIf(boolean unread) {
+    private void tookIf(boolean unread) {
         if (unread) {
             after();
-        } else {
-            giveUp();
+            return;
         }
-        return unread;
-    }
-
-    private void giveUp() {
         try {
             if (!bias.isOpen()) {
                 bias.open();
@@ -445,7 +405,7 @@ public final class TrackedRwLock {
         } finally {
             lock.writeLock().unlock();
         }
-        afterUnlock("write-unlock ");
+        Interleaving.reached("write-unlock ", lockClass);
     }
 
     /**
@@ -475,29 +435,6 @@ public final class TrackedRwLock {
      */
     public long creation() {
         return creation;
-    }
-
-    private void before(HeldLocks.Manner manner) {
-        if (Rules.ENABLED) {
-            HeldLocks.beforeAcquire(this, lockClass, creation, manner);
-            Interleaving.reached("lock ", lockClass);
-        }
-    }
-
-    private void after() {
-        if (Rules.ENABLED) {
-            HeldLocks.acquired(this, lockClass, creation);
-        }
-    }
-
-    private void released() {
-        if (Rules.ENABLED) {
-            HeldLocks.released(this, lockClass);
-        }
-    }
-
-    private void afterUnlock(String what) {
-        Interleaving.reached(what, lockClass);
     }
 
     @Override

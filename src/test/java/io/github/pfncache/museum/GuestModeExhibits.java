@@ -10,10 +10,10 @@ final class GuestModeExhibits {
     private static final String PAGES = "cache/HeldPages.java";
 
     private static final String ACKNOWLEDGE = "        Interleaving.reached(\"about to acknowledge\");\n"
-            + "        lock.lock();\n        try {\n"
+            + "        lock.lock();\n        try (lock) {\n"
             + "            forget(list);\n"
             + "            acknowledged = Math.max(acknowledged, upTo);\n            lock.signalAll();\n"
-            + "        } finally {\n            lock.unlock();\n        }\n";
+            + "        }\n";
 
     private GuestModeExhibits() {}
 
