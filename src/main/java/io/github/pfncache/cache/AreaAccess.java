@@ -5,6 +5,7 @@ import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.rules.Interleaving;
+import java.nio.ByteBuffer;
 
 /**
  * One access to a {@link GuestArea}: owns the read locks of all its pages, or of none. Offsets are bytes from the start
@@ -162,30 +163,14 @@ public final class AreaAccess extends TypedAccess {
     @Override
     void copyOut(int offset, byte[] into, int at, int count) {
         requireUsable(offset, count);
-        int done = 0;
-        while (done < count) { // bounded by the pages of the area
-            int page = pageOf(segments, offset + done);
-            int inPage = inPage(segments, offset + done);
-            HostWindow window = window(segments, page, done);
-            int width = Math.min(count - done, Pages.PAGE_SIZE - inPage);
-            window.get(inPage, into, at + done, width);
-            done += width;
-        }
+        copy(segments, offset, into, at, count, false);
     }
 
     @Override
     void copyIn(int offset, byte[] from, int at, int count) {
         requireUsable(offset, count);
-        int done = 0;
-        while (done < count) { // bounded by the pages of the area
-            int page = pageOf(segments, offset + done);
-            int inPage = inPage(segments, offset + done);
-            HostWindow window = window(segments, page, done);
-            int width = Math.min(count - done, Pages.PAGE_SIZE - inPage);
-            written |= 1 << page; // before the write: an exception in it must not lose the mark
-            window.put(inPage, from, at + done, width);
-            done += width;
-        }
+        written |= pagesOf(segments, offset, count); // before the write: an exception in it must not lose the mark
+        copy(segments, offset, from, at, count, true);
     }
 
     @Override
@@ -197,8 +182,7 @@ public final class AreaAccess extends TypedAccess {
     @Override
     void put(int offset, int width, long value) {
         requireUsable(offset, width);
-        // Before the write: an exception in it must not lose the mark.
-        written |= 1 << pageOf(segments, offset) | 1 << pageOf(segments, offset + width - 1);
+        written |= pagesOf(segments, offset, width); // as above
         put(segments, offset, width, value);
     }
 
@@ -206,9 +190,8 @@ public final class AreaAccess extends TypedAccess {
     HostMapping mappingToWrite(int offset, int width) {
         requireUsable(offset, width);
         requireAligned(offset, width);
-        int page = pageOf(segments, offset); // of all bytes, as they are aligned
-        written |= 1 << page;
-        return window(segments, page, 0).mapping();
+        written |= pagesOf(segments, offset, width); // one page, as they are aligned
+        return window(segments, pageOf(segments, offset), 0).mapping();
     }
 
     @Override
@@ -216,17 +199,16 @@ public final class AreaAccess extends TypedAccess {
         return inPage(segments, offset);
     }
 
+    // Below, the access itself is handed to no method, so that the compiler can keep it in registers.
+
     private static long get(GuestArea.Segments segments, int offset, int width) {
         int page = pageOf(segments, offset);
         if (pageOf(segments, offset + width - 1) == page) {
             return window(segments, page, 0).get(inPage(segments, offset), width);
         }
-        long value = 0;
-        for (int i = 0; i < width; i++) { // bounded by the width
-            int each = pageOf(segments, offset + i);
-            value |= (window(segments, each, each - page).get(inPage(segments, offset + i), 1) & 0xff) << Byte.SIZE * i;
-        }
-        return value;
+        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES);
+        copy(segments, offset, bytes.array(), 0, width, false);
+        return HostWindow.get(bytes, 0, Long.BYTES);
     }
 
     private static void put(GuestArea.Segments segments, int offset, int width, long value) {
@@ -235,10 +217,31 @@ public final class AreaAccess extends TypedAccess {
             window(segments, page, 0).put(inPage(segments, offset), width, value);
             return;
         }
-        for (int i = 0; i < width; i++) { // bounded by the width
-            int each = pageOf(segments, offset + i);
-            window(segments, each, each - page).put(inPage(segments, offset + i), 1, value >> Byte.SIZE * i);
+        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES);
+        HostWindow.put(bytes, 0, Long.BYTES, value);
+        copy(segments, offset, bytes.array(), 0, width, true);
+    }
+
+    /** Copies bytes into the area or out of it, page by page. */
+    private static void copy(
+            GuestArea.Segments segments, int offset, byte[] array, int at, int count, boolean in) {
+        int done = 0;
+        while (done < count) { // bounded by the pages of the area
+            int inPage = inPage(segments, offset + done);
+            HostWindow window = window(segments, pageOf(segments, offset + done), done);
+            int width = Math.min(count - done, Pages.PAGE_SIZE - inPage);
+            if (in) {
+                window.put(inPage, array, at + done, width);
+            } else {
+                window.get(inPage, array, at + done, width);
+            }
+            done += width;
         }
+    }
+
+    /** The pages of some bytes, a bit each. */
+    private static int pagesOf(GuestArea.Segments segments, int offset, int count) {
+        return count == 0 ? 0 : (2 << pageOf(segments, offset + count - 1)) - (1 << pageOf(segments, offset));
     }
 
     private static int pageOf(GuestArea.Segments segments, int offset) {
@@ -249,8 +252,8 @@ public final class AreaAccess extends TypedAccess {
         return Pages.offsetInPage(segments.start() + offset);
     }
 
-    private static HostWindow window(GuestArea.Segments segments, int page, int pagesBefore) {
-        if (pagesBefore > 0) {
+    private static HostWindow window(GuestArea.Segments segments, int page, int bytesBefore) {
+        if (bytesBefore > 0) {
             Interleaving.reached("next page of an area");
         }
         return mapping(segments, page).window();

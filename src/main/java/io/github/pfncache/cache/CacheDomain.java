@@ -29,11 +29,6 @@ public final class CacheDomain {
 
     final DomainState state;
 
-    private final Memslots memslots;
-    private final HostMemory host;
-    private final CacheIndex index;
-    private final GuestModes guestModes;
-    private final Invalidations invalidations;
     private final Notifier notifier = new Notifier();
 
     /**
@@ -58,12 +53,7 @@ public final class CacheDomain {
      */
     public CacheDomain(Memslots memslots, HostMemory host, RetryPolicy retry, boolean readerBias) {
         this.state = new DomainState(memslots, host, retry, readerBias);
-        this.memslots = memslots;
-        this.host = host;
-        this.index = state.index;
-        this.guestModes = state.guestModes;
-        this.invalidations = state.invalidations;
-        memslots.attach(invalidations, new SlotChanges());
+        memslots.attach(state.invalidations, new SlotChanges());
         host.registerNotifier(notifier);
     }
 
@@ -77,19 +67,19 @@ public final class CacheDomain {
      *     current thread's), or by a vCPU that does not poll. They still hear of invalidations
      */
     public List<Object> close() {
-        index.close(); // no new one comes from here on
+        state.index.close(); // no new one comes from here on
         List<Object> left = new ArrayList<>();
         for (GfnPfnCache cache : activeCaches()) { // bounded by the number of caches
             if (cache.deactivate() != Outcome.OK) {
                 left.add(cache);
             }
         }
-        boolean waits = !guestModes.refusesToWait("closing");
-        if (!guestModes.takeBack(HvaRange.WHOLE, page -> true, waits, memslots::deadlineFromNow)) {
-            guestModes.all().stream().filter(GuestEntry::isRunning).forEach(left::add);
+        boolean waits = !state.guestModes.refusesToWait("closing");
+        if (!state.guestModes.takeBack(HvaRange.WHOLE, page -> true, waits, state.memslots::deadlineFromNow)) {
+            state.guestModes.all().stream().filter(GuestEntry::isRunning).forEach(left::add);
         }
         if (left.isEmpty()) {
-            host.unregisterNotifier(notifier);
+            state.host.unregisterNotifier(notifier);
         }
         return left;
     }
@@ -157,7 +147,7 @@ public final class CacheDomain {
      * @throws IllegalArgumentException if {@code length} is not in 1..4096
      */
     public GfnToHvaCache newGfnToHvaCache(int length) {
-        return new GfnToHvaCache(memslots, host, length);
+        return new GfnToHvaCache(state.memslots, state.host, length);
     }
 
     /**
@@ -185,7 +175,7 @@ public final class CacheDomain {
      */
     public List<GfnPfnCache> activeCaches() {
         List<GfnPfnCache> all = new ArrayList<>();
-        index.all().forEach(each -> all.add((GfnPfnCache) ((GuardedMapping) each).fastPath));
+        state.index.all().forEach(each -> all.add((GfnPfnCache) ((GuardedMapping) each).fastPath));
         return all;
     }
 
@@ -207,14 +197,14 @@ public final class CacheDomain {
             CacheRule.I8_GENERATION_IS_CURRENT.check(!atRest || cache.mapping.isTranslatedAsNow(), now);
             owned += now.pfn() == -1 ? 0 : 1;
         }
-        for (GuestEntry mode : guestModes.all()) { // bounded by the vCPUs
+        for (GuestEntry mode : state.guestModes.all()) { // bounded by the vCPUs
             owned += mode.held();
         }
         if (atRest) {
-            CacheRule.NOTIFIER_PAIRS.check(invalidations.inProgress() == 0, invalidations.inProgress());
-            boolean alone = host.mappingOwners() <= 1; // else others share the host's balance, and may be at work
-            long held = alone ? host.pageReferences() : 0;
-            long mapped = alone ? host.liveMappings() : state.mappings();
+            CacheRule.NOTIFIER_PAIRS.check(state.invalidations.inProgress() == 0, state.invalidations.inProgress());
+            boolean alone = state.host.mappingOwners() <= 1; // else others share the host's balance, and may be at work
+            long held = alone ? state.host.pageReferences() : 0;
+            long mapped = alone ? state.host.liveMappings() : state.mappings();
             CacheRule.I5_BALANCE.check(
                     held == 0 && mapped == owned,
                     "page references " + held + ", mappings " + mapped + ", owned " + owned);
@@ -222,12 +212,12 @@ public final class CacheDomain {
     }
 
     private boolean isFound(Placed cache, long uhva) {
-        return !index.walk(HvaRange.ofPages(Pages.pageStart(uhva), 1), each -> each != cache);
+        return !state.index.walk(HvaRange.ofPages(Pages.pageStart(uhva), 1), each -> each != cache);
     }
 
     @Override
     public String toString() {
-        return "CacheDomain[" + memslots + ", " + stats() + "]";
+        return "CacheDomain[" + state.memslots + ", " + stats() + "]";
     }
 
     /** The listener to the host: invalidations. */
@@ -241,22 +231,23 @@ public final class CacheDomain {
         @Override
         public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
             state.counters.ranges.increment();
-            boolean waits = mayBlock && !guestModes.refusesToWait("an invalidation");
-            CacheEvents.Walk event = CacheEvents.invalidationBegins(memslots.number(), range, mayBlock);
+            boolean waits = mayBlock && !state.guestModes.refusesToWait("an invalidation");
+            CacheEvents.Walk event = CacheEvents.invalidationBegins(state.memslots.number(), range, mayBlock);
             if (mayBlock) {
-                invalidations.letWaitersGoFirst(range);
+                state.invalidations.letWaitersGoFirst(range);
             }
             CacheEvents.invalidationGoesOn(event);
-            invalidations.start(range); // before the walk: no refresh may slip in between [rule L6]
+            state.invalidations.start(range); // before the walk: no refresh may slip in between [rule L6]
             boolean accepted = false;
             try {
-                boolean told = index.walk(range, cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)))
-                        && guestModes.takeBack(range, page -> true, waits, memslots::deadlineFromNow);
+                boolean told = state.index.walk(
+                        range, cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)))
+                        && state.guestModes.takeBack(range, page -> true, waits, state.memslots::deadlineFromNow);
                 CacheEvents.invalidationEnds(event, told);
                 accepted = told; // nothing that can fail comes after this
             } finally {
                 if (!accepted) { // refused, or failed half way: the host leaves the pages alone and calls no end
-                    invalidations.end(range);
+                    state.invalidations.end(range);
                 }
             }
             return accepted;
@@ -264,7 +255,7 @@ public final class CacheDomain {
 
         @Override
         public void invalidateRangeEnd(HvaRange range) {
-            invalidations.end(range);
+            state.invalidations.end(range);
         }
     }
 
@@ -279,13 +270,9 @@ public final class CacheDomain {
                 drained[0] &= cache.drain(drained[0] ? deadlineNanos : System.nanoTime());
                 return true;
             };
-            return visit(former, drain)
+            return state.index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain)
                     && drained[0]
                     && takeBack(former, held -> held.slot == former, deadlineNanos);
-        }
-
-        private boolean visit(Memslot former, Predicate<Placed> drain) {
-            return index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);
         }
 
         @Override
@@ -297,9 +284,9 @@ public final class CacheDomain {
         }
 
         private boolean takeBack(Memslot slot, Predicate<HeldPage> which, long deadlineNanos) {
-            boolean waits = !guestModes.refusesToWait("taking pages of a slot");
+            boolean waits = !state.guestModes.refusesToWait("taking pages of a slot");
             HvaRange range = HvaRange.ofPages(slot.hva(), slot.npages());
-            return guestModes.takeBack(range, which, waits, () -> deadlineNanos);
+            return state.guestModes.takeBack(range, which, waits, () -> deadlineNanos);
         }
     }
 }

@@ -62,7 +62,7 @@ public final class GfnPfnCache extends FastPath {
         this.refreshPath = new RefreshPath(domain, mapping, new CacheIndex.Entry(mapping), length);
     }
 
-    private static int requireLength(int length) {
+    static int requireLength(int length) {
         if (length < 1 || length > Pages.PAGE_SIZE) {
             throw new IllegalArgumentException("length=" + length + " is not in 1..4096");
         }

@@ -29,12 +29,9 @@ public final class GfnToHvaCache {
     private Translation where = Translation.NOWHERE;
 
     GfnToHvaCache(Memslots memslots, HostMemory host, int length) {
-        if (length < 1 || length > Pages.PAGE_SIZE) {
-            throw new IllegalArgumentException("length=" + length + " is not in 1..4096");
-        }
         this.memslots = memslots;
         this.host = host;
-        this.length = length;
+        this.length = GfnPfnCache.requireLength(length);
     }
 
     /**

@@ -387,10 +387,7 @@ public abstract class TypedAccess implements AutoCloseable {
      * @throws IllegalArgumentException if the byte that holds the bit does not lie inside
      */
     public final boolean testAndSetBit(int offset, int bit) {
-        int position = bytePosition(offset, bit);
-        HostMapping mapping = mappingToWrite(position, Byte.BYTES);
-        int mask = maskInWord(inPage(position), bit);
-        return (AtomicOp.OR.on(mapping, wordOf(inPage(position)), Integer.BYTES, mask, 0) & mask) != 0;
+        return changeBit(AtomicOp.OR, offset, bit);
     }
 
     /**
@@ -402,10 +399,7 @@ public abstract class TypedAccess implements AutoCloseable {
      * @throws IllegalArgumentException if the byte that holds the bit does not lie inside
      */
     public final boolean testAndClearBit(int offset, int bit) {
-        int position = bytePosition(offset, bit);
-        HostMapping mapping = mappingToWrite(position, Byte.BYTES);
-        int mask = maskInWord(inPage(position), bit);
-        return (AtomicOp.AND.on(mapping, wordOf(inPage(position)), Integer.BYTES, ~mask, 0) & mask) != 0;
+        return changeBit(AtomicOp.AND, offset, bit);
     }
 
     /**
@@ -420,15 +414,17 @@ public abstract class TypedAccess implements AutoCloseable {
         return (get(bytePosition(offset, bit), Byte.BYTES) >> (bit & 7) & 1) != 0;
     }
 
-    // A bit changes by an atomic operation on the aligned word of the page that holds it: the window may start at any
-    // byte. Where that takes a lock, no byte is written but the one that holds the bit.
-
-    private static int wordOf(int positionInPage) {
-        return positionInPage & -Integer.BYTES;
-    }
-
-    private static int maskInWord(int positionInPage, int bit) {
-        return 1 << (bit & 7) + Byte.SIZE * (positionInPage & Integer.BYTES - 1);
+    /**
+     * Sets a bit by OR or clears it by AND, on the aligned word of the page that holds it: the window may start at any
+     * byte. Where that takes a lock, no byte is written but the one that holds the bit.
+     */
+    private boolean changeBit(AtomicOp op, int offset, int bit) {
+        int position = bytePosition(offset, bit);
+        HostMapping mapping = mappingToWrite(position, Byte.BYTES);
+        int inPage = inPage(position);
+        int mask = 1 << (bit & 7) + Byte.SIZE * (inPage & Integer.BYTES - 1);
+        int operand = op == AtomicOp.AND ? ~mask : mask;
+        return (op.on(mapping, inPage & -Integer.BYTES, Integer.BYTES, operand, 0) & mask) != 0;
     }
 
     /** The byte of a bit; a bit number that no window can hold becomes an offset that no check lets pass. */

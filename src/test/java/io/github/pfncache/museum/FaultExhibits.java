@@ -52,7 +52,7 @@ final class FaultExhibits {
                                 "assert: time that was had"),
                 Exhibit.of("B81", "a selector is changed by an atomic operation of eight bytes, wherever it lies")
                         .edit("cache/TypedAccess.java",
-                                "AtomicOp.OR.on(mapping, wordOf(inPage(position)), Integer.BYTES, mask, 0) & mask",
+                                "op.on(mapping, inPage & -Integer.BYTES, Integer.BYTES, operand, 0) & mask",
                                 "AtomicOp.ADD.on(mapping, inPage(offset), Long.BYTES, 1L << bit, 0) & 1L << bit")
                         .foundBy("selectorBetweenWords", EventScenarios::selectorBetweenWords, "assert: send"),
                 Exhibit.of("B86", "a change of the slots waits for ever while something is invalidated")

@@ -23,9 +23,9 @@ final class RefreshExhibits {
                         .edit(MAPPING, "usable = valid;", "usable = khva != null;")
                         .foundBy("migratedPage", SingleThread::migratedPage, STALE),
                 Exhibit.of("B01", "in progress only after the caches were walked")
-                        .edit(DOMAIN, "            invalidations.start(range); // before", "            // before")
+                        .edit(DOMAIN, "state.invalidations.start(range); // before", "// before")
                         .edit(DOMAIN, "                CacheEvents.invalidationEnds(event, told);\n",
-                                "                invalidations.start(range);\n"
+                                "                state.invalidations.start(range);\n"
                                         + "                CacheEvents.invalidationEnds(event, told);\n")
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
                 Exhibit.of("B02", "valid before the mapping is known")
@@ -63,12 +63,12 @@ final class RefreshExhibits {
                         .edit(REFRESHING, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
                         .foundBy("migratedPage", SingleThread::migratedPage, "LIVELOCK"),
                 Exhibit.of("B24", "caches are invalidated at the end of the range's change only")
-                        .edit(DOMAIN, "boolean told = index.walk(range, "
+                        .edit(DOMAIN, "boolean told = state.index.walk(\n                        range, "
                                         + "cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)))\n",
                                 "boolean told = true\n")
                         .edit(DOMAIN, "public void invalidateRangeEnd(HvaRange range) {",
                                 "public void invalidateRangeEnd(HvaRange range) {"
-                                        + " index.walk(range, cache -> cache.invalidate(true));")
+                                        + " state.index.walk(range, cache -> cache.invalidate(true));")
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
                 Exhibit.of("B27", "a mapping is used again because the frame number is equal, though recycled")
                         .edit("host/HostMapping.java",
