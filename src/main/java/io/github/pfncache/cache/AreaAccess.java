@@ -30,9 +30,6 @@ public final class AreaAccess extends TypedAccess {
 
     // Confined to the thread that opened the access.
 
-    /** The thread that may use this access; null unless usable. */
-    private Thread owner;
-    private Outcome outcome;
     /** One bit for each page, by ascending address. */
     private int written;
 
@@ -138,16 +135,6 @@ public final class AreaAccess extends TypedAccess {
     @Override
     public boolean isUsable() {
         return owner != null;
-    }
-
-    /**
-     * How it came out.
-     *
-     * @return OK if usable; otherwise why not
-     */
-    @Override
-    public Outcome outcome() {
-        return outcome;
     }
 
     /**
@@ -264,13 +251,6 @@ public final class AreaAccess extends TypedAccess {
         if (!Pages.rangeFits(offset, width, segments.length())) {
             throw new IllegalArgumentException("offset=" + offset + " width=" + width
                     + " exceeds length=" + segments.length() + " at " + segments.target());
-        }
-    }
-
-    private void requireOwner() {
-        if (owner != Thread.currentThread()) {
-            throw new IllegalStateException(
-                    owner == null ? "access is closed or was refused: " + outcome : "access belongs to " + owner);
         }
     }
 

@@ -76,7 +76,7 @@ public final class CacheDomain {
         }
         boolean waits = !state.guestModes.refusesToWait("closing");
         if (!state.guestModes.takeBack(HvaRange.WHOLE, page -> true, waits, state.memslots::deadlineFromNow)) {
-            state.guestModes.all().stream().filter(GuestEntry::isRunning).forEach(left::add);
+            state.guestModes.all.stream().filter(GuestEntry::isRunning).forEach(left::add);
         }
         if (left.isEmpty()) {
             state.host.unregisterNotifier(notifier);
@@ -197,7 +197,7 @@ public final class CacheDomain {
             CacheRule.I8_GENERATION_IS_CURRENT.check(!atRest || cache.mapping.isTranslatedAsNow(), now);
             owned += now.pfn() == -1 ? 0 : 1;
         }
-        for (GuestEntry mode : state.guestModes.all()) { // bounded by the vCPUs
+        for (GuestEntry mode : state.guestModes.all) { // bounded by the vCPUs
             owned += mode.held();
         }
         if (atRest) {
@@ -236,14 +236,13 @@ public final class CacheDomain {
             if (mayBlock) {
                 state.invalidations.letWaitersGoFirst(range);
             }
-            CacheEvents.invalidationGoesOn(event);
+            event.goesOn();
             state.invalidations.start(range); // before the walk: no refresh may slip in between [rule L6]
             boolean accepted = false;
             try {
-                boolean told = state.index.walk(
-                        range, cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)))
+                boolean told = state.index.walk(range, cache -> event.reached(cache.invalidate(mayBlock)))
                         && state.guestModes.takeBack(range, page -> true, waits, state.memslots::deadlineFromNow);
-                CacheEvents.invalidationEnds(event, told);
+                event.ended(told);
                 accepted = told; // nothing that can fail comes after this
             } finally {
                 if (!accepted) { // refused, or failed half way: the host leaves the pages alone and calls no end

@@ -16,8 +16,8 @@ import jdk.jfr.Timespan;
  * The events of a flight recording about caches: refreshes, invalidations, and calls that gave up. Only slow paths
  * report; an access that finds its cache usable does not come here.
  *
- * <p>Each pair of methods encloses what is reported. The first one answers null, and makes nothing, unless a recording
- * is under way that wants the event. The nested classes are loaded only then, and never on a runtime image without
+ * <p>Each pair of methods encloses what is reported. The first one makes nothing, unless a recording is under way that
+ * wants the event. The nested classes are loaded only then, and never on a runtime image without
  * {@code jdk.jfr}. Stateless.
  */
 final class CacheEvents {
@@ -62,38 +62,23 @@ final class CacheEvents {
     /** The event of an invalidation, as the walk sees it: a lambda that took the event itself would load its class. */
     interface Walk {
 
-        /** The refreshes that are let go first have gone. */
-        void goesOn();
+        /** No recording wants the event. */
+        Walk UNSEEN = new Walk() {};
 
-        /** A cache was invalidated. */
-        void hit();
+        /** The refreshes that are let go first have gone. */
+        default void goesOn() {}
+
+        /** A cache was reached; answers what it answered. */
+        default boolean reached(boolean done) {
+            return done;
+        }
 
         /** All caches were told, or one could not be. */
-        void ended(boolean accepted);
+        default void ended(boolean accepted) {}
     }
 
     static Walk invalidationBegins(long vm, HvaRange range, boolean mayBlock) {
-        return POSSIBLE && Invalidate.ASKED.isEnabled() ? Invalidate.begun(vm, range, mayBlock) : null;
-    }
-
-    static void invalidationGoesOn(Walk event) {
-        if (event != null) {
-            event.goesOn();
-        }
-    }
-
-    /** A cache was reached; answers what it answered. */
-    static boolean invalidated(Walk event, boolean done) {
-        if (event != null && done) {
-            event.hit();
-        }
-        return done;
-    }
-
-    static void invalidationEnds(Walk event, boolean accepted) {
-        if (event != null) {
-            event.ended(accepted);
-        }
+        return POSSIBLE && Invalidate.ASKED.isEnabled() ? Invalidate.begun(vm, range, mayBlock) : Walk.UNSEEN;
     }
 
     // ------------------------------------------------------------------ giving up
@@ -270,8 +255,9 @@ final class CacheEvents {
         }
 
         @Override
-        public void hit() {
-            hits++;
+        public boolean reached(boolean done) {
+            hits += done ? 1 : 0;
+            return done;
         }
 
         @Override

@@ -34,11 +34,8 @@ public final class GuestAccess extends TypedAccess {
 
     // Confined to the thread that opened the access.
 
-    /** The thread that may use this access; null once it is closed or when it never held the lock. */
-    private Thread owner;
     /** What the accessors go through; null unless usable. */
     private HostWindow window;
-    private Outcome outcome;
     private boolean written;
 
     /**
@@ -91,16 +88,6 @@ public final class GuestAccess extends TypedAccess {
     @Override
     public boolean isUsable() {
         return window != null;
-    }
-
-    /**
-     * How it came out.
-     *
-     * @return OK if usable; otherwise why not. BUSY means: not without waiting or refreshing
-     */
-    @Override
-    public Outcome outcome() {
-        return outcome;
     }
 
     /**
@@ -167,19 +154,6 @@ public final class GuestAccess extends TypedAccess {
     @Override
     int inPage(int offset) {
         return window.start() + offset;
-    }
-
-    private IllegalStateException misuse() {
-        return new IllegalStateException(
-                owner == null ? "access is closed or was refused: " + outcome
-                        : owner != Thread.currentThread() ? "access belongs to " + owner
-                                : "access was not checked, or the check said no: " + outcome);
-    }
-
-    void requireOwner() {
-        if (owner != Thread.currentThread()) {
-            throw misuse();
-        }
     }
 
     @Override

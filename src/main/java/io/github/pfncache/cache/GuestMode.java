@@ -116,7 +116,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         }
         belongToCurrentThread();
         if (!listed) {
-            domain.guestModes.add(this);
+            domain.guestModes.all.add(this);
             listed = true;
         }
         boolean entered = false;
@@ -291,7 +291,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
         }
         pages.forgetAll();
         gate.change(false, true);
-        domain.guestModes.remove(this);
+        domain.guestModes.all.remove(this);
         listed = false;
         abandon(forGood);
         return Outcome.OK;

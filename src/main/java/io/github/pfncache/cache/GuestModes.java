@@ -20,7 +20,7 @@ import java.util.function.Predicate;
 final class GuestModes {
 
     /** Thread-safe by itself. */
-    private final List<GuestEntry> all = new CopyOnWriteArrayList<>();
+    final List<GuestEntry> all = new CopyOnWriteArrayList<>();
 
     /** One kick: a vCPU, the pages that are wanted from it, and the request to be acknowledged. For one thread. */
     private static final class Kick implements BooleanSupplier {
@@ -37,18 +37,6 @@ final class GuestModes {
         public boolean getAsBoolean() {
             return mode.hasAcknowledged(request);
         }
-    }
-
-    void add(GuestEntry mode) {
-        all.add(mode);
-    }
-
-    void remove(GuestEntry mode) {
-        all.remove(mode);
-    }
-
-    List<GuestEntry> all() {
-        return all;
     }
 
     /** Whether the current thread is a vCPU's, and in the guest: then it must not wait. */

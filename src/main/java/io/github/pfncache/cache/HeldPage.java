@@ -39,7 +39,7 @@ public final class HeldPage {
     // Confined to the owner of the guest mode.
 
     /** Null unless the page is held. */
-    private HostMapping mapping;
+    HostMapping mapping;
     /** Made when it is first asked for; null once the page was given back. */
     private ByteBuffer bytes;
     /** Whether the index of the guest mode has it: from before its page is resolved until it is given back. */
@@ -202,16 +202,6 @@ public final class HeldPage {
             throw new IllegalStateException(this + " may not be written, or not here and now: " + holder);
         }
         return mapping;
-    }
-
-    /** The mapping that the bytes are of; null if the page is not held. */
-    HostMapping mapping() {
-        return mapping;
-    }
-
-    /** From now on the bytes may be used. */
-    void install(HostMapping to) {
-        mapping = to;
     }
 
     /** The bytes must not be used any more, and the mapping has ended. */

@@ -110,7 +110,7 @@ final class HeldPages {
 
     private void install(HeldPage page, HostMapping mapping, boolean forWriting) {
         held++;
-        page.install(mapping);
+        page.mapping = mapping;
         // Writable at once where that costs nothing: a later change that makes it cost something finds the page here.
         boolean free = !page.slot.readOnly()
                 && !page.slot.hasLog()
@@ -122,7 +122,7 @@ final class HeldPages {
     /** Inside, and the page is held: from here on it may be used. */
     void grant(HeldPage page) {
         CacheRule.I1_MAPPING_IS_CURRENT.check(
-                !Rules.ENABLED || !page.prepared || domain.host.presentPfn(page.uhva) == page.mapping().pfn(), page);
+                !Rules.ENABLED || !page.prepared || domain.host.presentPfn(page.uhva) == page.mapping.pfn(), page);
         if (page.former != null) {
             page.besides = page.former.besides;
             forget(page.former); // of the same frame, or it would have been taken away
@@ -152,7 +152,7 @@ final class HeldPages {
     void forget(HeldPage page) {
         boolean inside = HeldLocks.guestMode(false);
         try {
-            HostMapping former = page.mapping();
+            HostMapping former = page.mapping;
             domain.unmap(former);
             if (former != null) {
                 held--;

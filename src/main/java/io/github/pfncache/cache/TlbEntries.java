@@ -144,7 +144,7 @@ abstract class TlbEntries {
 
     private void put(int entry, HeldPage page) {
         pages[entry] = page;
-        HostMapping at = page == null ? null : page.mapping();
+        HostMapping at = page == null ? null : page.mapping;
         pageBlocks[entry] = at == null ? null : at.block();
         pageLoads[2 * entry] = at == null ? NONE : page.gpa();
         pageLoads[2 * entry + 1] = at == null ? 0 : at.base() - page.gpa();
@@ -249,7 +249,7 @@ abstract class TlbEntries {
     private Outcome within(long gpa, int width, boolean writes, long value) {
         HeldPage page = page(gpa, writes);
         if (page.isHeld()) {
-            HostMapping at = page.mapping();
+            HostMapping at = page.mapping;
             int index = at.base() + Pages.offsetInPage(gpa);
             if (writes) {
                 HostWindow.put(at.block(), index, width, value);
@@ -292,13 +292,14 @@ abstract class TlbEntries {
         }
         long read = 0;
         for (int i = width - 1; i >= 0; i--) { // bounded by the eight bytes of an access
-            HostMapping at = (gpa + i < second ? low : high).mapping();
+            HostMapping at = (gpa + i < second ? low : high).mapping;
             if (writes) {
                 at.put(Pages.offsetInPage(gpa + i), 1, (byte) (value >>> Byte.SIZE * i));
             }
-            read = read << Byte.SIZE | at.get(Pages.offsetInPage(gpa + i), 1) & 0xff;
+            long each = at.get(Pages.offsetInPage(gpa + i), 1); // the highest byte first, with its sign
+            read = i == width - 1 ? each : read << Byte.SIZE | each & 0xff;
         }
-        loaded = writes ? loaded : signExtended(read, width);
+        loaded = writes ? loaded : read;
         return Outcome.OK;
     }
 
@@ -312,17 +313,12 @@ abstract class TlbEntries {
         try {
             HeldPage page = page(gpa, true);
             if (page.isHeld()) {
-                loaded = op.on(page.mapping(), Pages.offsetInPage(gpa), width, operand, expected);
+                loaded = op.on(page.mapping, Pages.offsetInPage(gpa), width, operand, expected);
             }
             return page.outcome();
         } finally {
             end(entered);
         }
-    }
-
-    private static long signExtended(long value, int width) {
-        int unused = Long.SIZE - Byte.SIZE * width;
-        return value << unused >> unused;
     }
 
     // ------------------------------------------------------------------ in and out

@@ -25,6 +25,13 @@ import java.util.Objects;
  */
 public abstract class TypedAccess implements AutoCloseable {
 
+    // Confined to the thread that opened the access.
+
+    /** The thread that may use this access; null once it is closed, and if it never held a lock. */
+    Thread owner;
+
+    Outcome outcome;
+
     /** For the two accesses of this package, and no others. */
     TypedAccess() {}
 
@@ -38,9 +45,11 @@ public abstract class TypedAccess implements AutoCloseable {
     /**
      * How it came out.
      *
-     * @return OK if usable; otherwise why not
+     * @return OK if usable; otherwise why not. BUSY means: not without waiting or refreshing
      */
-    public abstract Outcome outcome();
+    public final Outcome outcome() {
+        return outcome;
+    }
 
     /**
      * Size of the window or area.
@@ -75,6 +84,19 @@ public abstract class TypedAccess implements AutoCloseable {
 
     /** Where a byte lies in its page. The access is usable. */
     abstract int inPage(int offset);
+
+    final void requireOwner() {
+        if (owner != Thread.currentThread()) {
+            throw misuse();
+        }
+    }
+
+    final IllegalStateException misuse() {
+        return new IllegalStateException(
+                owner == null ? "access is closed or was refused: " + outcome
+                        : owner != Thread.currentThread() ? "access belongs to " + owner
+                                : "access was not checked, or the check said no: " + outcome);
+    }
 
     static void requireWidth(int width) {
         if (width < 1 || width > Long.BYTES || Integer.bitCount(width) != 1) {

@@ -1,7 +1,8 @@
 package io.github.pfncache.memslot;
 
 import java.util.Iterator;
-import java.util.NoSuchElementException;
+import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * One generation of the guest memory map. Immutable, so it is read without a lock and may be handed from thread to
@@ -89,24 +90,7 @@ public final class MemslotTable implements Iterable<Memslot> {
      */
     @Override
     public Iterator<Memslot> iterator() {
-        return new Iterator<>() {
-            private Memslot next = atOrAbove(0);
-
-            @Override
-            public boolean hasNext() {
-                return next != null;
-            }
-
-            @Override
-            public Memslot next() {
-                Memslot slot = next;
-                if (slot == null) {
-                    throw new NoSuchElementException("behind the last of " + size() + " slots");
-                }
-                next = atOrAbove(slot.endGfn());
-                return slot;
-            }
-        };
+        return Stream.iterate(atOrAbove(0), Objects::nonNull, slot -> atOrAbove(slot.endGfn())).iterator();
     }
 
     /**

@@ -74,7 +74,7 @@ abstract class OrderedLock {
     /** Waits for the platform's lock up to a deadline; false also when the thread was interrupted (which stays set). */
     static boolean awaitBefore(Lock side, long deadlineNanos) {
         try {
-            return side.tryLock(Deadlines.left(deadlineNanos), TimeUnit.NANOSECONDS);
+            return side.tryLock(Patience.left(deadlineNanos), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;

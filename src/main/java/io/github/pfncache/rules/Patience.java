@@ -3,8 +3,8 @@ package io.github.pfncache.rules;
 import java.time.Duration;
 
 /**
- * The arithmetic of waits: a duration of any length, as nanoseconds that can be added to a reading of the clock.
- * Stateless.
+ * The arithmetic of waits: a duration of any length, as nanoseconds that can be added to a reading of the clock; and
+ * deadlines, values of {@link System#nanoTime()} that callers may choose at will. Stateless.
  *
  * @since 0.1.0
  */
@@ -38,5 +38,19 @@ public final class Patience {
      */
     public static long deadlineAfter(Duration duration) {
         return System.nanoTime() + nanosOf(duration);
+    }
+
+    /**
+     * Nanoseconds until a deadline, negative after it. Where the difference overflows: the largest or smallest number.
+     */
+    static long left(long deadlineNanos) {
+        long now = System.nanoTime();
+        long left = deadlineNanos - now;
+        boolean overflows = ((deadlineNanos ^ now) & (deadlineNanos ^ left)) < 0;
+        return overflows ? deadlineNanos < 0 ? Long.MIN_VALUE : Long.MAX_VALUE : left;
+    }
+
+    static boolean isOver(long deadlineNanos) {
+        return left(deadlineNanos) <= 0;
     }
 }

@@ -168,7 +168,7 @@ final class ReaderTable {
             if (!pause(turn, waiter, timed, deadlineNanos)) {
                 return false;
             }
-            if (!told && turn >= POLITE && Deadlines.hasPassed(overdue)) {
+            if (!told && turn >= POLITE && Patience.isOver(overdue)) {
                 told = true;
                 waiter.tellWhoHolds();
             }
@@ -211,7 +211,7 @@ final class ReaderTable {
         if (explorer != null) {
             return explorer.blocked(waiter, timed);
         }
-        if (timed && (Thread.currentThread().isInterrupted() || Deadlines.hasPassed(deadlineNanos))) {
+        if (timed && (Thread.currentThread().isInterrupted() || Patience.isOver(deadlineNanos))) {
             return false;
         }
         if (turn < POLITE / 2) { // a reader that runs leaves within the first few

@@ -150,7 +150,7 @@ public final class TrackedLock extends OrderedLock implements AutoCloseable {
     }
 
     private boolean awaitSignal(long deadlineNanos) {
-        long left = Deadlines.left(deadlineNanos);
+        long left = Patience.left(deadlineNanos);
         if (left <= 0) {
             return false;
         }

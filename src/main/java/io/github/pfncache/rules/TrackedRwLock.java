@@ -139,7 +139,7 @@ public final class TrackedRwLock extends OrderedLock {
         boolean interrupted = Thread.interrupted(); // an interrupted thread waits all the same
         try {
             boolean taken = awaitBefore(side, overdue);
-            while (!taken && !Deadlines.hasPassed(overdue)) { // bounded by the deadline
+            while (!taken && !Patience.isOver(overdue)) { // bounded by the deadline
                 interrupted |= Thread.interrupted();
                 taken = awaitBefore(side, overdue);
             }

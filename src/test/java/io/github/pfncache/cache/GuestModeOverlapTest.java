@@ -367,7 +367,7 @@ final class GuestModeOverlapTest {
             });
         }
         GuestModes all = new GuestModes();
-        vcpus.forEach(all::add);
+        vcpus.forEach(all.all::add);
         assertThat(all.takeBack(HvaRange.WHOLE, page -> true, true, () -> {
             asked.incrementAndGet();
             return System.nanoTime();

@@ -24,9 +24,9 @@ final class RefreshExhibits {
                         .foundBy("migratedPage", SingleThread::migratedPage, STALE),
                 Exhibit.of("B01", "in progress only after the caches were walked")
                         .edit(DOMAIN, "state.invalidations.start(range); // before", "// before")
-                        .edit(DOMAIN, "                CacheEvents.invalidationEnds(event, told);\n",
+                        .edit(DOMAIN, "                event.ended(told);\n",
                                 "                state.invalidations.start(range);\n"
-                                        + "                CacheEvents.invalidationEnds(event, told);\n")
+                                        + "                event.ended(told);\n")
                         .foundBy("accessAgainstMigration", RefreshScenarios::accessAgainstMigration, STALE),
                 Exhibit.of("B02", "valid before the mapping is known")
                         .edit(MAPPING, "        valid = valid && fresh.isSamePageAs(where);\n        where = fresh;\n",
@@ -63,8 +63,8 @@ final class RefreshExhibits {
                         .edit(REFRESHING, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")
                         .foundBy("migratedPage", SingleThread::migratedPage, "LIVELOCK"),
                 Exhibit.of("B24", "caches are invalidated at the end of the range's change only")
-                        .edit(DOMAIN, "boolean told = state.index.walk(\n                        range, "
-                                        + "cache -> CacheEvents.invalidated(event, cache.invalidate(mayBlock)))\n",
+                        .edit(DOMAIN, "boolean told = state.index.walk(range, "
+                                        + "cache -> event.reached(cache.invalidate(mayBlock)))\n",
                                 "boolean told = true\n")
                         .edit(DOMAIN, "public void invalidateRangeEnd(HvaRange range) {",
                                 "public void invalidateRangeEnd(HvaRange range) {"
