@@ -16,6 +16,12 @@ public final class Arenas {
     public static final int PAGES = 16;
     /** What every byte is at first. */
     public static final byte FILL = (byte) 0xaa;
+    /** An arena at first. Never written. */
+    static final byte[] FILLED = new byte[PAGES * Pages.PAGE_SIZE];
+
+    static {
+        Arrays.fill(FILLED, FILL);
+    }
 
     private static final long BASE = 0x2000_0000_0000L;
     private static final long DISTANCE = 0x1000_0000L;
@@ -46,10 +52,9 @@ public final class Arenas {
                 new Arena('A', BASE + DISTANCE, false),
                 new Arena('B', BASE + 2 * DISTANCE, false),
                 new Arena('M', BASE + 3 * DISTANCE, true));
-        byte[] fill = new byte[PAGES * Pages.PAGE_SIZE];
-        Arrays.fill(fill, FILL);
         for (Arena arena : all) { // three
-            check(arena.map(host, 0, PAGES, Protection.READ_WRITE).equals("0") && host.poke(arena.base(), fill), arena);
+            boolean mapped = arena.map(host, 0, PAGES, Protection.READ_WRITE).equals("0");
+            check(mapped && host.poke(arena.base(), FILLED), arena);
         }
         check(host.mapAnonymous(code, PAGES, Protection.READ_WRITE).equals("0"), "the guest's code");
     }

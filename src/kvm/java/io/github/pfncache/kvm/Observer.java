@@ -121,10 +121,8 @@ public final class Observer {
     Observer(Arenas arenas, long realtime) {
         this.arenas = arenas;
         this.realtime = realtime;
-        this.seen = new byte[arenas.all().size() * Arenas.PAGES][Pages.PAGE_SIZE];
-        for (byte[] page : seen) { // one for each page
-            Arrays.fill(page, Arenas.FILL);
-        }
+        this.seen = new byte[arenas.all().size() * Arenas.PAGES][];
+        Arrays.setAll(seen, page -> Arrays.copyOf(Arenas.FILLED, Pages.PAGE_SIZE));
     }
 
     /** The guest has Xen interfaces: more is watched, and single bytes are printed. */

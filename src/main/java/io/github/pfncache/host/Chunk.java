@@ -5,6 +5,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /** A run of frames in one buffer, with their counts. */
 final class Chunk {
@@ -13,6 +14,11 @@ final class Chunk {
     static final byte[] ZEROS = new byte[Pages.PAGE_SIZE];
     /** What a free frame is filled with in checked mode: neither zero nor a plausible pointer, count or version. */
     static final long POISON = 0xd9d9d9d9d9d9d9d9L;
+    private static final byte[] POISONED = new byte[Pages.PAGE_SIZE];
+
+    static {
+        Arrays.fill(POISONED, (byte) POISON);
+    }
 
     private static final VarHandle REFS = MethodHandles.arrayElementVarHandle(int[].class);
 
@@ -98,9 +104,7 @@ final class Chunk {
 
     /** Allocates nothing: the frame is counted nowhere at that moment. */
     void poison(int index) {
-        for (int at = 0; at < Pages.PAGE_SIZE; at += Long.BYTES) {
-            buffer.putLong(base(index) + at, POISON);
-        }
+        buffer.put(base(index), POISONED);
     }
 
     /** Whether a frame is 512 times the same 8 bytes. Allocates nothing. */

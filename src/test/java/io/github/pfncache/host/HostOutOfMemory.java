@@ -100,12 +100,12 @@ final class HostOutOfMemory {
         /** Mappings, and the first byte of each page as all of memory and files show it. */
         String picture() throws IOException {
             StringBuilder text = new StringBuilder();
+            byte[] first = new byte[1];
             for (HostMemory memory : new HostMemory[] {host, child}) {
                 for (Vma vma : memory.space().vmas.all()) {
                     text.append(Long.toHexString(vma.start())).append('+').append(vma.end() - vma.start())
                             .append(vma.protection()).append(vma.shared()).append(vma.filePage()).append(':');
                     for (long page = vma.start(); page < vma.end(); page++) {
-                        byte[] first = new byte[1];
                         boolean there = memory.peek(page << 12, first) == HostResult.OK;
                         text.append(there ? first[0] : -1).append(' ');
                     }
@@ -116,7 +116,6 @@ final class HostOutOfMemory {
             for (HostFile each : new HostFile[] {file, real}) {
                 text.append(each.npages()).append(" pages of a file");
                 for (int i = 0; i < each.npages(); i++) {
-                    byte[] first = new byte[1];
                     each.read(i * PAGE, first);
                     text.append(' ').append(first[0]);
                 }
@@ -231,7 +230,7 @@ final class HostOutOfMemory {
         for (int i = 0; i < count; i++) {
             spare = new Object[] {spare};
         }
-        for (int size = 1 << 20; size >= 16; size >>= 4) {
+        for (int size = 1 << 20; size >= 16; size >>= 8) {
             try {
                 for (;;) { // ends with the heap
                     hoard = new Object[] {hoard, new byte[size]};

@@ -96,13 +96,14 @@ record Tlc(String name, String output) {
 
     private static String run(Path directory, String main, String... arguments) {
         Path output = directory.resolve(main + ".out");
+        Path unpacked = directory.resolve("modules"); // TLC's own modules: two runs that share them read half a file
         try {
-            Files.createDirectories(directory);
+            Files.createDirectories(unpacked);
             Path jar = Path.of(tlc2.TLC.class.getProtectionDomain().getCodeSource().getLocation().toURI());
             List<String> command = new ArrayList<>(List.of(
                     Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                     "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx" + System.getProperty("proof.heap", "512m"),
-                    "-DTLA-Library=" + directory, "-cp", jar.toString(), main));
+                    "-Djava.io.tmpdir=" + unpacked, "-DTLA-Library=" + directory, "-cp", jar.toString(), main));
             command.addAll(List.of(arguments));
             boolean ended = false;
             for (int attempt = 0; attempt < ATTEMPTS && !ended; attempt++) { // bounded by the attempts
