@@ -237,16 +237,6 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
         });
     }
 
-    /**
-     * Ends the reading. Logs that were on for readers alone and have no other are off, if the memory map can be changed
-     * now. What an exception cuts short, such as an OutOfMemoryError, is done when this or another reader is closed.
-     */
-    @Override
-    public void close() {
-        closed = true;
-        memslots.endUsers();
-    }
-
     @Override
     void forgetAll() {
         logs.forEach(this::forget);

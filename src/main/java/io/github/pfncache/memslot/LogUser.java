@@ -4,7 +4,7 @@ package io.github.pfncache.memslot;
  * A user of the dirty logs of slots. It is told of slot changes under SLOTS; to be told of one that is done or undone
  * takes no memory.
  */
-abstract class LogUser {
+abstract class LogUser implements AutoCloseable {
 
     final Memslots memslots;
 
@@ -29,6 +29,17 @@ abstract class LogUser {
 
     /** Lets go of all logs. */
     abstract void forgetAll();
+
+    /**
+     * Ends the use of the logs. Those that were on for readers and watches alone, and have none left, are off, if the
+     * memory map can be changed now. What an exception cuts short, such as an OutOfMemoryError, is done when this or
+     * another reader or watch is closed.
+     */
+    @Override
+    public void close() {
+        closed = true;
+        memslots.endUsers();
+    }
 
     /** Whether it has been closed. Then nothing is kept for it. */
     final boolean hasEnded() {

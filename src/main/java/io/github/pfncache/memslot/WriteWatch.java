@@ -146,13 +146,6 @@ public final class WriteWatch extends LogUser implements AutoCloseable {
         }
     }
 
-    /** Watches no page any more. Logs that were on for it alone are off, if the memory map can be changed now. */
-    @Override
-    public void close() {
-        closed = true;
-        memslots.endUsers();
-    }
-
     @Override
     void forgetAll() {
         slots.values().forEach(this::forget);
