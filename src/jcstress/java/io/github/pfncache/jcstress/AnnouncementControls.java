@@ -11,7 +11,7 @@ import org.openjdk.jcstress.infra.results.II_Result;
 import org.openjdk.jcstress.infra.results.I_Result;
 
 /**
- * Negative controls of {@link AnnouncedReaderStress} and {@link OneShotStress}: the announcement in small, with one
+ * Negative controls of {@link AnnouncedReaderStress} and {@link FastPathStress}: the announcement in small, with one
  * step of its argument left out. Each shows what the step prevents.
  *
  * <p>Results of the stores: whether it was allowed, and what of it the withdrawal saw on its return; -1 if it did not

@@ -17,9 +17,9 @@ import org.openjdk.jcstress.infra.results.I_Result;
  * A load that takes no lock and a store that announces itself, while the page is taken away. The controls are in {@link
  * AnnouncementControls}, and {@link PageStress.Unlocked} on a real frame.
  */
-public final class OneShotStress {
+public final class FastPathStress {
 
-    private OneShotStress() {}
+    private FastPathStress() {}
 
     /** A cache of the page, usable. */
     abstract static class Cached extends PageStress.Host {

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.explore.Exploration;
 import io.github.pfncache.explore.Scenario;
-import io.github.pfncache.explore.ScheduleExplorer;
 import io.github.pfncache.explore.ScenarioRun;
+import io.github.pfncache.explore.ScheduleExplorer;
 import io.github.pfncache.scenario.RefreshScenarios;
 import io.github.pfncache.scenario.SlotScenarios;
 import java.lang.reflect.InvocationTargetException;
@@ -33,7 +33,7 @@ final class DeepRaceTest {
         return Stream.of(
                         RefreshScenarios.class,
                         AccessScenarios.class,
-                        OneShotScenarios.class,
+                        FastPathScenarios.class,
                         SlotScenarios.class,
                         AreaScenarios.class,
                         TlbScenarios.class)

@@ -5,7 +5,7 @@ import io.github.pfncache.explore.ScheduleExplorer;
 import org.junit.jupiter.api.Test;
 
 /** Every schedule, up to a bound, of a load or a store against what takes its page away. */
-final class OneShotRaceTest {
+final class FastPathRaceTest {
 
     private static void explore(Scenario scenario) {
         new ScheduleExplorer(scenario).exhaustive(4, 2_000).random(300, 1).explore().requireNoFailure();
@@ -13,46 +13,46 @@ final class OneShotRaceTest {
 
     @Test
     void readersAgainstWriter() {
-        explore(OneShotScenarios::readersAgainstWriter);
+        explore(FastPathScenarios::readersAgainstWriter);
     }
 
     @Test
     void loadAgainstMigrations() {
-        explore(OneShotScenarios::loadAgainstMigrations);
+        explore(FastPathScenarios::loadAgainstMigrations);
     }
 
     @Test
     void loadAgainstRepoint() {
-        explore(OneShotScenarios::loadAgainstRepoint);
+        explore(FastPathScenarios::loadAgainstRepoint);
     }
 
     @Test
     void oneShotsAgainstDeactivation() {
-        explore(OneShotScenarios::oneShotsAgainstDeactivation);
+        explore(FastPathScenarios::oneShotsAgainstDeactivation);
     }
 
     @Test
     void storeAgainstMigrations() {
-        explore(OneShotScenarios::storeAgainstMigrations);
+        explore(FastPathScenarios::storeAgainstMigrations);
     }
 
     @Test
     void twoStoresAgainstMigration() {
-        explore(OneShotScenarios::twoStoresAgainstMigration);
+        explore(FastPathScenarios::twoStoresAgainstMigration);
     }
 
     @Test
     void storeAgainstNonBlockingEviction() {
-        explore(OneShotScenarios::storeAgainstNonBlockingEviction);
+        explore(FastPathScenarios::storeAgainstNonBlockingEviction);
     }
 
     @Test
     void oneShotsAgainstDelete() {
-        explore(OneShotScenarios::oneShotsAgainstDelete);
+        explore(FastPathScenarios::oneShotsAgainstDelete);
     }
 
     @Test
     void storeAgainstHarvest() {
-        explore(OneShotScenarios::storeAgainstHarvest);
+        explore(FastPathScenarios::storeAgainstHarvest);
     }
 }

@@ -12,11 +12,11 @@ import io.github.pfncache.scenario.Guest;
 import java.util.Arrays;
 
 /** One load or one store, against what takes its page away. Freed frames are poisoned, so a stale one shows. */
-public final class OneShotScenarios {
+public final class FastPathScenarios {
 
     private static final long NOTHING = -1;
 
-    private OneShotScenarios() {}
+    private FastPathScenarios() {}
 
     /** The lock by itself: a writer is alone. */
     public static void readersAgainstWriter(ScenarioRun stage) {

@@ -23,7 +23,7 @@ final class SteppedCoreTest {
         // Not the table of readers: how many of its places a reader looks at is a matter of chance.
         Stepped core = new Stepped("cache.", "memslot.", "host.", "vm.", "rules.TrackedRwLock", "rules.ReaderBias");
         return Stream.of(RefreshScenarios.class, SlotScenarios.class, AccessScenarios.class, AreaScenarios.class,
-                        OneShotScenarios.class, TlbScenarios.class, GuestModeScenarios.class, LogScenarios.class)
+                        FastPathScenarios.class, TlbScenarios.class, GuestModeScenarios.class, LogScenarios.class)
                 .flatMap(scenarios -> core.tests(scenarios, PREEMPTIONS, BUDGET));
     }
 

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.interleaving.AccessScenarios;
 import io.github.pfncache.interleaving.AreaScenarios;
+import io.github.pfncache.interleaving.FastPathScenarios;
 import io.github.pfncache.interleaving.GuestModeScenarios;
-import io.github.pfncache.interleaving.OneShotScenarios;
 import io.github.pfncache.interleaving.TlbScenarios;
 import io.github.pfncache.scenario.RefreshScenarios;
 import io.github.pfncache.scenario.SlotScenarios;
@@ -41,7 +41,7 @@ final class MuseumHarnessTest {
     private static final List<Class<?>> SCENARIOS = List.of(
             RefreshScenarios.class, AccessScenarios.class, AreaScenarios.class, SlotScenarios.class,
             SingleThread.class, EventScenarios.class, PollScenarios.class, RunstateScenarios.class,
-            ClockScenarios.class, OneShotScenarios.class, TlbScenarios.class,
+            ClockScenarios.class, FastPathScenarios.class, TlbScenarios.class,
             GuestModeScenarios.class, FaultScenarios.class, SweepScenarios.class);
 
     private static final Exhibit STALE = Museum.exhibit("B00");
