@@ -28,11 +28,11 @@ import java.util.stream.LongStream;
  * }</pre>
  *
  * <p>Memory is committed page by page on first touch. Every call that takes mappings away tells the registered
- * {@linkplain MmuNotifier notifiers} first, with no lock held, and afterwards; frames go back only in between.
+ * {@linkplain MmuNotifier notifiers} first, with no lock held, and afterwards; a frame is freed only between the two.
  *
  * <p>Ranges are given as a page-aligned hva and a number of pages; one that is not a range of user pages is a caller's
  * bug and throws {@link IllegalArgumentException}, with nothing changed. What depends on the state of the memory is a
- * {@link HostResult}. A call that could not get hold of unchanging mappings in 16 attempts answers BUSY.
+ * {@link HostResult}. A call answers BUSY if other threads have changed the mappings under it in each of 16 attempts.
  *
  * <p>Kernel counterpart: {@code struct mm_struct} with its page tables and the {@code mmap()} family of calls;
  * {@code hva_to_pfn()} and {@code gpc_map()} of KVM. Thread-safe.
@@ -152,7 +152,8 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
-     * Maps a page. The mapping outlives the reference: what keeps it right afterwards is the notifier.
+     * Maps a page. The mapping outlives the reference: what keeps it right afterwards is the notifier. May sleep: call
+     * as {@link #hvaToPage(long)}, with no access open.
      *
      * @param page a page of this memory whose reference is held
      * @return the mapping, to be {@linkplain #unmap unmapped}
@@ -185,7 +186,7 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
-     * Ends a mapping.
+     * Ends a mapping. May sleep: call as {@link #hvaToPage(long)}, with no access open.
      *
      * @param mapping a mapping made by {@link #map} of this memory
      * @throws IllegalStateException if it was unmapped before, or is another memory's
@@ -449,6 +450,9 @@ public final class HostMemory implements AutoCloseable {
      * {@code madvise(MADV_PAGEOUT)}. Callers' buffers stay. Of a real file, pages that have
      * not been writable since it was opened are dropped, and read again from there.
      *
+     * <p>Call with no access open: the call waits for every access to a page that goes. Locks as for {@link
+     * #hvaToPage(long)}.
+     *
      * @param hva first address
      * @param npages number of pages, at least 1
      * @return OK; ENOMEM if there is a hole; BUSY if a page is referenced; in both cases with the rest done
@@ -470,6 +474,8 @@ public final class HostMemory implements AutoCloseable {
 
     /**
      * Gives the page at an address another frame with the same content, at every place that shares it: page migration.
+     *
+     * <p>Call with no access open, as {@link #evict}: the call waits for every access to the page.
      *
      * @param hva any address of the page
      * @return OK if it moved; ENOMEM if it is not mapped or memory is short, EINVAL if it is not resident or a caller's

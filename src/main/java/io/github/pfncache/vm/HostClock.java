@@ -4,8 +4,8 @@ import java.time.Instant;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The host's clocks, injected so that a test or an emulator can own the time. Implementations are thread-safe, do not
- * wait, and do not call back into the VM, its memory or its interfaces: they may be read with locks of these held.
+ * The host's clocks, injected so that a test or an emulator can own the time. They are read with no lock of the library
+ * held. Implementations are thread-safe and do not wait.
  *
  * @since 0.1.0
  */

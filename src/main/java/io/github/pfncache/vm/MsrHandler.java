@@ -2,7 +2,8 @@ package io.github.pfncache.vm;
 
 /**
  * A part of a paravirtual interface that answers when a model-specific register is accessed. Called on the thread that
- * accesses the register; implementations are thread-safe.
+ * accesses the register, with no lock of the library held, outside of guest mode: a handler may wait, and may call the
+ * whole library. Call {@link Vcpu#writeMsr} and its like with no access open. Implementations are thread-safe.
  *
  * <p>Kernel counterpart: a case of {@code kvm_set_msr_common()} and {@code kvm_get_msr_common()}.
  *

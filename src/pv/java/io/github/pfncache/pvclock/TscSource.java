@@ -3,8 +3,8 @@ package io.github.pfncache.pvclock;
 import io.github.pfncache.vm.HostClock;
 
 /**
- * The time stamp counter that guest and host read alike. Implementations are thread-safe, do not wait, and do not call
- * back into the VM, its memory or its interfaces: they may be read with locks of these held.
+ * The time stamp counter that guest and host read alike. It is read with no lock of the library held. Implementations
+ * are thread-safe and do not wait.
  *
  * <p>Kernel counterpart: {@code rdtsc_ordered()} and {@code tsc_khz}.
  *
