@@ -15,8 +15,8 @@ import java.nio.ByteBuffer;
  *
  * <p>Every access is checked against the page; 0 to 4095 are its bytes. The memory order is in the name where it is not
  * plain. Where the platform offers plain access only ({@link #hasNativeAtomics}), the ordered and atomic accesses
- * exclude each other by a lock, and so are atomic against each other, whatever their width. What each of them is to
- * plain accesses and the caller's own then, each method says: a plain store to a byte that it does not change is never
+ * exclude each other by a lock, and so are atomic against each other, whatever their width. Each method says how it
+ * relates to plain accesses then, and to the caller's own: a plain store to a byte that it does not change is never
  * lost, one to a byte that it changes may be.
  *
  * <p>Kernel counterpart: the {@code khva} of {@code struct gfn_to_pfn_cache}, {@code kmap()}. Thread-safe as far as its

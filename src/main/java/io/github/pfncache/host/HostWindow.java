@@ -9,8 +9,8 @@ import java.nio.ByteBuffer;
  * <p>An access costs what it costs on a {@link ByteBuffer} of just these bytes, which checks it: one that would leave
  * the window is an {@link IndexOutOfBoundsException} and touches nothing.
  *
- * <p>Immutable, so a thread that finds one by a race finds a whole one. To be used as long as the mapping it is of;
- * through a stale one memory of the family is read, see {@link HostMapping}.
+ * <p>Immutable, so a thread that finds one by a race finds a whole one. Usable as long as its mapping is. Through a
+ * stale window an access reads memory of the family: see {@link HostMapping}.
  *
  * <p>Kernel counterpart: {@code khva} plus the offset of {@code gpa} in its page, with the length.
  *

@@ -14,9 +14,10 @@ import java.lang.invoke.VarHandle;
  * other tables share it and none is writable. So what such a reader finds was true when it took the leaf, and it finds
  * no frame to write to.
  *
- * <p>A leaf that several tables share never changes again, whoever keeps it: a table that has something to set there
- * makes a copy of its own first. So it is read without a lock as before, and what two tables share is the same. It has
- * no entry that is writable or armed. A frame has one owner for a leaf that names it, however many tables share that.
+ * <p>A leaf that several tables share never changes again, whichever table keeps it: a table that has something to set
+ * there makes a copy of its own first. So it is read without a lock as before, and what two tables share is the same.
+ * It has no entry that is writable or armed. A frame has one owner for a leaf that names it, however many tables share
+ * that.
  */
 final class PageTable {
 

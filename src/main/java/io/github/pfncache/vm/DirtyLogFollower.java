@@ -41,8 +41,8 @@ import java.util.function.LongPredicate;
  * <p><b>What the log cannot know</b>, and is not delivered: writes through caches that are active by hva; the process's
  * own ({@code HostMemory.copyToUser}, {@code HostFile.write}); a caller's own to the RAM it brought; another VM's to
  * memory that both have; memory mapped in place of other memory under a slot; direct and mapped buffers that were
- * brought in more than once, at the addresses that were not used; and of a slot that came and went between two
- * deliveries what it wrote to a file or array that was unmapped with it.
+ * brought in more than once, at the addresses that were not used; and what was written, through a slot that came and
+ * went between two deliveries, to a file or array that was unmapped with the slot.
  *
  * <p><b>Any number of readers.</b> Followers and harvests ({@link Memslots#harvestDirty}, dirty rings) do not take
  * pages from each other: each gets all. Each delivery empties the rings: a vCPU that left because its ring was full may

@@ -8,8 +8,8 @@ import java.util.function.Supplier;
 /**
  * One virtual CPU: registers that paravirtual interfaces listen to, and entry into the guest.
  *
- * <p>A vCPU is run by one thread at a time, its caller's business; registers may be written from any thread when it
- * does not run. Kernel counterpart: {@code struct kvm_vcpu}, {@code KVM_RUN}, {@code KVM_SET_MSRS}.
+ * <p>One thread at a time runs a vCPU, which its caller sees to; any thread may write its registers while it does not
+ * run. Kernel counterpart: {@code struct kvm_vcpu}, {@code KVM_RUN}, {@code KVM_SET_MSRS}.
  *
  * @since 0.1.0
  */

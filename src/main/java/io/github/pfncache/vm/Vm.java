@@ -69,7 +69,7 @@ public final class Vm implements AutoCloseable {
     /** Replaced as a whole: of what is added all is there, or nothing. */
     private final AtomicReference<Interfaces> interfaces = new AtomicReference<>(new Interfaces(Map.of(), List.of()));
 
-    /** Who handles which register, and who does something at an entry, in the order of addition. Immutable. */
+    /** The handler of each register, and the hooks that an entry calls, in the order of addition. Immutable. */
     private record Interfaces(Map<Integer, MsrHandler> handlers, List<EntryHook> hooks) {
 
         Interfaces with(Map<Integer, MsrHandler> more, List<EntryHook> moreHooks) {

@@ -3,7 +3,8 @@ package io.github.pfncache.pvclock;
 import io.github.pfncache.vm.Vcpu;
 
 /**
- * Whoever else shows a clock to the guest hears here when it is time to write it. Implementations are thread-safe.
+ * An interface that shows a clock to the guest besides kvmclock: it is told when it is time to write that clock.
+ * Implementations are thread-safe.
  *
  * <p>Kernel counterpart: the further {@code kvm_setup_guest_pvclock()} calls of {@code kvm_guest_time_update()}.
  *

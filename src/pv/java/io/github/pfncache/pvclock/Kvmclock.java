@@ -188,7 +188,7 @@ public final class Kvmclock {
             reference = new Reference(now, nanosAt(now, reference, clock.tsc()));
         }
         clock.tsc(fresh);
-        requestUpdateOfAll(); // after both: whoever takes the request sees them
+        requestUpdateOfAll(); // after both: the thread that takes the request sees them
     }
 
     /**
@@ -198,7 +198,7 @@ public final class Kvmclock {
      */
     public void setClock(long nanos) {
         reference = new Reference(tsc.read(), nanos);
-        requestUpdateOfAll(); // after the reference: whoever takes the request sees the new time
+        requestUpdateOfAll(); // after the reference: the thread that takes the request sees the new time
     }
 
     /**
@@ -237,8 +237,8 @@ public final class Kvmclock {
     }
 
     /**
-     * What a vCPU's clock structure would say now. The kvmclock itself, and whoever else shows a clock to the guest,
-     * writes this value.
+     * What a vCPU's clock structure would say now. The kvmclock itself, and every interface that shows a clock to
+     * the guest, writes this value.
      *
      * @param vcpu the vCPU
      * @return the value; {@link PvclockTimeInfo#FLAG_TSC_STABLE} unless vCPU 0's guest uses the old register, or the
@@ -312,7 +312,7 @@ public final class Kvmclock {
     }
 
     /**
-     * Adds somebody who shows a clock to the guest too.
+     * Adds an interface that shows a clock to the guest, too.
      *
      * @param listener called at each update of a vCPU, after the listeners added before
      */

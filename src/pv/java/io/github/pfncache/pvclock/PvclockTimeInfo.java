@@ -1,8 +1,8 @@
 package io.github.pfncache.pvclock;
 
 /**
- * One value of the clock structure that host and guest share: at this TSC it was that time, and so fast do ticks become
- * nanoseconds. The version is not part of the value: it belongs to the place where the value is written, see
+ * One value of the clock structure that host and guest share: the TSC and the time at one moment, and the scale from
+ * ticks to nanoseconds. The version is not part of the value: it belongs to the place where the value is written, see
  * {@link PvclockField}.
  *
  * <pre>
@@ -35,7 +35,7 @@ public record PvclockTimeInfo(long tscTimestamp, long systemTime, PvclockScale s
     /** The clock started at zero. Part of the ABI; not set here. */
     public static final int FLAG_COUNTS_FROM_ZERO = 1 << 2;
 
-    // The layout. Nobody else writes these numbers.
+    // The layout. No other class writes these numbers.
     static final int VERSION = 0;
     static final int PAD_0 = 4;
     static final int TSC_TIMESTAMP = 8;

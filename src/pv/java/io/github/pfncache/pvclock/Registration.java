@@ -16,9 +16,8 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * A structure that the guest registered and the host writes: what the guest wrote to the register, where the structure
- * is by that, and a cache of the structure's length. Each paravirtual interface of this library is written with it, and
- * one of your own can be.
+ * A structure that the guest registered and the host writes: the value of the register, the address in it, and a cache
+ * as long as the structure. Each paravirtual interface of this library is written with it, and one of your own can be.
  *
  * <pre>{@code
  * Registration page = new Registration(vm, 24);

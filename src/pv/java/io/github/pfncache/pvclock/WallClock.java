@@ -15,7 +15,7 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * When the guest's clock read zero, as real time. Written once for each write of its register, at any address, also
- * over the end of a page; where there is no memory, nothing is written, and nobody is told.
+ * over the end of a page; where there is no memory, nothing is written, and no caller is told.
  *
  * <pre>
  *  offset  0         4         8         12

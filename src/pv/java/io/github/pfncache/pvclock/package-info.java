@@ -10,10 +10,11 @@
  * {@link io.github.pfncache.pvclock.ClockUpdateListener}. {@link io.github.pfncache.pvclock.Registration} is what
  * these interfaces, and those of an adopter, have in common.
  *
- * <p><b>Locks owned.</b> {@code REFRESH} and {@code VCPU_USER}, one of each for each registration: who moves its cache,
- * and who writes its structure. {@code VM_USER}: the wall clock's writer. No code of others runs under the latter two:
- * a page-fault handler, a TSC or a listener runs before a structure is accessed or after, so a version that is odd when
- * it throws is the guest's own. Requests are atomic bits, and no lock guards them: raising one never waits.
+ * <p><b>Locks owned.</b> {@code REFRESH} and {@code VCPU_USER}, one of each for each registration: for the call that
+ * moves its cache, and for the writer of its structure. {@code VM_USER}: the wall clock's writer. No code of others
+ * runs under the latter two: a page-fault handler, a TSC or a listener runs before a structure is accessed or after, so
+ * a version that is odd when it throws is the guest's own. Requests are atomic bits, and no lock guards them: raising
+ * one never waits.
  *
  * <p><b>Rule enum.</b> {@link io.github.pfncache.pvclock.PvclockRule}. <b>May use.</b> {@code vm}, {@code cache},
  * {@code address}, {@code rules}; never {@code host} or {@code memslot}.

@@ -5,8 +5,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 
 /**
- * Where a call comes from, and so whether it may wait. A rule enforces it: whatever runs in {@link #ATOMIC} context and
- * waits breaks {@link io.github.pfncache.rules.LockRule#NO_WAIT_IN_ATOMIC_CONTEXT}.
+ * Where a call comes from, and so whether it may wait. A rule enforces it: a wait in {@link #ATOMIC} context breaks
+ * {@link io.github.pfncache.rules.LockRule#NO_WAIT_IN_ATOMIC_CONTEXT}.
  *
  * <p>Kernel counterpart: {@code in_atomic()}; the difference between {@code kvm_xen_set_evtchn_fast()} and
  * {@code kvm_xen_set_evtchn()}.

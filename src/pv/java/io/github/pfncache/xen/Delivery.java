@@ -3,7 +3,7 @@ package io.github.pfncache.xen;
 import io.github.pfncache.cache.Outcome;
 
 /**
- * What became of an event. Whatever it is, nothing is lost that the ABI does not say is lost.
+ * What became of an event. No event is lost, except where the ABI says so.
  *
  * <p>Kernel counterpart: the return values of {@code kvm_xen_set_evtchn_fast()}.
  *

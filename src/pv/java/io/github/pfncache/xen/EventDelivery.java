@@ -27,7 +27,8 @@ final class EventDelivery {
     }
 
     /**
-     * Delivers an event if the shared page can be had. Port 0 is a port here: only who may name one is asked before.
+     * Delivers an event if the shared page can be had. Port 0 is a port here: whether the caller may name it was asked
+     * before.
      *
      * @return INACTIVE, FAULT or DEFERRED if it cannot; then nothing was done, and the caller has to keep the event
      */
@@ -118,7 +119,7 @@ final class EventDelivery {
         if (done == Delivery.RAISED) {
             target.upcallRaised();
         } else if (done != Delivery.PARKED) {
-            target.tellAgain(context); // whoever set the selector may have ended before it had raised the upcall
+            target.tellAgain(context); // the sender that set it may have ended before the upcall
         } else if (inject(target, context)) {
             return Delivery.RAISED;
         }

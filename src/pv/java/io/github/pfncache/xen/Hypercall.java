@@ -5,7 +5,8 @@ import java.util.List;
 /**
  * A hypercall, as the guest makes it. Immutable.
  *
- * @param mode the mode of the calling code, whatever the guest's: it decides the layout of arguments in memory
+ * @param mode the mode of the calling code, which may differ from the guest's: it decides the layout of arguments in
+ *     memory
  * @param interruptible whether the guest has interrupts on
  * @param number which call
  * @param arguments six of them; of a compat guest 32 bits of each count

@@ -3,7 +3,7 @@ package io.github.pfncache.xen;
 /**
  * What becomes of a hypercall. Immutable.
  *
- * @param kind who answers the guest
+ * @param kind which side answers the guest
  * @param value what the guest is told, if it is DONE or HALTED; 0 or a negative error number
  * @since 0.1.0
  */

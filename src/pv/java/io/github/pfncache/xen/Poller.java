@@ -12,8 +12,8 @@ import java.time.Duration;
  * One vCPU's {@code SCHEDOP_poll}: it halts until one of some ports is pending, masked or not, or until a time.
  *
  * <p><b>No wake-up is lost.</b> The poll says what it polls, and only then tests whether it is pending; a sender marks
- * a port pending, and only then looks who polls it. Both have a full fence in between, so at least one of them sees the
- * other.
+ * a port pending, and only then looks which vCPUs poll it. Both have a full fence in between, so at least one of them
+ * sees the other.
  *
  * <p>Kernel counterpart: {@code kvm_xen_schedop_poll()}, {@code kvm_xen_check_poller()}.
  */
@@ -22,7 +22,7 @@ final class Poller {
     /** Most ports that one poll may name. */
     static final int MAX_PORTS = 128;
 
-    /** Shortest and longest of the waits that a halt is made of: what nobody tells a halted vCPU, it sees by then. */
+    /** Shortest and longest of the waits that a halt is made of: what a halted vCPU is not told, it sees by then. */
     private static final long MIN_SLICE_NANOS = 1_000_000;
 
     private static final long MAX_SLICE_NANOS = 10_000_000;
@@ -41,8 +41,8 @@ final class Poller {
     private volatile Poll current;
 
     /**
-     * How often a halted vCPU found a port pending of which nobody had told it: one that the guest or its emulator set
-     * in memory, or a wake-up that was just coming. Written by the vCPU's thread.
+     * How often a halted vCPU found a port pending of which it was not told: one that the guest or its emulator set in
+     * memory, or a wake-up that was just coming. Written by the vCPU's thread.
      */
     private volatile int foundUntold;
 
@@ -154,13 +154,13 @@ final class Poller {
         PollOutcome outcome = PollOutcome.WOKEN; // whatever is thrown, the poll is over
         try {
             vcpu.deliverPending(); // its own timer, and what is kept for it
-            wakeUp.arm(); // before anybody can see the poll: a wake-up from then on is for it
+            wakeUp.arm(); // before a sender can see the poll: a wake-up from then on is for it
             begin(poll);
             VarHandle.fullFence(); // the poll bit before the test; pairs with testAndSetPending
             Interleaving.reached("poll bit set");
             boolean pending = isAnyPending(poll, true);
             Interleaving.reached("polled ports tested");
-            // The mode after the poll bit: who changes it looks at the bit after that, and ends the polls it sees.
+            // The mode after the poll bit: a change of mode looks at the bit after that, and ends the polls it sees.
             boolean other = xen.mode() != mode;
             outcome = pending || other || vcpu.keepsEvents() ? PollOutcome.WOKEN : look(poll, 0);
         } finally {
@@ -169,7 +169,7 @@ final class Poller {
         return outcome;
     }
 
-    /** Anybody can see the poll from here on. */
+    /** Every sender can see the poll from here on. */
     private void begin(Poll poll) {
         lock.lock();
         try {

@@ -19,8 +19,8 @@ import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
 
 /**
- * What one vCPU is doing and how long it did what, and the area where its guest sees it: at any byte address, also over
- * the end of a page.
+ * The run state of one vCPU, the time that it spent in each state, and the area where its guest reads both: at any byte
+ * address, also over the end of a page.
  *
  * <p>The state itself changes by an atomic step, so the scheduler can change it in atomic context. The area is written
  * by one thread at a time; a write that cannot be made without waiting is made at the vCPU's next entry.
@@ -42,9 +42,9 @@ public final class RunstateArea {
     private static final LongUnaryOperator MARK = marks -> (marks | 1) + 2; // made once: to mark takes no memory
 
     /**
-     * How often the area was marked as behind the account, doubled; odd while it is. Marked by whoever changes one of
-     * the two, before the area is written; a mark is taken away, if it is the last, by who has seen it before the
-     * account was read.
+     * How often the area was marked as behind the account, doubled; odd while it is. A thread that changes one of the
+     * two marks the area before it writes it. A thread takes the last mark away if it has seen that mark before it read
+     * the account.
      */
     private final AtomicLong marks = new AtomicLong();
 
@@ -197,7 +197,7 @@ public final class RunstateArea {
         try {
             CacheTarget target = area.target();
             if (hasLengthOfLayout()) {
-                return Outcome.OK; // somebody else has seen to it
+                return Outcome.OK; // another thread has seen to it
             }
             if (point(target) == Outcome.INVALID) {
                 area.deactivate(); // the longer structure does not fit there: better none than one of the wrong length

@@ -10,8 +10,8 @@ import java.util.function.LongSupplier;
  * One vCPU's timer: fires its port once. It stays armed until its event has been delivered, so an event that cannot be
  * delivered now is neither lost nor missing from the saved state.
  *
- * <p>Its time is given by the guest's clock, and measured by the host's, which nobody sets: a guest's clock that is set
- * forward does not fire it.
+ * <p>Its time is given by the guest's clock, and measured by the host's, which is never set: a guest's clock that is
+ * set forward does not fire it.
  *
  * <p>Kernel counterpart: {@code vcpu->arch.xen.timer}, {@code kvm_xen_inject_timer_irqs()}.
  */
@@ -41,13 +41,13 @@ final class SingleShotTimer {
     /** What is to fire; null if nothing is. Set with lock held; taken away, in any context, by the firing thread. */
     private final AtomicReference<Armed> armed = new AtomicReference<>();
 
-    /** Somebody delivers the event now; nobody else does. Set and taken in any context. */
+    /** One thread delivers the event now, and no other does. Set and taken in any context. */
     private final AtomicBoolean firing = new AtomicBoolean();
 
     /** The last attempt that delivered nothing; null if there was none. Written by the firing thread; read anywhere. */
     private volatile Attempt deferred;
 
-    /** Somebody found another thread firing, and left it to that one. Taken by the thread that has fired. */
+    /** A thread found another one firing, and left it to that one. Taken by the thread that has fired. */
     private volatile boolean passedOver;
 
     /** The last timer of which the vCPU was told that it waits. Written by the threads that have fired. */
@@ -217,9 +217,9 @@ final class SingleShotTimer {
     }
 
     /**
-     * Nobody but the vCPU's entry may fire what was put off in atomic context, or what others passed over meanwhile, an
-     * entry perhaps. Said once for each timer, unless somebody has passed over it since: an entry tries in vain without
-     * a kick.
+     * Only the vCPU's entry may fire what was put off in atomic context, or what other threads passed over meanwhile,
+     * an entry perhaps. Said once for each timer, unless a thread has passed over it since: an entry tries in vain
+     * without a kick.
      */
     private void tellIfPutOff(Armed due, CallContext context) {
         boolean wasPassedOver = passedOver;

@@ -24,8 +24,8 @@ final class UpcallLine {
     private volatile boolean enabled;
 
     /**
-     * Whether to look once more if an upcall waits: nobody could look when it was time, or the emulator threw when it
-     * was called.
+     * Whether to look once more if an upcall waits: there was no way to look when it was time, or the emulator threw
+     * when it was called.
      */
     private volatile boolean lookAgain;
 

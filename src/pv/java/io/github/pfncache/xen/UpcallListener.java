@@ -3,7 +3,7 @@ package io.github.pfncache.xen;
 import io.github.pfncache.vm.Vcpu;
 
 /**
- * How the guest's processor hears that it has events: the part of the emulator that these interfaces cannot do. Called
+ * The emulator's part of an upcall: it makes a vCPU enter, or interrupts it, because events are pending. Called
  * in any context, also atomic, with no lock of this package held; implementations are thread-safe and never wait.
  *
  * @since 0.1.0

@@ -21,14 +21,14 @@ final class VcpuInfo {
     /** The shadow selector: atomic, any sender adds, in any context. Scaled for {@link #layout}. */
     private final AtomicLong parked = new AtomicLong();
 
-    /** The last attempt to hand them over found no memory. Written by whoever tried; read anywhere. */
+    /** The last attempt to hand them over found no memory. Written by the thread that tried; read anywhere. */
     private volatile boolean inVain;
 
     // Guarded by the place's lock.
 
     private VcpuInfoLayout layout;
 
-    /** That of the mode to which the guest changes. Written by who changes it, one at a time. */
+    /** That of the mode to which the guest changes. Written by the change of mode, one at a time. */
     private VcpuInfoLayout next;
 
     /** Made once: in its middle a change of mode takes no memory. */
@@ -75,7 +75,7 @@ final class VcpuInfo {
         Delivery[] done = {Delivery.PARKED};
         place.tryUpdate(access -> {
             if (current.testAndSetSelector(access, word)) {
-                done[0] = Delivery.JOINED; // whoever set it raises the upcall, or has
+                done[0] = Delivery.JOINED; // the sender that set it raises the upcall, or has
                 return;
             }
             Interleaving.reached("selector set");
@@ -136,7 +136,7 @@ final class VcpuInfo {
     }
 
     private VcpuInfoLayout switchLayout() {
-        long bits = next.rescaled(parked.get(), layout); // nobody adds, and who takes them has the lock
+        long bits = next.rescaled(parked.get(), layout); // no sender adds, and the taker has the lock
         XenRule.I10_PARKED_BITS_FIT_MODE.check(next.covers(bits), next);
         parked.set(bits);
         layout = next;

@@ -1,7 +1,7 @@
 package io.github.pfncache.xen;
 
 /**
- * What of the interfaces a VM has. Immutable. ABI: {@code KVM_XEN_HVM_CONFIG}.
+ * Which parts of the Xen interfaces a VM has. Immutable. ABI: {@code KVM_XEN_HVM_CONFIG}.
  *
  * @param flags {@link #INTERCEPT_HYPERCALLS}, {@link #SEND_EVENTS} and {@link #TSC_UNSTABLE}, or 0
  * @param msr the register by which the guest asks for its hypercall page; 0 if the interfaces are off: then the guest's

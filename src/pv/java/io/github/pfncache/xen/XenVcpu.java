@@ -247,9 +247,9 @@ public final class XenVcpu {
     }
 
     /**
-     * Whether an event waits for the guest. Whoever cannot look answers yes: a vCPU that wakes for nothing is better
-     * than one that does not wake. An event that was deferred, or a timer that is due, counts: the guest's next entry
-     * delivers it.
+     * Whether an event waits for the guest. Where it cannot be looked at, the answer is yes: a vCPU that wakes for
+     * nothing is better than one that does not wake. An event that was deferred, or a timer that is due, counts: the
+     * guest's next entry delivers it.
      *
      * @param context where the caller is; in atomic context nothing waits
      * @return false only if it is known that none waits
@@ -344,8 +344,8 @@ public final class XenVcpu {
     }
 
     /**
-     * As anybody delivers but the vCPU itself. An event is out of the set while it is tried, so an entry meanwhile has
-     * used up its kick and found nothing: what is kept after this is said again.
+     * As every thread delivers but the vCPU itself. An event is out of the set while it is tried, so an entry meanwhile
+     * has used up its kick and found nothing: what is kept after this is said again.
      */
     void deliverFromOutside(Runnable delivery) {
         try {

@@ -68,8 +68,8 @@ public final class XenVm {
     private final TrackedLock turn = new TrackedLock(LockClass.REFRESH);
 
     /**
-     * Held for reading by whoever uses the shared page by a mode's layout, without waiting for memory; for writing
-     * while the mode changes.
+     * Held for reading by a thread that uses the shared page by a mode's layout, without waiting for memory; for
+     * writing while the mode changes.
      */
     private final TrackedRwLock layout = new TrackedRwLock(LockClass.VM_USER, ReaderBias.NONE);
 
@@ -91,8 +91,8 @@ public final class XenVm {
     private long statements;
 
     /**
-     * The statement since which the wall clock has yet to be written; 0 if it is written. Set in a turn; taken away by
-     * who read it before the attempt, so that a later statement stays due.
+     * The statement since which the wall clock has yet to be written; 0 if it is written. Set in a turn; taken away
+     * by the attempt that read it first, so that a later statement stays due.
      */
     private final AtomicLong wallClockDue = new AtomicLong();
 

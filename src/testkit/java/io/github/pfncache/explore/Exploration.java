@@ -3,7 +3,7 @@ package io.github.pfncache.explore;
 import java.util.List;
 
 /**
- * What an exploration came to.
+ * The result of an exploration.
  *
  * @param schedules how many schedules were run
  * @param preemptions every schedule with at most so many preemptions was run; -1 if not even those without

@@ -12,7 +12,7 @@ import java.util.function.BooleanSupplier;
  */
 public final class ScenarioRun {
 
-    /** More threads than this need more schedules than anybody has time for. */
+    /** More threads than this need more schedules than there is time for. */
     static final int MAX_THREADS = 8;
 
     private final List<String> names = new ArrayList<>();

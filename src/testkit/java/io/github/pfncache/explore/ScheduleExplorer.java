@@ -14,8 +14,8 @@ import java.util.function.LongPredicate;
  * or three switches reach is found with certainty. Then come random ones, from a seed.
  *
  * <p>What goes wrong is a deadlock, a livelock (the bound of steps exceeded), or anything thrown by a thread or the
- * check, above all a {@link io.github.pfncache.rules.RuleViolation}. Waits with a deadline expire only when nobody else
- * can run. Memory is sequentially consistent; faults of memory order are not found here.
+ * check, above all a {@link io.github.pfncache.rules.RuleViolation}. Waits with a deadline expire only when no other
+ * thread can run. Memory is sequentially consistent; faults of memory order are not found here.
  *
  * <p>With {@code -Dexplore.schedule=...} {@link #explore} runs that schedule only. Needs {@linkplain Rules#ENABLED
  * rules}. One thread uses an explorer; it starts threads of its own during a call, and none stays behind.
@@ -98,7 +98,7 @@ public final class ScheduleExplorer {
     }
 
     /**
-     * Has somebody look on, who may end the exploration early: its result is then what was found until that.
+     * Adds a watcher that may end the exploration early: the result is then what was found until that.
      *
      * @param watcher asked before each schedule, with the number of those that were run; once it says false the
      *     exploration ends

@@ -34,9 +34,9 @@ public record ScheduleFailure(
 
     /** How a schedule goes wrong. */
     public enum Kind {
-        /** Nobody can run, and somebody has not ended. */
+        /** No thread can run, and not all have ended. */
         DEADLOCK,
-        /** It was not over within the explorer's bound of steps, although everybody was let run. */
+        /** It was not over within the explorer's bound of steps, although every thread was let run. */
         LIVELOCK,
         /** A thread or the check threw: a broken rule, an assertion, any exception. */
         VIOLATION

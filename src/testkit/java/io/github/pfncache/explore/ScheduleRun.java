@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One schedule being run. Exactly one thread has the right to run at any time; it decides itself who is next, so a
+ * One schedule being run. Exactly one thread has the right to run at any time; it decides itself which is next, so a
  * schedule without switches costs no hand-over.
  *
  * <p>All fields belong to the thread that has the right to run; handing it over makes them visible to the next.
@@ -36,7 +36,7 @@ final class ScheduleRun implements Interleaving.Explorer {
         boolean timed;
         /** Something was released since it began to wait: worth trying again at any time. */
         boolean woken;
-        /** Somebody did something since it began to wait: worth trying again before giving up. */
+        /** Another thread did something since it began to wait: worth trying again before giving up. */
         boolean retry;
         boolean expired;
         /**
@@ -83,7 +83,7 @@ final class ScheduleRun implements Interleaving.Explorer {
         handOn(actors.length == 0 ? -1 : next(actors.length - 1, false));
     }
 
-    /** Lets a thread run when nobody does. */
+    /** Lets a thread run when none does. */
     private void handOn(int next) {
         current = next;
         if (next >= 0) {
@@ -235,7 +235,7 @@ final class ScheduleRun implements Interleaving.Explorer {
     private int decide(int count, boolean canGoOn) {
         if (canGoOn && inARow >= FAIR_STEPS) {
             inARow = 0;
-            return candidates[1]; // nobody keeps the others from running for ever
+            return candidates[1]; // no thread keeps the others from running for ever
         }
         int decision = decisions++;
         int chosen = chooser.choose(decision, candidates, count, canGoOn, redundant);

@@ -3,7 +3,7 @@ package io.github.pfncache.explore;
 import java.util.List;
 
 /**
- * A schedule that went well, for those who want to see what happens in it. Immutable.
+ * A schedule that went well, to be shown step by step. Immutable.
  *
  * @param schedule the schedule, for {@link ScheduleExplorer#replay}; {@code -} is the default one
  * @param threads names of its threads, by their numbers

@@ -26,7 +26,7 @@ import java.util.function.LongSupplier;
  * <p>Up to three kinds of threads run: the host's, the slots', and one for each dirty log that is followed. What they
  * plan is a function of the seed; how they interleave with the emulator is not. Give the VM a host memory that is
  * {@linkplain io.github.pfncache.host.HostMemoryBuilder#checked checked}, and freed frames are filled with a pattern:
- * then who still uses a page that has gone is found out.
+ * then a thread that still uses a page that has gone is found out.
  *
  * <p>Thread-safe.
  *
@@ -321,8 +321,8 @@ public final class Adversary implements AutoCloseable {
     }
 
     /**
-     * Stops the threads, puts the slots back as they were, and compares what was followed. To be called when nobody
-     * else writes the guest's memory any more.
+     * Stops the threads, puts the slots back as they were, and compares what was followed. To be called when no other
+     * thread writes the guest's memory any more.
      *
      * @throws AssertionError if a thread failed, a fork changed, or a dirty log is not whole
      */

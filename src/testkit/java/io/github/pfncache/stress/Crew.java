@@ -48,13 +48,13 @@ public final class Crew implements AutoCloseable {
         boolean turn() throws Exception;
     }
 
-    /** A crew of nobody, whose turns take less than a minute. */
+    /** A crew with no thread yet, whose turns take less than a minute. */
     public Crew() {
         this(PATIENCE);
     }
 
     /**
-     * A crew of nobody.
+     * A crew with no thread yet.
      *
      * @param patience how long {@link #end} waits for the turns that are under way; a thread that takes longer hangs.
      *     Zero or negative: not at all
@@ -100,7 +100,7 @@ public final class Crew implements AutoCloseable {
         }
     }
 
-    /** Asks everybody to stop after the turn they are in; whoever rests, rests no longer. */
+    /** Asks every thread to stop after the turn that it is in; a thread that rests is woken. */
     public void stop() {
         stopped = true;
         threads.forEach(LockSupport::unpark);
@@ -118,7 +118,7 @@ public final class Crew implements AutoCloseable {
     /**
      * Whether all have ended, by themselves or because they were stopped.
      *
-     * @return true if nobody is at work
+     * @return true if no thread is at work
      */
     public boolean hasEnded() {
         return threads.stream().noneMatch(Thread::isAlive);

@@ -13,8 +13,8 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * What a piece of guest memory must contain: who wrote what last. The memory is divided into {@link StampedField}s of
- * one writer each; what is no such field must stay zero.
+ * What a piece of guest memory must contain: what each writer wrote last. The memory is divided into {@link
+ * StampedField}s of one writer each; what is no such field must stay zero.
  *
  * <pre>{@code
  * ReferenceModel model = ReferenceModel.of(vm.host(), hva, npages);
@@ -132,7 +132,7 @@ public final class ReferenceModel {
     }
 
     /**
-     * Compares all of the memory with the model, at rest: nobody writes.
+     * Compares all of the memory with the model, at rest: no thread writes.
      *
      * @return what is wrong with it, and with what {@link StampedField#judge} was shown up to now
      * @throws IllegalStateException if the memory is not mapped any more

@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Changes slots under the guest's feet, and puts them back in the end. The only one who changes its slots. One thread
- * takes the turns; the counts are read by any.
+ * Changes slots under the guest's feet, and puts them back in the end. Nothing else changes its slots. One
+ * thread takes the turns; the counts are read by any.
  */
 final class SlotAdversary implements Crew.Work {
 
@@ -90,7 +90,7 @@ final class SlotAdversary implements Crew.Work {
         return memslots.set(home.id(), flags, Pages.gfnToGpa(home.baseGfn()), size, home.hva());
     }
 
-    /** Puts every slot back as it was at first; after the last turn, with nobody in its way. */
+    /** Puts every slot back as it was at first; after the last turn, with no other thread in its way. */
     void end() {
         for (Target target : targets) { // bounded by the targets
             Memslot home = target.slot();

@@ -6,7 +6,7 @@ import java.lang.invoke.VarHandle;
 /**
  * A few bytes of guest memory with one writer: 1, 2, 4 or 8, at any alignment. What the writer puts there proves where
  * and when it comes from: half of the bits count the writes, the other half are a check of the count and the place. So
- * whoever reads the lane can tell an old value, a mixed one, and another lane's.
+ * a reader of the lane can tell an old value, a mixed one, and another lane's.
  *
  * <pre>{@code
  * long stamp = lane.next();

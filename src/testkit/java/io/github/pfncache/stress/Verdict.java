@@ -7,7 +7,7 @@ import java.util.List;
  *
  * @param lost values older than the last one written: at rest, or when they were read
  * @param torn values that were never written where they were found
- * @param stray bytes that are not zero where nobody writes, and writes that were refused and done all the same
+ * @param stray bytes that are not zero where no writer writes, and writes that were refused and done all the same
  * @param details the first few, in words
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ public record Verdict(long lost, long torn, long stray, List<String> details) {
      *
      * @param lost values older than the last one written
      * @param torn values that were never written where they were found
-     * @param stray bytes where nobody writes
+     * @param stray bytes where no writer writes
      * @param details the first few, in words
      */
     public Verdict {
