@@ -108,6 +108,34 @@ class GuestAreaTest {
         assertThat(memslots.harvestDirty(1).harvest().pages()).isEmpty();
     }
 
+    /** Seventeen pages: each is read, written and marked, and none stays locked. */
+    @Test
+    void theLongestAreaIsOneAsAnyOther() {
+        long far = GPA + 0x100_0000;
+        memslots.set(2, Memslot.FLAG_LOG_DIRTY_PAGES, far, 17 * Pages.PAGE_SIZE, HVA + 0x100_0000);
+        host.mapAnonymous(HVA + 0x100_0000, 17, Protection.READ_WRITE);
+        assertThat(area.activate(far + 5, GuestArea.MAX_LENGTH)).isEqualTo(Outcome.OK);
+        byte[] bytes = new byte[GuestArea.MAX_LENGTH];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (i / 251);
+        }
+        try (AreaAccess access = area.access()) {
+            access.put(0, bytes);
+            byte[] back = new byte[bytes.length];
+            access.get(0, back);
+            assertThat(back).isEqualTo(bytes);
+        }
+        assertThat(memslots.harvestDirty(2).harvest().count()).isEqualTo(17);
+        try (AreaAccess access = area.tryAccess()) {
+            access.put(1, bytes, 1, 2 * Pages.PAGE_SIZE);
+        }
+        assertThat(memslots.harvestDirty(2).harvest().pages()).containsExactly(0, 1, 2);
+        for (int page = 16; page >= 0; page--) {
+            assertThat(host.migrate(HVA + 0x100_0000 + (long) page * Pages.PAGE_SIZE)).isEqualTo(HostResult.OK);
+        }
+        assertThat(area.deactivate()).isEqualTo(Outcome.OK);
+    }
+
     @Test
     void isAllOrNothingWhenOnePageHasGone() {
         area.activate(GPA + Pages.PAGE_SIZE - 8, 16);

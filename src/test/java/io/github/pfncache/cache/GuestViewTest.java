@@ -3,7 +3,9 @@ package io.github.pfncache.cache;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.vm.Vm;
@@ -16,6 +18,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -235,5 +238,49 @@ final class GuestViewTest {
         } finally {
             threads.shutdown();
         }
+    }
+
+    private void ask(PageFaultHandler handler) {
+        long hva = vm.memslots().table().byId(0).hva();
+        vm.host().registerFaultHandler(HvaRange.ofPages(hva, NPAGES), handler, true, false);
+    }
+
+    /** A page-fault handler of the first thread's takes until the second has what it came for. */
+    @Test
+    void aPageThatAnotherThreadIsMakingIsNotFoundYet() throws Exception {
+        CountDownLatch asked = new CountDownLatch(1);
+        CountDownLatch answers = new CountDownLatch(1);
+        AtomicBoolean first = new AtomicBoolean(true);
+        ask(fault -> {
+            if (first.getAndSet(false)) {
+                asked.countDown();
+                try {
+                    answers.await();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        Thread other = new Thread(() -> view.loadInt(0, -1));
+        other.start();
+        asked.await();
+        try {
+            assertThat(view.loadInt(0, -1)).isZero();
+        } finally {
+            answers.countDown();
+            other.join();
+        }
+    }
+
+    @Test
+    void aViewThatIsClosedWhileAPageIsMadeKeepsNone() {
+        GuestView closing = vm.view(SLOT, NPAGES * Pages.PAGE_SIZE);
+        ask(fault -> {
+            closing.close();
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        assertThatThrownBy(() -> closing.pageAt(0)).hasMessageContaining("closed");
+        assertThat(vm.caches().activeCaches()).isEmpty();
     }
 }

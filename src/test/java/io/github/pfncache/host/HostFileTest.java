@@ -146,6 +146,32 @@ class HostFileTest {
         assertThat(reader).hasToString("file of 4 pages, read-only, closed");
     }
 
+    /** Both are at it before either has given anything up: what is given up waits for the lock of the family. */
+    @Test
+    void aHandleThatTwoThreadsCloseIsGivenUpOnce() throws Exception {
+        HostFile other = host.createFile(4);
+        other.write(0, bytes(5));
+        HostFile reader = other.asReadOnly();
+        List<Thread> threads = List.of(new Thread(other::close), new Thread(other::close));
+        host.space().family.lock.lock();
+        try {
+            for (Thread thread : threads) {
+                thread.start();
+                while (thread.getState() == Thread.State.NEW || thread.getState() == Thread.State.RUNNABLE) {
+                    Thread.onSpinWait(); // until it has ended, or waits
+                }
+            }
+        } finally {
+            host.space().family.lock.unlock();
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(host.framesInUse()).as("the other handle keeps it").isOne();
+        reader.close();
+        assertThat(host.framesInUse()).isZero();
+    }
+
     @Test
     void callsOnAClosedHandleAreACallersBug() {
         file.write(0, bytes(5));

@@ -6,8 +6,13 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -16,6 +21,8 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.Tuple;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Random sequences of every call, on a family of address spaces, against {@link NaiveMemory}. */
 class HostModelTest {
@@ -67,10 +74,26 @@ class HostModelTest {
         check(steps, new Run(true));
     }
 
+    /** Each call after a write, and after a fork, of each kind of mapping. */
+    @ParameterizedTest
+    @EnumSource(names = {"ANONYMOUS", "SHARED", "PRIVATE"})
+    void whatACallTakesAwayIsAnnounced(Call mapping) {
+        for (Call call : Call.values()) {
+            for (List<Call> calls : List.of(
+                    List.of(mapping, Call.STORE, call),
+                    List.of(mapping, Call.STORE, Call.FORK, call),
+                    List.of(mapping, Call.STORE, Call.FORK, Call.STORE, call))) {
+                check(calls.stream().map(one -> new Step(one, 0, 1, 2, 4, (byte) 7)).toList(), new Run(false));
+            }
+        }
+    }
+
     private static void check(List<Step> steps, Run memories) {
         try (Run run = memories) {
             for (Step step : steps) {
+                run.remember();
                 run.apply(step);
+                run.comparePagesTaken(step);
                 run.compare(step, COMPARED);
             }
             run.compare(null, Pages.PAGE_SIZE);
@@ -84,6 +107,10 @@ class HostModelTest {
         final HostFile file;
         final NaiveMemory.File modelFile = new NaiveMemory.File();
         int open;
+
+        // Of the step: the entries that pages had before it, and the pages that its invalidations were of.
+        private final Map<HostMemory, long[]> before = new IdentityHashMap<>();
+        private final Map<HostMemory, BitSet> announced = new IdentityHashMap<>();
 
         Run(boolean wide) {
             HostMemory host = HostMemory.builder().build();
@@ -103,6 +130,8 @@ class HostModelTest {
                 @Override
                 public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
                     open++;
+                    BitSet pages = announced.computeIfAbsent(host, none -> new BitSet());
+                    IntStream.range(0, PAGES).filter(page -> range.contains(hva(page))).forEach(pages::set);
                     return true;
                 }
 
@@ -232,6 +261,36 @@ class HostModelTest {
 
         private void same(Step s, HostResult real, HostResult expected) {
             assertThat(real).as("%s", s).isEqualTo(expected);
+        }
+
+        private static long[] entries(HostMemory host) {
+            PageTable table = host.space().table;
+            return LongStream.range(0, PAGES).map(page -> table.get((FIRST >>> Pages.PAGE_SHIFT) + page)).toArray();
+        }
+
+        private static boolean isTaken(long entry, long now) {
+            return Pte.isPresent(entry)
+                    && (!Pte.isSameContent(entry, now) || Pte.isWritable(entry) && !Pte.isWritable(now));
+        }
+
+        void remember() {
+            before.clear();
+            announced.clear();
+            hosts.forEach(host -> before.put(host, entries(host)));
+        }
+
+        /** A page whose frame has gone, or may not be written any more, is of an invalidation, in each memory. */
+        void comparePagesTaken(Step s) {
+            for (HostMemory host : hosts) {
+                long[] now = entries(host);
+                long[] former = before.getOrDefault(host, now); // not of a child that the step has made
+                BitSet told = announced.getOrDefault(host, new BitSet());
+                for (int page = 0; page < PAGES; page++) {
+                    assertThat(told.get(page) || !isTaken(former[page], now[page]))
+                            .as("page %d of memory %d was taken in silence by %s", page, hosts.indexOf(host), s)
+                            .isTrue();
+                }
+            }
         }
 
         void compare(Step s, int length) {

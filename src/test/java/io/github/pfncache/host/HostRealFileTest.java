@@ -507,6 +507,36 @@ class HostRealFileTest {
     }
 
     @Test
+    void aFileIsForgottenAlsoAfterCallsThatThrew() {
+        channel.beforeWrite = (offset, length) -> {
+            throw new IOException("full");
+        };
+        world.store(A, 1);
+        assertThatThrownBy(file::sync).hasMessage("full");
+        host.unmap(A, 4);
+        assertThat(host.framesInUse()).as("a handle is open").isEqualTo(1);
+        file.close();
+        assertThat(host.framesInUse()).isZero();
+    }
+
+    /** A page that is punched where the file has none yet is, once there is one, as any other that is new. */
+    @Test
+    void punchingBehindTheEndMarksNothing() throws IOException {
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(file.punchHole(3, 4)).isEqualTo(OK);
+        assertThat(file.write(6 * 4096, new byte[] {1})).isEqualTo(OK);
+        assertThat(file.changedPages()).as("the last page before, and the one written").isEqualTo(2);
+        List<PageFault.Reason> reasons = new ArrayList<>();
+        host.mapShared(B, 7, file, 0, READ_WRITE);
+        host.registerFaultHandler(HvaRange.ofPages(B, 7), fault -> {
+            reasons.add(fault.reason());
+            return PageFaultHandler.Decision.RESOLVE;
+        }, true, false);
+        host.populateWrite(page(B, 3), 2);
+        assertThat(reasons).containsExactly(PageFault.Reason.DISCARDED, PageFault.Reason.MISSING);
+    }
+
+    @Test
     void cleanPagesOfAClosedHandleAreDroppedAndReadAgain() {
         assertThat(world.load(page(A, 1))).isEqualTo(0x0202_0202_0202_0202L);
         assertThat(host.copyFromUser(page(A, 1), new byte[8], 0, 8)).isTrue();

@@ -11,6 +11,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.List;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedOutputStream;
 import net.jqwik.api.ForAll;
@@ -132,6 +133,16 @@ final class RamImageTest {
     }
 
     @Test
+    void aSlotThatHasOnesNumberStays() throws IOException {
+        byte[] saved = saved();
+        other.ram().add(1, 0, 2 * ARRAY, 1);
+        assertThatThrownBy(() -> other.ram().load(new ByteArrayInputStream(saved)))
+                .isInstanceOf(Memslots.Rejected.class);
+        assertThat(other.memslots().table()).singleElement().returns(1, Memslot::id);
+        assertThat(other.guestMemory().write(2 * ARRAY, new byte[] {1})).isOne();
+    }
+
+    @Test
     void memoryThatIsTooSmallLeavesNothing() throws IOException {
         byte[] saved = saved();
         try (Vm small = Vm.builder().host(HostMemory.builder().maxBytes(2 * PAGE).build()).build()) {
@@ -170,21 +181,58 @@ final class RamImageTest {
         for (long[] wrong : new long[][] {
             {1, 0, 0, (1L << 40) + 16, 1}, {1, 0, 0, 16, 0}, {1, 0, 0, 16, -1}, {1, 32_764, 0, 16, 1}, {-5, 0, 0, 0, 1}
         }) {
-            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-            CheckedOutputStream checked = new CheckedOutputStream(bytes, new CRC32());
-            DataOutputStream out = new DataOutputStream(checked);
-            out.writeLong(0x70666e52_414d0001L);
-            out.writeInt((int) wrong[0]);
-            out.writeInt((int) wrong[1]);
-            out.writeInt((int) wrong[2]);
-            out.writeLong(wrong[3]);
-            out.writeLong(wrong[4]);
-            out.writeInt(-1);
-            out.writeLong(checked.getChecksum().getValue());
-            assertThatThrownBy(() -> other.ram().load(new ByteArrayInputStream(bytes.toByteArray())))
-                    .as("%s", Arrays.toString(wrong)).isInstanceOf(IOException.class);
-            assertThat(other.memslots().table().size()).isZero();
+            byte[] image = image(out -> {
+                out.writeInt((int) wrong[0]);
+                slot(out, (int) wrong[1], (int) wrong[2], wrong[3], wrong[4]);
+            });
+            assertIsNoImage(image, Arrays.toString(wrong));
         }
+    }
+
+    @Test
+    void pagesOutsideOfTheirSlotAndSlotsInAnotherAreNone() throws IOException {
+        for (long[] page : new long[][] {{0, 2}, {0, -1}, {1, 0}, {-2, 0}, {0, 1L << 32}}) {
+            assertIsNoImage(image(out -> {
+                out.writeInt(1);
+                slot(out, 0, 0, 16, 2);
+                out.writeInt((int) page[0]);
+                out.writeLong(page[1]);
+                out.write(new byte[PAGE]);
+            }), Arrays.toString(page));
+        }
+        assertIsNoImage(image(out -> {
+            out.writeInt(2);
+            slot(out, 0, 0, 16, 2);
+            slot(out, 1, 0, 17, 2);
+        }), "overlap");
+    }
+
+    private interface Content {
+        void to(DataOutputStream out) throws IOException;
+    }
+
+    private static void slot(DataOutputStream out, int id, int flags, long gfn, long npages) throws IOException {
+        out.writeInt(id);
+        out.writeInt(flags);
+        out.writeLong(gfn);
+        out.writeLong(npages);
+    }
+
+    private static byte[] image(Content content) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        CheckedOutputStream checked = new CheckedOutputStream(bytes, new CRC32());
+        DataOutputStream out = new DataOutputStream(checked);
+        out.writeLong(0x70666e52_414d0001L);
+        content.to(out);
+        out.writeInt(-1);
+        out.writeLong(checked.getChecksum().getValue());
+        return bytes.toByteArray();
+    }
+
+    private void assertIsNoImage(byte[] image, String what) {
+        assertThatThrownBy(() -> other.ram().load(new ByteArrayInputStream(image)))
+                .as(what).isInstanceOf(IOException.class);
+        assertThat(other.memslots().table().size()).isZero();
     }
 
     /** The last of the slots has no place, and the memory map is read: nothing could be taken out again. */
@@ -203,13 +251,22 @@ final class RamImageTest {
     }
 
     @Test
-    void aLogThatIsOnForAReaderIsNotSaved() throws IOException {
-        try (DirtyLogFollower follower = vm.followDirtyLog()) {
-            assertThat(follower.deliver(gfn -> true).complete()).isTrue();
-            assertThat(vm.memslots().table().byId(1).logsDirtyPages()).isTrue();
-            other.ram().load(new ByteArrayInputStream(saved()));
+    void aLogThatIsOnForAReaderIsNeitherSavedNorCopied() throws IOException {
+        try (Vm third = Vm.builder().build()) {
+            try (DirtyLogFollower follower = vm.followDirtyLog(); RamSnapshot snapshot = logging(follower)) {
+                other.ram().load(new ByteArrayInputStream(saved()));
+                third.ram().addAll(snapshot);
+            }
+            for (Vm made : List.of(other, third)) {
+                assertThat(made.memslots().table().byId(1).logsDirtyPages()).isFalse();
+                assertThat(made.memslots().table().byId(0).logsDirtyPages()).isTrue();
+            }
         }
-        assertThat(other.memslots().table().byId(1).logsDirtyPages()).isFalse();
-        assertThat(other.memslots().table().byId(0).logsDirtyPages()).isTrue();
+    }
+
+    private RamSnapshot logging(DirtyLogFollower follower) {
+        assertThat(follower.deliver(gfn -> true).complete()).isTrue();
+        assertThat(vm.memslots().table().byId(1).logsDirtyPages()).isTrue();
+        return vm.ram().snapshot();
     }
 }

@@ -2,12 +2,16 @@ package io.github.pfncache.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.MmuNotifier;
+import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import java.io.OutputStream;
@@ -97,6 +101,98 @@ class RamSnapshotTest {
             assertThat(snapshot.read(-4, new byte[8])).isZero();
         }
         caches.forEach(GfnPfnCache::deactivate);
+    }
+
+    @Test
+    void whatWentBackIsMarkedAlsoWhenANotifierFailsAfterwards() {
+        plug();
+        try (RamSnapshot snapshot = vm.ram().snapshot()) {
+            vm.guestMemory().write(GPA + PAGE, new byte[] {1});
+            vm.memslots().harvestDirty(0);
+            MmuNotifier failing = new MmuNotifier() {
+                @Override
+                public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                    return true;
+                }
+
+                @Override
+                public void invalidateRangeEnd(HvaRange range) {
+                    throw new IllegalStateException("the end");
+                }
+            };
+            vm.host().registerNotifier(failing);
+            assertThatIllegalStateException().isThrownBy(() -> vm.ram().rewind(snapshot)).withMessage("the end");
+            vm.host().unregisterNotifier(failing);
+            byte[] now = new byte[1];
+            vm.guestMemory().read(GPA + PAGE, now);
+            assertThat(now[0]).isZero();
+            assertThat(vm.memslots().harvestDirty(0).harvest().pages()).containsExactly(1);
+        }
+    }
+
+    /** Reads that come in the middle of it find it closed; what could not be closed is known. */
+    @Test
+    void aSnapshotIsClosedBeforeItsMemoryGoesAndForgottenAfterwards() {
+        plug();
+        vm.guestMemory().write(GPA, new byte[] {1});
+        RamSnapshot snapshot = vm.ram().snapshot();
+        boolean[] accepts = {false};
+        List<Throwable> reads = new ArrayList<>();
+        snapshot.memory().registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                return accepts[0];
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {
+                reads.add(catchThrowable(() -> snapshot.page(snapshot.slots().get(0), GPA / PAGE)));
+            }
+        });
+        assertThatIllegalStateException().isThrownBy(snapshot::close);
+        assertThat(vm.stillOpen()).contains(snapshot.toString());
+        accepts[0] = true;
+        snapshot.close();
+        assertThat(vm.stillOpen()).isEmpty();
+        assertThat(reads).singleElement().isInstanceOf(IllegalStateException.class);
+    }
+
+    /** Slots of one snapshot lie one in another now, or next to each other. */
+    @Test
+    void onlySlotsThatShareMemoryNowHaveToHaveSharedIt() {
+        long a = 0x7000_0000_0000L;
+        long b = a + 0x100_0000;
+        vm.host().mapAnonymous(a, 8, Protection.READ_WRITE);
+        vm.host().mapAnonymous(b, 8, Protection.READ_WRITE);
+        vm.memslots().set(0, 0, GPA, 4 * PAGE, a);
+        vm.memslots().set(1, 0, GPA + 16 * PAGE, PAGE, a + PAGE);
+        vm.memslots().set(2, 0, GPA + 32 * PAGE, PAGE, b);
+        try (RamSnapshot snapshot = vm.ram().snapshot()) {
+            for (int page = 0; page < 8; page++) {
+                vm.memslots().replace(2, a + page * PAGE);
+                assertThat(vm.ram().rewind(snapshot))
+                        .as("page %d", page)
+                        .isEqualTo(page < 4 ? HostResult.EINVAL : HostResult.OK);
+            }
+        }
+    }
+
+    @Test
+    void theDifferenceToSlotsThatOverlapInPartIsOfThePagesOfBothAndTheOthers() {
+        vm.ram().add(0, 0, GPA, 4);
+        vm.guestMemory().write(GPA + 2 * PAGE, new byte[] {3});
+        try (RamSnapshot before = vm.ram().snapshot()) {
+            Memslot slot = vm.memslots().table().byId(0);
+            vm.guestMemory().fill(GPA + 2 * PAGE, PAGE, (byte) 0);
+            vm.host().discard(slot.hva() + 2 * PAGE, 1);
+            vm.memslots().delete(0);
+            vm.memslots().set(5, 0, GPA + 2 * PAGE, 2 * PAGE, slot.hva() + 2 * PAGE);
+            try (RamSnapshot after = vm.ram().snapshot()) {
+                long gfn = GPA / PAGE;
+                assertThat(after.pagesChangedSince(before)).containsExactly(gfn + 2);
+                assertThat(before.pagesChangedSince(after)).containsExactly(gfn, gfn + 1, gfn + 2);
+            }
+        }
     }
 
     @Test

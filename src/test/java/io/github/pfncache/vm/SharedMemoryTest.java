@@ -233,4 +233,23 @@ class SharedMemoryTest {
                         : vm.memslots().harvestDirtyOutsideRings(id))
                 .harvest().pages();
     }
+
+    /** Of one array, at any distance: a page of one slot may lie in two of the other. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 100, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE - 5})
+    void partsOfOneArrayAtAnyDistanceAreOneMemory(int distance) {
+        begin(0);
+        byte[] array = new byte[6 * PAGE];
+        vm.ram().add(0, 0, GFN * PAGE, ByteBuffer.wrap(array, 0, 3 * PAGE));
+        vm.ram().add(1, 0, ALIAS * PAGE, ByteBuffer.wrap(array, distance, 3 * PAGE));
+        try (DirtyLogFollower log = vm.followDirtyLog()) {
+            deliver(log);
+            for (int at = 0; at < 3 * PAGE; at += PAGE - 1) {
+                write(GFN * PAGE + at, at + 1);
+                deliver(log);
+                write(ALIAS * PAGE + at, at + 2);
+                deliver(log);
+            }
+        }
+    }
 }

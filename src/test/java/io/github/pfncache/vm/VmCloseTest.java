@@ -17,6 +17,7 @@ import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostPage;
+import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
@@ -121,6 +122,60 @@ class VmCloseTest {
         vm().close();
         host.mapAnonymous(HVA, 1, Protection.READ);
         host.unmap(HVA, 1);
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void aHostOfItsOwnStaysOpenAsLongAsSomethingIsInUse() {
+        Vm own = Vm.builder().slotChangeTimeout(Duration.ofMillis(20)).build();
+        own.ram().add(0, 0, GPA, 1);
+        int token = own.memslots().enterRead();
+        assertThatIllegalStateException().isThrownBy(own::close).withMessageContaining("slot 0");
+        assertThat(own.guestMemory().write(GPA, new byte[] {1})).isOne();
+        own.memslots().exitRead(token);
+        own.close();
+        assertThatIllegalStateException().isThrownBy(() -> own.host().mapAnonymous(HVA, 1, Protection.READ));
+    }
+
+    private void atTheNextInvalidation(Runnable call) {
+        boolean[] done = {false};
+        host.registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                boolean first = !done[0];
+                done[0] = true;
+                if (first) {
+                    call.run();
+                }
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {}
+        });
+    }
+
+    @Test
+    void whatComesInWhileItIsClosedIsGivenBack() {
+        Vm vm = Vm.builder().host(host).build();
+        atTheNextInvalidation(vm::close);
+        assertThatIllegalStateException().isThrownBy(() -> vm.ram().add(0, 0, GPA, 1)).withMessageContaining("closed");
+        assertThat(vm.memslots().table().size()).isZero();
+        assertThat(vm.ram()).hasToString("RAM in slots {}");
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void nothingBeginsOnceItIsBeingClosed() {
+        Vm vm = vm();
+        List<Throwable> refused = new ArrayList<>();
+        atTheNextInvalidation(() -> {
+            refused.add(catchThrowable(() -> vm.ram().add(1, 0, 2 * GPA, 1)));
+            refused.add(catchThrowable(vm::followDirtyLog));
+        });
+        vm.close();
+        assertThat(refused).hasSize(2).allSatisfy(each -> assertThat(each).hasMessageContaining("closed"));
+        assertThat(vm.stillOpen()).isEmpty();
         assertNothingIsLeft();
     }
 
