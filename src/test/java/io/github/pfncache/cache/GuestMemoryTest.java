@@ -17,6 +17,8 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Guest memory without a cache: page by page, as far as it goes. */
 final class GuestMemoryTest {
@@ -242,6 +244,33 @@ final class GuestMemoryTest {
     }
 
     /** The source's first page is there and its second is not: none of the last bytes can be copied. */
+    /** Of the bytes before the first slot there are none. */
+    @Test
+    void aDescendingCopyEndsWhereTheBytesDo() {
+        byte[] model = numbered(0x2000);
+        memory.write(GPA, model);
+        assertThat(memory.copy(GPA + 0x300, GPA - 0x100, 0x1000)).isEqualTo(0xf00);
+        System.arraycopy(model.clone(), 0, model, 0x400, 0xf00);
+        byte[] read = new byte[0x2000];
+        memory.read(GPA, read);
+        assertThat(read).isEqualTo(model);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1L << 31, 1L << 32, (1L << 52) - 2 * Pages.PAGE_SIZE})
+    void aCopyOverAnyAddressIsOfTheBytesThatWereThere(long middle) {
+        host.mapAnonymous(HVA + 0x100_0000, 2, Protection.READ_WRITE);
+        memslots.set(3, 0, middle - Pages.PAGE_SIZE, 2 * Pages.PAGE_SIZE, HVA + 0x100_0000);
+        byte[] model = numbered(0x1000);
+        for (int by : new int[] {-0x10, 0x10}) {
+            memory.write(middle - 0x800, model);
+            assertThat(memory.copy(middle - 0x800 + by, middle - 0x800, 0x1000)).isEqualTo(0x1000);
+            byte[] read = new byte[0x1000];
+            memory.read(middle - 0x800 + by, read);
+            assertThat(read).isEqualTo(model);
+        }
+    }
+
     @Test
     void whatADescendingCopyCountsAreTheLastBytes() {
         byte[] model = numbered(BYTES);

@@ -620,6 +620,71 @@ final class GuestModeTest {
         assertThat(dropped).isEmpty();
     }
 
+    /** The handler of a page that is about to be held: nobody else can have the guest mode now. */
+    @Test
+    void nobodyElseGetsItWhileAPageIsBroughtIn() {
+        List<Object> answers = new ArrayList<>();
+        host.registerFaultHandler(HvaRange.ofPages(HVA, 1), fault -> {
+            answers.add(mode.handOver());
+            answers.add(mode.releaseAll());
+            return PageFaultHandler.Decision.RESOLVE;
+        }, true, false);
+        mode.enter();
+        assertThat(mode.hold(RAM, true).isHeld()).isTrue();
+        mode.leave();
+        assertThat(answers).containsExactly(Outcome.BUSY, Outcome.BUSY);
+        assertThat(mode.handOver()).isEqualTo(Outcome.OK);
+    }
+
+    @Test
+    void oneWhoseThreadEndedInsideCanBeClosed() throws InterruptedException {
+        Thread vcpu = new Thread(() -> {
+            mode.enter();
+            mode.hold(RAM, true);
+        });
+        vcpu.start();
+        vcpu.join();
+        mode.close();
+        assertThat(host.liveMappings()).isZero();
+    }
+
+    /** A second taker comes while the first one's page is given back: its own is given back by the next poll. */
+    @Test
+    void whatIsWantedWhileAnotherPageIsGivenBackIsNotTakenForGiven() throws InterruptedException {
+        List<Thread> takers = new ArrayList<>();
+        GuestMode other = domain.newGuestMode(gpa -> {
+            if (gpa == RAM) {
+                takers.add(taker(1));
+            }
+        });
+        other.enter();
+        other.hold(RAM, true);
+        HeldPage second = other.hold(RAM + PAGE, true);
+        takers.add(taker(0));
+        while (takers.size() < 2) { // bounded by the test's timeout
+            other.poll();
+        }
+        while (second.isHeld() && takers.get(1).isAlive()) { // as well
+            other.poll();
+        }
+        assertThat(second.isHeld()).as("though its taker has ended").isFalse();
+        other.leave();
+        for (Thread taker : takers) {
+            taker.join();
+        }
+        other.close();
+    }
+
+    /** A thread that wants a page back and waits for it. */
+    private Thread taker(int page) {
+        Thread taker = new Thread(() -> host.migrate(HVA + (long) page * PAGE));
+        taker.start();
+        while (taker.getState() == Thread.State.NEW || taker.getState() == Thread.State.RUNNABLE) {
+            Thread.onSpinWait(); // until it has ended, or waits
+        }
+        return taker;
+    }
+
     @Test
     void twoVcpusThatHoldWhatTheOthersMigrationWantsDoNotDeadlock() throws InterruptedException {
         AtomicReference<Throwable> failure = new AtomicReference<>();

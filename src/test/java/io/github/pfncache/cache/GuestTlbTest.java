@@ -583,6 +583,30 @@ final class GuestTlbTest {
                 "store 0x14000 8 0x1 FAULT", "load 0x13000 4 FAULT");
     }
 
+    /** Whether or not the device has extended its sign. */
+    @Test
+    void anAtomicOfADevicesNegativeNumberIsOfThatNumber() {
+        for (long answer : new long[] {-5, 0xffff_fffbL}) {
+            List<Long> stored = new ArrayList<>();
+            GuestTlb devices = domain.newTlb(4, new GuestTlb.Unbacked() {
+                @Override
+                public long load(long gpa, int width, Outcome why) {
+                    return answer;
+                }
+
+                @Override
+                public void store(long gpa, int width, long value, Outcome why) {
+                    stored.add(value);
+                }
+            });
+            assertThat(devices.compareAndSetInt(DEVICE, -5, 7)).isTrue();
+            assertThat(devices.atomicInt(AtomicOp.MIN, DEVICE, 3)).isEqualTo(-5);
+            assertThat(devices.atomicInt(AtomicOp.MAX, DEVICE, 3)).isEqualTo(-5);
+            assertThat(stored).containsExactly(7L, 0xffff_fffbL, 3L);
+            devices.close();
+        }
+    }
+
     @Test
     void twoHartsThatAddAtomicallyLoseNothing() throws InterruptedException {
         int rounds = 20_000;

@@ -189,5 +189,6 @@ class SnapshotCostTest {
                 unlike.nextLong();
             }
         });
+        assertThatIllegalStateException().isThrownBy(() -> first.unlikePages(host, ALL).findAny());
     }
 }

@@ -128,20 +128,62 @@ class SnapshotFailureTest {
 
     @Test
     void aHandlerThatCameLaterDoesNotFillWhatIsPutBack() {
+        world.store(page(M, 2) + 8, 0);
+        host.evict(page(M, 2), 1);
         try (HostMemory snapshot = host.snapshot()) {
             serve(A, 4, fills(A));
             serve(M, 4, fills(M));
             world.store(page(A, 1), 9);
+            world.file.punchHole(2, 1);
             List<Long> changed = new ArrayList<>();
             assertThat(host.rewind(snapshot, List.of(new RewindRange(A, A, 4)), changed::add)).isEqualTo(OK);
             assertThat(host.rewind(snapshot, List.of(new RewindRange(M, M, 4)), changed::add)).isEqualTo(OK);
             assertThat(changed).hasSize(8);
             for (int i = 0; i < 4; i++) {
+                assertThat(HostWorld.store(host, page(A, i) + 8, 1)).isTrue();
                 assertThat(world.load(page(A, i))).isZero();
                 assertThat(HostWorld.store(host, page(M, i) + 8, 1)).isTrue();
                 assertThat(world.load(page(M, i))).isZero();
             }
         }
+    }
+
+    /** A notifier takes what a handler has filled: it fills it again. */
+    @Test
+    void aPageThatGoesAfterItWasFilledIsFilledAgain() {
+        serve(A, 2, fills(A));
+        boolean[] gone = {false};
+        host.registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                if (!gone[0]) {
+                    gone[0] = true;
+                    host.discard(A, 1);
+                }
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {}
+        });
+        try (HostMemory snapshot = host.snapshot()) {
+            assertThat(gone).containsExactly(true);
+            assertThat(HostWorld.load(snapshot, A)).isEqualTo(1);
+        }
+    }
+
+    /** Behind the end of a file, or forbidden: there is nothing that a handler could be asked for. */
+    @Test
+    void pagesThatCannotBeTouchedHoldNoSnapshotUp() {
+        serve(A, 4, fills(A));
+        serve(M, 4, fills(M));
+        host.protect(page(A, 1), 2, Protection.NONE);
+        world.file.truncate(2);
+        try (HostMemory snapshot = host.snapshot()) {
+            assertThat(HostWorld.load(snapshot, A)).isEqualTo(world.load(A)).isNotZero();
+            assertThat(HostWorld.load(snapshot, M)).isEqualTo(world.load(M)).isNotZero();
+        }
+        assertThat(asked).doesNotContain(page(A, 1), page(A, 2), page(M, 2));
     }
 
     @Test

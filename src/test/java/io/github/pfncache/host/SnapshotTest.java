@@ -5,6 +5,7 @@ import static io.github.pfncache.host.HostResult.EINVAL;
 import static io.github.pfncache.host.HostResult.ENOMEM;
 import static io.github.pfncache.host.HostResult.OK;
 import static io.github.pfncache.host.HostWorld.A;
+import static io.github.pfncache.host.HostWorld.B;
 import static io.github.pfncache.host.HostWorld.M;
 import static io.github.pfncache.host.HostWorld.bytes;
 import static io.github.pfncache.host.HostWorld.page;
@@ -49,6 +50,65 @@ class SnapshotTest {
         HostResult result = host.rewind(snapshot, List.of(new RewindRange(hva, hva, npages)), changed::add);
         host.audit();
         return result;
+    }
+
+    @Test
+    void whereverAFileOfItIsMappedWritersAreHeldUp() {
+        host.mapShared(U, 2, world.file, 0, READ_WRITE);
+        world.told.clear();
+        host.snapshot(List.of(HvaRange.ofPages(A, 1), HvaRange.ofPages(M, 2))).close();
+        for (HvaRange range : new HvaRange[] {
+            HvaRange.ofPages(A, 1), HvaRange.ofPages(M, 2), HvaRange.ofPages(U, 2)
+        }) {
+            assertThat(world.told).contains("start " + range, "end " + range);
+        }
+    }
+
+    /** One page of a file gets a content, and then, where it is mapped again, another. */
+    @Test
+    void aPageThatIsPutBackTwiceIsToldOfTwice() {
+        world.store(A, 5);
+        host.mapShared(U, 1, world.file, 0, READ_WRITE);
+        try (HostMemory snapshot = host.snapshot()) {
+            assertThat(host.rewind(snapshot, List.of(new RewindRange(A, M, 1), new RewindRange(B, U, 1)), changed::add))
+                    .isEqualTo(OK);
+            assertThat(changed).containsExactly(M, U);
+            assertThat(world.load(M)).isZero();
+        }
+    }
+
+    /** Where the snapshot has nothing, a file that has got something since does not show through. */
+    @Test
+    void aPrivateMappingIsZerosAgainThoughItsFileIsNot() {
+        host.mapPrivate(U, 2, world.file, 8, READ_WRITE);
+        try (HostMemory snapshot = host.snapshot()) {
+            world.store(page(M, 8), 7);
+            assertThat(world.load(U)).isEqualTo(7);
+            assertThat(rewind(snapshot, U, 2)).isEqualTo(OK);
+            assertThat(world.load(U)).isZero();
+            assertThat(world.load(page(M, 8))).isEqualTo(7);
+        }
+    }
+
+    /** It becomes the memory's too, and may not be written any more without a copy. */
+    @Test
+    void aPageThatTheSnapshotWroteItselfIsInvalidatedThere() {
+        try (HostMemory snapshot = host.snapshot()) {
+            HostWorld.store(snapshot, page(A, 1), 5);
+            List<HvaRange> told = new ArrayList<>();
+            snapshot.registerNotifier(new MmuNotifier() {
+                @Override
+                public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                    return told.add(range);
+                }
+
+                @Override
+                public void invalidateRangeEnd(HvaRange range) {}
+            });
+            assertThat(rewind(snapshot, A, 2)).isEqualTo(OK);
+            assertThat(world.load(page(A, 1))).isEqualTo(5);
+            assertThat(told).containsExactly(HvaRange.ofPages(A, 2));
+        }
     }
 
     @Test

@@ -61,4 +61,17 @@ public final class WatchScenarios {
             assertThat(watch.isDue()).as("told before the write has returned").isTrue();
         });
     }
+
+    /** A page whose slot goes while it is begun to be watched is not watched, or told of. */
+    public static void watchAgainstDeletion(ScenarioRun stage) {
+        Guest guest = Guest.logging();
+        WriteWatch watch = guest.vm.memslots().newWriteWatch();
+        boolean[] watched = new boolean[1];
+        stage.thread("watch", () -> watched[0] = watch.watch(GFN));
+        stage.thread("delete", () -> guest.vm.memslots().delete(Guest.SLOT));
+        stage.afterwards(() -> {
+            boolean gone = guest.vm.memslots().table().find(GFN) == null;
+            assertThat(!watched[0] || !gone || watch.isDue()).as("told").isTrue();
+        });
+    }
 }

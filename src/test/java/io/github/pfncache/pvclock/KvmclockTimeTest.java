@@ -129,8 +129,11 @@ final class KvmclockTimeTest {
 
     @Test
     void aStructureThatCannotHaveBeenIsRefused() {
+        world.settle(0, GPA + 0x100);
         world.time.advance(SECOND);
         world.clock.setClock(9 * SECOND);
+        world.run(0);
+        int version = world.version(GPA + 0x100);
         long now = world.clock.tsc().read();
         PvclockScale scale = PvclockScale.ofFrequency(TSC_HZ);
         for (PvclockTimeInfo wrong : new PvclockTimeInfo[] {
@@ -139,6 +142,8 @@ final class KvmclockTimeTest {
             new PvclockTimeInfo(0, 5, new PvclockScale(-1, 40), 0)
         }) {
             assertThat(world.clock.setClock(world.vm.vcpu(0), wrong)).as("%s", wrong).isEqualTo(Outcome.INVALID);
+            world.run(0);
+            assertThat(world.version(GPA + 0x100)).as("nothing is updated").isEqualTo(version);
             assertThat(world.clock.getClock()).isBetween(9 * SECOND, 9 * SECOND + 2_000);
         }
         for (long hertz : new long[] {PvclockScale.MIN_HZ, 999_999_999, 3_400_000_001L, PvclockScale.MAX_HZ}) {
@@ -146,6 +151,16 @@ final class KvmclockTimeTest {
             assertThat(world.clock.setClock(world.vm.vcpu(0), other)).as("%s Hz", hertz).isEqualTo(Outcome.OK);
             assertThat(world.clock.getClock()).isBetween(3 * SECOND, 4 * SECOND);
         }
+    }
+
+    /** The guest's counter wraps around between the structure and now. */
+    @Test
+    void aStructureOfBeforeTheCounterWrappedIsGoneOnFrom() {
+        world.clock.setTsc(world.vm.vcpu(0), new GuestTsc(TSC_HZ, Long.MAX_VALUE - 1_000));
+        PvclockTimeInfo had = world.clock.timeFor(world.vm.vcpu(0));
+        world.time.advance(SECOND);
+        assertThat(world.clock.setClock(world.vm.vcpu(0), had)).isEqualTo(Outcome.OK);
+        assertThat(world.clock.getClock()).isBetween(SECOND - 2, SECOND);
     }
 
     @Test
@@ -249,6 +264,7 @@ final class KvmclockTimeTest {
         @Test
         void isWrittenOnceAtAnyAlignment() {
             write(GPA + 0x101);
+            assertThat(world.vm.caches().activeCaches()).as("none is needed any more").isEmpty();
             world.clock.setClock(0);
             world.run(0);
             assertBootTime(GPA + 0x101, 0xaaaaaaac);

@@ -50,6 +50,16 @@ final class KvmclockUpdateTest {
         }
 
         @Test
+        void isNotSaidByOtherClocksOnceAnUpdateHasComeThatDoesNotSayIt() {
+            world.settle(0, GPA + 0x100);
+            world.clock.guestStopped(world.vm.vcpu(0));
+            world.run(0);
+            assertThat(world.clock.timeFor(world.vm.vcpu(0)).has(STOPPED)).isTrue();
+            world.guestWrites(0, MSR_SYSTEM_TIME, 0);
+            assertThat(world.clock.timeFor(world.vm.vcpu(0)).has(STOPPED)).as("the clock is off").isFalse();
+        }
+
+        @Test
         void isForThatVcpuOnly() {
             world.fill((byte) 0);
             world.settle(0, GPA + 0x100);

@@ -54,6 +54,28 @@ public final class SteppedClockScenarios {
                 .isEqualTo(PvclockScale.ofFrequency(1_000_000_007)));
     }
 
+    /** A clock is set while a vCPU enters: in the end the guest's time is that one. */
+    public static void settingAgainstEntry(ScenarioRun stage) {
+        ClockWorld world = quiet(1);
+        stage.thread("entry", () -> world.run(0));
+        stage.thread("setting", () -> world.clock.setClock(SET));
+        stage.afterwards(() -> assertThat(timeAfterAnEntry(world, 0).systemTime()).isGreaterThanOrEqualTo(SET));
+    }
+
+    /** Two vCPUs ask for the wall clock at one place: one write comes after the other. */
+    public static void wallClockAgainstAnotherAtThePlace(ScenarioRun stage) {
+        ClockWorld world = new ClockWorld(2);
+        world.fill((byte) 0);
+        world.host.populateWrite(HVA, 1);
+        for (int vcpu : new int[] {0, 1}) {
+            stage.thread("vcpu " + vcpu, () -> world.vm.vcpu(vcpu).writeMsr(Kvmclock.MSR_WALL_CLOCK, PLACE));
+        }
+        stage.afterwards(() -> {
+            assertThat(world.version(PLACE)).as("version after two writes").isEqualTo(4);
+            world.audit();
+        });
+    }
+
     /** A clock goes on from a structure while a vCPU enters: in the end the guest's time counts from it. */
     public static void structureAgainstEntry(ScenarioRun stage) {
         ClockWorld world = quiet(1);

@@ -3,14 +3,18 @@ package io.github.pfncache.vm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.WriteWatch;
+import io.github.pfncache.rules.Interleaving;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -129,6 +133,55 @@ class DirtyReaderTest {
             assertThat(harvest()).containsExactly(held + ":1");
             assertThat(reader.isUnsettled()).isFalse();
             assertThat(harvest()).isEmpty();
+        }
+    }
+
+    /** A thread stops right before its bytes, which it has marked: none of what may still be written is forgotten. */
+    @Test
+    void aStoreThatDoesNotEndIsHandedOutAgain() throws InterruptedException {
+        begin(0);
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(gpa(0, 1));
+        CountDownLatch stopped = new CountDownLatch(1);
+        CountDownLatch goesOn = new CountDownLatch(1);
+        Thread storing = new Thread(() -> {
+            Interleaving.bind(new StopsAt("about to store", stopped, goesOn));
+            cache.storeLong(0, 1);
+        });
+        storing.start();
+        stopped.await();
+        try (WriteWatch watch = vm.memslots().newWriteWatch()) {
+            assertThat(watch.watch(gpa(0, 1) / PAGE)).isFalse();
+            assertThat(harvest()).containsExactly("0:1");
+            assertThat(reader.isUnsettled()).isTrue();
+            goesOn.countDown();
+            storing.join();
+            assertThat(harvest()).containsExactly("0:1");
+            assertThat(reader.isUnsettled()).isFalse();
+            assertThat(harvest()).isEmpty();
+        }
+        cache.deactivate();
+    }
+
+    /** Lets a thread wait at one place; elsewhere it goes on. */
+    private record StopsAt(String place, CountDownLatch stopped, CountDownLatch goesOn)
+            implements Interleaving.Explorer {
+
+        @Override
+        public void reached(String point) {
+            if (point.equals(place)) {
+                stopped.countDown();
+                try {
+                    goesOn.await();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            }
+        }
+
+        @Override
+        public boolean blocked(Object on, boolean timed) {
+            throw new AssertionError("waits for " + on);
         }
     }
 

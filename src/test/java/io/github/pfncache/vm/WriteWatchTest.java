@@ -182,6 +182,8 @@ class WriteWatchTest {
         assertThat(watched).isFalse();
         mode.leave();
         assertThat(impatient.memslots().harvestDirty(0).harvest().pages()).as("marked again").containsExactly(0);
+        impatient.guestMemory().write(GPA, new byte[] {1});
+        assertThat(other.isDue()).as("it is not watched").isFalse();
         mode.close();
         assertThat(other.watch(GFN)).isTrue();
         other.close();
@@ -316,11 +318,11 @@ class WriteWatchTest {
         for (long value = 2; value < 2000; value++) {
             Thread storing = writer(cache, value);
             storing.start();
-            assertThat(watch.watch(GFN)).isTrue();
+            boolean watched = watch.watch(GFN); // not if the other thread stops in the middle of it for long
             long read = cache.loadLong(0, -1);
             storing.join();
             boolean seen = read == value;
-            assertThat(seen || watch.isDue()).as("value %d, read %d", value, read).isTrue();
+            assertThat(!watched || seen || watch.isDue()).as("value %d, read %d", value, read).isTrue();
             take(watch);
         }
     }
