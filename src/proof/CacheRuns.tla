@@ -22,10 +22,8 @@ ComesBack == Script(<<ActivateX, DeactivateX, ActivateX>>, <<AccessX>>)
 TwoCaches == Script(<<ActivateX>>, <<<<"activate", "y">>, <<"access", "y">>>>)
 
 \* ---------------------------------------------------------------- sound
-Migration == Sound(TwoAccesses, <<>>, 1, FALSE)
-SlotChange == Sound(TwoAccesses, <<2, 1>>, 0, FALSE)
-LifeCycle == Sound(ComesBack, <<>>, 1, FALSE)
-Throwing == Sound(OneAfterTheOther, <<>>, 1, TRUE)
+Migration == Sound(TwoAccesses, <<>>, 1, FALSE) \union Sound(ComesBack, <<>>, 1, FALSE)
+Returning == Sound(TwoAccesses, <<2, 1>>, 0, FALSE) \union Sound(OneAfterTheOther, <<>>, 1, TRUE)
 Endlessly == Sound(Alone, <<>>, Endless, FALSE) \union Sound(Nothing, <<2>>, Endless, FALSE)
 StarvedChange == {Run("B86", "CallsReturn", Nothing, <<2>>, Endless, FALSE)}
 Everything == Sound(TwoAccesses, <<2>>, 1, TRUE)

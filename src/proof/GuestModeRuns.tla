@@ -15,8 +15,7 @@ ComesBack == <<"enter", "hold", "leave", "enter", "use", "leave">>
 
 \* ---------------------------------------------------------------- sound
 Migrations == Sound(UseAndPoll, <<"migrate">>, <<"migrate">>, TRUE) \union Sound(ComesBack, <<"migrate">>, <<>>, FALSE)
-Deletion == Sound(UseAndPoll, <<"delete">>, <<>>, FALSE)
-Harvests == Sound(HoldTwice, <<>>, <<"harvest", "harvest">>, TRUE)
+Returning == Sound(HoldTwice, <<>>, <<"harvest", "harvest">>, TRUE) \union Sound(UseAndPoll, <<"delete">>, <<>>, FALSE)
 Together == Sound(HoldTwice, <<"migrate">>, <<"harvest">>, FALSE)
 
 \* ---------------------------------------------------------------- with a fault

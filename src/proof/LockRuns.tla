@@ -20,11 +20,12 @@ TwoAccesses == Script(<<"access", "access">>, <<>>)
 StoreThenAccess == Script(<<"store", "access">>, <<"read">>)
 
 \* ---------------------------------------------------------------- sound
-Stores == Sound(TwoStores, 2, 0, FALSE) \union Sound(StoreAndLoad, 1, 0, FALSE)
-Accesses == Sound(AccessAndRead, 1, 0, TRUE)
-Harvests == Sound(TwoStores, 0, 2, FALSE) \union Sound(TwoAccesses, 0, 2, FALSE)
+Stores ==
+    Sound(TwoStores, 2, 0, FALSE) \union Sound(StoreAndLoad, 1, 0, FALSE)
+    \union Sound(TwoStores, 0, 2, FALSE) \union Sound(TwoAccesses, 0, 2, FALSE)
 Together == Sound(StoreThenAccess, 2, 0, TRUE) \union Sound(StoreAndLoad, 1, 1, FALSE)
 Endlessly == {[Run("none", "none", OneStore, 0, 1, FALSE) EXCEPT !.endless = TRUE]}
+Returning == Sound(AccessAndRead, 1, 0, TRUE) \union Endlessly
 StarvedHarvest == {[Run("F12", "CallsReturn", OneStore, 0, 1, FALSE) EXCEPT !.endless = TRUE]}
 
 \* ---------------------------------------------------------------- with a fault
