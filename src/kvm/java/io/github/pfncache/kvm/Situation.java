@@ -2,7 +2,6 @@ package io.github.pfncache.kvm;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
 
 /**
  * The operations of a script up to one that is looked at. An operation is named by its name and, if it sets an
@@ -45,7 +44,7 @@ record Situation(List<Script.Op> ops) {
 
     private static boolean isOne(Script.Op op, String... names) {
         int attribute = op.name().equals("xset") ? 1 : op.name().equals("vset") ? 2 : 0;
-        return Set.copyOf(Arrays.asList(names)).contains(op.has(attribute) ? op.word(attribute) : op.name());
+        return Arrays.asList(names).contains(op.has(attribute) ? op.word(attribute) : op.name());
     }
 
     /** Without the operation that is looked at. */
