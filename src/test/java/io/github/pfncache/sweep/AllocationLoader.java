@@ -82,10 +82,15 @@ final class AllocationLoader extends RewritingLoader {
         @Override
         public void visitMethodInsn(int opcode, String owner, String name, String descriptor, boolean ofInterface) {
             if (PLATFORM.stream().anyMatch(owner::startsWith) && NEVER.stream().noneMatch(owner::startsWith)
-                    && ALLOCATES.contains(name)) {
+                    && ALLOCATES.contains(name) && !isCopyIntoBuffer(owner, name)) {
                 tell();
             }
             super.visitMethodInsn(opcode, owner, name, descriptor, ofInterface);
+        }
+
+        /** A map makes room for what is put into it; a buffer has it. */
+        private static boolean isCopyIntoBuffer(String owner, String name) {
+            return owner.startsWith("java/nio/") && name.equals("put");
         }
     }
 }

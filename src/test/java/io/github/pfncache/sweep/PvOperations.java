@@ -77,11 +77,12 @@ final class PvOperations {
                 msr("guest writes MSR_STEAL_TIME", StealTime.MSR_STEAL_TIME, SweepMachine.STEAL | StealTime.ENABLE),
                 msr("guest writes MSR_STEAL_TIME, off", StealTime.MSR_STEAL_TIME, 0),
                 new Operation("clock.setTsc", m -> {
-                    GuestTsc before = m.clock.tscOf(m.vm.vcpu(1));
+                    GuestTsc before = new GuestTsc(Adopter.TSC_HZ, 0); // not what is found: it may be cut short below
                     m.clock.setTsc(m.vm.vcpu(1), GuestTsc.reading(2 * Adopter.TSC_HZ, 77, 5, Adopter.TSC_HZ));
                     long read = m.clock.readTsc(m.vm.vcpu(1));
                     m.clock.setTsc(m.vm.vcpu(1), before);
-                    return read + " " + m.clock.setClock(m.vm.vcpu(1), m.clock.timeFor(m.vm.vcpu(1)));
+                    return read + " " + m.clock.tscOf(m.vm.vcpu(1)) + " "
+                            + m.clock.setClock(m.vm.vcpu(1), m.clock.timeFor(m.vm.vcpu(1)));
                 }),
                 new Operation("clock.setClock", m -> {
                     m.clock.setClock(77_000_000_000L);
