@@ -21,6 +21,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What notifiers are told, when, and what they may do. */
 class HostNotifierTest {
@@ -107,6 +109,27 @@ class HostNotifierTest {
             HostWorld.store(child, A, 1);
             assertThat(childTold).as("first touch takes nothing away").isEmpty();
         }
+    }
+
+    /** Whatever the change is of, it is told of that from its start. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void oneThatComesWhileOthersAreToldIsToldToo(boolean ofFile) {
+        world.store(A, 1);
+        world.store(M, 1);
+        List<HvaRange> late = new ArrayList<>();
+        MmuNotifier comes = notifier((range, mayBlock) -> late.add(range));
+        boolean[] came = {false};
+        host.registerNotifier(notifier((range, mayBlock) -> {
+            if (!came[0]) {
+                came[0] = true;
+                host.registerNotifier(comes);
+            }
+            return true;
+        }));
+        assertThat(ofFile ? world.file.punchHole(0, 2) : host.discard(A, 2)).isEqualTo(OK);
+        assertThat(late).isNotEmpty()
+                .allMatch(range -> range.contains(ofFile ? M : A) || range.equals(HvaRange.WHOLE));
     }
 
     @Test

@@ -507,6 +507,23 @@ class HostRealFileTest {
     }
 
     @Test
+    void whatIsWrittenAfterAPageWasReadForASnapshotIsInIt() {
+        host.registerNotifier(new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                return host.isPresent(page(A, 1)) || world.store(page(A, 1) + 8, 99);
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {}
+        });
+        try (HostMemory snapshot = host.snapshot()) {
+            assertThat(HostWorld.load(snapshot, page(A, 1))).isEqualTo(0x0202_0202_0202_0202L);
+            assertThat(HostWorld.load(snapshot, page(A, 1) + 8)).isEqualTo(99);
+        }
+    }
+
+    @Test
     void aFileIsForgottenAlsoAfterCallsThatThrew() {
         channel.beforeWrite = (offset, length) -> {
             throw new IOException("full");

@@ -18,6 +18,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Memory is short: soon said, said why, and nobody else is held up. */
 class HostShortageTest {
@@ -63,6 +65,39 @@ class HostShortageTest {
     }
 
     /** The platform may take half a second to answer: nobody else's pages wait for that. */
+    /** Fails twice, by what it throws: after that all that the builder allows is there. */
+    @ParameterizedTest
+    @ValueSource(classes = {OutOfMemoryError.class, IllegalStateException.class})
+    void whatAnAllocatorHasFailedAtIsNotCounted(Class<? extends Throwable> failure) {
+        FrameSupply supply = new FrameSupply(true, 1, 1, 3, FrameSupply.MAX_CHUNKS, bytes -> {
+            if (asked.incrementAndGet() > 2) {
+                return ByteBuffer.allocateDirect(bytes);
+            }
+            if (failure == IllegalStateException.class) {
+                throw new IllegalStateException("not now");
+            }
+            throw new OutOfMemoryError("not now");
+        });
+        while (!grows(supply)) { // bounded by the test's timeout: it is asked again after a while
+            Thread.onSpinWait();
+        }
+        for (int frame = 0; frame < 3; frame++) {
+            assertThat(supply.grow(1)).isTrue();
+            assertThat(supply.take()).isNotNegative();
+        }
+        assertThat(supply.inUse()).isEqualTo(3);
+        assertThat(supply.grow(1)).isFalse();
+    }
+
+    private static boolean grows(FrameSupply supply) {
+        try {
+            return supply.grow(1);
+        } catch (IllegalStateException e) {
+            assertThat(e).hasMessage("not now");
+            return false;
+        }
+    }
+
     @Test
     void framesAreAskedForWithNoLockHeld() {
         AtomicInteger asked = new AtomicInteger();
