@@ -315,7 +315,7 @@ class WriteWatchTest {
         if (marked) {
             cache.storeLong(0, 1);
         }
-        for (long value = 2; value < 2000; value++) {
+        for (long value = 2; value < 500; value++) {
             Thread storing = writer(cache, value);
             storing.start();
             boolean watched = watch.watch(GFN); // not if the other thread stops in the middle of it for long
