@@ -7,6 +7,7 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.memslot.WriteWatch;
 import io.github.pfncache.rules.Interleaving;
 import java.time.Duration;
@@ -189,6 +190,38 @@ class DirtyReaderTest {
         BitSet one = new BitSet();
         one.set(1);
         reader.harvest(vm.memslots().table().byId(slot), one);
+    }
+
+    /** Another thread has found the slots, and does not leave them in time. */
+    @Test
+    void aChangeThatIsTakenBackLeavesTheReaderAsItWas() throws InterruptedException {
+        begin(0);
+        CountDownLatch inside = new CountDownLatch(1);
+        CountDownLatch leaves = new CountDownLatch(1);
+        Thread other = new Thread(() -> {
+            int token = vm.memslots().enterRead();
+            try {
+                inside.countDown();
+                leaves.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            } finally {
+                vm.memslots().exitRead(token);
+            }
+        });
+        other.start();
+        inside.await();
+        Memslot first = vm.memslots().table().byId(0);
+        assertThat(vm.memslots().move(0, gpa(7, 0))).isEqualTo(Memslots.Change.BUSY);
+        assertThat(vm.memslots().set(5, 0, gpa(5, 0), PAGE, first.hva())).isEqualTo(Memslots.Change.BUSY);
+        leaves.countDown();
+        other.join();
+        write(0, 1);
+        List<Memslot> read = new ArrayList<>();
+        reader.harvest((slot, pages) -> read.add(slot));
+        assertThat(read).containsExactly(first);
+        assertThat(harvest()).isEmpty();
+        assertThat(reader).hasToString("reader of 2 dirty logs");
     }
 
     /** A mark that is in a ring belongs to the slot that had the number when it was made. */
