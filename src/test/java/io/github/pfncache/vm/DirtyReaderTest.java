@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.memslot.DirtyReader;
+import io.github.pfncache.memslot.DirtyRing;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.memslot.WriteWatch;
@@ -222,6 +223,50 @@ class DirtyReaderTest {
         assertThat(read).containsExactly(first);
         assertThat(harvest()).isEmpty();
         assertThat(reader).hasToString("reader of 2 dirty logs");
+    }
+
+    /** The change has not ended: another thread finds the slot, and writes; another reader harvests. */
+    @Test
+    void whatIsWrittenToASlotFromItsFirstMomentIsRead() throws InterruptedException {
+        begin(0);
+        CountDownLatch stopped = new CountDownLatch(1);
+        CountDownLatch goesOn = new CountDownLatch(1);
+        long hva = vm.memslots().table().byId(0).hva();
+        Thread plugs = new Thread(() -> {
+            Interleaving.bind(new StopsAt("memslot table published", stopped, goesOn));
+            vm.memslots().set(5, 0, gpa(5, 0), PAGE, hva);
+        });
+        plugs.start();
+        stopped.await();
+        write(5, 0);
+        assertThat(vm.memslots().harvestDirty(5).harvest().pages()).as("by another reader").containsExactly(0);
+        goesOn.countDown();
+        plugs.join();
+        assertThat(vm.memslots().table().byId(5)).isNotNull();
+        assertThat(harvest()).containsExactly("5:0");
+    }
+
+    @Test
+    void aStoreThatDoesNotEndIsInTheRingOnceMore() throws InterruptedException {
+        begin(128);
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(gpa(0, 1));
+        CountDownLatch stopped = new CountDownLatch(1);
+        CountDownLatch goesOn = new CountDownLatch(1);
+        Thread vcpu = new Thread(() -> vm.vcpu(0).run(() -> {
+            Interleaving.bind(new StopsAt("about to store", stopped, goesOn));
+            cache.storeLong(0, 1);
+            Interleaving.bind(null);
+        }));
+        vcpu.start();
+        stopped.await();
+        DirtyRing ring = vm.vcpu(0).dirtyRing();
+        assertThat(ring.entries()).hasSize(1);
+        goesOn.countDown();
+        vcpu.join();
+        assertThat(ring.entries()).hasSize(1);
+        assertThat(ring.entries()).isEmpty();
+        cache.deactivate();
     }
 
     /** A mark that is in a ring belongs to the slot that had the number when it was made. */
