@@ -215,7 +215,7 @@ class DirtyReadersTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 128})
     void aDeliveryDoesNotDeliverAndMayClose(int ringEntries) {
-        Vm vm = vm(ringEntries, 0);
+        Vm vm = vm(ringEntries, Memslot.FLAG_LOG_DIRTY_PAGES); // with which the slot stays as it is
         DirtyLogFollower log = vm.followDirtyLog();
         assertThatIllegalStateException().isThrownBy(() -> log.deliver(gfn -> log.deliver(again -> true).complete()));
         assertThat(deliver(log)).hasSize(NPAGES);

@@ -200,11 +200,13 @@ final class RamImageTest {
                 out.write(new byte[PAGE]);
             }), Arrays.toString(page));
         }
-        assertIsNoImage(image(out -> {
-            out.writeInt(2);
-            slot(out, 0, 0, 16, 2);
-            slot(out, 1, 0, 17, 2);
-        }), "overlap");
+        for (int[] second : new int[][] {{1, 17}, {1, 0}, {0, 18}}) { // overlaps; lies below; has the number
+            assertIsNoImage(image(out -> {
+                out.writeInt(2);
+                slot(out, 0, 0, 16, 2);
+                slot(out, second[0], 0, second[1], 2);
+            }), Arrays.toString(second));
+        }
     }
 
     private interface Content {
