@@ -3,6 +3,7 @@ package io.github.pfncache.host;
 import io.github.pfncache.address.HvaRange;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 import java.util.stream.LongStream;
 
@@ -41,6 +42,9 @@ final class AddressSpace {
         }
     }
 
+    /** {@link #leaveLocked}, made once: what gives back must not need memory. */
+    final Runnable leave = this::leaveLocked;
+
     /** A space of a family, which does not know it yet. */
     AddressSpace(HostFamily family) {
         this.family = family;
@@ -52,14 +56,12 @@ final class AddressSpace {
 
     /** Any thread, no lock held. */
     void registerNotifier(MmuNotifier notifier) {
-        family.locked(() ->
-                setNotifiers(Stream.concat(notifiers.stream(), Stream.of(notifier)).toList()));
+        family.locked(() -> setNotifiers(Stream.concat(notifiers.stream(), Stream.of(notifier)).toList()));
     }
 
     /** Any thread, no lock held. */
     void unregisterNotifier(MmuNotifier notifier) {
-        family.locked(() ->
-                setNotifiers(notifiers.stream().filter(one -> one != notifier).toList()));
+        family.locked(() -> setNotifiers(notifiers.stream().filter(one -> one != notifier).toList()));
     }
 
     private void setNotifiers(List<MmuNotifier> replaced) {
@@ -73,9 +75,9 @@ final class AddressSpace {
         return notifiers;
     }
 
-    /** A range of this space, with those to be told of its change. */
-    Invalidation.Target target(HvaRange range) {
-        return new Invalidation.Target(range, notifiers);
+    /** A range of this space, for each of those to be told of its change. */
+    Stream<Invalidation.Target> targets(HvaRange range) {
+        return notifiers.stream().map(notifier -> new Invalidation.Target(range, notifier));
     }
 
     /** Any thread, no lock held. Latest first, in the order in which they are asked. */
@@ -102,6 +104,18 @@ final class AddressSpace {
             }
         }
         return null;
+    }
+
+    /** Adds what the handlers of pages {@code [from, to)} are to be told, of the part that is theirs. */
+    void tellOf(long from, long to, List<Runnable> told, BiConsumer<PageFaultHandler, HvaRange> event) {
+        for (Registration one : handlers) { // bounded by the registrations
+            long first = Math.max(from, PageTable.firstPage(one.range));
+            long end = Math.min(to, PageTable.endPage(one.range));
+            if (first < end) {
+                HvaRange theirs = PageTable.rangeOf(first, end);
+                told.add(() -> event.accept(one.handler, theirs));
+            }
+        }
     }
 
     // ---- mappings
@@ -139,8 +153,7 @@ final class AddressSpace {
         FilePages file = part.file();
         boolean exists = file == null || part.toFilePage(page) < file.npages();
         long entry = part.shared() ? file.entry(part.toFilePage(page)) : table.get(page);
-        return exists && !Pte.hasContent(entry) && part.protection() != Protection.NONE
-                && isAsked(page);
+        return exists && !Pte.hasContent(entry) && part.protection() != Protection.NONE && isAsked(page);
     }
 
     /** Whether a fault handler says what is in a page that is not there. */
@@ -165,6 +178,20 @@ final class AddressSpace {
         return part.file() != null
                 && part.file().isUnread(part.toFilePage(page))
                 && (part.shared() || !Pte.hasContent(table.get(page)));
+    }
+
+    /**
+     * Copies what a page of a mapping holds: its own content, or its file's, or zeros.
+     *
+     * @return false if the page has to be fetched first
+     */
+    boolean readLocked(Vma vma, long page, int offset, byte[] into, int at, int length, FetchedPages fetched) {
+        long own = table.get(page);
+        if (vma.file() != null && !Pte.hasContent(own)) {
+            return vma.file().read(vma.toFilePage(page), offset, into, at, length, fetched);
+        }
+        store.read(own, offset, into, at, length);
+        return true;
     }
 
     /** What is done with a page that was read from its real file. */

@@ -35,7 +35,7 @@ final class Backing {
     private long shrunkTo = Long.MAX_VALUE;
 
     /** The latest failure to read, null if there was none. */
-    private volatile IOException readFailure;
+    volatile IOException readFailure;
 
     Backing(FileChannel channel, long size, boolean writable) {
         this.writable = writable;
@@ -79,7 +79,7 @@ final class Backing {
     /**
      * Reads an unread page; bytes after {@code length}, and what the file has lost meanwhile, are zeros.
      *
-     * @return null if it cannot be read: see {@link #readFailure()}
+     * @return null if it cannot be read: see {@link #readFailure}
      */
     byte[] read(long page, int length) {
         ByteBuffer bytes = ByteBuffer.allocate(Pages.PAGE_SIZE).limit(length);
@@ -97,10 +97,6 @@ final class Backing {
             readFailure = e;
             return null;
         }
-    }
-
-    IOException readFailure() {
-        return readFailure;
     }
 
     void write(ByteBuffer bytes, long offset) throws IOException {

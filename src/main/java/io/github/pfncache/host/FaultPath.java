@@ -62,9 +62,6 @@ final class FaultPath extends SpaceOps {
         }
     }
 
-    /** Looks at one page before a fault gives up: each turn means that the page changed under a handler. */
-    static final int MAX_ATTEMPTS = 16;
-
     /** The innermost fault of each thread that is asking its handler. */
     private static final ThreadLocal<FaultPath> ASKING = new ThreadLocal<>();
 
@@ -251,7 +248,7 @@ final class FaultPath extends SpaceOps {
         int pfn = Pte.index(entry);
         if (!Pte.isPresent(entry)) {
             boolean unread = file.isUnread(filePage) && file.marks.has(PageMarks.DROPPED, filePage);
-            if (mustAsk(why(unread, entry, file.marks, filePage), vma, entry)) {
+            if (mustAsk(why(unread || Pte.isSwapped(entry), file.isZeroed(filePage)), vma, entry)) {
                 return null;
             }
             if (access == Access.LOOK && answer == null && entry == 0 && !file.isUnread(filePage)) {
@@ -264,7 +261,7 @@ final class FaultPath extends SpaceOps {
         }
         space.table.reserve(page); // before there is anything that could be lost
         if (!Pte.isPresent(entry)) {
-            if (answer != null && !Arrays.equals(answer.content, content(vma, entry))) {
+            if (answer != null && !Arrays.equals(answer.content, content(vma))) {
                 file.markChanged(filePage); // else an eviction would drop it: it is in the file
             }
             pfn = answer != null ? file.install(filePage, answer.content) : file.load(filePage, fetched);
@@ -276,19 +273,21 @@ final class FaultPath extends SpaceOps {
 
     /** Gives a private mapping's page a frame of its own. */
     private End bringInPrivate(Vma vma, long pte) {
-        if (mustAsk(why(false, pte, space.discarded, page), vma, pte)) {
-            return null;
-        }
         boolean swapped = Pte.isSwapped(pte);
         boolean followsFile = vma.file() != null; // which a copy of the page would end
+        boolean zeroed = space.discarded.has(PageMarks.ZEROED, page)
+                || followsFile && vma.file().isZeroed(vma.toFilePage(page));
+        if (mustAsk(why(swapped, zeroed), vma, pte)) {
+            return null;
+        }
         if (access == Access.LOOK && answer == null && !swapped) {
-            use.useContent(followsFile ? content(vma, pte) : Chunk.ZEROS);
+            use.useContent(followsFile ? content(vma) : Chunk.ZEROS);
             return End.DONE;
         }
         if (lacksFrame()) {
             return null;
         }
-        byte[] content = answer != null ? answer.content : swapped || followsFile ? content(vma, pte) : Chunk.ZEROS;
+        byte[] content = answer != null ? answer.content : swapped || followsFile ? content(vma) : Chunk.ZEROS;
         space.table.reserve(page); // before there is anything that could be lost
         int pfn = store.frames.allocateWith(content);
         space.table.set(page, Pte.keepArmed(Pte.ofFrame(pfn, false), pte));
@@ -296,10 +295,8 @@ final class FaultPath extends SpaceOps {
         return null;
     }
 
-    private static PageFault.Reason why(boolean unread, long entry, PageMarks marks, long page) {
-        return unread || Pte.isSwapped(entry)
-                ? PageFault.Reason.EVICTED
-                : marks.has(PageMarks.ZEROED, page) ? PageFault.Reason.DISCARDED : PageFault.Reason.MISSING;
+    private static PageFault.Reason why(boolean evicted, boolean zeroed) {
+        return evicted ? PageFault.Reason.EVICTED : zeroed ? PageFault.Reason.DISCARDED : PageFault.Reason.MISSING;
     }
 
     /** Whether the lock has to be left for a frame. */
@@ -322,7 +319,7 @@ final class FaultPath extends SpaceOps {
         if (handler == null) {
             return false;
         }
-        question = new Answer(reason, vma, entry, evicted(entry), content(vma, entry));
+        question = new Answer(reason, vma, entry, evicted(entry), content(vma));
         return true;
     }
 
@@ -331,14 +328,10 @@ final class FaultPath extends SpaceOps {
         return Pte.isSwapped(entry) ? store.swap.content(Pte.index(entry)) : null;
     }
 
-    /** What the page holds: its entry's content, or what its file would give it, which has been fetched. */
-    private byte[] content(Vma vma, long entry) {
+    /** What the page holds; if that is its file's, it has been fetched. */
+    private byte[] content(Vma vma) {
         byte[] bytes = new byte[Pages.PAGE_SIZE];
-        if (!Pte.isPresent(entry) && !Pte.isSwapped(entry) && vma.file() != null) {
-            vma.file().read(vma.toFilePage(page), 0, bytes, 0, Pages.PAGE_SIZE, fetched);
-        } else {
-            store.read(entry, 0, bytes, 0, Pages.PAGE_SIZE);
-        }
+        space.readLocked(vma, page, 0, bytes, 0, Pages.PAGE_SIZE, fetched);
         return bytes;
     }
 

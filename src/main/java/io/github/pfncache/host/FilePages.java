@@ -49,18 +49,15 @@ final class FilePages {
         size = Math.max(size, end);
     }
 
-    /** Sets the size to whole pages. What is after a smaller end is still to be dropped. */
-    void resize(long npages) {
-        marks.change(npages, PageTable.PAGES_END, PageMarks.UNSAVED | PageMarks.ZEROED | PageMarks.DROPPED, 0);
-        if (backing != null && npages < npages()) {
-            backing.shrunk(npages);
-        }
-        size = npages << Pages.PAGE_SHIFT;
-    }
 
     /** Whether a page has to be read from the real file before its content is known here. */
     boolean isUnread(long page) {
         return backing != null && page < npages() && entries.get(page) == 0 && backing.holds(page);
+    }
+
+    /** Whether a page is a hole because of what was done to the file. */
+    boolean isZeroed(long page) {
+        return marks.has(PageMarks.ZEROED, page) && !Pte.hasContent(entries.get(page));
     }
 
     /** Whether a page is what it was in the real file from the beginning: it may be unread again. */
@@ -86,10 +83,18 @@ final class FilePages {
         return page < npages() ? entries.get(page) : 0;
     }
 
-    /** Makes a hole of the pages in {@code [from, to)}; no page-table entry will name them any more. */
-    void punch(long from, long to) {
+    /** Marks holes that are about to be made. */
+    void markHoles(long from, long to) {
         marks.change(from, Math.min(to, npages()), 0, PageMarks.ZEROED | PageMarks.CHANGED);
-        entries.drop(from, to);
+    }
+
+    /** Sets the size to whole pages; what is after a smaller end is about to go, and is zeros should it come back. */
+    void resize(long npages) {
+        marks.change(npages, npages(), PageMarks.UNSAVED | PageMarks.DROPPED, PageMarks.ZEROED);
+        if (backing != null && npages < npages()) {
+            backing.shrunk(npages);
+        }
+        size = npages << Pages.PAGE_SHIFT;
     }
 
     /**

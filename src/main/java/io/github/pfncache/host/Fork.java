@@ -11,13 +11,13 @@ final class Fork {
         // Private writable pages become read-only in the parent, which is why its mappings of them have to go.
         HostFamily.Scope privateWritable = new HostFamily.Scope(parent, true, () -> parent.vmas.all().stream()
                 .filter(vma -> !vma.shared() && vma.isWritable())
-                .map(vma -> parent.target(vma.range()))
+                .flatMap(vma -> parent.targets(vma.range()))
                 .toList());
         HostResult result = null;
         try {
             result = family.change(privateWritable, true, () -> {
                 parent.checkOpen();
-                child.discarded = parent.discarded.moved(0, 0, 0);
+                child.discarded = parent.discarded.copy();
                 for (Vma vma : parent.vmas.all()) { // bounded by the number of mappings
                     child.vmas.insert(vma);
                     if (!vma.shared()) { // shared pages come back by themselves when the child touches them
@@ -29,22 +29,12 @@ final class Fork {
             });
         } finally {
             if (result != HostResult.OK) { // also after a notifier's end threw: the caller has no child
-                abandon(child);
+                family.locked(child.leave);
             }
         }
         if (result != HostResult.OK) {
             throw new IllegalStateException(
                     "host memory cannot be forked while its notifiers change, or a vCPU keeps its pages");
-        }
-    }
-
-    /** Gives back what a child has that the caller does not get. Allocates nothing. */
-    static void abandon(AddressSpace child) {
-        child.family.lock.lock();
-        try {
-            child.leaveLocked();
-        } finally {
-            child.family.lock.unlock();
         }
     }
 }

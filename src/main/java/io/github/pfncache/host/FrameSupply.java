@@ -61,12 +61,7 @@ final class FrameSupply {
 
     private final AtomicInteger inUse = new AtomicInteger();
 
-    FrameSupply(
-            boolean checked,
-            int firstChunkFrames,
-            int maxChunkFrames,
-            long maxFrames,
-            int maxChunks,
+    FrameSupply(boolean checked, int firstChunkFrames, int maxChunkFrames, long maxFrames, int maxChunks,
             IntFunction<ByteBuffer> allocator) {
         this.maxChunks = maxChunks;
         this.allocator = allocator;

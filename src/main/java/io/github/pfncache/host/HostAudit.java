@@ -69,14 +69,6 @@ final class HostAudit {
         HostRule.OWNERS_COUNTED.check(held != 0 || unnamed == 0 && temporary == 0, state);
     }
 
-    /** What an entry's rules show: a sentence only when one is broken, for an audit looks at every page. */
-    private record Entry(long page, long pte, Vma vma) {
-        @Override
-        public String toString() {
-            return "hva=" + Pages.hex(PageTable.hvaOf(page)) + " entry=" + Pages.hex(pte) + " in " + vma;
-        }
-    }
-
     private void count(long entry) {
         if (Pte.isPresent(entry)) {
             frameOwners.merge(Pte.index(entry), 1, Integer::sum);
@@ -87,19 +79,28 @@ final class HostAudit {
 
     private void checkEntry(AddressSpace space, long page, long pte) {
         Vma vma = space.vmas.find(page);
-        Entry state = new Entry(page, pte, vma);
-        HostRule.ENTRY_WITHIN_MAPPING.check(vma != null, state);
-        HostRule.ENTRY_WITHIN_MAPPING.check(!Pte.isWritable(pte) || vma.isWritable() && !Pte.isArmed(pte), state);
+        boolean writable = Pte.isWritable(pte);
+        boolean within = vma != null && (!writable || vma.isWritable() && !Pte.isArmed(pte));
+        check(HostRule.ENTRY_WITHIN_MAPPING, within, page, pte, vma);
         if (!Pte.isPresent(pte)) {
             return;
         }
         if (vma.shared()) {
-            long entry = vma.file().entry(vma.toFilePage(page));
-            HostRule.ENTRY_WITHIN_MAPPING.check(Pte.isPresent(entry) && Pte.index(entry) == Pte.index(pte), state);
-            HostRule.WRITABLE_FILE_PAGE_IS_CHANGED.check(
-                    !Pte.isWritable(pte) || vma.file().isChanged(vma.toFilePage(page)), state);
+            long filePage = vma.toFilePage(page);
+            long entry = vma.file().entry(filePage);
+            boolean same = Pte.isPresent(entry) && Pte.index(entry) == Pte.index(pte);
+            check(HostRule.ENTRY_WITHIN_MAPPING, same, page, pte, vma);
+            boolean known = !writable || vma.file().isChanged(filePage);
+            check(HostRule.WRITABLE_FILE_PAGE_IS_CHANGED, known, page, pte, vma);
         } else {
-            HostRule.PRIVATE_WRITABLE_IS_SOLE.check(!Pte.isWritable(pte) || frames.owners(Pte.index(pte)) == 1, state);
+            boolean sole = !writable || frames.owners(Pte.index(pte)) == 1;
+            check(HostRule.PRIVATE_WRITABLE_IS_SOLE, sole, page, pte, vma);
         }
+    }
+
+    /** With a sentence only when the rule is broken: an audit looks at every page. */
+    private static void check(HostRule rule, boolean holds, long page, long pte, Vma vma) {
+        rule.check(holds, holds ? null
+                : "hva=" + Pages.hex(PageTable.hvaOf(page)) + " entry=" + Pages.hex(pte) + " in " + vma);
     }
 }

@@ -21,8 +21,8 @@ import java.util.function.Supplier;
  */
 final class HostFamily {
 
-    /** Turns of {@link #change} before it gives up: one precise, the others over everything. */
-    private static final int MAX_ATTEMPTS = 16;
+    /** Turns of a call at most: each after the first means that memory, or what there is of it, changed meanwhile. */
+    static final int MAX_ATTEMPTS = 16;
 
     /** HOST_PAGES: guards everything below, every page table, mapping and file of the family. */
     final TrackedLock lock = new TrackedLock(LockClass.HOST_PAGES);
@@ -57,7 +57,7 @@ final class HostFamily {
 
     /** Ranges of one address space, whatever is mapped there. */
     static Scope fixed(AddressSpace space, HvaRange... ranges) {
-        return new Scope(space, false, () -> Arrays.stream(ranges).map(space::target).toList());
+        return new Scope(space, false, () -> Arrays.stream(ranges).flatMap(space::targets).toList());
     }
 
     /**
@@ -65,10 +65,11 @@ final class HostFamily {
      * invalidation. The scope is computed before the starts, because a notifier may block; if it no longer holds once
      * the lock is taken, the starts are ended and everything is invalidated instead.
      *
+     * @param told what {@code apply} adds is run when the invalidation has ended, with no lock held
      * @return what {@code apply} returned; BUSY if a notifier refused or members and notifiers kept changing
      */
-    HostResult change(Scope scope, boolean mayBlock, Supplier<HostResult> apply) {
-        for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    HostResult change(Scope scope, boolean mayBlock, List<Runnable> told, Supplier<HostResult> apply) {
+        for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) { // one precise, the others of everything
             boolean wide = scope.followsLayout() && attempt > 0;
             boolean precise = scope.followsLayout() && !wide;
             List<Invalidation.Target> targets;
@@ -88,7 +89,9 @@ final class HostFamily {
                 lock.lock();
                 try {
                     if (version == versionOf(scope, precise)) {
-                        return apply.get();
+                        HostResult result = apply.get();
+                        invalidation.made(told);
+                        return result;
                     }
                 } finally {
                     lock.unlock();
@@ -98,9 +101,14 @@ final class HostFamily {
         return HostResult.BUSY;
     }
 
+    /** A change that only the notifiers are told of. */
+    HostResult change(Scope scope, boolean mayBlock, Supplier<HostResult> apply) {
+        return change(scope, mayBlock, List.of(), apply);
+    }
+
     private List<Invalidation.Target> everythingOf(Scope scope) {
         List<AddressSpace> spaces = scope.only() == null ? members : List.of(scope.only());
-        return spaces.stream().map(space -> space.target(HvaRange.WHOLE)).toList();
+        return spaces.stream().flatMap(space -> space.targets(HvaRange.WHOLE)).toList();
     }
 
     /**
@@ -122,7 +130,7 @@ final class HostFamily {
     /** The ranges of {@link #ofFile}. Lock held. */
     List<Invalidation.Target> targetsOf(FilePages file, long from, long to, boolean alsoPrivate) {
         return placesOf(file, from, to, alsoPrivate).stream()
-                .map(place -> place.space().target(place.part().range()))
+                .flatMap(place -> place.space().targets(place.part().range()))
                 .toList();
     }
 
@@ -150,12 +158,44 @@ final class HostFamily {
         return places;
     }
 
-    /** Runs under the lock. */
-    void locked(Runnable body) {
-        getLocked(() -> {
-            body.run();
-            return null;
+    /** Makes a hole of a file's pages {@code [from, to)}, at every place that maps them shared. No lock held. */
+    HostResult punch(FilePages file, long from, long to) {
+        return takeAway(file, from, to, false, () -> file.markHoles(from, to));
+    }
+
+    /**
+     * Takes pages {@code [from, to)} of a file away, wherever they are mapped. No lock held.
+     *
+     * @param alsoPrivate whether private copies go, too
+     * @param state changes what is known of the file: all of that, or it throws and nothing has changed
+     */
+    HostResult takeAway(FilePages file, long from, long to, boolean alsoPrivate, Runnable state) {
+        List<Runnable> told = new ArrayList<>();
+        return change(ofFile(file, from, to, alsoPrivate), true, told, () -> {
+            List<Place> places = placesOf(file, from, to, alsoPrivate);
+            for (Place place : places) { // bounded by the mappings of the family
+                Vma part = place.part();
+                place.space().table.reserveEnds(part.start(), part.end());
+                place.space().tellOf(part.start(), part.endInFile(), told, PageFaultHandler::onDiscard);
+            }
+            state.run();
+            // From here on nothing is allocated.
+            for (int i = 0; i < places.size(); i++) {
+                places.get(i).space().table.drop(places.get(i).part().start(), places.get(i).part().end());
+            }
+            file.entries.drop(from, to);
+            return HostResult.OK;
         });
+    }
+
+    /** Runs under the lock. Allocates nothing itself. */
+    void locked(Runnable body) {
+        lock.lock();
+        try {
+            body.run();
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Runs under the lock. */
@@ -189,6 +229,17 @@ final class HostFamily {
             }
             files.add(file);
             return file;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Takes back handles of a file. Allocates nothing. No lock held. */
+    void giveUp(FilePages file, int handles) {
+        lock.lock();
+        try {
+            file.handles -= handles;
+            forgetUnmapped(file);
         } finally {
             lock.unlock();
         }

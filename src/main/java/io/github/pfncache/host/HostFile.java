@@ -2,7 +2,6 @@ package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
 import java.io.IOException;
-import java.util.List;
 
 /**
  * A file in memory ({@link HostMemory#createFile}) or a real one ({@link HostMemory#openFile}), to be mapped by {@link
@@ -17,7 +16,7 @@ import java.util.List;
 public final class HostFile implements AutoCloseable {
 
     private final HostFamily family;
-    private final FilePages pages;
+    final FilePages pages;
     private final boolean writable;
 
     private HostFile(HostFamily family, FilePages pages, boolean writable) {
@@ -39,10 +38,6 @@ public final class HostFile implements AutoCloseable {
         return handle;
     }
 
-    FilePages pages() {
-        return pages;
-    }
-
     /** Keeps the file during a call: closed meanwhile, it is given up afterwards. */
     <T, E extends Exception> T during(Undisturbed.Use<T, E> call) throws E {
         family.locked(() -> {
@@ -51,7 +46,7 @@ public final class HostFile implements AutoCloseable {
         try {
             return call.run();
         } finally {
-            giveUp();
+            family.giveUp(pages, 1);
         }
     }
 
@@ -60,17 +55,6 @@ public final class HostFile implements AutoCloseable {
             throw new IllegalStateException("this handle of the file is closed");
         }
         return pages;
-    }
-
-    /** Gives a handle up, or what a call had instead of it. Allocates nothing. */
-    private void giveUp() {
-        family.lock.lock();
-        try {
-            pages.handles--;
-            family.forgetUnmapped(pages);
-        } finally {
-            family.lock.unlock();
-        }
     }
 
     /**
@@ -84,7 +68,7 @@ public final class HostFile implements AutoCloseable {
     @Override
     public void close() {
         if (family.openFiles.remove(this)) {
-            giveUp();
+            family.giveUp(pages, 1);
         }
     }
 
@@ -127,7 +111,7 @@ public final class HostFile implements AutoCloseable {
      */
     public HostResult punchHole(long page, long npages) {
         checkRange(page, npages);
-        return during(() -> writable ? RangeOps.punch(family, pages, page, page + npages) : HostResult.EACCES);
+        return during(() -> writable ? family.punch(pages, page, page + npages) : HostResult.EACCES);
     }
 
     /**
@@ -140,20 +124,9 @@ public final class HostFile implements AutoCloseable {
      */
     public HostResult truncate(long npages) {
         checkRange(npages, 0);
-        return during(() -> writable ? resized(npages) : HostResult.EACCES);
-    }
-
-    private HostResult resized(long npages) {
-        return family.change(family.ofFile(pages, npages, PageTable.PAGES_END, true), true, () -> {
-            List<HostFamily.Place> places = family.placesOf(pages, npages, PageTable.PAGES_END, true);
-            for (HostFamily.Place place : places) { // bounded by the mappings of the family
-                place.space().table.reserveEnds(place.part().start(), place.part().end());
-            }
-            pages.resize(npages);
-            RangeOps.unmapLocked(places);
-            pages.entries.drop(npages, PageTable.PAGES_END);
-            return HostResult.OK;
-        });
+        return during(() -> writable
+                ? family.takeAway(pages, npages, PageTable.PAGES_END, true, () -> pages.resize(npages))
+                : HostResult.EACCES);
     }
 
     /**
@@ -290,7 +263,7 @@ public final class HostFile implements AutoCloseable {
      * @return the failure, or null if there was none
      */
     public IOException readFailure() {
-        return pages.backing == null ? null : pages.backing.readFailure();
+        return pages.backing == null ? null : pages.backing.readFailure;
     }
 
     static void checkRange(long page, long npages) {

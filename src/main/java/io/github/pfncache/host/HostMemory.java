@@ -45,7 +45,7 @@ public final class HostMemory implements AutoCloseable {
     private final PageStore store;
     private final RangeOps ranges;
     private final Residency residency;
-    private final DebuggerCopy debugger;
+    private final ProcessCopy copies;
     private final StripedCount liveMappings = new StripedCount();
 
     HostMemory(AddressSpace space) {
@@ -53,7 +53,7 @@ public final class HostMemory implements AutoCloseable {
         this.store = space.store;
         this.ranges = new RangeOps(space);
         this.residency = new Residency(space);
-        this.debugger = new DebuggerCopy(space);
+        this.copies = new ProcessCopy(space);
     }
 
     /**
@@ -257,11 +257,11 @@ public final class HostMemory implements AutoCloseable {
             long hva, long npages, HostFile file, long filePage, boolean shared, Protection protection) {
         HvaRange range = HvaRange.ofPages(hva, npages);
         HostFile.checkRange(filePage, npages);
-        if (file.pages().store != store) {
+        if (file.pages.store != store) {
             throw new IllegalArgumentException(file + " belongs to another memory");
         }
         boolean mayWrite = !shared || file.isWritable();
-        return Vma.of(range, file.pages(), filePage, shared, mayWrite, protection);
+        return Vma.of(range, file.pages, filePage, shared, mayWrite, protection);
     }
 
     /**
@@ -494,7 +494,7 @@ public final class HostMemory implements AutoCloseable {
      *     not hold still: all with nothing read
      */
     public HostResult peek(long hva, byte[] into) {
-        return debugger.peek(HvaRange.roundedOut(hva, into.length), hva, into);
+        return copies.peek(HvaRange.roundedOut(hva, into.length), hva, into);
     }
 
     /**
@@ -507,7 +507,7 @@ public final class HostMemory implements AutoCloseable {
      */
     public HostResult poke(long hva, byte[] from) {
         HvaRange.roundedOut(hva, from.length); // throws unless all bytes are user addresses
-        return debugger.poke(hva, from);
+        return copies.poke(hva, from);
     }
 
     // ---- memory as a whole: brought in by the caller, copied, put back
@@ -677,12 +677,13 @@ public final class HostMemory implements AutoCloseable {
      * write them are passed over.
      *
      * @param snapshot another memory of the same family, whose pages there are private and not a file's
-     * @param wanted what goes where
+     * @param wanted what goes where; of a file's page that is mapped at several places of it the last one counts
      * @param changed told the address here of each page that may have other bytes now, with no lock held; if it throws,
      *     it is told of the others all the same
-     * @return OK; EINVAL if the snapshot is this memory, another family's, or has other pages there; ENOMEM if a range
-     *     has a hole here or memory is short, EFAULT if it has pages in the snapshot that are after a file's end here,
-     *     EIO if a file cannot be read, BUSY if mappings would not hold still: all with nothing changed
+     * @return OK; EINVAL if the snapshot is this memory, another family's, or has other pages there, or if ranges
+     *     overlap here that do not overlap alike there; ENOMEM if a range has a hole here or memory is short, EFAULT if
+     *     it has pages in the snapshot that are after a file's end here, EIO if a file cannot be read, BUSY if mappings
+     *     would not hold still: all with nothing changed
      */
     public HostResult rewind(HostMemory snapshot, List<RewindRange> wanted, LongConsumer changed) {
         if (snapshot == this || snapshot.store != store) {
@@ -746,7 +747,7 @@ public final class HostMemory implements AutoCloseable {
      */
     public boolean copyToUser(long hva, byte[] from, int at, int length) {
         HeldLocks.mightSleep("copyToUser");
-        return UserCopy.to(space, hva, from, at, length);
+        return copies.toUser(hva, from, at, length);
     }
 
     /**
@@ -764,7 +765,7 @@ public final class HostMemory implements AutoCloseable {
      */
     public boolean copyFromUser(long hva, byte[] into, int at, int length) {
         HeldLocks.mightSleep("copyFromUser");
-        return UserCopy.from(space, hva, into, at, length);
+        return copies.fromUser(hva, into, at, length);
     }
 
     /**
@@ -800,12 +801,12 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
-     * Registers a fault handler for a range; where ranges overlap the latest is asked.
+     * Registers a fault handler for a range; where ranges overlap the latest is asked, and all are told of what goes.
      *
      * @param range pages it serves
      * @param handler asked on this memory's faults
      * @param missing whether it is asked for missing and evicted pages
-     * @param writeProtect whether it is asked for pages that {@link #writeProtect} armed
+     * @param writeProtect whether it is asked for pages that {@link #writeProtect} armed; with neither it is only told
      */
     public void registerFaultHandler(HvaRange range, PageFaultHandler handler, boolean missing, boolean writeProtect) {
         space.registerHandler(range, handler, missing, writeProtect);

@@ -93,12 +93,8 @@ public final class HostMemoryBuilder {
      * @return a new memory, the first of its family
      */
     public HostMemory build() {
-        FrameSupply supply = new FrameSupply(
-                checked,
-                firstChunk >>> Pages.PAGE_SHIFT,
-                largestChunk >>> Pages.PAGE_SHIFT,
-                maxBytes >>> Pages.PAGE_SHIFT,
-                FrameSupply.MAX_CHUNKS,
+        FrameSupply supply = new FrameSupply(checked, firstChunk >>> Pages.PAGE_SHIFT,
+                largestChunk >>> Pages.PAGE_SHIFT, maxBytes >>> Pages.PAGE_SHIFT, FrameSupply.MAX_CHUNKS,
                 ByteBuffer::allocateDirect);
         return build(new FrameStore(supply, checked), maxMappings);
     }

@@ -11,19 +11,21 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class Invalidation implements AutoCloseable {
 
     /**
-     * A range of one address space.
+     * What one notifier is told.
      *
      * @param range the pages
-     * @param notifiers those to be told, as they were when the range was computed
+     * @param notifier one of those of their address space when the range was computed
      */
-    record Target(HvaRange range, List<MmuNotifier> notifiers) {}
+    record Target(HvaRange range, MmuNotifier notifier) {}
 
     private final List<Target> targets;
     private final AtomicInteger inProgress;
     private final boolean accepted;
 
-    /** How many starts were accepted, counted over all notifiers of all targets. */
+    /** How many starts were accepted: those of the first targets. */
     private int started;
+    /** What is said when all has ended. */
+    private List<Runnable> told = List.of();
 
     /**
      * Starts the invalidation of every target; {@link #isAccepted} tells whether every notifier agreed.
@@ -52,63 +54,47 @@ final class Invalidation implements AutoCloseable {
         return accepted;
     }
 
+    /** The change has been made: what is to be told of it, after all ends. */
+    void made(List<Runnable> toBeTold) {
+        told = toBeTold;
+    }
+
     private boolean startAll(boolean mayBlock) {
-        for (int t = 0; t < targets.size(); t++) { // bounded by the mappings of the family
-            Target target = targets.get(t);
-            for (int n = 0; n < target.notifiers.size(); n++) { // bounded by the registrations
-                if (!target.notifiers.get(n).invalidateRangeStart(target.range, mayBlock)) {
-                    return false;
-                }
-                started++;
+        for (int i = 0; i < targets.size(); i++) { // bounded by the mappings of the family and their notifiers
+            if (!targets.get(i).notifier.invalidateRangeStart(targets.get(i).range, mayBlock)) {
+                return false;
             }
+            started++;
         }
         return true;
     }
 
-    /** Ends what was started. A notifier that fails does not keep the others from being told. */
+    /** Ends what was started. A notifier or handler that fails does not keep the others from being told. */
     @Override
     public void close() {
         endAll(null);
     }
 
-    /** Tells every notifier that has accepted a start, and throws the first failure after that. */
+    /** Tells every notifier that has accepted a start, then the handlers, and throws the first failure after that. */
     private void endAll(Throwable former) {
         Throwable failure = former;
-        int place = 0;
-        for (int t = 0; t < targets.size(); t++) {
-            place += targets.get(t).notifiers.size();
-        }
-        for (int t = targets.size() - 1; t >= 0; t--) { // bounded by the targets
-            Target target = targets.get(t);
-            for (int n = target.notifiers.size() - 1; n >= 0; n--) { // bounded by the registrations
-                if (--place < started) {
-                    failure = end(target.notifiers.get(n), target.range, failure);
-                }
+        for (int i = started - 1; i >= 0; i--) {
+            try {
+                targets.get(i).notifier.invalidateRangeEnd(targets.get(i).range);
+            } catch (Throwable e) { // whatever it throws
+                failure = Undisturbed.joined(failure, e);
             }
         }
         inProgress.decrementAndGet();
+        for (int i = 0; i < told.size(); i++) { // bounded by the mappings and the fault handlers
+            try {
+                told.get(i).run();
+            } catch (Throwable e) { // whatever a handler throws
+                failure = Undisturbed.joined(failure, e);
+            }
+        }
         if (failure != null) {
             Undisturbed.<RuntimeException>rethrow(failure);
-        }
-    }
-
-    private static Throwable end(MmuNotifier notifier, HvaRange range, Throwable former) {
-        try {
-            notifier.invalidateRangeEnd(range);
-            return former;
-        } catch (Throwable e) { // whatever it throws
-            if (former != null && former != e) {
-                suppress(former, e);
-            }
-            return former == null ? e : former;
-        }
-    }
-
-    private static void suppress(Throwable first, Throwable second) {
-        try {
-            first.addSuppressed(second);
-        } catch (OutOfMemoryError e) {
-            return; // no memory to keep the second; the first is thrown
         }
     }
 }

@@ -20,8 +20,9 @@ public record PageFault(long hva, boolean write, Reason reason, ByteBuffer page)
         /** No page was ever there. */
         MISSING,
         /**
-         * What was there, or would have been, was discarded since it was mapped: by {@link HostMemory#discard}, or of a
-         * shared page by {@link HostMemory#remove} or {@link HostFile#punchHole}.
+         * What was there, or would have been, was discarded since it was mapped: by {@link HostMemory#discard}; or in
+         * its file by {@link HostMemory#remove}, {@link HostFile#punchHole}, or a {@link HostFile#truncate} before the
+         * file grew again.
          */
         DISCARDED,
         /** The page was evicted; its content is kept, in memory or in its file. */

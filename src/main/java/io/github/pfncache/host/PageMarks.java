@@ -58,28 +58,29 @@ final class PageMarks {
         }
     }
 
-    /**
-     * A copy in which pages {@code [from, to)} have no marks, and those {@code shift} pages on have what they had; with
-     * a shift of 0 these are the same, and have none.
-     */
-    PageMarks moved(long from, long to, long shift) {
+    /** The same marks, to be changed apart. */
+    PageMarks copy() {
         PageMarks copy = new PageMarks();
         copy.runs.putAll(runs);
-        copy.change(from + shift, to + shift, -1, 0);
-        for (long at = from; shift != 0 && at < to; ) { // bounded by the runs
-            Long next = runs.higherKey(at);
-            long end = next == null ? to : Math.min(next, to);
-            copy.change(at + shift, end + shift, 0, at(at));
-            at = end;
-        }
-        copy.change(from, to, -1, 0);
         return copy;
     }
 
-    /** Marks of which pages {@code [from, to)} have none: these themselves, if that is so; or a copy. */
-    PageMarks without(long from, long to) {
+    /** To be changed apart, if one of pages {@code [from, to)} has a mark; these themselves, if none has. */
+    PageMarks draft(long from, long to) {
         long first = next(-1, from);
-        return first < 0 || first >= to ? this : moved(from, to, 0);
+        return first < 0 || first >= to ? this : copy();
+    }
+
+    /** Gives pages {@code shift} pages on, which are others, the marks of {@code [from, to)}; those have none then. */
+    void move(long from, long to, long shift) {
+        change(from + shift, to + shift, -1, 0);
+        for (long at = from; at < to; ) { // bounded by the runs
+            Long next = runs.higherKey(at);
+            long end = next == null ? to : Math.min(next, to);
+            change(at + shift, end + shift, 0, at(at));
+            at = end;
+        }
+        change(from, to, -1, 0);
     }
 
     /** First page at or after {@code page} with one of the marks, or -1. */

@@ -37,6 +37,7 @@ final class PageTable {
 
     /** What the entries own things of. */
     private final PageStore store;
+    private final Visitor readOnly = (page, entry) -> set(page, Pte.readOnly(entry));
 
     /** An empty table. */
     PageTable(PageStore store) {
@@ -153,9 +154,7 @@ final class PageTable {
 
     /** Takes the right to write from the entries in {@code [from, to)}. Allocates nothing: a shared leaf has none. */
     void makeReadOnly(long from, long to) {
-        for (long page = next(from, to); page >= 0; page = next(page + 1, to)) { // bounded by the entries
-            set(page, Pte.readOnly(get(page)));
-        }
+        forEach(from, to, readOnly);
     }
 
     /** So that {@link #drop} of {@code [from, to)} allocates nothing: what stays of shared leaves is copied now. */

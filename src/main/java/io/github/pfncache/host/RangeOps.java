@@ -1,6 +1,7 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,16 +29,17 @@ final class RangeOps extends SpaceOps {
         this.table = space.table;
     }
 
-    /** One change of a range. */
-    private HostResult change(HvaRange range, Supplier<HostResult> apply) {
-        return family.change(HostFamily.fixed(space, range), true, apply);
+    /** One change of a range; told of it are the handlers that it adds. */
+    private HostResult change(HvaRange range, List<Runnable> told, Supplier<HostResult> apply) {
+        return family.change(HostFamily.fixed(space, range), true, told, apply);
     }
 
     /** Puts a mapping in place of what was there. */
     HostResult map(Vma vma) {
-        return change(vma.range(), () -> {
+        List<Runnable> told = new ArrayList<>();
+        return change(vma.range(), told, () -> {
             space.checkOpen();
-            return lacksRoom(2) ? HostResult.ENOMEM : replaceLocked(vma.start(), vma.end(), List.of(vma));
+            return lacksRoom(2) ? HostResult.ENOMEM : replaceLocked(vma.start(), vma.end(), List.of(vma), told);
         });
     }
 
@@ -50,13 +52,8 @@ final class RangeOps extends SpaceOps {
         try {
             HvaRange range = HvaRange.ofPages(hva, file.npages());
             return map(Vma.of(range, file, 0, true, true, protection));
-        } finally { // if it could not be mapped; with nothing to allocate, or that could fail too
-            family.lock.lock();
-            try {
-                family.forgetUnmapped(file);
-            } finally {
-                family.lock.unlock();
-            }
+        } finally {
+            family.giveUp(file, 0); // if it could not be mapped
         }
     }
 
@@ -72,79 +69,84 @@ final class RangeOps extends SpaceOps {
             if (page < 0 || lacksRoom(1)) {
                 return -1L;
             }
-            PageMarks discarded = space.discarded.without(page, page + npages); // a discard passes over holes
-            vmas.insert(Vma.anonymous(PageTable.rangeOf(page, page + npages), Protection.NONE));
-            space.discarded = discarded;
-            family.layoutChanged();
+            Vma reserved = Vma.anonymous(PageTable.rangeOf(page, page + npages), Protection.NONE);
+            replaceLocked(page, page + npages, List.of(reserved), List.of());
             nextReserved = page + npages;
             return PageTable.hvaOf(page);
         });
     }
 
     HostResult unmap(HvaRange range) {
-        return change(range, () -> lacksRoom(1)
+        List<Runnable> told = new ArrayList<>();
+        return change(range, told, () -> lacksRoom(1)
                 ? HostResult.ENOMEM
-                : replaceLocked(PageTable.firstPage(range), PageTable.endPage(range), List.of()));
+                : replaceLocked(PageTable.firstPage(range), PageTable.endPage(range), List.of(), told));
     }
 
     /**
-     * A change of protection, judged at one moment.
+     * Judges a change of protection: the first hole is ENOMEM, the first file that forbids it EACCES.
      *
-     * @param parts the mappings that change, as they are
-     * @param result the answer when they have: the first hole is ENOMEM, the first file that forbids it EACCES
+     * @param parts receives the mappings that change before that, as they are
      */
-    private record Reprotection(List<Vma> parts, HostResult result) {}
-
-    private Reprotection judgeLocked(HvaRange range, Protection protection) {
-        List<Vma> parts = new ArrayList<>();
+    private HostResult judgeLocked(HvaRange range, Protection protection, List<Vma> parts) {
         long at = PageTable.firstPage(range);
         for (Vma part : space.partsLocked(range)) { // bounded by the number of mappings
             if (part.start() != at) {
                 break;
             }
             if (protection == Protection.READ_WRITE && !part.mayWrite()) {
-                return new Reprotection(parts, HostResult.EACCES);
+                return HostResult.EACCES;
             }
             if (part.protection() != protection) {
                 parts.add(part);
             }
             at = part.end();
         }
-        return new Reprotection(parts, at == PageTable.endPage(range) ? HostResult.OK : HostResult.ENOMEM);
+        return at == PageTable.endPage(range) ? HostResult.OK : HostResult.ENOMEM;
     }
 
     /** Applies a protection up to the first hole, which answers ENOMEM, or to the first file that forbids it. */
     HostResult protect(HvaRange range, Protection protection) {
-        HostFamily.Scope whatChanges = new HostFamily.Scope(space, true, () ->
-                judgeLocked(range, protection).parts.stream().map(part -> space.target(part.range())).toList());
+        HostFamily.Scope whatChanges = new HostFamily.Scope(space, true, () -> {
+            List<Vma> parts = new ArrayList<>();
+            judgeLocked(range, protection, parts);
+            return parts.stream().flatMap(part -> space.targets(part.range())).toList();
+        });
         return family.change(whatChanges, true, () -> {
-            Reprotection change = judgeLocked(range, protection);
-            if (change.parts.isEmpty()) {
-                return change.result;
+            List<Vma> parts = new ArrayList<>();
+            HostResult result = judgeLocked(range, protection, parts);
+            if (parts.isEmpty()) {
+                return result;
             }
             if (lacksRoom(2)) {
                 return HostResult.ENOMEM;
             }
-            long start = change.parts.get(0).start();
-            long end = change.parts.get(change.parts.size() - 1).end();
+            long start = parts.get(0).start();
+            long end = parts.get(parts.size() - 1).end();
             VmaSet draft = vmas.draft(start, end);
-            for (Vma part : change.parts) { // bounded by the number of mappings
+            for (Vma part : parts) { // bounded by the number of mappings
                 draft.replace(part.start(), part.end(), List.of(part.withProtection(protection)));
             }
             vmas.replace(start, end, draft.all());
             family.layoutChanged();
             // Raised to read-write, the entries stay: the next write faults, and finds out about copy on write there.
-            for (int i = 0; protection != Protection.READ_WRITE && i < change.parts.size(); i++) {
-                table.makeReadOnly(change.parts.get(i).start(), change.parts.get(i).end());
+            for (int i = 0; protection != Protection.READ_WRITE && i < parts.size(); i++) {
+                table.makeReadOnly(parts.get(i).start(), parts.get(i).end());
             }
-            return change.result;
+            return result;
         });
     }
 
     /** Forgets private pages and unmaps shared ones; a hole answers ENOMEM, the rest is done. */
     HostResult discard(HvaRange range) {
-        return change(range, () -> {
+        List<Runnable> told = new ArrayList<>();
+        return change(range, told, () -> {
             HostResult covered = space.coverageLocked(range);
+            for (Vma part : space.partsLocked(range)) { // bounded by the number of mappings
+                if (!part.shared()) { // what is in a shared one stays
+                    space.tellOf(part.start(), part.end(), told, PageFaultHandler::onDiscard);
+                }
+            }
             table.reserveEnds(PageTable.firstPage(range), PageTable.endPage(range));
             space.discarded.change(PageTable.firstPage(range), PageTable.endPage(range), 0, PageMarks.ZEROED);
             table.drop(PageTable.firstPage(range), PageTable.endPage(range));
@@ -154,43 +156,19 @@ final class RangeOps extends SpaceOps {
 
     /** Frees the file pages mapped in a range, mapping by mapping. */
     HostResult remove(HvaRange range) {
-        HostResult result = HostResult.OK;
-        long at = PageTable.firstPage(range);
         for (Vma part : space.partsWithin(range)) { // bounded by the number of mappings
-            if (part.start() != at) {
-                result = HostResult.ENOMEM;
-            }
             if (!part.shared() || part.file().userMemory) {
                 return HostResult.EINVAL;
             }
             if (!part.mayWrite()) {
                 return HostResult.EACCES;
             }
-            HostResult punched = punch(family, part.file(), part.filePage(), part.toFilePage(part.end()));
+            HostResult punched = family.punch(part.file(), part.filePage(), part.toFilePage(part.end()));
             if (punched != HostResult.OK) {
                 return punched;
             }
-            at = part.end();
         }
-        return at == PageTable.endPage(range) ? result : HostResult.ENOMEM;
-    }
-
-    /** Makes a hole of a file's pages {@code [from, to)}, at every place that maps them shared. */
-    static HostResult punch(HostFamily family, FilePages file, long from, long to) {
-        return family.change(family.ofFile(file, from, to, false), true, () -> {
-            List<HostFamily.Place> places = family.placesOf(file, from, to, false);
-            file.punch(from, to); // what can fail first: the entries that go after it are not looked at in between
-            unmapLocked(places);
-            return HostResult.OK;
-        });
-    }
-
-    /** Clears the entries of some places. Allocates nothing. */
-    static void unmapLocked(List<HostFamily.Place> places) {
-        for (int i = 0; i < places.size(); i++) { // bounded by the mappings of the family
-            Vma part = places.get(i).part();
-            places.get(i).space().table.drop(part.start(), part.end());
-        }
+        return family.getLocked(() -> space.coverageLocked(range));
     }
 
     /** Moves what is mapped in a range to {@code destination}, which is as long. */
@@ -199,7 +177,8 @@ final class RangeOps extends SpaceOps {
             return HostResult.EINVAL;
         }
         long from = PageTable.firstPage(source);
-        return family.change(HostFamily.fixed(space, source, destination), true, () -> {
+        List<Runnable> told = new ArrayList<>();
+        return family.change(HostFamily.fixed(space, source, destination), true, told, () -> {
             List<Vma> parts = space.partsLocked(source);
             if (parts.isEmpty() || parts.get(0).start() != from) {
                 return HostResult.EFAULT;
@@ -207,21 +186,21 @@ final class RangeOps extends SpaceOps {
             if (lacksRoom(parts.size() + 2)) {
                 return HostResult.ENOMEM;
             }
-            moveLocked(parts, from, PageTable.firstPage(destination), PageTable.endPage(source) - from);
+            moveLocked(parts, from, PageTable.firstPage(destination), PageTable.endPage(source) - from, told);
             return HostResult.OK;
         });
     }
 
-    private void moveLocked(List<Vma> parts, long from, long target, long npages) {
+    private void moveLocked(List<Vma> parts, long from, long target, long npages, List<Runnable> told) {
         long shift = target - from;
         long start = Math.min(from, target);
         long end = Math.max(from, target) + npages;
         VmaSet draft = vmas.draft(start, end);
         draft.replace(from, from + npages, List.of());
         List<Vma> gone = new ArrayList<>();
-        PageMarks discarded = space.discarded;
+        PageMarks discarded = space.discarded.draft(start, end);
         for (Vma part : parts) { // bounded by the number of mappings
-            discarded = discarded.moved(part.start(), part.end(), shift);
+            discarded.move(part.start(), part.end(), shift);
             gone.addAll(vmas.within(part.start() + shift, part.end() + shift));
             draft.replace(part.start() + shift, part.end() + shift, List.of(part.movedTo(part.start() + shift)));
         }
@@ -229,8 +208,13 @@ final class RangeOps extends SpaceOps {
             table.reserve(page);
             table.reserve(page + shift);
         });
+        tellUnmappedLocked(gone, told);
         for (Vma one : gone) { // bounded by the number of mappings
             table.forEach(one.start(), one.end(), (page, pte) -> table.reserve(page));
+        }
+        for (Vma part : parts) {
+            space.tellOf(part.start(), part.end(), told, (handler, range) ->
+                    handler.onMove(range, range.start() + (shift << Pages.PAGE_SHIFT)));
         }
         PageTable.Visitor moveOne = (page, pte) -> {
             table.set(page, 0);
@@ -254,7 +238,7 @@ final class RangeOps extends SpaceOps {
 
     /** Arms or disarms the write-protect faults of the pages that are there. */
     HostResult arm(HvaRange range, boolean armed) {
-        return change(range, () -> {
+        return change(range, List.of(), () -> {
             HostResult covered = space.coverageLocked(range);
             int round = armings + 1;
             PageTable.Visitor one =
@@ -305,7 +289,7 @@ final class RangeOps extends SpaceOps {
         } finally {
             family.lock.unlock();
         }
-        HostResult result = change(HvaRange.WHOLE, () -> {
+        HostResult result = change(HvaRange.WHOLE, List.of(), () -> {
             space.closeLocked();
             return HostResult.OK;
         });
@@ -315,17 +299,27 @@ final class RangeOps extends SpaceOps {
     }
 
     /** Puts mappings without pages in place of what was there; without memory for that, nothing has changed. */
-    private HostResult replaceLocked(long from, long to, List<Vma> parts) {
+    private HostResult replaceLocked(long from, long to, List<Vma> parts, List<Runnable> told) {
         List<Vma> gone = vmas.within(from, to);
+        tellUnmappedLocked(gone, told);
         table.reserveEnds(from, to);
-        PageMarks discarded = space.discarded.without(from, to);
-        vmas.replace(from, to, parts);
+        Runnable replacement = vmas.replacement(from, to, parts);
+        space.discarded.change(from, to, -1, 0);
         // From here on nothing is allocated.
-        space.discarded = discarded;
+        replacement.run();
         table.drop(from, to);
         family.layoutChanged();
         forgetLocked(gone);
         return HostResult.OK;
+    }
+
+    /** Has those told that mappings have gone. A place without access or content is one where something will be. */
+    private void tellUnmappedLocked(List<Vma> gone, List<Runnable> told) {
+        for (Vma one : gone) { // bounded by the number of mappings
+            if (one.protection() != Protection.NONE || table.next(one.start(), one.end()) >= 0) {
+                space.tellOf(one.start(), one.end(), told, PageFaultHandler::onUnmap);
+            }
+        }
     }
 
     private void forgetLocked(List<Vma> gone) {

@@ -116,17 +116,12 @@ final class Residency extends SpaceOps {
 
     /** Evicts the pages of a range: see {@link HostMemory#evict}. */
     HostResult evict(HvaRange range, boolean mayBlock) {
-        HostResult result = HostResult.OK;
-        long at = PageTable.firstPage(range);
+        HostResult result = family.getLocked(() -> space.coverageLocked(range));
         for (Vma part : space.partsWithin(range)) { // bounded by the number of mappings
-            if (part.start() != at && result == HostResult.OK) {
-                result = HostResult.ENOMEM;
-            }
             HostResult one = evict(part, mayBlock);
             result = one == HostResult.OK ? result : one;
-            at = part.end();
         }
-        return result == HostResult.OK && at != PageTable.endPage(range) ? HostResult.ENOMEM : result;
+        return result;
     }
 
     /** Run by run of the pages that are there: no notifier has to be told of the others. */

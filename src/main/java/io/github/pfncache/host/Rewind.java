@@ -4,6 +4,7 @@ import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
@@ -15,9 +16,6 @@ import java.util.stream.Stream;
  * Confined to one thread, single use.
  */
 final class Rewind extends SpaceOps {
-
-    /** Turns that it takes at most: more than one means that a file was mapped or grew, or that frames were short. */
-    private static final int MAX_ATTEMPTS = 16;
 
     // What is known of a page that has not been read from its file yet: neither is a frame.
     private static final long SAME = Pte.armed(0, 1);
@@ -36,6 +34,7 @@ final class Rewind extends SpaceOps {
     /** By page of the memory: what the unread ones are, and the frame of one that needs a new one. */
     private final PageTable prepared;
 
+    /** The pages that have been put back: the first so many. */
     private long[] changed = {};
     private int changes;
 
@@ -68,45 +67,53 @@ final class Rewind extends SpaceOps {
         source = range.source();
     }
 
-    /** One step with one page; answers OK, or why not. */
+    /** One step with one page; answers OK, or why not: null if all is to be tried again. */
     private interface Step {
         HostResult of(Vma part, long page);
     }
 
-    /** Whether the last attempt came to look at the pages. Confined to the thread of the call. */
-    private boolean looked = true;
-
     HostResult run(LongConsumer told) {
         // The snapshot too: a page that it wrote itself is shared from now on, and no longer its own to write.
         HostFamily.Scope bothSides = new HostFamily.Scope(null, false, () -> ranges.stream()
-                .flatMap(range -> Stream.of(space.target(range.target()), snapshot.target(range.source())))
+                .flatMap(range -> Stream.concat(space.targets(range.target()), snapshot.targets(range.source())))
                 .toList());
-        HostResult result = HostResult.BUSY;
-        try {
-            // What a notifier has refused, after as long as it waits, is not asked for again.
-            for (int attempt = 0; attempt < MAX_ATTEMPTS && result == HostResult.BUSY && looked; attempt++) {
-                looked = false;
-                if (!readFiles()) {
-                    result = HostResult.EIO;
-                } else if (!store.frames.supply.grow(needed)) {
-                    result = HostResult.ENOMEM;
-                } else {
-                    result = family.change(bothSides, true, this::rewindLocked);
-                }
+        List<Runnable> afterwards = List.of(() -> tell(told));
+        HostResult result = agree() ? null : HostResult.EINVAL;
+        // What a notifier has refused, after as long as it waits, is not asked for again.
+        for (int attempt = 0; attempt < MAX_ATTEMPTS && result == null; attempt++) {
+            if (!readFiles()) {
+                result = HostResult.EIO;
+            } else if (!store.frames.supply.grow(needed)) {
+                result = HostResult.ENOMEM;
+            } else {
+                result = family.change(bothSides, true, afterwards, this::rewindLocked);
             }
-        } finally {
-            tell(told); // also after a notifier's end threw: the bytes are what they are
         }
-        return result;
+        return result == null ? HostResult.BUSY : result;
+    }
+
+    /** Whether no page would get two contents: ranges that overlap here do so in the snapshot. */
+    private boolean agree() {
+        long end = 0;
+        long shift = 0;
+        for (RewindRange range : ranges.stream().sorted(Comparator.comparingLong(RewindRange::hva)).toList()) {
+            long own = range.from() - range.hva();
+            if (range.hva() < end && own != shift) {
+                return false;
+            }
+            end = Math.max(end, range.target().end());
+            shift = own;
+        }
+        return true;
     }
 
     private void tell(LongConsumer told) {
         Throwable failure = null;
-        for (int i = 0; i < changes; i++) { // bounded by the range
+        for (int i = 0; i < changes; i++) { // bounded by the ranges
             try {
                 told.accept(PageTable.hvaOf(changed[i]));
             } catch (Throwable e) { // whatever it throws
-                failure = failure == null ? e : failure;
+                failure = Undisturbed.joined(failure, e);
             }
         }
         if (failure != null) {
@@ -143,7 +150,6 @@ final class Rewind extends SpaceOps {
     // ---- lock held
 
     private HostResult rewindLocked() {
-        looked = true;
         space.checkOpen();
         visited = needed = 0;
         lacking = false;
@@ -151,7 +157,7 @@ final class Rewind extends SpaceOps {
         try {
             HostResult result = judgeLocked();
             result = result == HostResult.OK ? eachRangeLocked(prepare) : result;
-            result = result == HostResult.OK && lacking ? HostResult.BUSY : result; // this time, nothing but counted
+            result = result == HostResult.OK && lacking ? null : result; // this time, nothing but counted
             if (result == HostResult.OK) {
                 changed = new long[mostChangesLocked()];
                 result = eachRangeLocked(put);
@@ -162,19 +168,19 @@ final class Rewind extends SpaceOps {
         }
     }
 
+    /** An entry that one mapping gets may be come upon by all others: once by each, and not beyond the ranges. */
+    private int mostChangesLocked() {
+        long all = ranges.stream().mapToLong(RewindRange::npages).sum();
+        long mappings = parts.stream().mapToLong(List::size).sum();
+        return Math.toIntExact(Math.min(all, visited * (1 + mappings)));
+    }
+
     /** A frame that has not found its place. */
     private void giveBackLocked(long page, long entry) {
         if (Pte.isPresent(entry)) {
             prepared.set(page, 0);
             store.drop(entry);
         }
-    }
-
-    /** An entry that one mapping gets may be come upon by all others: once by each, and not beyond the ranges. */
-    private int mostChangesLocked() {
-        long all = ranges.stream().mapToLong(RewindRange::npages).sum();
-        long mappings = parts.stream().mapToLong(List::size).sum();
-        return Math.toIntExact(Math.min(all, visited * (1 + mappings)));
     }
 
     private HostResult judgeLocked() {
@@ -292,7 +298,7 @@ final class Rewind extends SpaceOps {
     private HostResult prepareLocked(Vma part, long page) {
         visited++;
         if (space.isUnread(part, page) && (prepared.get(page) == 0 || !read.contains(part))) {
-            return HostResult.BUSY; // the file grew, or was mapped, after it was read
+            return null; // the file grew, or was mapped, after it was read
         }
         if (isSameLocked(part, page)) {
             return HostResult.OK;
@@ -324,7 +330,7 @@ final class Rewind extends SpaceOps {
             prepared.set(page, 0);
             replaceLocked(part, page, fresh);
         } else if (isSameLocked(part, page)) {
-            return HostResult.OK;
+            return HostResult.OK; // from the beginning, or by another mapping of the same page
         } else if (part.shared()) {
             wantedLocked(page);
             int pfn = Pte.index(part.file().entry(part.toFilePage(page)));

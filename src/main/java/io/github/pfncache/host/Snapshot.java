@@ -21,9 +21,6 @@ import java.util.Set;
  */
 final class Snapshot extends SpaceOps {
 
-    /** Turns that it takes at most. */
-    private static final int MAX_ATTEMPTS = 16;
-
     /** In the child's table, until the moment: the page has been read, and is zeros. Neither a frame nor swapped. */
     private static final long ZEROS = Pte.armed(0, 0);
 
@@ -57,33 +54,28 @@ final class Snapshot extends SpaceOps {
     }
 
     // Confined to the thread of the call.
-    /** Whether the last attempt came to look at the pages. */
-    private boolean looked = true;
     /** Where files were mapped when they were read. */
     private List<Vma> read;
 
     void take() {
         HostFamily.Scope involved = new HostFamily.Scope(null, true, this::involvedLocked);
-        HostResult result = HostResult.BUSY;
+        HostResult result = null;
         // What a notifier has refused, after as long as it waits, is not asked for again.
-        for (int attempt = 0; attempt < MAX_ATTEMPTS && result == HostResult.BUSY && looked; attempt++) {
-            boolean taken = false;
-            looked = false;
+        for (int attempt = 0; attempt < MAX_ATTEMPTS && result == null; attempt++) {
             try {
                 fill();
                 readFiles();
                 result = store.frames.supply.grow(family.getLocked(this::copiesLocked))
                         ? family.change(involved, true, this::copyLocked)
                         : HostResult.ENOMEM;
-                taken = result == HostResult.OK;
             } finally {
-                if (!taken) {
-                    Fork.abandon(child);
+                if (result != HostResult.OK) {
+                    family.locked(child.leave);
                 }
             }
         }
         if (result != HostResult.OK) {
-            throw new IllegalStateException("no snapshot: " + result);
+            throw new IllegalStateException("no snapshot: " + (result == null ? HostResult.BUSY : result));
         }
     }
 
@@ -92,7 +84,7 @@ final class Snapshot extends SpaceOps {
         List<Invalidation.Target> targets = new ArrayList<>();
         for (Vma part : space.partsLocked(ranges)) { // bounded by the number of mappings
             if (!part.shared()) {
-                targets.add(space.target(part.range()));
+                targets.addAll(space.targets(part.range()).toList());
             }
             if (part.file() != null) {
                 targets.addAll(family.targetsOf(part.file(), part.filePage(), part.toFilePage(part.end()), false));
@@ -180,14 +172,14 @@ final class Snapshot extends SpaceOps {
 
     // ---- the moment
 
+    /** Null if it is to be tried again. */
     private HostResult copyLocked() {
-        looked = true;
         space.checkOpen();
         List<Vma> parts = space.partsLocked(ranges);
         // A file that was read is not mapped any more; or a page went after it was filled, or is still to be read.
         if (!new HashSet<>(parts).containsAll(read) || parts.stream().anyMatch(part ->
                 space.unfilledLocked(part).findAny().isPresent() || isToBeReadLocked(part))) {
-            return HostResult.BUSY;
+            return null;
         }
         for (Vma part : parts) { // bounded by the number of mappings
             child.vmas.insert(Vma.anonymous(part.range(), part.protection()));
@@ -195,7 +187,7 @@ final class Snapshot extends SpaceOps {
                 space.table.shareWith(child.table, part.start(), part.end());
             }
             if (part.file() != null && !copyFileLocked(part)) {
-                return HostResult.BUSY; // another thread has taken frames, or there is more to copy now
+                return null; // another thread has taken frames, or there is more to copy now
             }
         }
         child.enterLocked();

@@ -9,47 +9,44 @@ import java.util.Arrays;
  */
 final class SwapStore {
 
-    private static final class Slot {
-        final byte[] content = new byte[Pages.PAGE_SIZE];
-        int owners = 1;
-    }
-
     // Guarded by the family lock. The free ones are as many as all slots: giving one back allocates nothing.
-    private Slot[] slots = new Slot[16];
+    private byte[][] contents = new byte[16][];
+    private int[] owners = new int[16];
     private int[] free = new int[16];
     private int used;
     private int freeCount;
 
     /** A slot with one owner, for a content that is still to be put there. All that can fail about an eviction. */
     int allocate() {
-        Slot slot = new Slot();
-        if (freeCount == 0 && used == slots.length) {
-            int[] more = new int[2 * used];
-            slots = Arrays.copyOf(slots, 2 * used);
-            free = more; // it held nothing
+        byte[] content = new byte[Pages.PAGE_SIZE];
+        if (freeCount == 0 && used == free.length) {
+            contents = Arrays.copyOf(contents, 2 * used); // one longer than the others does no harm
+            owners = Arrays.copyOf(owners, 2 * used);
+            free = new int[2 * used]; // it held nothing
         }
-        int index = freeCount > 0 ? free[--freeCount] : used++;
-        slots[index] = slot;
-        return index;
+        int slot = freeCount > 0 ? free[--freeCount] : used++;
+        contents[slot] = content;
+        owners[slot] = 1;
+        return slot;
     }
 
     byte[] content(int slot) {
-        return slots[slot].content;
+        return contents[slot];
     }
 
     void share(int slot) {
-        slots[slot].owners++;
+        owners[slot]++;
     }
 
     void drop(int slot) {
-        if (--slots[slot].owners == 0) {
-            slots[slot] = null;
+        if (--owners[slot] == 0) {
+            contents[slot] = null;
             free[freeCount++] = slot;
         }
     }
 
     int owners(int slot) {
-        return slots[slot].owners;
+        return owners[slot];
     }
 
     /** Number of contents kept. */

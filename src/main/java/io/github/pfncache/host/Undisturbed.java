@@ -50,6 +50,18 @@ final class Undisturbed {
         throw (T) failure;
     }
 
+    /** The first of two failures, with the other behind it. A former one may be null. */
+    static Throwable joined(Throwable former, Throwable failure) {
+        if (former != null && former != failure) {
+            try {
+                former.addSuppressed(failure);
+            } catch (OutOfMemoryError e) {
+                return former; // no memory to keep the second; the first is thrown
+            }
+        }
+        return former == null ? failure : former;
+    }
+
     private static Thread thread(Runnable body) {
         Thread thread = new Thread(null, body, "pfncache-file", 0, false);
         thread.setDaemon(true);

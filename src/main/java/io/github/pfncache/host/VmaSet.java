@@ -104,6 +104,11 @@ final class VmaSet {
      * @param parts ascending, disjoint and inside the range
      */
     void replace(long start, long end, List<Vma> parts) {
+        replacement(start, end, parts).run();
+    }
+
+    /** As {@link #replace}, which is done when it is run: that allocates nothing. Until then the set stays as it is. */
+    Runnable replacement(long start, long end, List<Vma> parts) {
         int first = firstEndingAfter(start - 1); // a neighbour too: it may be continued
         List<Vma> merged = new ArrayList<>(parts.size() + 2);
         if (first < size && vmas[first].start() < start) {
@@ -112,28 +117,30 @@ final class VmaSet {
         for (Vma part : parts) { // the caller's
             append(merged, part);
         }
-        int after = first;
-        for (; after < size && vmas[after].start() <= end; after++) { // bounded by the mappings
-            if (vmas[after].end() > end) {
-                append(merged, vmas[after].slice(end, PageTable.PAGES_END));
+        int last = first;
+        for (; last < size && vmas[last].start() <= end; last++) { // bounded by the mappings
+            if (vmas[last].end() > end) {
+                append(merged, vmas[last].slice(end, PageTable.PAGES_END));
             }
         }
+        int after = last;
         int newSize = size - (after - first) + merged.size();
         Vma[] room = newSize <= vmas.length ? vmas : Arrays.copyOf(vmas, 2 * newSize);
-        // From here on nothing is allocated.
-        for (int i = first; i < after; i++) {
-            count(vmas[i], -1);
-        }
-        System.arraycopy(vmas, after, room, first + merged.size(), size - after);
-        for (int i = 0; i < merged.size(); i++) {
-            count(merged.get(i), 1);
-            room[first + i] = merged.get(i);
-        }
-        for (int i = newSize; i < size; i++) {
-            room[i] = null;
-        }
-        vmas = room;
-        size = newSize;
+        return () -> {
+            for (int i = first; i < after; i++) {
+                count(vmas[i], -1);
+            }
+            System.arraycopy(vmas, after, room, first + merged.size(), size - after);
+            for (int i = 0; i < merged.size(); i++) {
+                count(merged.get(i), 1);
+                room[first + i] = merged.get(i);
+            }
+            for (int i = newSize; i < size; i++) {
+                room[i] = null;
+            }
+            vmas = room;
+            size = newSize;
+        };
     }
 
     private static void append(List<Vma> merged, Vma next) {

@@ -16,8 +16,8 @@
  * the content of a real file, {@code FetchedPages}, {@code FilePages}, {@code Vma}, {@code VmaSet}); the state of an
  * address space and its relatives, and the one way to change it ({@code Invalidation}, {@code AddressSpace},
  * {@code HostFamily}); the changes ({@code SpaceOps}, {@code FaultPath}, {@code RangeOps}, {@code Residency},
- * {@code Fork}, {@code Snapshot}, {@code Rewind}, {@code WriteBack}, {@code UserCopy}, {@code DebuggerCopy},
- * {@code HostAudit}) and the use of a frame ({@code FrameHandle}, {@code HostPage}, {@code HostMapping},
+ * {@code Fork}, {@code Snapshot}, {@code Rewind}, {@code WriteBack}, {@code ProcessCopy}, {@code HostAudit})
+ * and the use of a frame ({@code FrameHandle}, {@code HostPage}, {@code HostMapping},
  * {@code HostWindow}, {@code MemoryRun}); the interface ({@code HostMemory}, {@code HostMemoryBuilder},
  * {@code HostFile}).
  *

@@ -4,9 +4,8 @@ import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
-import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.HashMap;
+import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -62,22 +61,14 @@ public final class DirtyLogFollower implements AutoCloseable {
 
     // Confined to the thread that follows.
 
-    /** The slots as they were last seen, and which of their pages are to be copied. */
-    private final Map<Integer, Followed> followed = new HashMap<>();
+    /** The slots as they were last seen, and which of their pages are to be copied. Slots are never equal again. */
+    private final Map<Memslot, BitSet> followed = new IdentityHashMap<>();
     /** What was marked and is not yet among them; of slots that have gone, too. Kept when something fails. */
     private final Map<Memslot, BitSet> marked = new IdentityHashMap<>();
     /** Whether marks were forgotten, so that all is to be copied. Kept when something fails. */
     private boolean allDue;
     private boolean delivering;
     private volatile boolean closed;
-
-    /** A slot, and its pages that are still to be delivered. */
-    private record Followed(Memslot slot, BitSet pages) {
-        @Override
-        public String toString() {
-            return slot + ": pages to deliver=" + pages.cardinality();
-        }
-    }
 
     /**
      * The result of a delivery.
@@ -116,8 +107,8 @@ public final class DirtyLogFollower implements AutoCloseable {
             collect();
             long pages = 0;
             long putBack = 0;
-            for (Followed one : List.copyOf(followed.values())) { // bounded by the slots
-                long[] counts = deliver(one, delivery);
+            for (Memslot slot : followedSlots()) { // bounded by the slots
+                long[] counts = deliver(slot, followed.get(slot), delivery);
                 pages += counts[0];
                 putBack += counts[1];
             }
@@ -127,14 +118,18 @@ public final class DirtyLogFollower implements AutoCloseable {
         }
     }
 
-    private long[] deliver(Followed one, LongPredicate delivery) {
+    /** Ascending by address, as at the beginning. */
+    private List<Memslot> followedSlots() {
+        return followed.keySet().stream().sorted(Comparator.comparingLong(Memslot::baseGfn)).toList();
+    }
+
+    private long[] deliver(Memslot slot, BitSet pages, LongPredicate delivery) {
         long[] counts = new long[2];
-        BitSet pages = one.pages;
         int page = pages.nextSetBit(0);
         for (; page >= 0 && !closed; page = pages.nextSetBit(page + 1)) { // bounded by the slot
             boolean delivered = false;
             try {
-                delivered = delivery.test(one.slot.baseGfn() + page);
+                delivered = delivery.test(slot.baseGfn() + page);
             } finally {
                 pages.set(page, !delivered);
             }
@@ -150,12 +145,12 @@ public final class DirtyLogFollower implements AutoCloseable {
      */
     private void followSlots() {
         MemslotTable table = memslots.table();
-        followed.keySet().removeIf(id -> table.byId(id) == null);
+        followed.keySet().removeIf(slot -> table.byId(slot.id()) != slot);
         for (Memslot slot : table) { // bounded by the slots
-            Memslot now = isFollowed(slot) ? null : reader.follow(slot);
+            Memslot now = followed.containsKey(slot) ? null : reader.follow(slot);
             if (now != null) { // if not, the next round tries again
                 marks(now).set(0, (int) now.npages());
-                followed.put(now.id(), new Followed(now, new BitSet()));
+                followed.put(now, new BitSet());
             }
         }
     }
@@ -164,15 +159,9 @@ public final class DirtyLogFollower implements AutoCloseable {
         return marked.computeIfAbsent(slot, none -> new BitSet());
     }
 
-    /** Slots are immutable, and never the same object again: the same one has been there all the time. */
-    private boolean isFollowed(Memslot slot) {
-        Followed known = followed.get(slot.id());
-        return known != null && known.slot == slot;
-    }
-
     private boolean isUpToDate() {
         for (Memslot slot : memslots.table()) { // bounded by the slots
-            if (!isFollowed(slot)) {
+            if (!followed.containsKey(slot)) { // the same one has been there all the time
                 return false;
             }
         }
@@ -188,15 +177,11 @@ public final class DirtyLogFollower implements AutoCloseable {
         });
         allDue |= !all;
         if (allDue) {
-            followed.values().forEach(one -> marks(one.slot).set(0, (int) one.slot.npages()));
+            followed.keySet().forEach(slot -> marks(slot).set(0, (int) slot.npages()));
         }
-        List<Memslot> here = new ArrayList<>();
-        followed.values().forEach(one -> here.add(one.slot));
-        shared.lookAt(here, marked.keySet());
+        shared.lookAt(followed.keySet(), marked.keySet());
         shared.spread(marked);
-        for (Followed one : followed.values()) { // bounded by the slots
-            one.pages.or(marks(one.slot));
-        }
+        followed.forEach((slot, pages) -> pages.or(marks(slot)));
         marked.clear(); // last: whatever fails before, the next round has them all
         allDue = false;
     }
@@ -214,6 +199,8 @@ public final class DirtyLogFollower implements AutoCloseable {
 
     @Override
     public String toString() {
-        return "follows " + followed.values();
+        return "follows " + followedSlots().stream()
+                .map(slot -> slot + ": pages to deliver=" + followed.get(slot).cardinality())
+                .toList();
     }
 }

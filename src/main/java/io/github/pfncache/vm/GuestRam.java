@@ -181,11 +181,24 @@ public final class GuestRam {
             done = change == Memslots.Change.DONE;
             return change;
         } finally {
-            for (int i = 0; !done && i < ranges.size(); i++) { // bounded by the slots; the last shown has failed
+            takeBack(slots, ranges, done ? ranges.size() : 0, shown);
+        }
+    }
+
+    /** Takes slots and memory back, from one on: all, also when one of them throws. The last shown has failed. */
+    private void takeBack(List<RamImage.Slot> slots, List<HvaRange> ranges, int from, int shown) {
+        for (int i = from; i < ranges.size(); i++) { // bounded by the slots
+            boolean back = false;
+            try {
                 if (i < shown - 1) {
                     remove(slots.get(i).id());
                 } else if (i >= shown) {
                     giveUp(ranges.get(i));
+                }
+                back = true;
+            } finally {
+                if (!back) {
+                    takeBack(slots, ranges, i + 1, shown);
                 }
             }
         }
@@ -234,9 +247,7 @@ public final class GuestRam {
             // Last, and the host address is fresh: a slot that has the number already makes this a broken rule.
             long size = range.npages() << Pages.PAGE_SHIFT;
             Memslots.Change change = memslots.set(id, flags, gpa, size, range.start());
-            added = change == Memslots.Change.DONE;
-            if (added) {
-                added = false;
+            if (change == Memslots.Change.DONE) {
                 Memslot made = memslots.table().byId(id);
                 try {
                     Block former = blocks.put(id, new Block(range, made));
@@ -426,9 +437,6 @@ public final class GuestRam {
             List<Memslot> slots = formers.stream().map(former -> successor(now, former)).toList();
             SharedMemory shared = new SharedMemory(host);
             shared.lookAt(now, List.of());
-            if (!snapshot.fits(slots)) {
-                return HostResult.EINVAL;
-            }
             List<RewindRange> ranges = new ArrayList<>();
             for (int i = 0; i < slots.size(); i++) { // bounded by the slots
                 ranges.add(new RewindRange(formers.get(i).hva(), slots.get(i).hva(), slots.get(i).npages()));

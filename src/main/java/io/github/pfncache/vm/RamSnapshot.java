@@ -9,11 +9,9 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.PrimitiveIterator;
 import java.util.function.Consumer;
-import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
@@ -69,9 +67,11 @@ public final class RamSnapshot implements AutoCloseable {
         while (done < into.length) { // bounded by the pages that the bytes span
             long at = gpa + done;
             byte[] part = new byte[Math.min(into.length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at))];
-            Memslot slot = Pages.wraps(gpa, done + 1L) ? null : find(Pages.gpaToGfn(at));
-            if (slot == null
-                    || memory.peek(slot.gfnToHva(Pages.gpaToGfn(at)) + Pages.offsetInPage(at), part) != HostResult.OK) {
+            long gfn = Pages.gpaToGfn(at);
+            Memslot slot = Pages.wraps(gpa, done + 1L)
+                    ? null
+                    : slots.stream().filter(one -> one.contains(gfn)).findFirst().orElse(null);
+            if (slot == null || memory.peek(slot.gfnToHva(gfn) + Pages.offsetInPage(at), part) != HostResult.OK) {
                 break;
             }
             System.arraycopy(part, 0, into, done, part.length);
@@ -163,34 +163,6 @@ public final class RamSnapshot implements AutoCloseable {
         }
         requireOpen(); // after it: what was read was there, or nothing is mapped
         return page;
-    }
-
-    private Memslot find(long gfn) {
-        for (Memslot slot : slots) { // bounded by the slots
-            if (slot.contains(gfn)) {
-                return slot;
-            }
-        }
-        return null;
-    }
-
-    /** Whether no page would get two contents: slots in place of those here that share pages of the host did so. */
-    boolean fits(List<Memslot> now) {
-        List<Integer> byHva = IntStream.range(0, now.size()).boxed()
-                .sorted(Comparator.comparingLong(i -> now.get(i).hva()))
-                .toList();
-        long end = 0;
-        long shift = 0;
-        for (int i : byHva) { // bounded by the slots
-            Memslot slot = now.get(i);
-            long own = slots.get(i).hva() - slot.hva();
-            if (slot.hva() < end && own != shift) {
-                return false;
-            }
-            end = Math.max(end, slot.hva() + (slot.npages() << Pages.PAGE_SHIFT));
-            shift = own;
-        }
-        return true;
     }
 
     HostMemory memory() {

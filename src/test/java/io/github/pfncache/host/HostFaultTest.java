@@ -361,9 +361,23 @@ class HostFaultTest {
         host.discard(page(M, 7), 1); // takes the mapping away, not the page
         assertThat(reasons(host, M, page(M, 1), page(M, 2), page(M, 5), page(M, 7)))
                 .containsExactly(DISCARDED, DISCARDED, MISSING, DISCARDED, MISSING);
-        world.file.truncate(1);
-        world.file.truncate(16);
-        assertThat(reasons(host, M, page(M, 1), page(M, 5))).containsExactly(DISCARDED, MISSING, MISSING);
+    }
+
+    /** What a file has lost reads as zeros when it has grown again, so it is not what a handler had for it before. */
+    @Test
+    void whatWasCutOffIsDiscardedAndWhatWasGainedWasNeverThere() {
+        long last = page(A, 15);
+        assertThat(host.mapPrivate(page(A, 8), 8, world.file, 12, READ_WRITE)).isEqualTo(OK);
+        world.store(page(M, 2), 1);
+        world.store(page(A, 8), 1);
+        world.file.truncate(2);
+        world.file.truncate(10);
+        world.file.truncate(20);
+        assertThat(reasons(host, page(M, 1), page(M, 2), page(M, 15), page(A, 8), page(A, 11), page(A, 12), last))
+                .containsExactly(MISSING, DISCARDED, DISCARDED, DISCARDED, DISCARDED, MISSING, MISSING);
+        world.store(page(M, 2), 3);
+        host.evict(page(M, 2), 1);
+        assertThat(reasons(host, page(M, 2))).as("the latest loss counts").containsExactly(EVICTED);
     }
 
     @Test

@@ -41,7 +41,7 @@ final class HostOutOfMemory {
     }
 
     /** A memory with something of every kind in it. */
-    private static final class World implements MmuNotifier {
+    private static final class World implements MmuNotifier, PageFaultHandler {
         final HostMemory host = HostMemory.builder().chunkBytes(4096, 65536).build();
         final HostMemory child;
         final HostFile file = host.createFile(NPAGES);
@@ -51,6 +51,8 @@ final class HostOutOfMemory {
         final byte[] bytes = new byte[8];
         final byte[] block = new byte[(int) (2 * PAGE)];
         int open;
+        /** Number of pages that were told as gone. */
+        long told;
 
         World(FileChannel channel) throws IOException {
             channel.truncate(0);
@@ -79,6 +81,7 @@ final class HostOutOfMemory {
             mapping = host.map(page);
             host.release(page);
             host.registerNotifier(this);
+            host.registerFaultHandler(HvaRange.WHOLE, this, false, false); // which is told, and not asked
         }
 
         private void put(long hva, int value) {
@@ -95,6 +98,26 @@ final class HostOutOfMemory {
         @Override
         public void invalidateRangeEnd(HvaRange range) {
             open--;
+        }
+
+        @Override
+        public Decision onFault(PageFault fault) {
+            throw new IllegalStateException("not asked");
+        }
+
+        @Override
+        public void onDiscard(HvaRange range) {
+            told += range.npages();
+        }
+
+        @Override
+        public void onUnmap(HvaRange range) {
+            told += range.npages();
+        }
+
+        @Override
+        public void onMove(HvaRange range, long to) {
+            told += range.npages();
         }
 
         /** Mappings, and the first byte of each page as all of memory and files show it. */
@@ -267,7 +290,7 @@ final class HostOutOfMemory {
             int count = i == 0 ? enough : (int) ((long) enough * (i - 1) / points);
             World world = new World(channel);
             Throwable error = runWithLittle(call, world, count);
-            String wrong = judge(world, call, error, before, after);
+            String wrong = judge(world, call, error, before, after, done.told);
             tries++;
             if (wrong == null && i == 0 && error != null) {
                 wrong = enough > MOST ? "no end" : null;
@@ -285,7 +308,7 @@ final class HostOutOfMemory {
     }
 
     /** What is wrong; null if nothing is. */
-    private static String judge(World world, Call call, Throwable error, String before, String after)
+    private static String judge(World world, Call call, Throwable error, String before, String after, long told)
             throws IOException {
         if (error != null && !(error instanceof OutOfMemoryError)) {
             error.printStackTrace();
@@ -294,6 +317,9 @@ final class HostOutOfMemory {
         String now = world.picture();
         if (!now.equals(after) && (error == null || !now.equals(before))) {
             return "it is\n" + now + "before\n" + before + "after\n" + after;
+        }
+        if (!before.equals(after) && world.told != (now.equals(after) ? told : 0)) {
+            return world.told + " pages were told as gone, not " + told;
         }
         if (world.open != 0 || world.host.pageReferences() != 0 || world.host.liveMappings() != 1) {
             return "starts without end=" + world.open + " references=" + world.host.pageReferences() + " mappings="

@@ -199,6 +199,35 @@ class SnapshotTest {
         assertThat(host.space().family.members).hasSize(1);
     }
 
+    /** Of one call: a page that is in two ranges can become one thing only. */
+    @Test
+    void rangesThatOverlapHaveToAgree() {
+        for (int i = 0; i < 6; i++) {
+            world.store(page(A, i), 10 + i);
+        }
+        try (HostMemory snapshot = host.snapshot()) {
+            for (int i = 0; i < 6; i++) {
+                world.store(page(A, i), 20 + i);
+            }
+            RewindRange whole = new RewindRange(A, A, 6);
+            RewindRange inside = new RewindRange(page(A, 1), page(A, 1), 1);
+            RewindRange other = new RewindRange(page(A, 3), page(A, 4), 1);
+            for (List<RewindRange> ranges : List.of(List.of(whole, other), List.of(other, inside, whole))) {
+                assertThat(host.rewind(snapshot, ranges, changed::add)).isEqualTo(EINVAL);
+                assertThat(changed).isEmpty();
+                assertThat(world.load(page(A, 4))).as("nothing has changed").isEqualTo(24);
+            }
+            assertThat(host.rewind(snapshot, List.of(inside, whole), changed::add)).isEqualTo(OK);
+            assertThat(changed).as("each once").containsExactlyInAnyOrder(
+                    A, page(A, 1), page(A, 2), page(A, 3), page(A, 4), page(A, 5));
+            assertThat(world.load(page(A, 1))).isEqualTo(11);
+            changed.clear();
+            assertThat(host.rewind(snapshot, List.of(inside, new RewindRange(A, page(A, 2), 1)), changed::add))
+                    .as("they are neighbours").isEqualTo(OK);
+            assertThat(world.load(page(A, 2))).isEqualTo(10);
+        }
+    }
+
     @Test
     void rewindingBringsBackTheBytesAndTellsWhichPages() {
         host.mapBuffer(U, array, READ_WRITE);

@@ -57,7 +57,7 @@ final class RefreshExhibits {
                                 "LockRule.NO_RECURSION"),
                 Exhibit.of("B23", "to map a page invalidates it, and the retries have no bound")
                         .edit(HOST, "        return khva;\n",
-                                "new Invalidation(java.util.List.of(space.target(HvaRange.WHOLE)), true, "
+                                "new Invalidation(space.targets(HvaRange.WHOLE).toList(), true, "
                                         + "space.family.invalidationsInProgress).close();\n"
                                         + "return khva;\n")
                         .edit(REFRESHING, "while (attempt < domain.retry.attempts())", "while (attempt >= 0)")

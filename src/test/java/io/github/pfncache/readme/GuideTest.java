@@ -17,6 +17,7 @@ import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.GuestMemory;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestTlb;
+import io.github.pfncache.cache.GuestView;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostFile;
@@ -53,8 +54,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongPredicate;
 import jdk.jfr.Recording;
@@ -263,6 +266,33 @@ final class GuideTest {
         assertThat(buffer).containsExactly(1, 2, 3, 4, 5);
     }
 
+    @Test
+    void useAView() {
+        plugSomeRam();
+        long value;
+        // snippet: view
+        try (GuestView memory = vm.view(0x10000, 1 << 30)) { // more than there is: the guest may plug it in later
+            memory.storeLong(0xffd, 42);                     // may cross a page's end; any thread
+            value = memory.loadLong(0xffd, -1);              // -1: no memory there
+        }
+        // end
+        assertThat(value).isEqualTo(42);
+    }
+
+    @Test
+    void endAMachine() {
+        plugSomeRam();
+        vm.newCache(8).activate(0x1000);
+        // snippet: end
+        String map = vm.describe();                 // a line for each slot, with its resident and dirty pages
+        List<String> open = vm.stillOpen();         // active caches, followers, snapshots, files: by their names
+        vm.close();                                 // gives everything back
+        // end
+        assertThat(map).contains("0000000000000000-00000000003fffff");
+        assertThat(open).hasSize(1);
+        assertThat(vm.stillOpen()).isEmpty();
+    }
+
     private static PageFaultHandler.Decision restored(PageFault fault) {
         fault.page().put(0, (byte) 42);
         return PageFaultHandler.Decision.RESOLVE;
@@ -287,6 +317,30 @@ final class GuideTest {
         other.guestMemory().read(0xf000, now);
         assertThat(now).containsExactly(42);
         assertThat(other.memslots().table().size()).isEqualTo(1);
+    }
+
+    @Test
+    void forgetWhatNeedNotCome() {
+        vm.ram().add(0, 0, 0, 16);
+        HvaRange range = HvaRange.ofPages(vm.memslots().table().byId(0).hva(), 16);
+        Set<Long> toCome = new HashSet<>(List.of(range.start(), range.start() + 0x1000, range.start() + 0x2000));
+        // snippet: removals
+        vm.host().registerFaultHandler(range, new PageFaultHandler() {
+            @Override
+            public Decision onFault(PageFault fault) {
+                toCome.remove(fault.hva());
+                return restored(fault);
+            }
+
+            @Override
+            public void onDiscard(HvaRange gone) {                  // a balloon; and onUnmap, onMove
+                toCome.removeIf(gone::contains);
+            }
+        }, true, false);
+        // end
+        vm.guestMemory().write(0, new byte[1]);
+        vm.host().discard(range.start() + 0x1000, 1);
+        assertThat(toCome).containsExactly(range.start() + 0x2000);
     }
 
     @Test

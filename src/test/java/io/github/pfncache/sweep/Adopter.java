@@ -67,6 +67,21 @@ final class Adopter implements PageFaultHandler, MmuNotifier, InvalidationGate, 
     }
 
     @Override
+    public void onDiscard(HvaRange range) {
+        points.reached("fault handler, discard");
+    }
+
+    @Override
+    public void onUnmap(HvaRange range) {
+        points.reached("fault handler, unmap");
+    }
+
+    @Override
+    public void onMove(HvaRange range, long to) {
+        points.reached("fault handler, move");
+    }
+
+    @Override
     public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
         return !points.reached("notifier, start") || mayBlock;
     }

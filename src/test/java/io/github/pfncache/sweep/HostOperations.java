@@ -63,10 +63,13 @@ final class HostOperations {
                     m.host.mapAnonymous(from, 1, Protection.READ_WRITE);
                     m.host.poke(from, new byte[] {1});
                     long to = m.host.reserve(1);
+                    Adopter told = new Adopter(m.points);
+                    m.host.registerFaultHandler(HvaRange.ofPages(from, 1), told, false, false);
                     try {
                         byte[] bytes = new byte[1];
                         return m.host.move(from, 1, to) + " " + m.host.peek(to, bytes) + " " + bytes[0];
                     } finally {
+                        m.host.unregisterFaultHandler(told);
                         m.host.unmap(from, 1);
                         m.host.unmap(to, 1);
                     }

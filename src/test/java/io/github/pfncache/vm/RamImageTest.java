@@ -3,13 +3,17 @@ package io.github.pfncache.vm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.PageFault;
+import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.util.Arrays;
 import java.util.List;
 import java.util.zip.CRC32;
@@ -140,6 +144,38 @@ final class RamImageTest {
                 .isInstanceOf(Memslots.Rejected.class);
         assertThat(other.memslots().table()).singleElement().returns(1, Memslot::id);
         assertThat(other.guestMemory().write(2 * ARRAY, new byte[] {1})).isOne();
+    }
+
+    /** Three slots are mapped and filled when the stream fails; to unmap the first fails, too, and only once. */
+    @Test
+    void whenTakingBackFailsTheRestIsTakenBackAllTheSame() throws IOException {
+        byte[] saved = saved();
+        boolean[] due = {false};
+        InputStream broken = new ByteArrayInputStream(saved) {
+            @Override
+            public synchronized int read(byte[] into, int at, int length) {
+                due[0] = available() <= Long.BYTES; // the checksum is missing
+                return due[0] ? -1 : super.read(into, at, length);
+            }
+        };
+        other.host().registerFaultHandler(HvaRange.WHOLE, new PageFaultHandler() {
+            @Override
+            public Decision onFault(PageFault fault) {
+                return Decision.RESOLVE;
+            }
+
+            @Override
+            public void onUnmap(HvaRange range) {
+                if (due[0]) {
+                    due[0] = false;
+                    throw new IllegalMonitorStateException("told");
+                }
+            }
+        }, false, false);
+        assertThatThrownBy(() -> other.ram().load(broken)).isInstanceOf(IllegalMonitorStateException.class);
+        assertThat(other.host().runs(0, HvaRange.USER_END / PAGE)).isEmpty();
+        assertThat(other.host().framesInUse()).isZero();
+        assertThat(other.memslots().table().size()).isZero();
     }
 
     @Test
