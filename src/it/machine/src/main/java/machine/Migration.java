@@ -12,7 +12,7 @@ final class Migration {
     private static final int ROUNDS = 30, FEW_PAGES = 32;
     private static final byte[] ZEROS = new byte[Region.PAGE];
 
-    /** The first machine rests afterwards; the second, which is new, goes on when it is started. */
+    /** The first machine has come to its end afterwards; the second, which is new, goes on when it is started. */
     static void move(Machine from, Machine to) throws Exception {
         byte[] page = new byte[Region.PAGE];
         Set<Long> sent = new HashSet<>();
@@ -35,5 +35,6 @@ final class Migration {
             } while (!round.complete() || round.putBack() > 0);
         }
         to.state(new State(Moment.partsOf(from)));
+        from.vm.close(); // gives all its memory back
     }
 }
