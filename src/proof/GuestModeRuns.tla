@@ -63,4 +63,6 @@ Search ==
     /\ IsBroken => /\ PrintT(<<"found", fault, run.breaks, TLCGet("level")>>)
                    /\ TLCSet(Number, TRUE)
                    /\ FALSE
+\* No thread is owed a turn: what returns here returns under any scheduler.
+Unfair == Init /\ [][Next]_vars /\ WF_vars(Next)
 ===============================================================================

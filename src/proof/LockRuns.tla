@@ -24,8 +24,8 @@ Stores ==
     Sound(TwoStores, 2, 0, FALSE) \union Sound(StoreAndLoad, 1, 0, FALSE)
     \union Sound(TwoStores, 0, 2, FALSE) \union Sound(TwoAccesses, 0, 2, FALSE)
 Together == Sound(StoreThenAccess, 2, 0, TRUE) \union Sound(StoreAndLoad, 1, 1, FALSE)
+Returning == Sound(AccessAndRead, 1, 0, TRUE)
 Endlessly == {[Run("none", "none", OneStore, 0, 1, FALSE) EXCEPT !.endless = TRUE]}
-Returning == Sound(AccessAndRead, 1, 0, TRUE) \union Endlessly
 StarvedHarvest == {[Run("F12", "CallsReturn", OneStore, 0, 1, FALSE) EXCEPT !.endless = TRUE]}
 
 \* ---------------------------------------------------------------- with a fault
@@ -75,4 +75,6 @@ Search ==
     /\ IsBroken => /\ PrintT(<<"found", fault, run.breaks, TLCGet("level")>>)
                    /\ TLCSet(Number, TRUE)
                    /\ FALSE
+\* No thread is owed a turn: what returns here returns under any scheduler.
+Unfair == Init /\ [][Next]_vars /\ WF_vars(Next)
 ===============================================================================
