@@ -5,7 +5,6 @@ import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostWindow;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.rules.Interleaving;
-import java.nio.ByteBuffer;
 
 /**
  * One access to a {@link GuestArea}: owns the read locks of all its pages, or of none. Offsets are bytes from the start
@@ -193,9 +192,12 @@ public final class AreaAccess extends TypedAccess {
         if (pageOf(segments, offset + width - 1) == page) {
             return window(segments, page, 0).get(inPage(segments, offset), width);
         }
-        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES);
-        copy(segments, offset, bytes.array(), 0, width, false);
-        return HostWindow.get(bytes, 0, Long.BYTES);
+        long value = 0;
+        for (int i = 0; i < width; i++) { // bounded by the width; allocates nothing: it may be within a structure
+            int each = pageOf(segments, offset + i);
+            value |= (window(segments, each, each - page).get(inPage(segments, offset + i), 1) & 0xff) << Byte.SIZE * i;
+        }
+        return value;
     }
 
     private static void put(GuestArea.Segments segments, int offset, int width, long value) {
@@ -204,9 +206,10 @@ public final class AreaAccess extends TypedAccess {
             window(segments, page, 0).put(inPage(segments, offset), width, value);
             return;
         }
-        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES);
-        HostWindow.put(bytes, 0, Long.BYTES, value);
-        copy(segments, offset, bytes.array(), 0, width, true);
+        for (int i = 0; i < width; i++) { // bounded by the width; allocates nothing, as above
+            int each = pageOf(segments, offset + i);
+            window(segments, each, each - page).put(inPage(segments, offset + i), 1, value >> Byte.SIZE * i);
+        }
     }
 
     /** Copies bytes into the area or out of it, page by page. */
@@ -239,8 +242,8 @@ public final class AreaAccess extends TypedAccess {
         return Pages.offsetInPage(segments.start() + offset);
     }
 
-    private static HostWindow window(GuestArea.Segments segments, int page, int bytesBefore) {
-        if (bytesBefore > 0) {
+    private static HostWindow window(GuestArea.Segments segments, int page, int before) {
+        if (before > 0) {
             Interleaving.reached("next page of an area");
         }
         return mapping(segments, page).window();

@@ -1,8 +1,7 @@
 package io.github.pfncache.memslot;
 
 import java.util.Iterator;
-import java.util.Objects;
-import java.util.stream.Stream;
+import java.util.NoSuchElementException;
 
 /**
  * One generation of the guest memory map. Immutable, so it is read without a lock and may be handed from thread to
@@ -90,7 +89,24 @@ public final class MemslotTable implements Iterable<Memslot> {
      */
     @Override
     public Iterator<Memslot> iterator() {
-        return Stream.iterate(atOrAbove(0), Objects::nonNull, slot -> atOrAbove(slot.endGfn())).iterator();
+        return new Iterator<>() { // one small object: memory that is short is marked in such a walk
+            private Memslot next = atOrAbove(0);
+
+            @Override
+            public boolean hasNext() {
+                return next != null;
+            }
+
+            @Override
+            public Memslot next() {
+                Memslot slot = next;
+                if (slot == null) {
+                    throw new NoSuchElementException("behind the last of " + size() + " slots");
+                }
+                next = atOrAbove(slot.endGfn());
+                return slot;
+            }
+        };
     }
 
     /**

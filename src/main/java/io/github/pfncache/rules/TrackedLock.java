@@ -1,5 +1,6 @@
 package io.github.pfncache.rules;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
@@ -91,6 +92,7 @@ public final class TrackedLock extends OrderedLock implements AutoCloseable {
      * @return as for {@link #tryLock(long)}
      */
     public boolean tryLock(LongSupplier deadlineNanos) {
+        Objects.requireNonNull(deadlineNanos); // null would wait as long as it takes
         before(HeldLocks.Manner.BOUNDED);
         if (lock.isHeldByCurrentThread() || !lock.tryLock() && !awaitFree(lock, deadlineNanos)) {
             return false;

@@ -1,5 +1,6 @@
 package io.github.pfncache.rules;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -355,6 +356,7 @@ public final class TrackedRwLock extends OrderedLock {
      * @return as for {@link #tryWriteLock(long)}
      */
     public boolean tryWriteLock(LongSupplier deadlineNanos) {
+        Objects.requireNonNull(deadlineNanos); // null would wait as long as it takes
         before(HeldLocks.Manner.BOUNDED);
         if (!tryProper() && (isHeldByCurrentThread() || !awaitFree(lock.writeLock(), deadlineNanos))) {
             return false;

@@ -15,8 +15,8 @@ import org.objectweb.asm.Opcodes;
  */
 final class AllocationLoader extends RewritingLoader {
 
-    private static final List<String> COUNTED = List.of("address.", "rules.T", "rules.A", "memslot.", "host.", "cache.",
-            "vm.", "pvclock.", "xen.");
+    private static final List<String> COUNTED = List.of("address.", "rules.T", "rules.A", "rules.O", "memslot.",
+            "host.", "cache.", "vm.", "pvclock.", "xen.");
     private static final String TELL = Allocations.class.getName().replace('.', '/');
 
     /** What may allocate of the platform's classes that begin with one of these. */

@@ -38,6 +38,11 @@ final class MemorySweepTest {
     }
 
     @Test
+    void nothingIsHalfWrittenAcrossAPage() {
+        assertThat(CrossingSweep.run()).as("versions left odd, flags left set").isEmpty();
+    }
+
+    @Test
     @Tag("deep")
     void someAllocations() {
         String only = System.getProperty("sweep.only", EVERYTHING);

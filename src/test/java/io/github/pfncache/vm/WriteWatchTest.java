@@ -325,6 +325,7 @@ class WriteWatchTest {
             assertThat(!watched || seen || watch.isDue()).as("value %d, read %d", value, read).isTrue();
             take(watch);
         }
+        assertThat(watch.watch(GFN)).as("nobody stores now").isTrue();
     }
 
     private static Thread writer(GfnPfnCache cache, long value) {
