@@ -91,9 +91,9 @@ final class AddressSpace {
         family.locked(() -> handlers = handlers.stream().filter(one -> one.handler != handler).toList());
     }
 
-    /** Any thread. */
+    /** Whether a handler is asked for missing pages. Any thread. */
     boolean hasFaultHandlers() {
-        return !handlers.isEmpty();
+        return handlers.stream().anyMatch(Registration::missing);
     }
 
     /** The handler of a fault, or null. Any thread. */

@@ -49,7 +49,6 @@ final class FilePages {
         size = Math.max(size, end);
     }
 
-
     /** Whether a page has to be read from the real file before its content is known here. */
     boolean isUnread(long page) {
         return backing != null && page < npages() && entries.get(page) == 0 && backing.holds(page);

@@ -25,7 +25,7 @@ final class FrameSupply {
     /** So many chunks can be numbered with 31 bits. */
     static final int MAX_CHUNKS = 1 << Integer.SIZE - 1 - CHUNK_SHIFT;
 
-    private static final long LONGEST_PAUSE_NANOS = 10_000_000_000L;
+    static final long LONGEST_PAUSE_NANOS = 10_000_000_000L;
 
     private final TrackedLock lock = new TrackedLock(LockClass.FRAMES);
     private final boolean checked;

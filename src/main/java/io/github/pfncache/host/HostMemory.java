@@ -813,7 +813,7 @@ public final class HostMemory implements AutoCloseable {
     }
 
     /**
-     * Ends all registrations of a handler. Faults that already asked it take its answer.
+     * Ends all registrations of a handler. Faults that already asked it take its answer, and changes under way tell it.
      *
      * @param handler a registered handler; another one is ignored
      */

@@ -35,9 +35,10 @@ public interface PageFaultHandler {
     Decision onFault(PageFault fault);
 
     /**
-     * Told that pages have lost what was in them, and are still mapped: their next fault has the reason {@link
-     * PageFault.Reason#DISCARDED}. Private pages by {@link HostMemory#discard}, shared ones by {@link
-     * HostMemory#remove} and {@link HostFile#punchHole}, both by {@link HostFile#truncate}. As {@link #onUnmap}.
+     * Told that pages have lost what was in them, and are still mapped: unless a file has become shorter, their next
+     * fault has the reason {@link PageFault.Reason#DISCARDED}. Private pages by {@link HostMemory#discard}, shared
+     * ones by {@link HostMemory#remove} and {@link HostFile#punchHole}, both by {@link HostFile#truncate}. As {@link
+     * #onUnmap}.
      *
      * @param range pages that this handler is registered for
      * @since 0.1.0
@@ -48,12 +49,14 @@ public interface PageFaultHandler {
      * Told that pages are not mapped any more, or something else is mapped in their place, by {@link HostMemory#unmap}
      * or a call that maps or moves. The registration stays: what is mapped there from now on is its business again.
      *
-     * <p>Called by the thread of the change when that is complete, with no lock held, for each registration and each
-     * mapping that the change has met, so of one change more than once: everything may be called, but another thread
-     * may have changed the range again. What it throws goes out of the call that made the change, after all others have
-     * been told. No handler is told of pages that keep their content ({@link HostMemory#evict}, {@link
-     * HostMemory#migrate}, {@link HostMemory#protect}), of a {@link HostMemory#rewind}, which tells by itself, of the
-     * end of the memory, nor of a place that was only {@linkplain HostMemory#reserve reserved}.
+     * <p>Called by the thread of the change when that is complete, with no lock held but that of a call in whose
+     * callback the change is made. Called for each registration and each mapping that the change has met, so of one
+     * change more than once: everything may be called, but another thread may have changed the range again. What it
+     * throws goes out of the call that made the change, after all others have been told. A fault that has asked a
+     * handler before may still take its answer, into what is mapped there now. No handler is told of pages that keep
+     * their content ({@link HostMemory#evict}, {@link HostMemory#migrate}, {@link HostMemory#protect}), of a {@link
+     * HostMemory#rewind}, which tells by itself, of the end of the memory, nor here of a place that was only
+     * {@linkplain HostMemory#reserve reserved}, or looks so: no file, no access, no content.
      *
      * @param range pages that this handler is registered for
      * @since 0.1.0

@@ -156,6 +156,7 @@ final class RangeOps extends SpaceOps {
 
     /** Frees the file pages mapped in a range, mapping by mapping. */
     HostResult remove(HvaRange range) {
+        HostResult covered = family.getLocked(() -> space.coverageLocked(range)); // a handler may unmap some
         for (Vma part : space.partsWithin(range)) { // bounded by the number of mappings
             if (!part.shared() || part.file().userMemory) {
                 return HostResult.EINVAL;
@@ -168,7 +169,7 @@ final class RangeOps extends SpaceOps {
                 return punched;
             }
         }
-        return family.getLocked(() -> space.coverageLocked(range));
+        return covered;
     }
 
     /** Moves what is mapped in a range to {@code destination}, which is as long. */
@@ -316,7 +317,8 @@ final class RangeOps extends SpaceOps {
     /** Has those told that mappings have gone. A place without access or content is one where something will be. */
     private void tellUnmappedLocked(List<Vma> gone, List<Runnable> told) {
         for (Vma one : gone) { // bounded by the number of mappings
-            if (one.protection() != Protection.NONE || table.next(one.start(), one.end()) >= 0) {
+            boolean reserved = one.protection() == Protection.NONE && one.file() == null;
+            if (!reserved || table.next(one.start(), one.end()) >= 0) {
                 space.tellOf(one.start(), one.end(), told, PageFaultHandler::onUnmap);
             }
         }

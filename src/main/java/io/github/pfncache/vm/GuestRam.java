@@ -308,12 +308,12 @@ public final class GuestRam {
     /** Empties the memory map, and gives back what was added here; the slots that are still in use. */
     List<Memslot> close() {
         List<Memslot> left = new ArrayList<>();
-        for (Memslot slot : memslots.table()) { // bounded by the slots
+        Each.of(memslots.table(), slot -> {
             if (!isGone(slot)) {
                 left.add(slot);
             }
-        }
-        blocks.keySet().forEach(this::remove); // of slots that were deleted by other means
+        });
+        Each.of(blocks.keySet(), this::remove); // of slots that were deleted by other means
         return left;
     }
 

@@ -443,7 +443,8 @@ public final class Vm implements AutoCloseable {
      *
      * @throws IllegalStateException if something is still in use after as long as {@link Builder#retry} and {@link
      *     Builder#slotChangeTimeout} allow, or is used by this very thread, as inside a page-fault handler: it is
-     *     named, and everything else is done. Call it again when that has ended
+     *     named, and everything else is done. Call it again when that has ended, and after an exception of a fault
+     *     handler that was told of what went
      */
     @Override
     public void close() {

@@ -188,6 +188,7 @@ final class HostOutOfMemory {
         calls.put("poke", w -> ok(w.host.poke(A + 6 * PAGE, w.bytes)));
         calls.put("resolve, map, release, unmap", w -> {
             HostPage page = w.host.hvaToPage(A + 7 * PAGE);
+            require(page != null, "resolved");
             HostMapping mapping = null;
             try {
                 mapping = w.host.map(page);
@@ -307,6 +308,22 @@ final class HostOutOfMemory {
         return 0;
     }
 
+    /** Repeats a call, with memory. It may be refused frames until the pause after a failed allocation is over. */
+    private static void again(World world, Call call) throws IOException {
+        long pauseEnds = System.nanoTime() + 2 * FrameSupply.LONGEST_PAUSE_NANOS;
+        for (;;) { // bounded by the pause
+            try {
+                call.on(world);
+                return;
+            } catch (IllegalStateException refused) {
+                if (System.nanoTime() - pauseEnds > 0) {
+                    throw refused;
+                }
+                Thread.onSpinWait();
+            }
+        }
+    }
+
     /** What is wrong; null if nothing is. */
     private static String judge(World world, Call call, Throwable error, String before, String after, long told)
             throws IOException {
@@ -326,7 +343,7 @@ final class HostOutOfMemory {
                     + world.host.liveMappings();
         }
         if (now.equals(before)) {
-            call.on(world);
+            again(world, call);
             if (!world.picture().equals(after)) {
                 return "repeated it is\n" + world.picture() + "after\n" + after;
             }

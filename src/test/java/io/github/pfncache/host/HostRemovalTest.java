@@ -146,6 +146,25 @@ class HostRemovalTest {
         assertThat(told).as("but what cannot be accessed for now is").hasSize(1);
     }
 
+    /** It may look as if nothing was there: what is in a file stays, though no page-table entry names it. */
+    @Test
+    void aPartOfAFileIsToldAsGoneAlsoWithoutAccess() {
+        listen();
+        host.protect(page(M, 2), 2, Protection.NONE);
+        assertThat(host.evict(page(M, 2), 2)).isEqualTo(OK);
+        assertThat(host.unmap(page(M, 2), 2)).isEqualTo(OK);
+        assertThat(taken()).containsExactly("unmap M2+2");
+    }
+
+    @Test
+    void whatAHandlerUnmapsIsNoHoleOfTheRemovalThatToldIt() {
+        host.mapShared(page(B, 0), 2, world.file, 0, READ_WRITE);
+        host.mapShared(page(B, 2), 2, world.file, 8, READ_WRITE);
+        listen(HvaRange.ofPages(B, 1), "", range -> host.unmap(page(B, 0), 1));
+        assertThat(host.remove(B, 4)).isEqualTo(OK);
+        assertThat(taken()).containsExactly("discard B0+1", "unmap B0+1");
+    }
+
     @Test
     void aMoveTellsWhatItCoversAndThenWhereThePagesAre() {
         listen();

@@ -18,6 +18,7 @@ import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostPage;
 import io.github.pfncache.host.MmuNotifier;
+import io.github.pfncache.host.PageFault;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
@@ -188,6 +189,30 @@ class VmCloseTest {
         assertThat(vm.memslots().table().size()).isZero();
         assertThat(vm.ram()).hasToString("RAM in slots {}");
         assertNothingIsLeft();
+    }
+
+    @Test
+    void aHandlerThatThrowsWhenItIsToldKeepsNothingOpen() {
+        Vm vm = vm();
+        vm.ram().add(1, 0, 2 * GPA, 1);
+        vm.ram().add(2, 0, 3 * GPA, 1);
+        PageFaultHandler handler = new PageFaultHandler() {
+            @Override
+            public Decision onFault(PageFault fault) {
+                return Decision.REFUSE;
+            }
+
+            @Override
+            public void onUnmap(HvaRange range) {
+                throw new UnsupportedOperationException(range.toString());
+            }
+        };
+        host.registerFaultHandler(HvaRange.WHOLE, handler, false, false);
+        Throwable thrown = catchThrowable(vm::close);
+        assertThat(thrown).isInstanceOf(UnsupportedOperationException.class);
+        assertThat(thrown.getSuppressed()).as("of the other slots").hasSize(2);
+        assertNothingIsLeft();
+        vm.close();
     }
 
     @Test
