@@ -277,7 +277,7 @@ final class HostOutOfMemory {
         System.out.println("all calls seen, " + failures + " failures");
     }
 
-    /** Tries each doubling of what is left until the call succeeds, and some numbers between. */
+    /** Tries more and more of what is left until the call succeeds, and some numbers between. */
     private static int sweep(String name, Call call, FileChannel channel, int points) throws IOException {
         World untouched = new World(channel);
         String before = untouched.picture();
@@ -295,7 +295,7 @@ final class HostOutOfMemory {
             tries++;
             if (wrong == null && i == 0 && error != null) {
                 wrong = enough > MOST ? "no end" : null;
-                enough *= 2;
+                enough *= points == 1 ? 4 : 2;
                 i--;
             }
             if (wrong != null) {
