@@ -163,8 +163,13 @@ final class AddressSpace {
 
     /** ENOMEM if a range has a hole. */
     HostResult coverageLocked(HvaRange range) {
+        return coverage(range, partsLocked(range));
+    }
+
+    /** OK if the parts of mappings in a range are all of it; ENOMEM if there is a hole. */
+    static HostResult coverage(HvaRange range, List<Vma> parts) {
         long at = PageTable.firstPage(range);
-        for (Vma part : partsLocked(range)) { // bounded by the number of mappings
+        for (Vma part : parts) { // bounded by the number of mappings
             if (part.start() != at) {
                 return HostResult.ENOMEM;
             }

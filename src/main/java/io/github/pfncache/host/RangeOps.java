@@ -141,8 +141,9 @@ final class RangeOps extends SpaceOps {
     HostResult discard(HvaRange range) {
         List<Runnable> told = new ArrayList<>();
         return change(range, told, () -> {
-            HostResult covered = space.coverageLocked(range);
-            for (Vma part : space.partsLocked(range)) { // bounded by the number of mappings
+            List<Vma> parts = space.partsLocked(range);
+            HostResult covered = AddressSpace.coverage(range, parts);
+            for (Vma part : parts) { // bounded by the number of mappings
                 if (!part.shared()) { // what is in a shared one stays
                     space.tellOf(part.start(), part.end(), told, PageFaultHandler::onDiscard);
                 }
@@ -156,8 +157,9 @@ final class RangeOps extends SpaceOps {
 
     /** Frees the file pages mapped in a range, mapping by mapping. */
     HostResult remove(HvaRange range) {
-        HostResult covered = family.getLocked(() -> space.coverageLocked(range)); // a handler may unmap some
-        for (Vma part : space.partsWithin(range)) { // bounded by the number of mappings
+        List<Vma> parts = space.partsWithin(range);
+        HostResult covered = AddressSpace.coverage(range, parts); // a handler that is told may unmap some
+        for (Vma part : parts) { // bounded by the number of mappings
             if (!part.shared() || part.file().userMemory) {
                 return HostResult.EINVAL;
             }

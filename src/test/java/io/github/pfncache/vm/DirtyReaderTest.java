@@ -17,6 +17,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -144,20 +145,15 @@ class DirtyReaderTest {
         begin(0);
         GfnPfnCache cache = vm.newCache(8);
         cache.activate(gpa(0, 1));
-        CountDownLatch stopped = new CountDownLatch(1);
-        CountDownLatch goesOn = new CountDownLatch(1);
-        Thread storing = new Thread(() -> {
-            Interleaving.bind(new StopsAt("about to store", stopped, goesOn));
+        Stopped storing = Stopped.at("about to store", stop -> {
+            Interleaving.bind(stop);
             cache.storeLong(0, 1);
         });
-        storing.start();
-        stopped.await();
         try (WriteWatch watch = vm.memslots().newWriteWatch()) {
             assertThat(watch.watch(gpa(0, 1) / PAGE)).isFalse();
             assertThat(harvest()).containsExactly("0:1");
             assertThat(reader.isUnsettled()).isTrue();
-            goesOn.countDown();
-            storing.join();
+            storing.goesOn();
             assertThat(harvest()).containsExactly("0:1");
             assertThat(reader.isUnsettled()).isFalse();
             assertThat(harvest()).isEmpty();
@@ -165,9 +161,32 @@ class DirtyReaderTest {
         cache.deactivate();
     }
 
-    /** Lets a thread wait at one place; elsewhere it goes on. */
-    private record StopsAt(String place, CountDownLatch stopped, CountDownLatch goesOn)
-            implements Interleaving.Explorer {
+    /** A thread that waits at one place until it is told to go on. */
+    private static final class Stopped implements Interleaving.Explorer {
+        private final String place;
+        private final CountDownLatch stopped = new CountDownLatch(1);
+        private final CountDownLatch goesOn = new CountDownLatch(1);
+        private final Thread thread;
+
+        private Stopped(String place, Consumer<Interleaving.Explorer> body) {
+            this.place = place;
+            this.thread = new Thread(() -> body.accept(this));
+        }
+
+        /** Starts one, and waits until it is there; the body binds what it is given. */
+        static Stopped at(String place, Consumer<Interleaving.Explorer> body) throws InterruptedException {
+            Stopped one = new Stopped(place, body);
+            one.thread.setDaemon(true);
+            one.thread.start();
+            one.stopped.await();
+            return one;
+        }
+
+        /** Lets it go on, and waits for its end. */
+        void goesOn() throws InterruptedException {
+            goesOn.countDown();
+            thread.join();
+        }
 
         @Override
         public void reached(String point) {
@@ -229,19 +248,14 @@ class DirtyReaderTest {
     @Test
     void whatIsWrittenToASlotFromItsFirstMomentIsRead() throws InterruptedException {
         begin(0);
-        CountDownLatch stopped = new CountDownLatch(1);
-        CountDownLatch goesOn = new CountDownLatch(1);
         long hva = vm.memslots().table().byId(0).hva();
-        Thread plugs = new Thread(() -> {
-            Interleaving.bind(new StopsAt("memslot table published", stopped, goesOn));
+        Stopped plugs = Stopped.at("memslot table published", stop -> {
+            Interleaving.bind(stop);
             vm.memslots().set(5, 0, gpa(5, 0), PAGE, hva);
         });
-        plugs.start();
-        stopped.await();
         write(5, 0);
         assertThat(vm.memslots().harvestDirty(5).harvest().pages()).as("by another reader").containsExactly(0);
-        goesOn.countDown();
-        plugs.join();
+        plugs.goesOn();
         assertThat(vm.memslots().table().byId(5)).isNotNull();
         assertThat(harvest()).containsExactly("5:0");
     }
@@ -251,19 +265,14 @@ class DirtyReaderTest {
         begin(128);
         GfnPfnCache cache = vm.newCache(8);
         cache.activate(gpa(0, 1));
-        CountDownLatch stopped = new CountDownLatch(1);
-        CountDownLatch goesOn = new CountDownLatch(1);
-        Thread vcpu = new Thread(() -> vm.vcpu(0).run(() -> {
-            Interleaving.bind(new StopsAt("about to store", stopped, goesOn));
+        Stopped vcpu = Stopped.at("about to store", stop -> vm.vcpu(0).run(() -> {
+            Interleaving.bind(stop);
             cache.storeLong(0, 1);
             Interleaving.bind(null);
         }));
-        vcpu.start();
-        stopped.await();
         DirtyRing ring = vm.vcpu(0).dirtyRing();
         assertThat(ring.entries()).hasSize(1);
-        goesOn.countDown();
-        vcpu.join();
+        vcpu.goesOn();
         assertThat(ring.entries()).hasSize(1);
         assertThat(ring.entries()).isEmpty();
         cache.deactivate();
