@@ -106,9 +106,9 @@ final class KernelVcpu implements AutoCloseable {
         return Linux.ioctl(fd, request, Pointer.nativeValue(argument));
     }
 
-    /** Enters the guest, until it leaves; how it did. */
-    String run() {
-        int reason = enter(Watchdog.PATIENCE_NANOS);
+    /** Enters the guest, until it leaves or is made to after so long; how it did. */
+    String run(long patienceNanos) {
+        int reason = enter(patienceNanos);
         if (reason == ENDED) {
             return "STUCK";
         }

@@ -160,10 +160,10 @@ final class KernelVm implements VmCalls, AutoCloseable {
         };
     }
 
-    /** Lets the guest stay inside, until it is made to leave. */
-    String stay(int vcpu) {
+    /** Lets the guest stay inside, until it is made to leave after so long. */
+    String stay(int vcpu, long patienceNanos) {
         vcpus.get(vcpu).jump(GuestCode.STAY, 0, 0);
-        String exit = run(vcpu);
+        String exit = vcpus.get(vcpu).run(patienceNanos);
         vcpus.get(vcpu).jump(GuestCode.LOOP, 0, 0);
         return exit;
     }
@@ -175,7 +175,7 @@ final class KernelVm implements VmCalls, AutoCloseable {
 
     @Override
     public String run(int vcpu) {
-        return xen == null ? vcpus.get(vcpu).run() : xen.guest(vcpu).run(XenCalls.Code.LEAVE, false, XenGuestOps.LIMIT);
+        return xen == null ? vcpus.get(vcpu).run(Watchdog.PATIENCE_NANOS) : xen.guest(vcpu).run(XenCalls.Code.LEAVE, false, XenGuestOps.LIMIT);
     }
 
     @Override

@@ -37,7 +37,9 @@ class HostOutOfMemoryTest {
             Process program = new ProcessBuilder(
                             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                             "-Xmx6m", "-XX:MaxDirectMemorySize=1g",
-                            "-XX:+UseSerialGC", "-XX:-UseTLAB", "-XX:TieredStopAtLevel=1", "-cp",
+                            "-XX:+UseSerialGC", "-XX:-UseTLAB",
+                            // Little is compiled: a collection, of which there are thousands, looks through all of it.
+                            "-XX:TieredStopAtLevel=1", "-XX:CompileThresholdScaling=40", "-cp",
                             place(HostMemory.class) + File.pathSeparator + place(HostOutOfMemory.class),
                             HostOutOfMemory.class.getName(), "" + points, file.toString())
                     .redirectErrorStream(true)

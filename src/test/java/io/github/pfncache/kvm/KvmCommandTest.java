@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
@@ -234,7 +235,7 @@ final class KvmCommandTest {
     void aVcpuThatNeverLeavesIsEnded() throws Unusable {
         LiveKernel.assumeThere();
         try (Kvm kvm = Kvm.open(Kvm.DEVICE); KernelMachine machine = KernelMachine.open(kvm)) {
-            assertThat(machine.vm().stay(0)).isEqualTo("STUCK");
+            assertThat(machine.vm().stay(0, TimeUnit.MILLISECONDS.toNanos(200))).isEqualTo("STUCK");
             assertThat(machine.vm().run(0)).as("afterwards").isEqualTo("IOf8");
         }
     }

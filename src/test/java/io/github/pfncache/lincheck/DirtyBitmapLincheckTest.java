@@ -164,7 +164,7 @@ final class DirtyBitmapLincheckTest {
 
     @Test
     void marksHarvestsAndPutBacksAreAtomicInAWord() {
-        Checking.quick().iterations(8).sequentialSpecification(PageSet.class).check(Real.class);
+        Checking.quick().iterations(5).sequentialSpecification(PageSet.class).check(Real.class);
     }
 
     @Test

@@ -96,7 +96,7 @@ final class MigrationLincheckTest {
 
     @Test
     void nothingWrittenIsMissingFromTheCopy() {
-        quick().iterations(8).check(MarksAfterWriting.class);
+        quick().iterations(5).check(MarksAfterWriting.class);
     }
 
     @Test

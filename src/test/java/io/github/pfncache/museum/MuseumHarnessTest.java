@@ -111,6 +111,6 @@ final class MuseumHarnessTest {
     @Test
     void aFaultStaysInItsOwnLibrary() {
         assertThat(STALE.isFoundIn(Finding.withFault(STALE))).isTrue();
-        assertThat(Finding.withoutFault(STALE).reason()).isEmpty();
+        assertThat(Finding.withoutFault(STALE, 1).reason()).isEmpty();
     }
 }
