@@ -175,7 +175,9 @@ final class KernelVm implements VmCalls, AutoCloseable {
 
     @Override
     public String run(int vcpu) {
-        return xen == null ? vcpus.get(vcpu).run(Watchdog.PATIENCE_NANOS) : xen.guest(vcpu).run(XenCalls.Code.LEAVE, false, XenGuestOps.LIMIT);
+        return xen == null
+                ? vcpus.get(vcpu).run(Watchdog.PATIENCE_NANOS)
+                : xen.guest(vcpu).run(XenCalls.Code.LEAVE, false, XenGuestOps.LIMIT);
     }
 
     @Override

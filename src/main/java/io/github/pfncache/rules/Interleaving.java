@@ -1,5 +1,7 @@
 package io.github.pfncache.rules;
 
+import java.util.concurrent.atomic.AtomicInteger;
+
 /**
  * The points at which a schedule explorer may switch threads. A thread that runs under an explorer has bound its
  * {@link Explorer} here. Every other thread passes through without a trace, and so does every thread of a process
@@ -14,6 +16,9 @@ package io.github.pfncache.rules;
 public final class Interleaving {
 
     private static final ThreadLocal<Explorer> OF_THREAD = new ThreadLocal<>();
+
+    /** How many threads have one: while none has, none looks. Changed by each thread for itself. */
+    private static final AtomicInteger BOUND = new AtomicInteger();
 
     private Interleaving() {}
 
@@ -44,6 +49,7 @@ public final class Interleaving {
      * @param explorer the explorer, or null to release the thread
      */
     public static void bind(Explorer explorer) {
+        BOUND.addAndGet((explorer == null ? 0 : 1) - (OF_THREAD.get() == null ? 0 : 1));
         if (explorer == null) {
             OF_THREAD.remove();
         } else {
@@ -72,6 +78,6 @@ public final class Interleaving {
 
     /** The explorer that drives the current thread, or null. */
     static Explorer explorer() {
-        return Rules.ENABLED ? OF_THREAD.get() : null;
+        return Rules.ENABLED && BOUND.get() != 0 ? OF_THREAD.get() : null;
     }
 }

@@ -15,9 +15,11 @@ import java.util.Random;
  */
 final class DepthFirst implements SchedulingPolicy {
 
-    /** Schedules kept for later at most; of more than that a fair sample is kept. */
+    /** Schedules kept for later at most, however many may be run; of more than that a fair sample is kept. */
     private static final int MAX_LATER = 200_000;
 
+    private final int mostLater;
+    private final int mostPreemptions;
     private final Deque<Schedule> now = new ArrayDeque<>();
     private final List<Schedule> later = new ArrayList<>();
     private final Random random;
@@ -36,8 +38,17 @@ final class DepthFirst implements SchedulingPolicy {
     private List<Schedule> prefix;
     private int at;
 
-    DepthFirst(long seed) {
+    /**
+     * Begins with the schedule without a difference.
+     *
+     * @param seed of the samples
+     * @param budget how many schedules will be run at most: no more are kept for later
+     * @param preemptions schedules with more of them will not be run
+     */
+    DepthFirst(long seed, int budget, int preemptions) {
         random = new Random(seed);
+        mostLater = Math.min(budget, MAX_LATER);
+        mostPreemptions = preemptions;
         now.push(Schedule.NONE);
     }
 
@@ -83,26 +94,29 @@ final class DepthFirst implements SchedulingPolicy {
             return ScheduleReplay.require(prefix.get(at++), candidates, count);
         }
         for (int i = count - 1; i > 0 && !redundant; i--) { // bounded by Stage.MAX_THREADS
-            Schedule other = origin.with(decision, candidates[i], preempts);
             if (preempts) {
-                keepForLater(other);
+                keepForLater(decision, candidates[i]);
             } else {
-                now.push(other);
+                now.push(origin.with(decision, candidates[i], false));
             }
         }
         return candidates[0];
     }
 
-    private void keepForLater(Schedule other) {
+    private void keepForLater(int decision, int thread) {
+        if (preemptions == mostPreemptions) {
+            leftOutBeyond = Math.min(leftOutBeyond, preemptions);
+            return;
+        }
         offered++;
-        if (later.size() < MAX_LATER) {
-            later.add(other);
+        if (later.size() < mostLater) {
+            later.add(origin.with(decision, thread, true));
             return;
         }
         leftOutBeyond = Math.min(leftOutBeyond, preemptions);
         long place = (long) (random.nextDouble() * offered); // reservoir sampling: all have the same chance to stay
-        if (place < MAX_LATER) {
-            later.set((int) place, other);
+        if (place < mostLater) {
+            later.set((int) place, origin.with(decision, thread, true));
         }
     }
 }

@@ -152,7 +152,7 @@ public final class ScheduleExplorer {
     }
 
     private Exploration exploreAll() {
-        DepthFirst systematic = new DepthFirst(seed);
+        DepthFirst systematic = new DepthFirst(seed, budget, maxPreemptions);
         while (schedules < budget
                 && systematic.completed() < maxPreemptions
                 && goOn.test(schedules)
