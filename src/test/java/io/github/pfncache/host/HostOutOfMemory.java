@@ -295,7 +295,7 @@ final class HostOutOfMemory {
             tries++;
             if (wrong == null && i == 0 && error != null) {
                 wrong = enough > MOST ? "no end" : null;
-                enough *= points == 1 ? 4 : 2;
+                enough *= points == 1 ? 8 : 2;
                 i--;
             }
             if (wrong != null) {
