@@ -17,7 +17,7 @@ public final class Interleaving {
 
     private static final ThreadLocal<Explorer> OF_THREAD = new ThreadLocal<>();
 
-    /** How many threads have one: while none has, none looks. Changed by each thread for itself. */
+    /** How many threads have one: while none has, none looks. Each thread counts itself, once it is bound. */
     private static final AtomicInteger BOUND = new AtomicInteger();
 
     private Interleaving() {}
@@ -49,12 +49,13 @@ public final class Interleaving {
      * @param explorer the explorer, or null to release the thread
      */
     public static void bind(Explorer explorer) {
-        BOUND.addAndGet((explorer == null ? 0 : 1) - (OF_THREAD.get() == null ? 0 : 1));
+        int before = OF_THREAD.get() == null ? 0 : 1;
         if (explorer == null) {
             OF_THREAD.remove();
         } else {
             OF_THREAD.set(explorer);
         }
+        BOUND.addAndGet((explorer == null ? 0 : 1) - before);
     }
 
     /**
