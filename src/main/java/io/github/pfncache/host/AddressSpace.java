@@ -96,11 +96,12 @@ final class AddressSpace {
         return handlers.stream().anyMatch(Registration::missing);
     }
 
-    /** The handler of a fault, or null. Any thread. */
+    /** The handler of a fault, or null. Any thread. Allocates nothing: a rewind asks between the pages it puts. */
     PageFaultHandler handlerFor(long page, PageFault.Reason reason) {
-        for (Registration registration : handlers) { // bounded by the registrations
-            if (registration.covers(PageTable.hvaOf(page), reason)) {
-                return registration.handler;
+        List<Registration> now = handlers;
+        for (int i = 0; i < now.size(); i++) { // bounded by the registrations
+            if (now.get(i).covers(PageTable.hvaOf(page), reason)) {
+                return now.get(i).handler;
             }
         }
         return null;

@@ -52,7 +52,7 @@ final class PageMarks {
             if (now == former) {
                 runs.remove(starts[i]);
             } else {
-                runs.put(starts[i], now);
+                runs.replace(starts[i], now);
             }
             former = now;
         }

@@ -1,6 +1,5 @@
 package io.github.pfncache.host;
 
-import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,8 +24,7 @@ final class Rewind extends SpaceOps {
     private final List<RewindRange> ranges;
 
     // The range that is worked on.
-    private HvaRange target;
-    private HvaRange source;
+    private RewindRange current;
 
     private final byte[] wanted = new byte[Pages.PAGE_SIZE];
     private final byte[] found = new byte[Pages.PAGE_SIZE];
@@ -48,6 +46,8 @@ final class Rewind extends SpaceOps {
     private int needed;
     /** Whether there were fewer. */
     private boolean lacking;
+    /** Whether handlers are asked for missing pages: found out before anything is put. */
+    private boolean asks;
 
     // Made once: what runs when pages have been taken must not need memory.
     private final Step prepare = this::prepareLocked;
@@ -60,11 +60,6 @@ final class Rewind extends SpaceOps {
         this.snapshot = snapshot;
         this.ranges = ranges;
         this.prepared = new PageTable(store);
-    }
-
-    private void workOn(RewindRange range) {
-        target = range.target();
-        source = range.source();
     }
 
     /** One step with one page; answers OK, or why not: null if all is to be tried again. */
@@ -125,8 +120,8 @@ final class Rewind extends SpaceOps {
     private boolean readFiles() {
         read.clear();
         for (RewindRange range : ranges) { // bounded by the ranges
-            workOn(range);
-            for (Vma part : space.partsWithin(target)) { // bounded by the number of mappings
+            current = range;
+            for (Vma part : space.partsWithin(range.target())) { // bounded by the number of mappings
                 read.add(part);
                 if (!isPassedOver(part) && space.readFile(part, this::compare) >= 0) {
                     return false;
@@ -153,6 +148,7 @@ final class Rewind extends SpaceOps {
         space.checkOpen();
         visited = needed = 0;
         lacking = false;
+        asks = space.hasFaultHandlers();
         parts.clear();
         try {
             HostResult result = judgeLocked();
@@ -185,8 +181,8 @@ final class Rewind extends SpaceOps {
 
     private HostResult judgeLocked() {
         for (RewindRange range : ranges) { // bounded by the ranges
-            workOn(range);
-            parts.add(space.partsLocked(target));
+            current = range;
+            parts.add(space.partsLocked(range.target()));
             HostResult result = judgeLocked(parts.get(parts.size() - 1));
             if (result != HostResult.OK) {
                 return result;
@@ -198,18 +194,18 @@ final class Rewind extends SpaceOps {
     private HostResult eachRangeLocked(Step step) {
         HostResult result = HostResult.OK;
         for (int i = 0; i < ranges.size() && result == HostResult.OK; i++) { // bounded by the ranges
-            workOn(ranges.get(i));
+            current = ranges.get(i);
             result = eachLocked(parts.get(i), step);
         }
         return result;
     }
 
     private HostResult judgeLocked(List<Vma> targets) {
-        boolean own = snapshot.partsLocked(source).stream().allMatch(part -> part.file() == null);
-        if (!own || snapshot.coverageLocked(source) != HostResult.OK) {
+        boolean own = snapshot.partsLocked(current.source()).stream().allMatch(part -> part.file() == null);
+        if (!own || snapshot.coverageLocked(current.source()) != HostResult.OK) {
             return HostResult.EINVAL;
         }
-        if (space.coverageLocked(target) != HostResult.OK) {
+        if (space.coverageLocked(current.target()) != HostResult.OK) {
             return HostResult.ENOMEM;
         }
         for (Vma part : targets) { // bounded by the number of mappings
@@ -224,7 +220,7 @@ final class Rewind extends SpaceOps {
     private HostResult eachLocked(List<Vma> targets, Step step) {
         for (int i = 0; i < targets.size(); i++) { // bounded by the number of mappings
             Vma part = targets.get(i);
-            boolean each = space.hasFaultHandlers()
+            boolean each = asks
                     || part.file() != null && (part.file().backing != null || !part.shared());
             long end = part.endInFile();
             for (long page = part.start(); page < end && !isPassedOver(part); page++) { // bounded by the range
@@ -242,7 +238,7 @@ final class Rewind extends SpaceOps {
     }
 
     private long sourceOf(long page) {
-        return page + (source.start() - target.start() >> Pages.PAGE_SHIFT);
+        return page + (current.from() - current.hva() >> Pages.PAGE_SHIFT);
     }
 
     /** First page of a part, at or after one, with an entry on one of the sides that both do not share; or -1. */

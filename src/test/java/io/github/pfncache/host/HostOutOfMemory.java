@@ -4,22 +4,28 @@ import static io.github.pfncache.host.Protection.READ;
 import static io.github.pfncache.host.Protection.READ_WRITE;
 
 import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.sweep.Allocations;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
 
 /**
  * What another JVM runs, with a small heap: each call of a {@link HostMemory} with so many bytes of heap left, for
- * several numbers up to one with which it succeeds. After each try: contents and mappings are those of before or after,
- * starts and ends pair up, the call succeeds when it is repeated with memory, and when all is unmapped no frame is in
- * use.
+ * several numbers up to one with which it succeeds. And what a library runs that counts its allocations: each call,
+ * with each of them failing. After each try: contents and mappings are those of before or after, starts and ends pair
+ * up, the call succeeds when it is repeated with memory, and when all is unmapped no frame is in use.
  */
-final class HostOutOfMemory {
+public final class HostOutOfMemory implements Function<String[], List<String>> {
 
     private static final long A = 0x2000_0000_0000L;
     private static final long M = 0x2000_1000_0000L;
@@ -28,12 +34,15 @@ final class HostOutOfMemory {
     private static final long FREE = 0x2000_4000_0000L;
     /** A leaf of the page table, which the child shares. */
     private static final long L = 0x2000_5000_0000L;
+    /** The file of M, where no page has been touched. */
+    private static final long N = 0x2000_6000_0000L;
+    /** A leaf of private copies of a file, which the child shares. */
+    private static final long P = 0x2000_7000_0000L;
     private static final long PAGE = 4096;
     private static final int NPAGES = 8;
     /** So many small objects are more than any call needs. */
     private static final int MOST = 8000;
-
-    private HostOutOfMemory() {}
+    private static final Set<String> OF_REAL_FILES = Set.of("touch of an unread page");
 
     /** One call. Keeps nothing. */
     private interface Call {
@@ -46,6 +55,8 @@ final class HostOutOfMemory {
         final HostMemory child;
         final HostFile file = host.createFile(NPAGES);
         final HostFile real;
+        final FileChannel channel;
+        final HostFile large = host.createFile(512);
         final HostPage page;
         final HostMapping mapping;
         final byte[] bytes = new byte[8];
@@ -55,15 +66,17 @@ final class HostOutOfMemory {
         long told;
 
         World(FileChannel channel) throws IOException {
-            channel.truncate(0);
-            channel.write(ByteBuffer.wrap(new byte[(int) (NPAGES * PAGE)]), 0);
-            channel.write(ByteBuffer.wrap(new byte[] {77}), 5 * PAGE);
-            real = host.openFile(channel);
+            this.channel = channel;
+            real = channel == null ? host.createFile(NPAGES) : host.openFile(filled(channel));
+            if (channel == null) {
+                real.write(5 * PAGE, new byte[] {77});
+            }
             host.mapAnonymous(A, NPAGES, READ_WRITE);
             host.mapShared(M, NPAGES, file, 0, READ_WRITE);
             host.mapShared(R, NPAGES, real, 0, READ_WRITE);
             host.mapBuffer(U, new byte[(int) (2 * PAGE)], READ_WRITE);
             host.mapPrivate(U + 4 * PAGE, 2, file, 0, READ_WRITE);
+            host.mapShared(N, NPAGES, file, 0, READ_WRITE);
             for (int i = 0; i < 4; i++) {
                 put(A + i * PAGE, 10 + i);
                 put(M + i * PAGE, 20 + i);
@@ -73,15 +86,27 @@ final class HostOutOfMemory {
             put(L, 40);
             put(L + PAGE, 41);
             put(L + 511 * PAGE, 42);
+            host.mapPrivate(P, 512, large, 0, READ_WRITE);
+            put(P, 50);
+            put(P + 511 * PAGE, 51);
             host.evict(A + 3 * PAGE, 1);
+            host.discard(A + 4 * PAGE, 1);
             host.evict(M + 3 * PAGE, 1);
             child = host.fork();
             put(A, 10); // its own again
+            put(A + 5 * PAGE, 15); // which the child does not have
             page = host.hvaToPage(A + 2 * PAGE);
             mapping = host.map(page);
             host.release(page);
             host.registerNotifier(this);
             host.registerFaultHandler(HvaRange.WHOLE, this, false, false); // which is told, and not asked
+        }
+
+        private static FileChannel filled(FileChannel channel) throws IOException {
+            channel.truncate(0);
+            channel.write(ByteBuffer.wrap(new byte[(int) (NPAGES * PAGE)]), 0);
+            channel.write(ByteBuffer.wrap(new byte[] {77}), 5 * PAGE);
+            return channel;
         }
 
         private void put(long hva, int value) {
@@ -129,8 +154,12 @@ final class HostOutOfMemory {
                     text.append(Long.toHexString(vma.start())).append('+').append(vma.end() - vma.start())
                             .append(vma.protection()).append(vma.shared()).append(vma.filePage()).append(':');
                     for (long page = vma.start(); page < vma.end(); page++) {
+                        if (page >= vma.start() + NPAGES && page < vma.end() - NPAGES) {
+                            continue; // nothing is ever put into the middle of a leaf
+                        }
                         boolean there = memory.peek(page << 12, first) == HostResult.OK;
-                        text.append(there ? first[0] : -1).append(' ');
+                        text.append(there ? first[0] : -1).append(
+                                memory.space().discarded.has(PageMarks.ZEROED, page) ? "! " : " ");
                     }
                     text.append('\n');
                 }
@@ -143,6 +172,9 @@ final class HostOutOfMemory {
                     text.append(' ').append(first[0]);
                 }
                 text.append('\n');
+            }
+            for (long at = 0; channel != null && channel.read(ByteBuffer.wrap(first), at) == 1; at += PAGE) {
+                text.append(first[0]).append(" in the file ");
             }
             return text.toString();
         }
@@ -167,6 +199,7 @@ final class HostOutOfMemory {
         calls.put("truncate", w -> ok(w.real.truncate(2)));
         calls.put("grow", w -> ok(w.file.truncate(12)));
         calls.put("write a file", w -> ok(w.real.write(5 * PAGE, w.bytes)));
+        calls.put("write far behind the end", w -> ok(w.file.write(600 * PAGE, w.bytes)));
         calls.put("write a whole page", w -> ok(w.real.write(6 * PAGE, Arrays.copyOf(w.bytes, (int) PAGE))));
         calls.put("sync", w -> ok(w.real.sync()));
         calls.put("evict", w -> ok(w.host.evict(A, 8)));
@@ -183,6 +216,8 @@ final class HostOutOfMemory {
         calls.put("touch of what is shared", w -> require(w.host.copyToUser(A + PAGE, w.bytes, 0, 8), "stored"));
         calls.put("touch of a private file page",
                 w -> require(w.host.copyToUser(U + 5 * PAGE, w.bytes, 0, 8), "stored"));
+        calls.put("touch at another place",
+                w -> require(w.host.copyToUser(N + 5 * PAGE, w.bytes, 0, 8), "stored"));
         calls.put("touch of an unread page", w -> require(w.host.copyToUser(R + 5 * PAGE, w.bytes, 1, 7), "stored"));
         calls.put("read", w -> require(w.host.copyFromUser(M + 3 * PAGE, new byte[8], 0, 8), "read"));
         calls.put("poke", w -> ok(w.host.poke(A + 6 * PAGE, w.bytes)));
@@ -211,12 +246,16 @@ final class HostOutOfMemory {
         calls.put("discard a part of a shared leaf", w -> ok(w.host.discard(L + PAGE, 511)));
         calls.put("move a part of a shared leaf", w -> ok(w.host.move(L + PAGE, 510, FREE + PAGE)));
         calls.put("move over a part of a shared leaf", w -> ok(w.host.move(A, 2, L)));
+        calls.put("move nothing over a part of a shared leaf", w -> ok(w.host.move(A + 6 * PAGE, 2, L)));
+        calls.put("truncate under a part of a shared leaf", w -> ok(w.large.truncate(100)));
         calls.put("evict of a shared leaf", w -> ok(w.host.evict(L, 512)));
         calls.put("migrate of a shared leaf", w -> ok(w.host.migrate(L)));
         calls.put("arm of a shared leaf", w -> ok(w.host.writeProtect(L, 512, true)));
         calls.put("write to a shared leaf", w -> require(w.host.copyToUser(L, w.bytes, 0, 8), "stored"));
         calls.put("snapshot", w -> w.host.snapshot().close());
         calls.put("fork", w -> w.host.fork().close());
+        calls.put("rewind", w -> ok(w.host.rewind(w.child, List.of(new RewindRange(A, A, 8), new RewindRange(L, M, 3),
+                new RewindRange(A, U + 4 * PAGE, 2), new RewindRange(A, L + 2 * PAGE, 4)), hva -> w.told++)));
         calls.put("close", w -> w.child.close());
         return calls;
     }
@@ -324,6 +363,54 @@ final class HostOutOfMemory {
         }
     }
 
+    // ---- one allocation
+
+    /**
+     * Lets each allocation of each call fail, in a library that counts them; what is a real file elsewhere is one in
+     * memory, but where that matters most. Takes the path of a file; gives the number of tries, then the faults.
+     */
+    @Override
+    public List<String> apply(String[] path) {
+        List<String> faults = new ArrayList<>();
+        int tries = 0;
+        try (FileChannel real = FileChannel.open(Path.of(path[0]), StandardOpenOption.READ,
+                StandardOpenOption.WRITE)) {
+            for (Map.Entry<String, Call> each : calls().entrySet()) {
+                FileChannel channel = OF_REAL_FILES.contains(each.getKey()) ? real : null;
+                String before = new World(channel).picture();
+                World done = new World(channel);
+                int[] count = {0};
+                runWithout(Integer.MAX_VALUE, each.getValue(), done, count);
+                String after = done.picture();
+                for (int n = 0; n < count[0]; n++) { // bounded by the allocations of the call
+                    tries++;
+                    World world = new World(channel);
+                    Throwable error = runWithout(n, each.getValue(), world, new int[1]);
+                    String wrong = judge(world, each.getValue(), error, before, after, done.told);
+                    if (wrong != null) {
+                        faults.add(each.getKey() + ", allocation " + n + " of " + count[0] + ", ended by " + error
+                                + ", " + Allocations.place() + ": " + wrong);
+                    }
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        faults.add(0, tries + " tries");
+        return faults;
+    }
+
+    private static Throwable runWithout(int number, Call call, World world, int[] count) {
+        return Allocations.failing(number, () -> {
+            try {
+                call.on(world);
+                return null;
+            } catch (Throwable e) {
+                return e;
+            }
+        }, all -> count[0] = all);
+    }
+
     /** What is wrong; null if nothing is. */
     private static String judge(World world, Call call, Throwable error, String before, String after, long told)
             throws IOException {
@@ -331,6 +418,7 @@ final class HostOutOfMemory {
             error.printStackTrace();
             return "another error";
         }
+        world.host.audit();
         String now = world.picture();
         if (!now.equals(after) && (error == null || !now.equals(before))) {
             return "it is\n" + now + "before\n" + before + "after\n" + after;
@@ -353,6 +441,7 @@ final class HostOutOfMemory {
         world.host.close();
         world.file.truncate(0);
         world.real.truncate(0);
+        world.large.truncate(0);
         HostFamily family = world.host.space().family;
         int contents = family.store.swap.size();
         boolean nothing = world.host.framesInUse() == 0 && contents == 0 && family.files.stream()

@@ -13,7 +13,7 @@ import org.objectweb.asm.Opcodes;
  * texts, and what the platform's collections and buffers allocate for it. What starts a class is left out, because a
  * class that could not be started is lost for good.
  */
-final class AllocationLoader extends RewritingLoader {
+public final class AllocationLoader extends RewritingLoader {
 
     private static final List<String> COUNTED = List.of("address.", "rules.T", "rules.A", "rules.O", "memslot.",
             "host.", "cache.", "vm.", "pvclock.", "xen.");
@@ -36,7 +36,7 @@ final class AllocationLoader extends RewritingLoader {
 
     /** A sweep whose library counts. */
     @SuppressWarnings("unchecked") // the interface is the platform's, so both loaders mean the same
-    static Function<String[], List<String>> counting(Class<? extends Function<String[], List<String>>> sweep) {
+    public static Function<String[], List<String>> counting(Class<? extends Function<String[], List<String>>> sweep) {
         return (Function<String[], List<String>>) new AllocationLoader(sweep.getClassLoader()).made(sweep);
     }
 
@@ -81,7 +81,8 @@ final class AllocationLoader extends RewritingLoader {
 
         @Override
         public void visitMethodInsn(int opcode, String owner, String name, String descriptor, boolean ofInterface) {
-            if (PLATFORM.stream().anyMatch(owner::startsWith) && NEVER.stream().noneMatch(owner::startsWith)
+            boolean copy = owner.startsWith("[") && name.equals("clone");
+            if (copy || PLATFORM.stream().anyMatch(owner::startsWith) && NEVER.stream().noneMatch(owner::startsWith)
                     && ALLOCATES.contains(name) && !isCopyIntoBuffer(owner, name)) {
                 tell();
             }

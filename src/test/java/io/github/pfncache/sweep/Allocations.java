@@ -19,7 +19,7 @@ public final class Allocations {
     private Allocations() {}
 
     /** Runs something whose {@code number}-th allocation fails, counted from 0, and says how many there were. */
-    static <T> T failing(int number, Supplier<T> body, IntConsumer counted) {
+    public static <T> T failing(int number, Supplier<T> body, IntConsumer counted) {
         count = 0;
         failAt = number;
         watched = Thread.currentThread();
@@ -32,7 +32,7 @@ public final class Allocations {
     }
 
     /** Where the last one failed. */
-    static String place() {
+    public static String place() {
         return failed == null ? "nowhere" : Faults.told(failed);
     }
 
