@@ -14,6 +14,7 @@ import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.explore.ScheduleExplorer;
+import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
@@ -135,6 +136,7 @@ final class RegistrationTest {
         world.deleteSlot();
         place.point(1, HERE);
         assertThat(place.bringIn()).isEqualTo(Outcome.FAULT);
+        assertThat(place.isPlaced()).isFalse();
         assertThat(write(1)).isEqualTo(Outcome.FAULT);
         world.slot(0);
         assertThat(write(2)).isEqualTo(Outcome.OK);
@@ -235,6 +237,43 @@ final class RegistrationTest {
         assertThat(write(2)).isEqualTo(Outcome.INACTIVE);
         assertThat(place.isPlaced()).isFalse();
         assertThat(world.vm.caches().activeCaches()).isEmpty();
+    }
+
+    @Test
+    void aHandlerThatSwitchesOffAndThrowsLeavesNothingActive() {
+        onFault(() -> {
+            place.point(0, null);
+            throw new IllegalStateException("thrown");
+        });
+        place.point(1, HERE);
+        assertThatThrownBy(() -> write(2)).hasMessage("thrown");
+        assertThat(world.vm.caches().activeCaches()).isEmpty();
+    }
+
+    /** On a thread that is inside an invalidation of the page, it cannot be brought in. */
+    @Test
+    void aPlaceThatCouldNotBeTakenIsNoneUntilItIs() {
+        place.set(1, HERE);
+        List<Object> inside = new ArrayList<>();
+        MmuNotifier notifier = new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                inside.add(place.set(2, THERE));
+                inside.add(place.isPlaced());
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {}
+        };
+        world.host.registerNotifier(notifier);
+        world.host.migrate(HVA + Pages.PAGE_SIZE);
+        world.host.unregisterNotifier(notifier);
+        assertThat(inside).containsExactly(Outcome.BUSY, false);
+        long before = at(HERE);
+        assertThat(write(7)).isEqualTo(Outcome.OK);
+        assertThat(at(THERE)).isEqualTo(7);
+        assertThat(at(HERE)).isEqualTo(before);
     }
 
     @Test

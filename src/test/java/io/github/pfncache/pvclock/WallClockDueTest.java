@@ -40,8 +40,12 @@ final class WallClockDueTest {
         world.vm.vcpu(0).writeMsr(Kvmclock.MSR_WALL_CLOCK, gpa);
     }
 
-    /** On a thread that is inside an invalidation of the first page, nothing can be brought in there. */
     private void whileThePageMoves(Runnable body) {
+        whileItMoves(HVA, body);
+    }
+
+    /** On a thread that is inside an invalidation of a page, nothing can be brought in there. */
+    private void whileItMoves(long page, Runnable body) {
         boolean[] done = new boolean[1];
         MmuNotifier inside = new MmuNotifier() {
             @Override
@@ -57,7 +61,7 @@ final class WallClockDueTest {
             public void invalidateRangeEnd(HvaRange range) {}
         };
         world.host.registerNotifier(inside);
-        world.host.migrate(HVA);
+        world.host.migrate(page);
         world.host.unregisterNotifier(inside);
         assertThat(done).containsExactly(true);
     }
@@ -86,6 +90,29 @@ final class WallClockDueTest {
         world.run(0);
         assertThat(world.version(HERE)).as("at the former place").isEqualTo(UNWRITTEN);
         assertThat(world.version(THERE)).isEqualTo(later == THERE ? UNWRITTEN + 2 : UNWRITTEN);
+    }
+
+    /** The one is tried by an entry, in the middle of which the other comes to wait, too. */
+    @Test
+    void ofTwoThatCannotBeWrittenTheLaterWaits() {
+        long second = HVA + Pages.PAGE_SIZE;
+        long across = GPA + Pages.PAGE_SIZE - 6;
+        long later = GPA + Pages.PAGE_SIZE + 0x100;
+        whileItMoves(second, () -> register(across));
+        int[] faults = new int[1];
+        world.host.registerFaultHandler(HvaRange.ofPages(HVA, 1), fault -> {
+            if (faults[0]++ == 0) {
+                register(later);
+            }
+            return PageFaultHandler.Decision.RESOLVE;
+        }, true, false);
+        world.host.evict(HVA, 1);
+        whileItMoves(second, () -> world.run(1));
+        assertThat(faults[0]).isPositive();
+        assertThat(world.version(later)).as("not yet").isEqualTo(UNWRITTEN);
+        world.run(0);
+        assertThat(world.version(later)).isEqualTo(UNWRITTEN + 2);
+        assertThat(world.version(across)).as("at the former place").isEqualTo(UNWRITTEN);
     }
 
     @Test
