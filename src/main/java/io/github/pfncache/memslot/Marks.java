@@ -91,8 +91,13 @@ final class Marks extends Linked<Marks> {
      */
     Marks take(PageMask which) {
         Marks taken = new Marks(npages);
-        moveTo(taken, which);
-        return taken;
+        try {
+            moveTo(taken, which);
+            return taken;
+        } catch (Error e) { // no memory for more: what has been moved by then
+            add(taken);
+            throw e;
+        }
     }
 
     /**

@@ -288,6 +288,23 @@ class HostFaultTest {
         assertThat(host.isPresent(page(A, 2))).isFalse();
     }
 
+    @Test
+    void aHandlerThatHasFaultedAnotherPageIsStillNotAskedForItsOwn() {
+        List<Long> hvas = new ArrayList<>();
+        List<Boolean> answers = new ArrayList<>();
+        handle(fault -> {
+            hvas.add(fault.hva());
+            if (fault.hva() == A && hvas.size() < FaultPath.MAX_ATTEMPTS) {
+                answers.add(world.store(page(A, 1), 9));
+                answers.add(world.store(A, 9));
+            }
+            return RESOLVE;
+        });
+        assertThat(world.store(A, 1)).isTrue();
+        assertThat(hvas).containsExactly(A, page(A, 1));
+        assertThat(answers).containsExactly(true, false);
+    }
+
     /** Why each of some pages is asked for. */
     private List<PageFault.Reason> reasons(HostMemory memory, long... hvas) {
         List<PageFault.Reason> reasons = new ArrayList<>();

@@ -42,7 +42,7 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
     private static final int NPAGES = 8;
     /** So many small objects are more than any call needs. */
     private static final int MOST = 8000;
-    private static final Set<String> OF_REAL_FILES = Set.of("touch of an unread page");
+    private static final Set<String> OF_REAL_FILES = Set.of("touch of an unread page", "evict what was only read");
 
     /** One call. Keeps nothing. */
     private interface Call {
@@ -82,6 +82,7 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
                 put(M + i * PAGE, 20 + i);
                 put(R + i * PAGE, 30 + i);
             }
+            host.copyFromUser(R + 6 * PAGE, bytes, 0, 1);
             host.mapAnonymous(L, 512, READ_WRITE);
             put(L, 40);
             put(L + PAGE, 41);
@@ -205,6 +206,7 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
         calls.put("evict", w -> ok(w.host.evict(A, 8)));
         calls.put("evict shared", w -> ok(w.host.evict(M, 8)));
         calls.put("evict of a real file", w -> ok(w.host.evict(R, 8)));
+        calls.put("evict what was only read", w -> ok(w.host.evict(R + 6 * PAGE, 1)));
         calls.put("migrate", w -> w.host.migrate(A));
         calls.put("migrate shared", w -> w.host.migrate(M + PAGE));
         calls.put("collapse", w -> ok(w.host.collapse(A, 8)));
@@ -242,6 +244,7 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
         });
         calls.put("create a file", w -> w.host.createFile(3).close());
         calls.put("close a file", w -> w.host.createFile(3).asReadOnly().close());
+        calls.put("unmap a shared leaf", w -> ok(w.host.unmap(L, 512)));
         calls.put("unmap a part of a shared leaf", w -> ok(w.host.unmap(L + PAGE, 4)));
         calls.put("discard a part of a shared leaf", w -> ok(w.host.discard(L + PAGE, 511)));
         calls.put("move a part of a shared leaf", w -> ok(w.host.move(L + PAGE, 510, FREE + PAGE)));

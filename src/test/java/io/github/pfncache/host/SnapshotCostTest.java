@@ -177,6 +177,16 @@ class SnapshotCostTest {
         }
     }
 
+    /** Pages that are there in the snapshot alone are looked for as far as the range goes there, and no farther. */
+    @Test
+    void aDifferenceToOtherAddressesEndsWhereItsRangeEndsThere() {
+        try (HostMemory first = host.snapshot()) {
+            host.discard(A, NPAGES);
+            assertThat(host.unlikePages(first, new RewindRange(page(A, 8), A, 8)).toArray()).hasSize(8);
+            assertThat(host.unlikePages(first, new RewindRange(A, page(A, 8), 8)).toArray()).hasSize(8);
+        }
+    }
+
     @Test
     void aDifferenceEndsWithTheMemoryThatItIsTo() {
         HostMemory first = host.snapshot();

@@ -3,6 +3,7 @@ package io.github.pfncache.host;
 import static io.github.pfncache.host.HostResult.ENOMEM;
 import static io.github.pfncache.host.HostResult.OK;
 import static io.github.pfncache.host.HostWorld.A;
+import static io.github.pfncache.host.HostWorld.B;
 import static io.github.pfncache.host.HostWorld.M;
 import static io.github.pfncache.host.HostWorld.page;
 import static io.github.pfncache.host.Protection.READ_WRITE;
@@ -265,6 +266,9 @@ class SnapshotFailureTest {
         HostFile holes = small.createFile(3);
         small.mapShared(A, 3, holes, 0, READ_WRITE);
         try (HostMemory snapshot = small.snapshot()) {
+            small.mapAnonymous(B, 1, READ_WRITE);
+            HostWorld.store(small, B, 1);
+            small.unmap(B, 1); // one frame is free, and found for the first page
             List<Long> changed = new ArrayList<>();
             assertThat(small.rewind(snapshot, List.of(new RewindRange(U, A, 3)), changed::add)).isEqualTo(ENOMEM);
             assertThat(changed).isEmpty();

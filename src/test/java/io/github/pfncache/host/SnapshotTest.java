@@ -189,6 +189,20 @@ class SnapshotTest {
         }
     }
 
+    /** The pages that were read for it are where a leaf of private pages goes, too. */
+    @Test
+    void pagesOfARealFileThatWereNeverReadAreBesideThePrivateOnesOfItsLeaf(@TempDir Path directory) throws IOException {
+        Path path = Files.write(directory.resolve("disk"), ByteBuffer.allocate(2 * 4096).put(0, (byte) 1).array());
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            host.mapPrivate(U, 512, host.openFile(channel), 0, READ_WRITE);
+            world.store(page(U, 1), 9);
+            try (HostMemory snapshot = host.snapshot()) {
+                assertThat(HostWorld.load(snapshot, U)).isEqualTo(1);
+                assertThat(HostWorld.load(snapshot, page(U, 1))).isEqualTo(9);
+            }
+        }
+    }
+
     @Test
     void aFileThatCannotBeReadMeansNoSnapshotAndNoChange(@TempDir Path directory) throws IOException {
         Path path = Files.write(directory.resolve("disk"), new byte[4096]);

@@ -32,4 +32,10 @@ final class SteppedCoreTest {
     Stream<DynamicTest> aWatchMissesNoWrite() {
         return new Stepped("memslot.").tests(WatchScenarios.class, PREEMPTIONS + 1, 5 * BUDGET);
     }
+
+    /** A writer that begins in the middle of a harvest stops in the middle, too. */
+    @TestFactory
+    Stream<DynamicTest> aHarvestMissesNoWrite() {
+        return new Stepped("memslot.").tests(HarvestScenarios.class, PREEMPTIONS + 1, 5 * BUDGET);
+    }
 }

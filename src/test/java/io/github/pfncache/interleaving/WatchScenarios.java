@@ -10,6 +10,7 @@ import io.github.pfncache.memslot.WriteWatch;
 import io.github.pfncache.scenario.Guest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** What a watch of pages may count on. */
 public final class WatchScenarios {
@@ -33,12 +34,21 @@ public final class WatchScenarios {
 
     /** A writer that finds the mark of another one, who has not told yet. */
     public static void twoWritersAgainstWatch(ScenarioRun stage) {
+        secondWriterAgainstWatch(stage, first -> assertThat(Guest.write(first, 5)).isTrue());
+    }
+
+    /** So it is where the first one marks under a brief hold, which is waited for in another way. */
+    public static void twoStoresAgainstWatch(ScenarioRun stage) {
+        secondWriterAgainstWatch(stage, first -> assertThat(first.storeLong(0, 5)).isEqualTo(Outcome.OK));
+    }
+
+    private static void secondWriterAgainstWatch(ScenarioRun stage, Consumer<GfnPfnCache> writer) {
         Guest guest = Guest.logging();
         GfnPfnCache first = guest.cacheOf(0);
         GfnPfnCache second = guest.cacheOf(0);
         WriteWatch watch = guest.vm.memslots().newWriteWatch();
         boolean[] watched = new boolean[1];
-        stage.thread("first", () -> assertThat(Guest.write(first, 5)).isTrue());
+        stage.thread("first", () -> writer.accept(first));
         stage.thread("watch", () -> watched[0] = watch.watch(GFN));
         stage.thread("second", () -> {
             boolean before = watched[0];

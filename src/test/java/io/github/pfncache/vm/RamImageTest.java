@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.PageFault;
 import io.github.pfncache.host.PageFaultHandler;
@@ -286,6 +287,41 @@ final class RamImageTest {
             other.memslots().exitRead(token);
         }
         assertThat(other.memslots().table().size()).isOne();
+    }
+
+    /** A slot that ends where another one begins has a place, and would be shown before the refusal of the next. */
+    @Test
+    void aNeighbourIsNotTakenForTheOneWithoutAPlace() {
+        Vm crowded = Vm.builder().build();
+        crowded.ram().add(0, 0, 0x1000, 1);
+        crowded.ram().add(3, 0, 0x3000, 1);
+        Vm another = Vm.builder().build();
+        another.ram().add(1, 0, 0x2000, 1);
+        another.ram().add(2, 0, 0x3000, 1);
+        int token = crowded.memslots().enterRead(); // what is shown cannot be taken out again
+        try (RamSnapshot snapshot = another.ram().snapshot()) {
+            assertThatThrownBy(() -> crowded.ram().addAll(snapshot)).isInstanceOf(Memslots.Rejected.class);
+        } finally {
+            crowded.memslots().exitRead(token);
+        }
+        assertThat(crowded.memslots().table().size()).isEqualTo(2);
+        crowded.close();
+        another.close();
+    }
+
+    @Test
+    void theLastPageOfTheAddressSpaceIsSavedToo() throws IOException {
+        long last = Pages.gfnToGpa(Pages.GFN_END - 1);
+        try (Vm small = Vm.builder().build(); Vm made = Vm.builder().build()) {
+            small.ram().add(0, 0, last, 1);
+            small.guestMemory().write(last + PAGE - 1, new byte[] {9});
+            ByteArrayOutputStream to = new ByteArrayOutputStream();
+            try (RamSnapshot snapshot = small.ram().snapshot()) {
+                snapshot.save(to);
+            }
+            assertThat(made.ram().load(new ByteArrayInputStream(to.toByteArray()))).isEqualTo(Memslots.Change.DONE);
+            expectSame(small, made);
+        }
     }
 
     @Test
