@@ -1,11 +1,13 @@
 package io.github.pfncache.xen;
 
+import static io.github.pfncache.xen.XenWorld.GPA;
 import static io.github.pfncache.xen.XenWorld.SCRATCH;
 import static io.github.pfncache.xen.XenWorld.SHARED_INFO;
 import static io.github.pfncache.xen.XenWorld.TIMER_PORT;
 import static io.github.pfncache.xen.XenWorld.VCPU_INFO;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
@@ -84,7 +86,97 @@ final class ActingBackTest {
         }
     }
 
+    @Test
+    void aHaltEndsWhoseTimersClockBeginsAnotherPoll() {
+        HostileWorld world = new HostileWorld();
+        world.register();
+        world.cpu.setSingleShotTimer(world.clock.getClock() + AHEAD);
+        assertThat(world.cpu.startPoll(world.argument(40, 0), false)).isEqualTo(PollOutcome.BUSY);
+        world.arm(0, () -> world.cpu.startPoll(world.argument(41, 0), false));
+        assertThat(world.cpu.awaitPoll(Duration.ZERO)).as("the former").isEqualTo(PollOutcome.WOKEN);
+        assertThat(world.disarm()).isTrue();
+        assertThat(world.xen.polling().isSet(0)).as("polls on").isFalse();
+    }
+
+    @Test
+    void aPollThatTheClockThrowsOutOfIsOver() {
+        boolean[] reached = {true, true};
+        for (int call = 0; reached[0] || reached[1]; call++) { // bounded by the calls of a poll
+            for (int awaits = 0; awaits < 2; awaits++) { // the start, or what goes on
+                HostileWorld world = new HostileWorld();
+                world.register();
+                long argument = world.argument(40, 0);
+                Supplier<PollOutcome> start = () -> world.cpu.startPoll(argument, true);
+                Supplier<PollOutcome> poll = awaits == 0 ? start : () -> world.cpu.awaitPoll(Duration.ZERO);
+                if (awaits == 1) {
+                    assertThat(start.get()).isEqualTo(PollOutcome.BUSY);
+                }
+                world.evictAll();
+                world.arm(call, () -> {
+                    throw new IllegalStateException("not now");
+                });
+                Throwable thrown = catchThrowable(poll::get);
+                reached[awaits] = world.disarm();
+                assertThat(thrown != null).isEqualTo(reached[awaits]);
+                assertThat(world.xen.polling().isSet(0)).as("polls on, call %d of %s", call, world.calls())
+                        .isEqualTo(thrown == null);
+                assertThat(world.cpu.awaitPoll(Duration.ZERO))
+                        .isEqualTo(thrown == null ? PollOutcome.BUSY : PollOutcome.WOKEN);
+            }
+        }
+    }
+
     // ---- the emulator
+
+    @Test
+    void aHaltEndsByTheTimerThatItHasFiredItself() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.setSingleShotTimer(world.clock.getClock() + 5);
+        world.cpu.startPoll(world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15), false);
+        world.time.advance(5);
+        assertThat(world.cpu.awaitPoll(Duration.ZERO)).isEqualTo(PollOutcome.WOKEN);
+        world.audit();
+    }
+
+    @Test
+    void aWakeUpOfBeforeAPollCanBeSeenIsNotForIt() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.cpu.setSingleShotTimer(world.clock.getClock() + 5);
+        world.time.advance(5);
+        world.called = world.cpu::wake;
+        assertThat(world.cpu.startPoll(world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15), false))
+                .isEqualTo(PollOutcome.BUSY);
+        assertThat(world.kicks).as("by the timer, which the start has fired").hasPositiveValue();
+        assertThat(world.cpu.awaitPoll(Duration.ZERO)).isEqualTo(PollOutcome.BUSY);
+        world.cpu.stopPoll();
+        world.audit();
+    }
+
+    /** The emulator is told that there is no vector any more, chooses one, and refuses the interrupt by that. */
+    @Test
+    void whatIsRefusedWhileTheFormerRefusalIsSaidIsSaidLater() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        Runnable refuses = () -> {
+            throw new IllegalStateException("not now");
+        };
+        world.cpu.setUpcallVector(0x30);
+        world.cpu.setInterruptControllerEnabled(true);
+        world.called = refuses;
+        assertThatThrownBy(() -> world.sendAtomic(66)).hasMessage("not now");
+        world.cpu.setUpcallVector(0);
+        world.called = () -> {
+            world.called = refuses;
+            world.cpu.setUpcallVector(0x30);
+            assertThatThrownBy(() -> world.sendAtomic(130)).hasMessage("not now");
+            world.called = () -> {};
+        };
+        assertThat(world.sendAtomic(67)).isEqualTo(Delivery.JOINED);
+        assertThat(world.interrupts).hasValue(0);
+        assertThat(world.sendAtomic(68)).isEqualTo(Delivery.JOINED);
+        assertThat(world.interrupts).hasValue(1);
+        assertThat(world.runAndHandle()).containsExactly(66, 67, 68, 130);
+        world.audit();
+    }
 
     @Test
     void aTimerIsOffWhenTheEmulatorHearsOfItsEvent() {
@@ -336,6 +428,18 @@ final class ActingBackTest {
     }
 
     @Test
+    void aWallClockIsThatOfTheMomentInWhichItsPageIsThere() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        evict(world, SHARED_INFO, () -> {
+            world.clock.setClock(world.time.monotonicNanos() - 7 * XenWorld.SECOND);
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        assertThat(world.xen.setMode(GuestMode.NATIVE)).isEqualTo(Outcome.OK);
+        assertThat(world.guest.wallClock(SHARED_INFO)).isEqualTo(world.time.realtimeNanos() - world.clock.getClock());
+        world.audit();
+    }
+
+    @Test
     void aClockIsWrittenByTheNextEntryThoughItsPageWasRefusedWhenItWasRegistered() {
         XenWorld world = XenWorld.registered(By.GPA);
         AtomicInteger asked = new AtomicInteger();
@@ -396,6 +500,42 @@ final class ActingBackTest {
         assertThat(world.guest.intAt(SHARED_INFO + 0xc00)).as("version").isZero();
         world.run();
         assertThat(world.guest.wallClock(SHARED_INFO)).isEqualTo(XenWorld.BOOT_REALTIME);
+        world.audit();
+    }
+
+    @Test
+    void aRunstateThatCannotBeWrittenWhereItIsRegisteredIsWrittenByTheNextEntry() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        long place = SHARED_INFO + 0xe00;
+        whileItMoves(world, () ->
+                assertThat(world.cpu.runstate().register(world.target(place))).isEqualTo(Outcome.BUSY));
+        assertThat(world.cpu.runstate().target()).isEqualTo(world.target(place));
+        world.vm.vcpu(0).enterAgain();
+        assertThat(world.guest.runstate(place).entry()).isEqualTo(world.cpu.runstate().times().entryNanos());
+        world.audit();
+    }
+
+    /** Its length is that of the new mode as soon as its page is there. */
+    @Test
+    void aRunstateThatCannotBeWrittenByTheNewModeStaysRegistered() {
+        XenWorld world = XenWorld.registered(By.GPA);
+        long place = GPA + Pages.PAGE_SIZE - 46; // ends with the page by the one mode, in the next by the other
+        world.xen.setMode(GuestMode.COMPAT);
+        assertThat(world.cpu.runstate().register(world.target(place))).isEqualTo(Outcome.OK);
+        world.xen.setMode(GuestMode.NATIVE);
+        whileItMoves(world, () ->
+                assertThat(world.cpu.runstate().set(RunState.BLOCKED)).isEqualTo(Outcome.BUSY));
+        assertThat(world.cpu.runstate().target()).isEqualTo(world.target(place));
+        world.vm.vcpu(0).enterAgain();
+        assertThat(world.guest.runstate(place).state()).isEqualTo(RunState.BLOCKED.ordinal());
+        world.xen.setMode(GuestMode.COMPAT);
+        world.makeUnwritable(place);
+        world.cpu.runstate().set(RunState.RUNNABLE);
+        assertThat(world.cpu.runstate().target()).isEqualTo(world.target(place));
+        world.makeWritable(place);
+        world.guest.compat = true;
+        assertThat(world.cpu.runstate().set(RunState.OFFLINE)).isEqualTo(Outcome.OK);
+        assertThat(world.guest.runstate(place).state()).isEqualTo(RunState.OFFLINE.ordinal());
         world.audit();
     }
 

@@ -6,6 +6,7 @@ import static io.github.pfncache.xen.XenWorld.SHARED_INFO;
 import static io.github.pfncache.xen.XenWorld.TIME_INFO;
 import static io.github.pfncache.xen.XenWorld.VCPU_INFO;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
@@ -128,6 +129,53 @@ final class BusyAnswersTest {
         world.audit();
     }
 
+    /** At an event that is about to be said in the shared page, which is in use by that, another thread calls. */
+    private static List<Outcome> whileAnEventIsSaid(Supplier<Delivery> send, Delivery expected, Supplier<Outcome> call) {
+        List<Outcome> answers = new ArrayList<>();
+        Interleaving.bind(new Interleaving.Explorer() {
+            @Override
+            public void reached(String point) {
+                if (point.equals("port pending") && answers.isEmpty()) {
+                    answers.add(withoutPatience(call));
+                }
+            }
+
+            @Override
+            public boolean blocked(Object on, boolean timed) {
+                throw new AssertionError("nothing to wait for: " + on);
+            }
+        });
+        try {
+            assertThat(send.get()).isEqualTo(expected);
+        } finally {
+            Interleaving.bind(null);
+        }
+        return answers;
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Call.class, names = {"CLEAR", "CLEAR_BY_FRAME"})
+    void aPageThatIsInUseStaysAndSoDoesWhatIsDueThere(Call call) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        world.host.evict(XenWorld.HVA, 1);
+        PageFaultHandler refuses = fault -> {
+            throw new IllegalStateException("not now");
+        };
+        world.host.registerFaultHandler(HvaRange.ofPages(XenWorld.HVA, 1), refuses, true, false);
+        assertThatThrownBy(() -> world.xen.setMode(GuestMode.NATIVE)).hasMessage("not now");
+        world.host.unregisterFaultHandler(refuses);
+        int wallClock = world.guest.intAt(SHARED_INFO + 0xc00);
+        List<Outcome> answers =
+                whileAnEventIsSaid(() -> world.send(66), Delivery.RAISED, () -> call.call.apply(world));
+        assertThat(answers).containsExactly(Outcome.BUSY);
+        assertThat(world.xen.sharedInfo()).isEqualTo(world.target(SHARED_INFO));
+        assertThat(world.guest.intAt(SHARED_INFO + 0xc00)).as("not yet").isEqualTo(wallClock);
+        assertThat(world.runAndHandle()).containsExactly(66);
+        assertThat(world.guest.intAt(SHARED_INFO + 0xc00)).as("version").isEqualTo(wallClock + 2);
+        assertThat(call.call.apply(world)).as("afterwards").isEqualTo(Outcome.OK);
+        world.audit();
+    }
+
     /** A thread that is about to say an event uses the layout: the mode waits for it, and in vain here. */
     @ParameterizedTest
     @EnumSource(value = Call.class, names = {"MODE", "HYPERCALL_PAGE"})
@@ -138,25 +186,8 @@ final class BusyAnswersTest {
         assertThat(world.send(4000)).isEqualTo(Delivery.PARKED);
         int wallClock = world.guest.intAt(SHARED_INFO + 0xc00);
         String before = state(world);
-        List<Outcome> answers = new ArrayList<>();
-        Interleaving.bind(new Interleaving.Explorer() {
-            @Override
-            public void reached(String point) {
-                if (point.equals("port pending") && answers.isEmpty()) {
-                    answers.add(withoutPatience(() -> call.call.apply(world)));
-                }
-            }
-
-            @Override
-            public boolean blocked(Object on, boolean timed) {
-                throw new AssertionError("nothing to wait for: " + on);
-            }
-        });
-        try {
-            assertThat(world.sendAtomic(3000)).isEqualTo(Delivery.PARKED);
-        } finally {
-            Interleaving.bind(null);
-        }
+        List<Outcome> answers = whileAnEventIsSaid(
+                () -> world.sendAtomic(3000), Delivery.PARKED, () -> call.call.apply(world));
         assertThat(answers).containsExactly(Outcome.BUSY);
         assertThat(state(world)).isEqualTo(before);
         world.run();

@@ -12,8 +12,6 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.pvclock.StealTime;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -110,10 +108,10 @@ final class CodeOfOthersTest {
                     world.cpu.setSingleShotTimer(world.clock.getClock() + AHEAD);
                     world.pass(AHEAD);
                 }, world -> world.xen.awaitTimers(SHORT)),
-                new Operation("poll", world -> poll(world, 0), world -> world.cpu.poll(SCRATCH, false, SHORT)),
+                new Operation("poll", world -> world.argument(40, 0), world -> world.cpu.poll(SCRATCH, false, SHORT)),
                 new Operation("poll with events kept", world -> {
                     deferThree(world);
-                    poll(world, 0);
+                    world.argument(40, 0);
                 }, world -> world.cpu.poll(SCRATCH, false, SHORT)),
                 new Operation("look for an interrupt", world -> world.send(9, CallContext.MAY_SLEEP),
                         world -> world.cpu.hasInterrupt(CallContext.MAY_SLEEP)),
@@ -130,12 +128,6 @@ final class CodeOfOthersTest {
         for (int port : new int[] {40, 100, 4000}) {
             assertThat(world.send(port, CallContext.ATOMIC)).isEqualTo(Delivery.DEFERRED);
         }
-    }
-
-    private static void poll(HostileWorld world, long timeout) {
-        ByteBuffer argument = ByteBuffer.allocate(28).order(ByteOrder.LITTLE_ENDIAN);
-        argument.putLong(SCRATCH + 24).putInt(1).putInt(0).putLong(timeout).putInt(40);
-        world.vm.guestMemory().write(SCRATCH, argument.array());
     }
 
     private static HostileWorld quiet(Operation operation) {
@@ -316,7 +308,7 @@ final class CodeOfOthersTest {
         world.cpu.setSingleShotTimer(world.clock.getClock() + AHEAD);
         world.pass(AHEAD);
         assertThat(world.xen.awaitTimers(ChronoUnit.FOREVER.getDuration())).isTrue();
-        poll(world, 1);
+        world.argument(40, 1);
         Background<PollOutcome> polling =
                 new Background<>(() -> world.cpu.poll(SCRATCH, false, ChronoUnit.FOREVER.getDuration()));
         XenWorld.until("the guest polls", () -> world.xen.polling().isSet(0) || polling.isDone());

@@ -132,6 +132,14 @@ final class HostileWorld
         return xen.events().deliver(cpu, port, context);
     }
 
+    /** The argument of a poll of a port. */
+    long argument(int port, long timeout) {
+        ByteBuffer argument = ByteBuffer.allocate(28).order(ByteOrder.LITTLE_ENDIAN);
+        argument.putLong(SCRATCH + 24).putInt(1).putInt(0).putLong(timeout).putInt(port);
+        vm.guestMemory().write(SCRATCH, argument.array());
+        return SCRATCH;
+    }
+
     // ---- the calls
 
     /** From here on, at the call of this number, from 0, something happens instead, or before the duty is done. */

@@ -53,6 +53,19 @@ final class HypercallsTest {
         world.xen.setMode(mode);
     }
 
+    /** The layout of a poll's argument is that of the calling code, and the limit of its ports that of the guest. */
+    @Test
+    void aPollIsLimitedByTheModeOfTheGuestAndNotOfTheCode() {
+        world.xen.setMode(GuestMode.COMPAT);
+        for (int port : new int[] {1023, 1024}) {
+            long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, port); // as 64-bit code lays it out
+            world.cpu.stopPoll();
+            assertThat(call(GuestMode.NATIVE, SCHEDULE, 3, argument)).as("port %d", port).isEqualTo(port == 1023
+                    ? new HypercallResult(HypercallResult.Kind.HALTED, 0)
+                    : answer(HypercallResult.EINVAL));
+        }
+    }
+
     private long dueIn() {
         return world.cpu.singleShot().dueInNanos(world.time.monotonicNanos());
     }

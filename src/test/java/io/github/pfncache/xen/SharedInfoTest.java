@@ -137,6 +137,25 @@ final class SharedInfoTest {
         world.audit();
     }
 
+    /** A wall clock that finds no memory is lost: an entry does not make up for it. */
+    @ParameterizedTest
+    @EnumSource(By.class)
+    void aWallClockOfAModeThatIsStatedWithoutMemoryIsLost(By by) {
+        XenWorld world = XenWorld.registered(by);
+        world.run();
+        int version = world.guest.intAt(SHARED_INFO + 0xc00);
+        int ofOther = world.guest.intAt(TIME_INFO);
+        world.makeUnwritable(SHARED_INFO);
+        assertThat(world.xen.setMode(GuestMode.NATIVE)).isEqualTo(Outcome.FAULT);
+        world.makeWritable(SHARED_INFO);
+        world.run();
+        assertThat(world.guest.intAt(SHARED_INFO + 0xc00)).isEqualTo(version);
+        assertThat(world.guest.intAt(TIME_INFO)).as("of the other clocks").isEqualTo(ofOther);
+        assertThat(world.xen.setMode(GuestMode.NATIVE)).isEqualTo(Outcome.OK);
+        assertThat(world.guest.intAt(SHARED_INFO + 0xc00)).isEqualTo(version + 2);
+        world.audit();
+    }
+
     @ParameterizedTest
     @EnumSource(By.class)
     void theGetterTellsTheKindOfAddressThatWasGiven(By by) {

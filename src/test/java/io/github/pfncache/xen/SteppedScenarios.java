@@ -117,6 +117,22 @@ public final class SteppedScenarios {
         });
     }
 
+    /** A poll is stopped by another thread while it begins: it is over, or goes on if the stop was first. */
+    public static void stopAgainstStart(ScenarioRun stage) {
+        XenWorld world = XenWorld.registered(By.GPA);
+        long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 15);
+        stage.thread("start", () ->
+                assertThat(world.cpu.startPoll(argument, false)).as("poll").isEqualTo(PollOutcome.BUSY));
+        stage.thread("stop", world.cpu::stopPoll);
+        stage.afterwards(() -> {
+            if (!world.xen.polling().isSet(0)) {
+                assertThat(world.cpu.awaitPoll(Duration.ZERO)).as("stopped").isEqualTo(PollOutcome.WOKEN);
+            }
+            world.cpu.stopPoll();
+            world.audit();
+        });
+    }
+
     // ---- timers
 
     /** Two threads fire a timer, and the guest handles its event meanwhile. */

@@ -96,14 +96,22 @@ final class WaitFromInsideTest {
     }
 
     @Test
-    void aClockThatMovesEndsAHaltWhoseTimeHasCome() {
-        XenWorld world = XenWorld.registered(By.GPA);
-        long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 100, 14);
-        assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
-        Inside inside = new Inside(Integer.MAX_VALUE, () -> world.pass(100));
-        assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).isEqualTo(PollOutcome.TIMED_OUT);
-        assertThat(inside.blocks).as("waits after the clock has moved").isZero();
-        world.audit();
+    void aClockThatMovesEndsAHaltWhoseTimeHasComeAtWhicheverPointItDoes() {
+        boolean blockedFirst = false;
+        for (int at = 0; !blockedFirst; at++) { // bounded by the points of a halt
+            XenWorld world = XenWorld.registered(By.GPA);
+            long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 100, 14);
+            assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
+            Inside inside = new Inside(at, () -> new Background<>(() -> {
+                world.pass(100);
+                return null;
+            }).join());
+            assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).as("point %d", at)
+                    .isEqualTo(PollOutcome.TIMED_OUT);
+            assertThat(inside.blocks).as("waits after the clock has moved at point %d", at).isZero();
+            blockedFirst = inside.blockedFirst;
+            world.audit();
+        }
     }
 
     @Test
@@ -124,6 +132,29 @@ final class WaitFromInsideTest {
         assertThat(inside.during(() -> polls.awaitPoll(LONG))).isEqualTo(PollOutcome.TIMED_OUT);
         assertThat(inside.blocks).as("waits after the clock has moved").isZero();
         world.audit();
+    }
+
+    /** Code of others that the halt calls polls itself, which ends the halt, and nothing is waited for. */
+    @Test
+    void aPollInsideAHaltEndsItAtWhicheverCallItComes() {
+        boolean reached = true;
+        for (int call = 0; reached; call++) { // bounded by the calls of a turn
+            HostileWorld world = new HostileWorld();
+            world.register();
+            long argument = world.argument(40, 0);
+            assertThat(world.cpu.startPoll(argument, true)).isEqualTo(PollOutcome.BUSY);
+            Inside inside = new Inside(Integer.MAX_VALUE, () -> {});
+            boolean[] polled = new boolean[1];
+            world.arm(call, () -> {
+                polled[0] = !inside.blockedFirst;
+                assertThat(world.cpu.poll(argument, false, Duration.ZERO)).isEqualTo(PollOutcome.BUSY);
+            });
+            assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).as("call %d", call)
+                    .isEqualTo(PollOutcome.WOKEN);
+            assertThat(world.disarm()).isTrue();
+            reached = polled[0];
+            assertThat(inside.blockedFirst || inside.blocks > 0).as("waits, call %d", call).isEqualTo(!reached);
+        }
     }
 
     @Test
