@@ -130,7 +130,8 @@ final class BusyAnswersTest {
     }
 
     /** At an event that is about to be said in the shared page, which is in use by that, another thread calls. */
-    private static List<Outcome> whileAnEventIsSaid(Supplier<Delivery> send, Delivery expected, Supplier<Outcome> call) {
+    private static List<Outcome> whileAnEventIsSaid(
+            Supplier<Delivery> send, Delivery expected, Supplier<Outcome> call) {
         List<Outcome> answers = new ArrayList<>();
         Interleaving.bind(new Interleaving.Explorer() {
             @Override

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.rules.Interleaving;
 import java.time.Duration;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
@@ -95,23 +96,38 @@ final class WaitFromInsideTest {
         assertThat(inside.blocks).as("waits after it was set").isZero();
     }
 
-    @Test
-    void aClockThatMovesEndsAHaltWhoseTimeHasComeAtWhicheverPointItDoes() {
+    /** What ends a halt comes on another thread, at each point of the halt in turn and when that blocks. */
+    private static void endsAHaltAtEachPoint(PollOutcome end, Consumer<XenWorld> comes) {
         boolean blockedFirst = false;
         for (int at = 0; !blockedFirst; at++) { // bounded by the points of a halt
             XenWorld world = XenWorld.registered(By.GPA);
             long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 100, 14);
             assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
             Inside inside = new Inside(at, () -> new Background<>(() -> {
-                world.pass(100);
+                comes.accept(world);
                 return null;
             }).join());
-            assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).as("point %d", at)
-                    .isEqualTo(PollOutcome.TIMED_OUT);
-            assertThat(inside.blocks).as("waits after the clock has moved at point %d", at).isZero();
+            assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).as("point %d", at).isEqualTo(end);
+            assertThat(inside.blocks).as("waits after it came at point %d", at).isZero();
+            assertThat(world.cpu.poller().foundUntold()).as("wake-ups that were lost").isZero();
             blockedFirst = inside.blockedFirst;
             world.audit();
         }
+    }
+
+    @Test
+    void aClockThatMovesEndsAHaltWhoseTimeHasComeAtWhicheverPointItDoes() {
+        endsAHaltAtEachPoint(PollOutcome.TIMED_OUT, world -> world.pass(100));
+    }
+
+    @Test
+    void aStopByAnotherThreadEndsAHaltAtWhicheverPointItComes() {
+        endsAHaltAtEachPoint(PollOutcome.WOKEN, world -> world.cpu.stopPoll());
+    }
+
+    @Test
+    void anEventEndsAHaltAtWhicheverPointItComes() {
+        endsAHaltAtEachPoint(PollOutcome.WOKEN, world -> world.sendAtomic(14));
     }
 
     @Test
@@ -154,40 +170,6 @@ final class WaitFromInsideTest {
             assertThat(world.disarm()).isTrue();
             reached = polled[0];
             assertThat(inside.blockedFirst || inside.blocks > 0).as("waits, call %d", call).isEqualTo(!reached);
-        }
-    }
-
-    @Test
-    void aStopByAnotherThreadEndsAHaltAtWhicheverPointItComes() {
-        boolean blockedFirst = false;
-        for (int at = 0; !blockedFirst; at++) { // bounded by the points of a halt
-            XenWorld world = XenWorld.registered(By.GPA);
-            long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 14);
-            assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
-            Inside inside = new Inside(at, () -> new Background<>(() -> {
-                world.cpu.stopPoll();
-                return null;
-            }).join());
-            assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).as("point %d", at)
-                    .isEqualTo(PollOutcome.WOKEN);
-            assertThat(inside.blocks).as("waits after it came at point %d", at).isZero();
-            blockedFirst = inside.blockedFirst;
-        }
-    }
-
-    @Test
-    void anEventEndsAHaltAtWhicheverPointItComes() {
-        boolean blockedFirst = false;
-        for (int at = 0; !blockedFirst; at++) { // bounded by the points of a halt
-            XenWorld world = XenWorld.registered(By.GPA);
-            long argument = world.guest.schedPoll(SCRATCH, SCRATCH + 0x40, 0, 14);
-            assertThat(world.cpu.startPoll(argument, false)).isEqualTo(PollOutcome.BUSY);
-            Inside inside = new Inside(at, () -> new Background<>(() -> world.sendAtomic(14)).join());
-            assertThat(inside.during(() -> world.cpu.awaitPoll(LONG))).as("point %d", at)
-                    .isEqualTo(PollOutcome.WOKEN);
-            assertThat(inside.blocks).as("waits after it came at point %d", at).isZero();
-            assertThat(world.cpu.poller().foundUntold()).as("wake-ups that were lost").isZero();
-            blockedFirst = inside.blockedFirst;
         }
     }
 }
