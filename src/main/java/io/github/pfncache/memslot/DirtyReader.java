@@ -84,8 +84,8 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
             return null;
         }
         begins(now);
-        // Not if a change turned the log off because it had no reader yet: such a change has been published by now.
-        return memslots.table().byId(now.id()) == now ? now : null;
+        // Not if a change turns the log off because it had no reader yet: such a change is under way, or published.
+        return !memslots.changing.isTaken() && memslots.table().byId(now.id()) == now ? now : null;
     }
 
     /**
@@ -229,9 +229,9 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
     }
 
     @Override
-    void markGone(int slotId, long page) {
-        logs.values().forEach(log -> {
-            if (log.gone && log.slot.id() == slotId && page < log.kept.npages) {
+    void markGone(int slotId, long page, DirtyBitmap current) {
+        logs.forEach((bitmap, log) -> { // also of a slot that goes, before this is told of its end
+            if (bitmap != current && log.slot.id() == slotId && page < log.kept.npages) {
                 Marks.mark(log.kept.wordsOf(page), page);
             }
         });

@@ -24,8 +24,8 @@ abstract class LogUser implements AutoCloseable {
     /** A slot is there no more as it was; with {@code logToo} its log is of no slot any more. */
     abstract void ends(Memslot slot, boolean logToo);
 
-    /** A ring had a mark: it may be of a slot that has gone. */
-    void markGone(int slotId, long page) {}
+    /** A ring had a mark: it may be of a slot that has gone, whose log is not the current one. */
+    void markGone(int slotId, long page, DirtyBitmap current) {}
 
     /** Lets go of all logs. */
     abstract void forgetAll();

@@ -66,7 +66,7 @@ public final class Memslots {
     /** The rings of the vCPUs, or null in bitmap mode. */
     private final DirtyRings rings;
 
-    private final TrackedLock changing = new TrackedLock(LockClass.SLOTS);
+    final TrackedLock changing = new TrackedLock(LockClass.SLOTS);
 
     /**
      * The readers and watches of dirty logs. An immutable array, replaced, so that to tell them of a change takes no
@@ -566,7 +566,7 @@ public final class Memslots {
             log.markForNamed(page);
         }
         for (LogUser user : logUsers.get()) { // bounded by the readers and watches
-            user.markGone(id, page);
+            user.markGone(id, page, log);
         }
     }
 

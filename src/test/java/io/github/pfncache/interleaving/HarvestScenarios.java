@@ -2,10 +2,19 @@ package io.github.pfncache.interleaving;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.explore.ScenarioRun;
+import io.github.pfncache.memslot.DirtyReader;
+import io.github.pfncache.memslot.DirtyRing;
+import io.github.pfncache.memslot.Memslot;
+import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.scenario.Guest;
+import io.github.pfncache.vm.Vm;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.TreeSet;
 
 /** What a harvest may count on where a writer begins in the middle of it, and does not end. */
 public final class HarvestScenarios {
@@ -26,6 +35,46 @@ public final class HarvestScenarios {
         stage.afterwards(() -> {
             assertThat(copied[0] == 7 || guest.harvest().length != 0).as("copied, or marked").isTrue();
             guest.atRest();
+        });
+    }
+
+    /** A vCPU writes into its ring, and its slot goes, while the logs are read: the last marks are handed out. */
+    public static void lastWriteAgainstHarvest(ScenarioRun stage) {
+        Guest guest = Guest.logging();
+        Vm vm = Vm.builder().host(guest.host).vcpus(0).dirtyRing(128).build();
+        vm.memslots().set(Guest.SLOT, Memslot.FLAG_LOG_DIRTY_PAGES, Guest.GPA, Guest.PAGES * 4096L, Guest.HVA);
+        DirtyRing ring = vm.memslots().newDirtyRing(128);
+        DirtyReader reader = vm.memslots().newDirtyReader();
+        vm.memslots().table().forEach(reader::follow);
+        Set<Long> read = new TreeSet<>();
+        stage.thread("harvest", () -> reader.harvest((slot, pages) -> Arrays.stream(pages).forEach(read::add)));
+        stage.thread("vcpu", () -> {
+            ring.bind();
+            vm.memslots().table().byId(Guest.SLOT).markDirty(Pages.gpaToGfn(Guest.gpa(1)));
+            ring.unbind();
+            assertThat(vm.memslots().delete(Guest.SLOT)).isEqualTo(Memslots.Change.DONE);
+        });
+        stage.afterwards(() -> {
+            reader.harvest((slot, pages) -> Arrays.stream(pages).forEach(read::add));
+            assertThat(read).as("read").contains(1L);
+        });
+    }
+
+    /** A reader begins with a log while the last other one leaves it: it is on, or that is said. */
+    public static void followAgainstTheLastClose(ScenarioRun stage) {
+        Guest guest = Guest.touched();
+        Memslots memslots = guest.vm.memslots();
+        DirtyReader last = memslots.newDirtyReader();
+        last.follow(memslots.table().byId(Guest.SLOT));
+        DirtyReader reader = memslots.newDirtyReader();
+        boolean[] follows = new boolean[1];
+        stage.thread("close", last::close);
+        stage.thread("follow", () -> follows[0] = reader.follow(memslots.table().byId(Guest.SLOT)) != null);
+        stage.afterwards(() -> {
+            memslots.table().byId(Guest.SLOT).markDirty(Pages.gpaToGfn(Guest.gpa(1)));
+            Set<Long> read = new TreeSet<>();
+            reader.harvest((slot, pages) -> Arrays.stream(pages).forEach(read::add));
+            assertThat(!follows[0] || read.contains(1L)).as("read, if that was said").isTrue();
         });
     }
 }
