@@ -188,7 +188,7 @@ public final class SteppedScenarios {
         world.time.advance(5);
         world.xen.runTimers(CallContext.ATOMIC);
         world.kicks.set(0); // which this entry uses up
-        stage.thread("entry", () -> world.vm.vcpu(0).enterAgain());
+        stage.thread("entry", world.cpu::deliverPending);
         stage.thread("fire", () -> world.xen.runTimers(CallContext.ATOMIC));
         stage.afterwards(() -> {
             boolean fired = world.guest.isUpcallPending(VCPU_INFO);

@@ -71,6 +71,12 @@ final class XenExploredRaceTest {
         });
     }
 
+    /** The wall clock of the later statement is due, whichever the write that ends before it has served. */
+    @Test
+    void aWallClockIsWrittenByTheLastOfTwoModes() {
+        explore(SteppedScenarios::modeAgainstModeStatedAgain);
+    }
+
     @Test
     void anEventSentWhileTheModeChangesKeepsItsMeaning() {
         explore(stage -> {
