@@ -3,6 +3,7 @@ package io.github.pfncache.cache;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
@@ -44,6 +45,15 @@ class GuestAreaTest {
         byte[] bytes = new byte[NPAGES * Pages.PAGE_SIZE];
         host.peek(HVA, bytes);
         return bytes;
+    }
+
+    @Test
+    void anAreaMayEndWhereUserAddressesEnd() {
+        long last = HvaRange.USER_END - Pages.PAGE_SIZE;
+        host.mapAnonymous(last, 1, Protection.READ_WRITE);
+        assertThat(area.activateHva(HvaRange.USER_END - 16, 16)).isEqualTo(Outcome.OK);
+        assertThat(area.activateHva(HvaRange.USER_END - 15, 16)).isEqualTo(Outcome.INVALID);
+        area.deactivate();
     }
 
     @Test

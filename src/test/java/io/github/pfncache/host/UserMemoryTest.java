@@ -42,6 +42,17 @@ class UserMemoryTest {
         world.close();
     }
 
+    @Test
+    void memoryThatIsMappedNoMoreIsNotReferredTo() {
+        assertThat(host.mapBuffer(HostWorld.A, new byte[2 * PAGE], Protection.READ_WRITE)).isEqualTo(HostResult.OK);
+        HostPage page = host.hvaToPage(HostWorld.A);
+        host.release(page);
+        FrameSupply supply = host.space().family.store.frames.supply;
+        assertThat(supply.chunk((int) page.pfn())).isNotNull();
+        assertThat(host.unmap(HostWorld.A, 2)).isEqualTo(HostResult.OK);
+        assertThat(supply.chunk((int) page.pfn())).isNull();
+    }
+
     /** The kinds of memory there are; each makes a block of some pages. */
     enum Kind {
         ARRAY,
