@@ -337,7 +337,7 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
             tries++;
             if (wrong == null && i == 0 && error != null) {
                 wrong = enough > MOST ? "no end" : null;
-                enough *= points == 1 ? 8 : 2;
+                enough *= 2;
                 i--;
             }
             if (wrong != null) {
@@ -383,7 +383,10 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
                 String before = new World(channel).picture();
                 World done = new World(channel);
                 int[] count = {0};
-                runWithout(Integer.MAX_VALUE, each.getValue(), done, count);
+                Throwable refused = runWithout(Integer.MAX_VALUE, each.getValue(), done, count);
+                if (refused != null) {
+                    throw new IllegalStateException(each.getKey() + " with all memory", refused);
+                }
                 String after = done.picture();
                 for (int n = 0; n < count[0]; n++) { // bounded by the allocations of the call
                     tries++;

@@ -24,7 +24,9 @@ class HostOutOfMemoryTest {
         Path file = Files.createFile(directory.resolve("real.ram"));
         assertThat(AllocationLoader.counting(HostOutOfMemory.class).apply(new String[] {file.toString()}))
                 .as("number of tries, then the faults")
-                .hasSize(1);
+                .singleElement()
+                .asString()
+                .matches("[1-9]\\d* tries");
     }
 
     @Test

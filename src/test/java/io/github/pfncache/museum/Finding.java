@@ -34,7 +34,7 @@ record Finding(String reason, long schedules, double seconds, String failure, St
 
     /** Runs the exhibit's scenario on the library as it is, in so many schedules if there are. */
     static Finding withoutFault(Exhibit exhibit, long schedules) {
-        return of(id -> ExhibitRunner.run(id, (int) schedules), exhibit.id());
+        return of(id -> ExhibitRunner.run(id, schedules), exhibit.id());
     }
 
     private static Finding of(Function<String, String[]> run, String id) {

@@ -65,7 +65,11 @@ final class BusyAnswersTest {
                     return false;
                 }
             });
-            return call.get();
+            try {
+                return call.get();
+            } finally {
+                Interleaving.bind(null);
+            }
         }).join();
     }
 
