@@ -61,6 +61,15 @@ class HostLimitsTest {
     }
 
     @Test
+    void whatIsReservedIsAMappingToo() {
+        try (HostMemory host = HostMemory.builder().maxMappings(2).build()) {
+            assertThat(host.mapAnonymous(A, 1, READ_WRITE)).isEqualTo(HostResult.OK);
+            assertThat(host.reserve(1)).isPositive();
+            assertThat(host.reserve(1)).isNegative();
+        }
+    }
+
+    @Test
     void aBufferThatIsNotMappedIsNotKept() {
         HostMemory host = HostMemory.builder().maxMappings(2).build();
         byte[] page = new byte[Pages.PAGE_SIZE];

@@ -271,6 +271,22 @@ class HostNotifierTest {
     }
 
     @Test
+    void aMappingThatMovesBetweenComputingAndLockingIsInvalidatedWhereItIs() {
+        world.store(M, 1);
+        AtomicInteger calls = new AtomicInteger();
+        host.registerNotifier(notifier((range, mayBlock) -> {
+            if (calls.incrementAndGet() == 1) {
+                host.move(M, 1, B);
+            }
+            return true;
+        }));
+        world.told.clear();
+        assertThat(world.file.punchHole(0, 1)).isEqualTo(OK);
+        assertThat(world.told).contains("start " + HvaRange.WHOLE, "end " + HvaRange.WHOLE);
+        assertThat(host.isPresent(B)).isFalse();
+    }
+
+    @Test
     void aChangeWhoseNotifiersNeverHoldStillGivesUpAndChangesNothing() {
         world.store(A, 1);
         List<MmuNotifier> more = new ArrayList<>();

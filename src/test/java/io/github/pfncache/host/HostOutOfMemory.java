@@ -77,6 +77,7 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
             host.mapBuffer(U, new byte[(int) (2 * PAGE)], READ_WRITE);
             host.mapPrivate(U + 4 * PAGE, 2, file, 0, READ_WRITE);
             host.mapShared(N, NPAGES, file, 0, READ_WRITE);
+            host.mapAnonymous(A + 8 * PAGE, 1, READ);
             for (int i = 0; i < 4; i++) {
                 put(A + i * PAGE, 10 + i);
                 put(M + i * PAGE, 20 + i);
@@ -191,6 +192,7 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
         calls.put("unmap several", w -> ok(w.host.unmap(A, (M - A) / PAGE + 2)));
         calls.put("reserve", w -> require(w.host.reserve(3) > 0, "reserve"));
         calls.put("protect", w -> ok(w.host.protect(A + PAGE, 3, READ)));
+        calls.put("protect two", w -> ok(w.host.protect(A, 9, Protection.NONE)));
         calls.put("protect what is alike", w -> ok(w.host.protect(A, 8, READ_WRITE)));
         calls.put("move", w -> ok(w.host.move(A + PAGE, 3, FREE)));
         calls.put("move several over another", w -> ok(w.host.move(A + 4 * PAGE, (M - A) / PAGE, U - PAGE)));
