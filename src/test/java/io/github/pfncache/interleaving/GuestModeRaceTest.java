@@ -32,6 +32,11 @@ final class GuestModeRaceTest {
     }
 
     @Test
+    void heldStoreAgainstMoveAndHarvest() {
+        explore(GuestModeScenarios::heldStoreAgainstMoveAndHarvest);
+    }
+
+    @Test
     void pollAgainstTwoMigrations() {
         explore(GuestModeScenarios::pollAgainstTwoMigrations);
     }

@@ -15,10 +15,13 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.PageFaultHandler;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 
 /** vCPUs that hold pages raw, while pages move, slots change and dirty logs are harvested. */
 public final class GuestModeScenarios {
+
+    private static final long MOVED = 0x40000;
 
     private GuestModeScenarios() {}
 
@@ -284,6 +287,36 @@ public final class GuestModeScenarios {
         });
         stage.afterwards(() -> {
             assertThat(guest.peek(0)).as("value at rest").isEqualTo(cpu.faults == 0 ? 6 : cpu.faults == 1 ? 5 : 1);
+            guest.atRest();
+        });
+    }
+
+    /**
+     * The slot moves, and its log with it: what is written through a hold of the former slot, after a harvest in the
+     * midst of the move, is in the log.
+     */
+    public static void heldStoreAgainstMoveAndHarvest(ScenarioRun stage) {
+        Guest guest = Guest.logging();
+        Cpu cpu = new Cpu(guest);
+        long[] copy = {1};
+        BitSet first = BitSet.valueOf(new long[] {1}); // a part: the pages are told apart
+        Runnable follow = () -> {
+            if (guest.vm.memslots().harvestDirty(Guest.SLOT, first).harvest().pages().length > 0) {
+                copy[0] = guest.peek(0);
+            }
+        };
+        stage.thread("vcpu", () -> {
+            cpu.mode.enter();
+            cpu.store(0, 5);
+            cpu.store(0, 6);
+            cpu.end();
+        });
+        stage.thread("move", () -> assertThat(guest.vm.memslots().move(Guest.SLOT, MOVED))
+                .isEqualTo(Memslots.Change.DONE));
+        stage.thread("harvest", follow::run);
+        stage.afterwards(() -> {
+            follow.run();
+            assertThat(copy[0]).as("copy of a page written").isEqualTo(guest.peek(0));
             guest.atRest();
         });
     }
