@@ -261,11 +261,8 @@ final class Rewind extends SpaceOps {
         store.read(snapshot.table.get(sourceOf(page)), 0, wanted, 0, Pages.PAGE_SIZE);
     }
 
-    /** Whether a page reads here as it shall, with nothing to be done; of an unread one that is known. */
+    /** Whether a page that is not unread reads here as it shall, with nothing to be done. Allocates nothing. */
     private boolean isSameLocked(Vma part, long page) {
-        if (space.isUnread(part, page)) {
-            return prepared.get(page) == SAME;
-        }
         long there = snapshot.table.get(sourceOf(page));
         long entry = entryLocked(part, page);
         boolean asked = !Pte.hasContent(entry) && space.isAsked(page);
@@ -293,10 +290,14 @@ final class Rewind extends SpaceOps {
     /** Gets hold of all that putting a page back may lack. */
     private HostResult prepareLocked(Vma part, long page) {
         visited++;
-        if (space.isUnread(part, page) && (prepared.get(page) == 0 || !read.contains(part))) {
+        boolean unread = space.isUnread(part, page);
+        if (unread && (prepared.get(page) == 0 || !read.contains(part))) {
             return null; // the file grew, or was mapped, after it was read
         }
-        if (isSameLocked(part, page)) {
+        if (!unread && prepared.get(page) == SAME) {
+            prepared.set(page, 0); // what was read has been changed: so putting need not ask, which allocates
+        }
+        if (unread ? prepared.get(page) == SAME : isSameLocked(part, page)) {
             return HostResult.OK;
         }
         if (part.shared()) {
@@ -325,7 +326,7 @@ final class Rewind extends SpaceOps {
         if (Pte.isPresent(fresh)) {
             prepared.set(page, 0);
             replaceLocked(part, page, fresh);
-        } else if (isSameLocked(part, page)) {
+        } else if (fresh == SAME || isSameLocked(part, page)) {
             return HostResult.OK; // from the beginning, or by another mapping of the same page
         } else if (part.shared()) {
             wantedLocked(page);

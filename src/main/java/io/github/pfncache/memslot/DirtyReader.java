@@ -24,10 +24,11 @@ import java.util.function.BiConsumer;
  * the last marks are still handed out. Logs that are on for the readers alone are turned off after the last of them.
  *
  * <p><b>Limits.</b> A slot that is followed while it is being deleted may stay among the logs until the reader is
- * closed: it costs the memory of its log, and has no marks. A log that was turned on for readers, for a slot made while
- * the last of them closed, stays on until another reader closes. Where making a slot was {@link Memslots.Change#BUSY},
- * a thread that found the slot meanwhile may not have left it yet. What such a thread writes there after the next
- * harvest is not read, though another slot may show the same memory.
+ * closed: it costs the memory of its log, and has no marks but those of a slot with its number that is being changed. A
+ * log that was turned on for readers, for a slot made while the last of them closed, stays on until another reader
+ * closes. Where making a slot was {@link Memslots.Change#BUSY}, a thread that found the slot meanwhile may not have
+ * left it yet. What such a thread writes there after the next harvest is not read, though another slot may show the
+ * same memory.
  *
  * <p>One thread harvests and closes at a time; any thread may change the slots. Kernel counterpart: none, a VMM hands
  * what {@code KVM_GET_DIRTY_LOG} takes out on to its clients itself.
@@ -84,8 +85,8 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
             return null;
         }
         begins(now);
-        // Not if a change turns the log off because it had no reader yet: such a change is under way, or published.
-        return !memslots.changing.isTaken() && memslots.table().byId(now.id()) == now ? now : null;
+        // Not if a change turns the log off because it had no reader yet: once more, after such a change.
+        return memslots.turnOnLog(now.id()) == now ? now : null;
     }
 
     /**
@@ -217,12 +218,11 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
     /** No thread marks a log that is of no slot any more. Allocates nothing. */
     @Override
     void ends(Memslot slot, boolean logToo) {
-        DirtyBitmap bitmap = slot.log();
-        Log log = logToo ? logs.get(bitmap) : null;
+        Log log = logToo ? logs.get(slot.log()) : null;
         if (log != null && !log.gone) {
             log.gone = true;
             if (gone.incrementAndGet() > MAX_GONE) {
-                forget(bitmap, log);
+                forget(slot.log(), log);
                 overflown = true;
             }
         }
@@ -230,8 +230,9 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
 
     @Override
     void markGone(int slotId, long page, DirtyBitmap current) {
+        boolean changing = memslots.changing.isTaken(); // before it is looked which have gone
         logs.forEach((bitmap, log) -> { // also of a slot that goes, before this is told of its end
-            if (bitmap != current && log.slot.id() == slotId && page < log.kept.npages) {
+            if (bitmap != current && (changing || log.gone) && log.slot.id() == slotId && page < log.kept.npages) {
                 Marks.mark(log.kept.wordsOf(page), page);
             }
         });

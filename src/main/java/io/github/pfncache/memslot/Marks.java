@@ -85,7 +85,7 @@ final class Marks extends Linked<Marks> {
     }
 
     /**
-     * Takes bits out: room for them first, so that none is lost without memory.
+     * Takes bits out. Without memory for more, those that were moved are put back, and none is lost.
      *
      * @param which of which pages
      */

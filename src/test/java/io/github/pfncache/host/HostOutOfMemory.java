@@ -42,7 +42,8 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
     private static final int NPAGES = 8;
     /** So many small objects are more than any call needs. */
     private static final int MOST = 8000;
-    private static final Set<String> OF_REAL_FILES = Set.of("touch of an unread page", "evict what was only read");
+    private static final Set<String> OF_REAL_FILES = Set.of(
+            "touch of an unread page", "evict what was only read", "rewind of a real file");
 
     /** One call. Keeps nothing. */
     private interface Call {
@@ -261,6 +262,8 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
         calls.put("fork", w -> w.host.fork().close());
         calls.put("rewind", w -> ok(w.host.rewind(w.child, List.of(new RewindRange(A, A, 8), new RewindRange(L, M, 3),
                 new RewindRange(A, U + 4 * PAGE, 2), new RewindRange(A, L + 2 * PAGE, 4)), hva -> w.told++)));
+        calls.put("rewind of a real file", w -> ok(w.host.rewind(w.child,
+                List.of(new RewindRange(A, A, 8), new RewindRange(A, R, 8)), hva -> w.told++)));
         calls.put("close", w -> w.child.close());
         return calls;
     }
