@@ -40,7 +40,8 @@ import java.util.function.LongPredicate;
  * its own caller: a thread that is in a read section, in an invalidation or in another change gets {@link Change#BUSY}
  * at once. Every other thread waits up to the deadline. If it passes before the publication, nothing has happened. If
  * it passes after, the former content is published again under a new generation; then the generation has grown by two,
- * and nothing else has changed: the dirty log of the slot is complete. Readers that obtained the attempted slot
+ * and nothing else has changed: the dirty log of the slot is complete, except that marks which a {@link DirtyReader}
+ * took out of the rings during the attempt are those of the readers only. Readers that obtained the attempted slot
  * meanwhile are waited for until a second deadline. If one still holds it then, the next change waits for that reader
  * first. A thread that is interrupted counts as one whose deadline has passed.
  *
