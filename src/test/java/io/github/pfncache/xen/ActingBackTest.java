@@ -381,6 +381,10 @@ final class ActingBackTest {
         });
         long place = XenWorld.RUNSTATE - 64;
         assertThatThrownBy(() -> world.cpu.runstate().register(world.target(place))).hasMessage("no network");
+        assertRegisteredAndWrittenByTheNextEntry(world, place);
+    }
+
+    private static void assertRegisteredAndWrittenByTheNextEntry(XenWorld world, long place) {
         assertThat(world.cpu.runstate().target()).isEqualTo(world.target(place));
         world.vm.vcpu(0).enterAgain();
         assertThat(world.guest.runstate(place).entry()).isEqualTo(world.cpu.runstate().times().entryNanos());
@@ -509,10 +513,7 @@ final class ActingBackTest {
         long place = SHARED_INFO + 0xe00;
         whileItMoves(world, () ->
                 assertThat(world.cpu.runstate().register(world.target(place))).isEqualTo(Outcome.BUSY));
-        assertThat(world.cpu.runstate().target()).isEqualTo(world.target(place));
-        world.vm.vcpu(0).enterAgain();
-        assertThat(world.guest.runstate(place).entry()).isEqualTo(world.cpu.runstate().times().entryNanos());
-        world.audit();
+        assertRegisteredAndWrittenByTheNextEntry(world, place);
     }
 
     /** Its length is that of the new mode as soon as its page is there. */
