@@ -55,7 +55,6 @@ final class XenStress {
     private static final int VECTOR = 0x41;
     private static final int PORTS = 1000;
     private static final byte FILL = 0x55;
-    private static final int PATIENCE = 20_000;
     private static final int LEAST = 3;
     private static final long SECONDS = 60;
 
@@ -76,6 +75,10 @@ final class XenStress {
     private final GfnPfnCache infoOfGuest = vm.newCache(64);
 
     private final AtomicBoolean stop = new AtomicBoolean();
+
+    /** Set before the first change, by the thread that changes and uses it. */
+    private CompletableFuture<?>[] threads;
+
     private final AtomicLong turns = new AtomicLong();
     private final AtomicLong sends = new AtomicLong();
 
@@ -135,7 +138,7 @@ final class XenStress {
     }
 
     private Fields stress(Duration load) {
-        CompletableFuture<?>[] threads = {
+        threads = new CompletableFuture<?>[] {
             repeat(this::turn), repeat(this::send), repeat(clock::requestUpdateOfAll)
         };
         long end = System.nanoTime() + load.toNanos();
@@ -143,13 +146,17 @@ final class XenStress {
             do { // bounded by the time, but for the first few
                 change();
                 changes++;
-            } while ((changes < LEAST || System.nanoTime() - end < 0)
-                    && !Arrays.stream(threads).anyMatch(CompletableFuture::isDone));
+            } while ((changes < LEAST || System.nanoTime() - end < 0) && !haveFailed());
         } finally {
             stop.set(true);
         }
         CompletableFuture.allOf(threads).orTimeout(SECONDS, TimeUnit.SECONDS).join();
         return result();
+    }
+
+    /** Threads end before they are told to if they throw only. */
+    private boolean haveFailed() {
+        return Arrays.stream(threads).anyMatch(CompletableFuture::isDone);
     }
 
     private CompletableFuture<Void> repeat(Runnable step) {
@@ -261,11 +268,15 @@ final class XenStress {
         watch(SPARE, 1);
     }
 
-    /** Others do something; without a bound only in the sense of the test's time. */
+    /** What others are at ends, and something that they begin later: however long the system lets them wait. */
     private void pass() {
         long turn = turns.get() + 2;
         long send = sends.get() + 2;
-        for (int i = 0; i < PATIENCE && (turns.get() < turn || sends.get() < send); i++) { // bounded by the patience
+        long begin = System.nanoTime();
+        while ((turns.get() < turn || sends.get() < send) && !haveFailed()) { // bounded by the seconds
+            if (System.nanoTime() - begin > TimeUnit.SECONDS.toNanos(SECONDS)) {
+                throw new AssertionError(change + ": the others do nothing, " + turns + " turns, " + sends + " sends");
+            }
             Thread.yield();
         }
     }

@@ -12,12 +12,16 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** Pages are resolved without a lock while the memory behind them is taken out and its frame numbers are used again. */
 class UserMemoryRaceTest {
 
-    private static final int CHANGES = 500;
+    /** So often at least memory changes, and pages are resolved; who is done goes on until the other is. */
+    private static final int LEAST = 500;
+
+    private static final long PATIENCE_NANOS = 60_000_000_000L;
 
     @Test
     void aResolvedPageIsOneThatIsMappedWhileNumbersAreUsedAgain() throws InterruptedException, ExecutionException {
@@ -28,16 +32,19 @@ class UserMemoryRaceTest {
         byte[] two = new byte[2 * 4096];
         byte[] one = new byte[4096];
         AtomicBoolean stop = new AtomicBoolean();
+        AtomicInteger resolved = new AtomicInteger();
         ExecutorService pool = Executors.newSingleThreadExecutor();
         try {
-            Future<Long> resolver = pool.submit(() -> {
-                long resolved = 0;
+            Future<?> resolver = pool.submit(() -> {
                 while (!stop.get()) { // until the changes are done
-                    resolved += resolve(host, A) + resolve(host, A + 4096) + resolve(host, B);
+                    resolved.addAndGet(resolve(host, A) + resolve(host, A + 4096) + resolve(host, B));
                 }
-                return resolved;
             });
-            for (int i = 0; i < CHANGES; i++) {
+            long begin = System.nanoTime();
+            for (int i = 0; i < LEAST || resolved.get() < LEAST; i++) { // bounded by the patience
+                assertThat(System.nanoTime() - begin).as("%d changes, %s resolved", i, resolved)
+                        .isLessThan(PATIENCE_NANOS);
+                assertThat(resolver.isDone()).isFalse();
                 assertThat(host.mapBuffer(A, two, READ_WRITE)).isEqualTo(HostResult.OK);
                 assertThat(host.mapBuffer(B, one, READ_WRITE)).isEqualTo(HostResult.OK);
                 host.unmap(A, 2);
@@ -46,7 +53,7 @@ class UserMemoryRaceTest {
                 host.unmap(A, 1);
             }
             stop.set(true);
-            assertThat(resolver.get()).isPositive();
+            resolver.get();
         } finally {
             stop.set(true);
             pool.shutdown();
