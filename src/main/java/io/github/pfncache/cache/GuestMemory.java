@@ -171,7 +171,7 @@ public final class GuestMemory {
      * @throws IllegalArgumentException if {@code length} is negative
      */
     public long copy(long to, long from, long length) {
-        if (length > 0 && Long.compareUnsigned(to - from, length) < 0) {
+        if (from >= 0 && from < to && to - from < length) { // there is no memory at negative addresses
             return copyDescending(to, from, length);
         }
         return inArrays(length, (array, done, width) ->
@@ -303,7 +303,7 @@ public final class GuestMemory {
             while (done < length) { // bounded by the pages that the bytes span
                 long at = gpa + done;
                 int width = Math.min(length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at));
-                Memslot slot = Pages.wraps(gpa, done + 1L) ? null : memslots.table().find(Pages.gpaToGfn(at));
+                Memslot slot = memslots.table().find(Pages.gpaToGfn(at)); // none where the addresses end
                 if (slot == null || !part.access(slot, at, done, width)) {
                     return done;
                 }

@@ -322,7 +322,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
                 dropped.dropped(page.gpa());
             } catch (Throwable e) { // thrown by the call that drops, when all is given back
                 failure = e;
-                if (former != null) {
+                if (former != null && former != e) {
                     failure = former;
                     former.addSuppressed(e);
                 }

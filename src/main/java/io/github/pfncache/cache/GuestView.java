@@ -43,7 +43,7 @@ public final class GuestView implements AutoCloseable {
     /** The caches, by page; parts and elements are set once, by compare-and-set from null. */
     private final AtomicReferenceArray<AtomicReferenceArray<GfnPfnCache>> chunks;
 
-    /** Set before the caches are deactivated, read after one was made: the later of the two deactivates it. */
+    /** Set before the caches are deactivated, read after one was activated: the later of the two deactivates it. */
     private volatile boolean closed;
 
     GuestView(DomainState domain, long gpa, long length) {
@@ -178,7 +178,7 @@ public final class GuestView implements AutoCloseable {
         }
         GfnPfnCache cache = known(pageOf(offset));
         if (cache == null) {
-            cache = make(pageOf(offset));
+            cache = make(pageOf(offset), null);
         }
         if (closed) {
             throw new IllegalStateException("closed: " + this);
@@ -191,20 +191,23 @@ public final class GuestView implements AutoCloseable {
         return chunk == null ? null : chunk.get(page & CHUNK - 1);
     }
 
-    /** Active before it can be found: the first use by another thread finds it so. */
-    private GfnPfnCache make(int page) {
+    /**
+     * Active before it can be found: the first use by another thread finds it so. One that is known is activated again:
+     * its activation was cut short.
+     */
+    private GfnPfnCache make(int page, GfnPfnCache known) {
         int number = page >>> CHUNK_SHIFT;
         if (chunks.get(number) == null) {
             chunks.compareAndSet(number, null, new AtomicReferenceArray<>(CHUNK));
         }
-        GfnPfnCache fresh = new GfnPfnCache(domain, Pages.PAGE_SIZE);
-        boolean used = false;
+        GfnPfnCache cache = known == null ? new GfnPfnCache(domain, Pages.PAGE_SIZE) : known;
+        boolean used = known != null;
         try {
-            fresh.activate(gpaOf(page));
-            used = chunks.get(number).compareAndSet(page & CHUNK - 1, null, fresh);
+            cache.activate(gpaOf(page));
+            used |= chunks.get(number).compareAndSet(page & CHUNK - 1, null, cache);
         } finally {
-            if (!used || closed) { // another thread was faster, or it failed
-                fresh.deactivate();
+            if (!used || closed) { // another thread was faster, or it failed; or the view was closed meanwhile
+                cache.deactivate();
             }
         }
         return known(page);
@@ -219,10 +222,8 @@ public final class GuestView implements AutoCloseable {
         if (closed || cache == null && domain.memslots.table().find(Pages.gpaToGfn(gpaOf(page))) == null) {
             return null;
         }
-        if (cache == null) {
-            cache = make(page);
-        } else if (cache.isInactive()) { // its activation was cut short
-            cache.activate(gpaOf(page));
+        if (cache == null || cache.isInactive()) {
+            cache = make(page, cache);
         }
         return closed ? null : cache;
     }
@@ -241,7 +242,7 @@ public final class GuestView implements AutoCloseable {
             return cache == null ? otherwise : cache.load(inPage, width, otherwise);
         }
         long value = 0;
-        for (int i = width - 1; i >= 0; i--) { // bounded by the width: the highest byte first, with its sign
+        for (int i = width - 1; i >= 0; i--) { // bounded by the width: the highest byte first
             GfnPfnCache cache = cacheFor(pageOf(offset + i));
             OptionalLong each = cache == null
                     ? OptionalLong.empty()
@@ -249,7 +250,7 @@ public final class GuestView implements AutoCloseable {
             if (each.isEmpty()) {
                 return otherwise;
             }
-            value = i == width - 1 ? each.getAsLong() : value << Byte.SIZE | each.getAsLong() & 0xff;
+            value = value << Byte.SIZE | each.getAsLong() & 0xff; // the sign is up to the caller, by the width
         }
         return value;
     }

@@ -284,4 +284,16 @@ final class GuestMemoryTest {
         memory.read(GPA, now);
         assertThat(now).isEqualTo(model);
     }
+
+    /** A range that goes on behind the last address is not there: what lies at the first ones is not of it. */
+    @Test
+    void aCopyDoesNotGoOnBehindTheLastAddress() {
+        byte[] model = numbered(BYTES);
+        memory.write(GPA, model);
+        assertThat(memory.copy(0, -Pages.PAGE_SIZE, GPA + 2 * Pages.PAGE_SIZE)).isZero();
+        assertThat(memory.read(-Pages.PAGE_SIZE, new byte[BYTES])).isZero();
+        byte[] now = new byte[BYTES];
+        memory.read(GPA, now);
+        assertThat(now).isEqualTo(model);
+    }
 }

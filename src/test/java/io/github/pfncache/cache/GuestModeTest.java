@@ -543,6 +543,22 @@ final class GuestModeTest {
     }
 
     @Test
+    void aCallbackThatThrowsOneExceptionForAllKeepsNothingHeld() {
+        IllegalStateException always = new IllegalStateException("always the same");
+        GuestMode broken = domain.newGuestMode(gpa -> {
+            throw always;
+        });
+        broken.enter();
+        HeldPage first = broken.hold(RAM, true);
+        HeldPage second = broken.hold(RAM + PAGE, true);
+        broken.leave();
+        host.evict(HVA, 4);
+        assertThatThrownBy(broken::enter).isSameAs(always);
+        assertThat(first.isHeld() || second.isHeld()).isFalse();
+        broken.close();
+    }
+
+    @Test
     void aPageFaultHandlerThatThrowsLeavesItInsideWithWhatWasHeld() {
         host.registerFaultHandler(HvaRange.ofPages(HVA + PAGE, 1), fault -> {
             throw new IllegalStateException("no network");

@@ -283,4 +283,17 @@ final class GuestViewTest {
         assertThatThrownBy(() -> closing.pageAt(0)).hasMessageContaining("closed");
         assertThat(vm.caches().activeCaches()).isEmpty();
     }
+
+    @Test
+    void aViewThatIsClosedWhileAPageIsActivatedAgainKeepsNone() {
+        GuestView closing = vm.view(SLOT, NPAGES * Pages.PAGE_SIZE);
+        closing.pageAt(0).deactivate();
+        vm.host().discard(vm.memslots().table().byId(0).hva(), NPAGES);
+        ask(fault -> {
+            assertThatThrownBy(closing::close).hasMessageContaining("in use");
+            return PageFaultHandler.Decision.RESOLVE;
+        });
+        assertThat(closing.loadInt(0, 7)).isEqualTo(7);
+        assertThat(vm.caches().activeCaches()).isEmpty();
+    }
 }

@@ -21,7 +21,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -29,17 +28,17 @@ import org.junit.jupiter.api.Test;
 final class BankTest {
 
     private static final int PAGE = 4096;
+    private static final int NPAGES = 4;
     private static final long A = 0x7000_0000_0000L;
     private static final long B = A + 0x10_0000;
     private static final long ALIAS = 0x10_0000;
-    private static final int SWITCHES = 3_000;
 
     private final Vm vm = Vm.builder().slotChangeTimeout(Duration.ofMillis(100)).build();
 
     BankTest() {
         for (long bank : new long[] {A, B}) {
-            vm.host().mapAnonymous(bank, 2, Protection.READ_WRITE);
-            byte[] content = new byte[2 * PAGE];
+            vm.host().mapAnonymous(bank, NPAGES, Protection.READ_WRITE);
+            byte[] content = new byte[NPAGES * PAGE];
             Arrays.fill(content, (byte) (bank == A ? 1 : 2));
             vm.host().poke(bank, content);
         }
@@ -161,31 +160,46 @@ final class BankTest {
         cache.deactivate();
     }
 
-    /** A thread that has an access open may not be run for long: a machine with the time to wait for it. */
+    /** An access that is open to the third page stops the switch half way: the first pages show the other bank. */
     @Test
     void anAccessToAnAreaIsOfOneBank() throws Exception {
-        AtomicBoolean stop = new AtomicBoolean();
-        ExecutorService threads = Executors.newSingleThreadExecutor();
-        try (Vm patient = Vm.builder().host(vm.host()).build()) {
-            patient.memslots().set(0, 0, 0, 2 * PAGE, A);
+        CountDownLatch open = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        ExecutorService threads = Executors.newFixedThreadPool(2);
+        try (Vm patient = Vm.builder().host(vm.host()).slotChangeTimeout(Duration.ofMinutes(1)).build()) {
+            patient.memslots().set(0, 0, 0, NPAGES * PAGE, A);
             GuestArea area = patient.newArea();
-            assertThat(area.activate(0, 2 * PAGE)).isEqualTo(Outcome.OK);
-            Future<Integer> mixed = threads.submit(() -> {
-                int found = 0;
-                while (!stop.get()) { // bounded by the switches
+            assertThat(area.activate(0, NPAGES * PAGE)).isEqualTo(Outcome.OK);
+            GfnPfnCache third = patient.newCache(8);
+            assertThat(third.activate(2 * PAGE)).isEqualTo(Outcome.OK);
+            Future<?> user = threads.submit(() -> {
+                try (GuestAccess access = third.access()) {
+                    open.countDown();
+                    end.await();
+                }
+                return null;
+            });
+            open.await();
+            Future<Change> change = threads.submit(() -> patient.memslots().replace(0, B));
+            boolean refused = false;
+            try {
+                while (!refused && !change.isDone()) { // bounded by the change's deadline
                     try (AreaAccess access = area.access()) {
-                        found += access.isUsable() && access.getByte(0) != access.getByte(PAGE) ? 1 : 0;
+                        refused = !access.isUsable();
+                        assertThat(refused || access.getByte(0) == access.getByte(3 * PAGE)).as("of one bank").isTrue();
                     }
                 }
-                return found;
-            });
-            for (int i = 0; i < SWITCHES; i++) {
-                assertThat(patient.memslots().replace(0, i % 2 == 0 ? B : A)).isEqualTo(Change.DONE);
+            } finally {
+                end.countDown();
             }
-            stop.set(true);
-            assertThat(mixed.get()).isZero();
+            assertThat(refused).as("while half of it shows the other bank").isTrue();
+            user.get();
+            assertThat(change.get()).isEqualTo(Change.DONE);
+            try (AreaAccess access = area.access()) {
+                assertThat(access.getByte(0)).isEqualTo(access.getByte(3 * PAGE)).isEqualTo((byte) 2);
+            }
         } finally {
-            stop.set(true);
+            end.countDown();
             threads.shutdown();
         }
     }

@@ -463,4 +463,40 @@ class VmCloseTest {
         assertThat(vm.stillOpen()).isEmpty();
         assertThat(vm.host().framesInUse()).isZero();
     }
+
+    /** The first thing that a close does: what is activated after the look at the caches would be left. */
+    @Test
+    void nothingIsActivatedWhileACloseWaits() throws Exception {
+        Vm vm = Vm.builder().host(host).retry(new RetryPolicy(8, Duration.ofMinutes(1))).build();
+        vm.ram().add(0, 0, GPA, 1);
+        GfnPfnCache used = vm.newCache(8);
+        used.activate(GPA);
+        GfnPfnCache late = vm.newCache(8);
+        CountDownLatch open = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        ExecutorService threads = Executors.newFixedThreadPool(2);
+        try {
+            Future<?> user = threads.submit(() -> {
+                try (GuestAccess access = used.access()) {
+                    open.countDown();
+                    end.await();
+                }
+                return null;
+            });
+            open.await();
+            Future<List<Object>> close = threads.submit(() -> vm.caches().close());
+            while (late.activate(GPA) != Outcome.INACTIVE) { // bounded by the patience of the close
+                late.deactivate();
+            }
+            assertThat(close).as("a close that waits for an access").isNotDone();
+            end.countDown();
+            user.get();
+            assertThat(close.get()).isEmpty();
+        } finally {
+            end.countDown();
+            threads.shutdown();
+        }
+        vm.close();
+        assertNothingIsLeft();
+    }
 }
