@@ -68,9 +68,7 @@ public final class RamSnapshot implements AutoCloseable {
             long at = gpa + done;
             byte[] part = new byte[Math.min(into.length - done, Pages.PAGE_SIZE - Pages.offsetInPage(at))];
             long gfn = Pages.gpaToGfn(at);
-            Memslot slot = Pages.wraps(gpa, done + 1L)
-                    ? null
-                    : slots.stream().filter(one -> one.contains(gfn)).findFirst().orElse(null);
+            Memslot slot = slots.stream().filter(one -> one.contains(gfn)).findFirst().orElse(null);
             if (slot == null || memory.peek(slot.gfnToHva(gfn) + Pages.offsetInPage(at), part) != HostResult.OK) {
                 break;
             }

@@ -187,6 +187,19 @@ class SnapshotCostTest {
         }
     }
 
+    /** Up to the end of what is unmapped, whether it is the table's own or shared. */
+    @Test
+    void aLeafThatIsUnmappedWhollyIsKeptByNobodyHere() {
+        try (HostMemory first = host.snapshot()) {
+            write(3 * 512, -1);
+            for (int leaf : new int[] {2, 3}) {
+                assertThat(host.unmap(page(A, leaf * 512), 512)).isEqualTo(HostResult.OK);
+                assertThat(host.space().table.leaf((A >>> 12) + leaf * 512L) == null).as("gone").isTrue();
+                assertThat(first.space().table.leaf((A >>> 12) + leaf * 512L) == null).as("gone there").isFalse();
+            }
+        }
+    }
+
     @Test
     void aDifferenceEndsWithTheMemoryThatItIsTo() {
         HostMemory first = host.snapshot();

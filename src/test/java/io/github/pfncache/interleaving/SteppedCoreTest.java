@@ -1,5 +1,6 @@
 package io.github.pfncache.interleaving;
 
+import io.github.pfncache.host.HostScenarios;
 import io.github.pfncache.scenario.RefreshScenarios;
 import io.github.pfncache.scenario.SlotScenarios;
 import java.util.stream.Stream;
@@ -25,6 +26,12 @@ final class SteppedCoreTest {
         return Stream.of(RefreshScenarios.class, SlotScenarios.class, AccessScenarios.class, AreaScenarios.class,
                         FastPathScenarios.class, TlbScenarios.class, GuestModeScenarios.class, LogScenarios.class)
                 .flatMap(scenarios -> core.tests(scenarios, PREEMPTIONS, BUDGET));
+    }
+
+    /** What is not of the core: pages that are held without a cache, and frames. */
+    @TestFactory
+    Stream<DynamicTest> theHostKeepsWhatIsHeld() {
+        return new Stepped("host.PageTable", "host.Chunk").tests(HostScenarios.class, PREEMPTIONS + 1, BUDGET);
     }
 
     /** A watch is beside the core: a writer that has begun, one in between, and what is decided where marks are. */

@@ -1,6 +1,7 @@
 package io.github.pfncache.memslot;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.github.pfncache.memslot.Memslots.DirtyMode;
 import io.github.pfncache.memslot.Memslots.HarvestStatus;
@@ -144,6 +145,18 @@ class ManualProtectTest {
             late.harvest((of, pages) -> Arrays.stream(pages).forEach(seen::add));
             assertThat(seen).containsExactly(5L);
         }
+    }
+
+    /** The caller of a harvest that throws has no pages, and cannot put them back. */
+    @Test
+    void whatWasTakenOutForAHarvestThatThrowsIsThereForTheNext() {
+        slot.markDirty(5);
+        protecting = () -> {
+            protecting = () -> {};
+            throw new IllegalStateException("not now");
+        };
+        assertThatIllegalStateException().isThrownBy(() -> memslots.harvestDirty(1));
+        assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(5);
     }
 
     @Test

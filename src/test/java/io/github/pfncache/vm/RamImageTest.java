@@ -274,11 +274,11 @@ final class RamImageTest {
         assertThat(other.memslots().table().size()).isZero();
     }
 
-    /** The last of the slots has no place, and the memory map is read: nothing could be taken out again. */
+    /** The last page of the last slot has no place, and the memory map is read: nothing could be taken out again. */
     @Test
     void whatHasNoPlaceIsRefusedFirst() throws IOException {
         byte[] saved = saved();
-        other.ram().add(3, 0, ARRAY + PAGE, 1);
+        other.ram().add(3, 0, ARRAY + 3 * PAGE, 1);
         int token = other.memslots().enterRead();
         try {
             assertThatThrownBy(() -> other.ram().load(new ByteArrayInputStream(saved)))

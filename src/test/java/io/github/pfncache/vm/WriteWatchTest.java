@@ -180,6 +180,16 @@ class WriteWatchTest {
         translator.start();
         translator.join();
         assertThat(watched).isFalse();
+        List<Long> read = new ArrayList<>();
+        DirtyReader late = impatient.memslots().newDirtyReader();
+        Thread follower = new Thread(() -> {
+            impatient.memslots().table().forEach(late::follow);
+            late.harvest((slot, pages) -> read.add(pages[0]));
+        });
+        follower.start();
+        follower.join();
+        assertThat(read).as("of who copies from now on").containsExactly(0L);
+        late.close();
         mode.leave();
         assertThat(impatient.memslots().harvestDirty(0).harvest().pages()).as("marked again").containsExactly(0);
         impatient.guestMemory().write(GPA, new byte[] {1});
