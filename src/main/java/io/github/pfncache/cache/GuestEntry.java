@@ -1,6 +1,7 @@
 package io.github.pfncache.cache;
 
 import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.rules.Failures;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.rules.LockClass;
@@ -167,7 +168,7 @@ abstract class GuestEntry {
             acknowledged = Math.max(acknowledged, upTo);
             lock.signalAll();
         }
-        GuestEntry.<RuntimeException>rethrow(failure);
+        Failures.<RuntimeException>rethrow(failure);
         return dropped;
     }
 
@@ -183,13 +184,6 @@ abstract class GuestEntry {
         }
         if (last != null) {
             last.nextWanted = null;
-        }
-    }
-
-    @SuppressWarnings("unchecked") // whatever it was, it was not declared
-    static <T extends Throwable> void rethrow(Throwable failure) throws T {
-        if (failure != null) {
-            throw (T) failure;
         }
     }
 

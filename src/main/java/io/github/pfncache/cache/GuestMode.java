@@ -2,6 +2,7 @@ package io.github.pfncache.cache;
 
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.rules.Failures;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.StackRoom;
 import java.util.List;
@@ -192,7 +193,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
             try {
                 pages.grantWriting(page);
             } catch (Throwable e) { // the page is not in the log: a reader that has its bytes is told
-                rethrow(drop(page, e));
+                Failures.<RuntimeException>rethrow(drop(page, e));
             }
         }
         return page;
@@ -321,11 +322,7 @@ public final class GuestMode extends GuestEntry implements AutoCloseable {
             try {
                 dropped.dropped(page.gpa());
             } catch (Throwable e) { // thrown by the call that drops, when all is given back
-                failure = e;
-                if (former != null && former != e) {
-                    failure = former;
-                    former.addSuppressed(e);
-                }
+                failure = Failures.joined(former, e);
             }
         }
         pages.forget(page);

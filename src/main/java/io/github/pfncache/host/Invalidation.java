@@ -1,6 +1,7 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.HvaRange;
+import io.github.pfncache.rules.Failures;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -82,7 +83,7 @@ final class Invalidation implements AutoCloseable {
             try {
                 targets.get(i).notifier.invalidateRangeEnd(targets.get(i).range);
             } catch (Throwable e) { // whatever it throws
-                failure = Undisturbed.joined(failure, e);
+                failure = Failures.joined(failure, e);
             }
         }
         inProgress.decrementAndGet();
@@ -90,11 +91,9 @@ final class Invalidation implements AutoCloseable {
             try {
                 told.get(i).run();
             } catch (Throwable e) { // whatever a handler throws
-                failure = Undisturbed.joined(failure, e);
+                failure = Failures.joined(failure, e);
             }
         }
-        if (failure != null) {
-            Undisturbed.<RuntimeException>rethrow(failure);
-        }
+        Failures.<RuntimeException>rethrow(failure);
     }
 }

@@ -1,6 +1,7 @@
 package io.github.pfncache.host;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.rules.Failures;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -108,12 +109,10 @@ final class Rewind extends SpaceOps {
             try {
                 told.accept(PageTable.hvaOf(changed[i]));
             } catch (Throwable e) { // whatever it throws
-                failure = Undisturbed.joined(failure, e);
+                failure = Failures.joined(failure, e);
             }
         }
-        if (failure != null) {
-            Undisturbed.<RuntimeException>rethrow(failure);
-        }
+        Failures.<RuntimeException>rethrow(failure);
     }
 
     /** Looks at the pages that have not been read from their file, and finds out which ones are as they shall be. */

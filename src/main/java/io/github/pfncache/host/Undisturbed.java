@@ -1,5 +1,6 @@
 package io.github.pfncache.host;
 
+import io.github.pfncache.rules.Failures;
 import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -39,27 +40,9 @@ final class Undisturbed {
                 }
             }, THREADS).join();
         } catch (CompletionException e) {
-            Undisturbed.<IOException>rethrow(e.getCause());
+            Failures.<IOException>rethrow(e.getCause());
             return null; // never: what was thrown is
         }
-    }
-
-    /** Throws anything, as code of others may have. */
-    @SuppressWarnings("unchecked")
-    static <T extends Throwable> void rethrow(Throwable failure) throws T {
-        throw (T) failure;
-    }
-
-    /** The first of two failures, with the other behind it. A former one may be null. */
-    static Throwable joined(Throwable former, Throwable failure) {
-        if (former != null && former != failure) {
-            try {
-                former.addSuppressed(failure);
-            } catch (OutOfMemoryError e) {
-                return former; // no memory to keep the second; the first is thrown
-            }
-        }
-        return former == null ? failure : former;
     }
 
     private static Thread thread(Runnable body) {

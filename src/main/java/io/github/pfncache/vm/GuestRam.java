@@ -10,6 +10,7 @@ import io.github.pfncache.host.RewindRange;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.rules.Failures;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -187,21 +188,19 @@ public final class GuestRam {
 
     /** Takes slots and memory back, from one on: all, also when one of them throws. The last shown has failed. */
     private void takeBack(List<RamImage.Slot> slots, List<HvaRange> ranges, int from, int shown) {
+        Throwable failure = null;
         for (int i = from; i < ranges.size(); i++) { // bounded by the slots
-            boolean back = false;
             try {
                 if (i < shown - 1) {
                     remove(slots.get(i).id());
                 } else if (i >= shown) {
                     giveUp(ranges.get(i));
                 }
-                back = true;
-            } finally {
-                if (!back) {
-                    takeBack(slots, ranges, i + 1, shown);
-                }
+            } catch (Throwable e) { // whatever a handler throws
+                failure = Failures.joined(failure, e);
             }
         }
+        Failures.<RuntimeException>rethrow(failure);
     }
 
     /** The first of some slots that the memory map has no place for now; else, or without any, 0. */
@@ -308,12 +307,12 @@ public final class GuestRam {
     /** Empties the memory map, and gives back what was added here; the slots that are still in use. */
     List<Memslot> close() {
         List<Memslot> left = new ArrayList<>();
-        Each.of(memslots.table(), slot -> {
+        Failures.each(memslots.table(), slot -> {
             if (!isGone(slot)) {
                 left.add(slot);
             }
         });
-        Each.of(blocks.keySet(), this::remove); // of slots that were deleted by other means
+        Failures.each(blocks.keySet(), this::remove); // of slots that were deleted by other means
         return left;
     }
 

@@ -107,7 +107,7 @@ final class FaultExhibits {
                                 "assert: content of the page"),
                 Exhibit.of("E06", "an invalidation was accepted, then comes an error: it never ends")
                         .edit("host/Invalidation.java", "            endAll(failure);\n",
-                                "            Undisturbed.<RuntimeException>rethrow(failure);\n")
+                                "            Failures.<RuntimeException>rethrow(failure);\n")
                         .foundBy("notifierThrowsOnce", FaultScenarios::notifierThrowsOnce,
                                 "CacheRule.NOTIFIER_PAIRS"),
                 Exhibit.of("E09", "what nobody has touched yet is taken for zeros by a snapshot")
