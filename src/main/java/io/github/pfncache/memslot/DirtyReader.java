@@ -23,12 +23,10 @@ import java.util.function.BiConsumer;
  * <p>Slots that are made while there is a reader log from their first moment, and are read by it; of a slot that goes,
  * the last marks are still handed out. Logs that are on for the readers alone are turned off after the last of them.
  *
- * <p><b>Limits.</b> A slot that is followed while it is being deleted may stay among the logs until the reader is
- * closed: it costs the memory of its log, and has no marks but those of a slot with its number that is being changed. A
- * log that was turned on for readers, for a slot made while the last of them closed, stays on until another reader
- * closes. Where making a slot was {@link Memslots.Change#BUSY}, a thread that found the slot meanwhile may not have
- * left it yet. What such a thread writes there after the next harvest is not read, though another slot may show the
- * same memory.
+ * <p><b>Limits.</b> A log that was turned on for readers, for a slot made while the last of them closed, stays on until
+ * another reader closes. Where making a slot was {@link Memslots.Change#BUSY}, a thread that found the slot meanwhile
+ * may not have left it yet. What such a thread writes there after the next harvest is not read, though another slot may
+ * show the same memory.
  *
  * <p>One thread harvests and closes at a time; any thread may change the slots. Kernel counterpart: none, a VMM hands
  * what {@code KVM_GET_DIRTY_LOG} takes out on to its clients itself.
@@ -100,8 +98,12 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
     public boolean harvest(BiConsumer<Memslot, long[]> reader) {
         // Those that have gone already: no thread marks them any more, in a ring neither. First, before any is read.
         Set<DirtyBitmap> last = new HashSet<>();
+        MemslotTable table = memslots.table();
         logs.forEach((bitmap, log) -> {
-            if (log.gone) {
+            Memslot now = table.byId(log.slot.id());
+            boolean over = now == null || now.log() != bitmap; // also if it was followed after this was told of its end
+            // The table is looked at again last: the log may be of a slot that has come since, or be back by now.
+            if (log.gone || over && !memslots.changing.isTaken() && memslots.table() == table) {
                 last.add(bitmap);
             }
         });
@@ -206,10 +208,6 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
         }
         bitmap.addReader(log.kept);
         log.slot = slot;
-        if (log.gone) {
-            log.gone = false;
-            gone.decrementAndGet();
-        }
         if (closed) {
             forget(bitmap, log);
         }

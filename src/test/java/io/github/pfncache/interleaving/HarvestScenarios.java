@@ -8,11 +8,13 @@ import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.DirtyRing;
+import io.github.pfncache.memslot.InvalidationGate;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.scenario.Guest;
 import io.github.pfncache.vm.Vm;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -75,6 +77,43 @@ public final class HarvestScenarios {
             Set<Long> read = new TreeSet<>();
             reader.harvest((slot, pages) -> Arrays.stream(pages).forEach(read::add));
             assertThat(!follows[0] || read.contains(1L)).as("read, if that was said").isTrue();
+        });
+    }
+
+    /** A slot goes while readers begin with its log, one of them once more: of none that has gone a log is kept. */
+    public static void followAgainstDeletion(ScenarioRun stage) {
+        Guest guest = Guest.logging();
+        Memslots memslots = guest.vm.memslots();
+        Memslot slot = memslots.table().byId(Guest.SLOT);
+        List<DirtyReader> readers = List.of(memslots.newDirtyReader(), memslots.newDirtyReader());
+        readers.get(0).follow(slot);
+        stage.thread("follow", () -> readers.forEach(reader -> reader.follow(slot)));
+        stage.thread("delete", () -> assertThat(memslots.delete(Guest.SLOT)).isEqualTo(Memslots.Change.DONE));
+        stage.afterwards(() -> {
+            for (DirtyReader reader : readers) {
+                reader.harvest((of, pages) -> {});
+                assertThat(reader).hasToString("reader of 0 dirty logs");
+            }
+        });
+    }
+
+    /** A harvest sees a table without the slot, which comes back: its log is read as before. */
+    public static void harvestAgainstDeletionThatIsTakenBack(ScenarioRun stage) {
+        Memslots memslots = new Memslots();
+        memslots.attach((publish, deadlineNanos) -> {
+            publish.run();
+            return InvalidationGate.Gate.DONE;
+        }, (former, deadlineNanos) -> false);
+        memslots.set(Guest.SLOT, Memslot.FLAG_LOG_DIRTY_PAGES, Guest.GPA, Guest.PAGES * 4096L, Guest.HVA);
+        DirtyReader reader = memslots.newDirtyReader();
+        memslots.table().forEach(reader::follow);
+        stage.thread("harvest", () -> reader.harvest((slot, pages) -> {}));
+        stage.thread("delete", () -> assertThat(memslots.delete(Guest.SLOT)).isEqualTo(Memslots.Change.BUSY));
+        stage.afterwards(() -> {
+            memslots.table().byId(Guest.SLOT).markDirty(Pages.gpaToGfn(Guest.gpa(1)));
+            Set<Long> read = new TreeSet<>();
+            reader.harvest((slot, pages) -> Arrays.stream(pages).forEach(read::add));
+            assertThat(read).as("read").containsExactly(1L);
         });
     }
 }

@@ -32,7 +32,12 @@ class ManualProtectTest {
 
     @BeforeEach
     void makeSlot() {
-        memslots.attach(AT_ONCE, new MemslotListener() {
+        slot = slotOf(memslots);
+    }
+
+    /** With a listener that is told to take pages back. */
+    private Memslot slotOf(Memslots map) {
+        map.attach(AT_ONCE, new MemslotListener() {
             @Override
             public boolean slotChanged(Memslot former, long deadlineNanos) {
                 return true;
@@ -41,13 +46,14 @@ class ManualProtectTest {
             @Override
             public boolean protect(Memslot of, LongPredicate pages, long deadlineNanos) {
                 taken.add(pages);
-                protecting.run();
+                Runnable once = protecting;
                 protecting = () -> {};
+                once.run();
                 return true;
             }
         });
-        memslots.set(1, Memslot.FLAG_LOG_DIRTY_PAGES, 0, (long) NPAGES << 12, HVA);
-        slot = memslots.table().byId(1);
+        map.set(1, Memslot.FLAG_LOG_DIRTY_PAGES, 0, (long) NPAGES << 12, HVA);
+        return map.table().byId(1);
     }
 
     private static BitSet pages(int... pages) {
@@ -152,11 +158,29 @@ class ManualProtectTest {
     void whatWasTakenOutForAHarvestThatThrowsIsThereForTheNext() {
         slot.markDirty(5);
         protecting = () -> {
-            protecting = () -> {};
             throw new IllegalStateException("not now");
         };
         assertThatIllegalStateException().isThrownBy(() -> memslots.harvestDirty(1));
         assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(5);
+    }
+
+    /** Else a vCPU could use an entry again for a page that it has held all the time. */
+    @Test
+    void anEntryIsFreedAfterItsPageWasTakenBackAndNotIfThatFails() {
+        Memslots map = new Memslots(DirtyMode.RING, Duration.ofSeconds(1));
+        Memslot logs = slotOf(map);
+        DirtyRing ring = map.newDirtyRing(128);
+        ring.bind();
+        logs.markDirty(5);
+        ring.unbind();
+        assertThat(ring.entries()).hasSize(1);
+        protecting = () -> {
+            assertThat(ring).hasToString("dirty ring of 128 entries, taken up 1");
+            throw new IllegalStateException("not now");
+        };
+        assertThatIllegalStateException().isThrownBy(ring::reset);
+        assertThat(ring.reset()).isOne();
+        assertThat(ring).hasToString("dirty ring of 128 entries, taken up 0");
     }
 
     @Test
