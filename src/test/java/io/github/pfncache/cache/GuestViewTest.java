@@ -77,17 +77,45 @@ final class GuestViewTest {
         assertThat(memory()).isEqualTo(model.array());
     }
 
+    /** At each place over the end of a page, and where the view ends: the bytes of the access, and none beside them. */
     @Test
     void whatLiesOverAPagesEndIsWhole() {
-        long edge = Pages.PAGE_SIZE - (GPA - SLOT);
-        for (int width = 2; width <= 8; width *= 2) {
-            for (long offset = edge - width + 1; offset < edge; offset++) {
-                assertThat(view.storeLong(offset, 0x8182838485868788L)).isEqualTo(Outcome.OK);
-                assertThat(view.loadLong(offset, 0)).isEqualTo(0x8182838485868788L);
-                assertThat(view.loadInt(offset, 0)).isEqualTo(0x85868788);
-                assertThat(view.loadShort(offset, (short) 0)).isEqualTo((short) 0x8788);
+        for (int width = 2; width <= 8; width *= 2) { // bounded by the widths
+            for (int before = 1; before < width; before++) { // bounded by the places
+                long offset = Pages.PAGE_SIZE - (GPA - SLOT) - before;
+                storesAndLoads(view, width, offset);
+                storesAndLoads(vm.view(GPA, offset + width), width, offset);
             }
         }
+    }
+
+    private void storesAndLoads(GuestView of, int width, long offset) {
+        vm.guestMemory().fill(SLOT, NPAGES * Pages.PAGE_SIZE, (byte) 0x55);
+        ByteBuffer model = ByteBuffer.wrap(memory()).order(ByteOrder.LITTLE_ENDIAN);
+        int at = (int) (GPA - SLOT + offset);
+        long value = 0x8182_8384_8586_8788L;
+        Outcome outcome = switch (width) {
+            case 2 -> {
+                model.putShort(at, (short) value);
+                yield of.storeShort(offset, (short) value);
+            }
+            case 4 -> {
+                model.putInt(at, (int) value);
+                yield of.storeInt(offset, (int) value);
+            }
+            default -> {
+                model.putLong(at, value);
+                yield of.storeLong(offset, value);
+            }
+        };
+        assertThat(outcome).as("%d bytes at %d", width, offset).isEqualTo(Outcome.OK);
+        assertThat(memory()).as("%d bytes at %d", width, offset).isEqualTo(model.array());
+        long loaded = switch (width) {
+            case 2 -> of.loadShort(offset, (short) 0) ^ (short) value;
+            case 4 -> of.loadInt(offset, 0) ^ (int) value;
+            default -> of.loadLong(offset, 0) ^ value;
+        };
+        assertThat(loaded).as("%d bytes at %d", width, offset).isZero();
     }
 
     @Test
