@@ -2,8 +2,8 @@ package io.github.pfncache.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.interleaving.SteppingLoader;
-import io.github.pfncache.rules.Interleaving;
 import io.github.pfncache.vm.Vm;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -144,28 +144,12 @@ final class AcquireReleaseTest {
         /** How many fences there were of this kind, at each of which something was done. */
         private static int during(Runnable body, String fence, Runnable atFence) {
             int[] fences = new int[1];
-            Interleaving.bind(new Interleaving.Explorer() {
-                @Override
-                public void reached(String name) {
-                    if (name.equals(fence)) {
-                        fences[0]++;
-                        Interleaving.Explorer here = this;
-                        Interleaving.bind(null); // what is done there is no part of it
-                        atFence.run();
-                        Interleaving.bind(here);
-                    }
-                }
-
-                @Override
-                public boolean blocked(Object on, boolean timed) {
-                    throw new AssertionError("nothing to wait for: " + on);
+            OnLooker.during(body, point -> {
+                if (point.equals(fence)) {
+                    fences[0]++;
+                    atFence.run();
                 }
             });
-            try {
-                body.run();
-            } finally {
-                Interleaving.bind(null);
-            }
             return fences[0];
         }
 

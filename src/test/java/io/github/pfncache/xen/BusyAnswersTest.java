@@ -13,6 +13,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.PageFaultHandler;
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.pvclock.Registration;
 import io.github.pfncache.rules.Interleaving;
 import java.time.Duration;
@@ -137,24 +138,11 @@ final class BusyAnswersTest {
     private static List<Outcome> whileAnEventIsSaid(
             Supplier<Delivery> send, Delivery expected, Supplier<Outcome> call) {
         List<Outcome> answers = new ArrayList<>();
-        Interleaving.bind(new Interleaving.Explorer() {
-            @Override
-            public void reached(String point) {
-                if (point.equals("port pending") && answers.isEmpty()) {
-                    answers.add(withoutPatience(call));
-                }
-            }
-
-            @Override
-            public boolean blocked(Object on, boolean timed) {
-                throw new AssertionError("nothing to wait for: " + on);
+        OnLooker.during(() -> assertThat(send.get()).isEqualTo(expected), point -> {
+            if (point.equals("port pending") && answers.isEmpty()) {
+                answers.add(withoutPatience(call));
             }
         });
-        try {
-            assertThat(send.get()).isEqualTo(expected);
-        } finally {
-            Interleaving.bind(null);
-        }
         return answers;
     }
 

@@ -5,11 +5,11 @@ import static io.github.pfncache.xen.XenWorld.TIME_INFO;
 import static io.github.pfncache.xen.XenWorld.VCPU_INFO;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.interleaving.SteppingLoader;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.pvclock.PvclockReader;
 import io.github.pfncache.pvclock.StealTime;
-import io.github.pfncache.rules.Interleaving;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -122,25 +122,6 @@ final class FencedOrderTest {
         }
 
         /** What the current thread comes through while it does something. */
-        private static void during(Runnable body, Consumer<String> point) {
-            Interleaving.bind(new Interleaving.Explorer() {
-                @Override
-                public void reached(String name) {
-                    point.accept(name);
-                }
-
-                @Override
-                public boolean blocked(Object on, boolean timed) {
-                    throw new AssertionError("nothing to wait for: " + on);
-                }
-            });
-            try {
-                body.run();
-            } finally {
-                Interleaving.bind(null);
-            }
-        }
-
         private byte[] bytes(long gpa, int length) {
             byte[] bytes = new byte[length];
             world.host.peek(XenWorld.hva(gpa), bytes);
@@ -157,7 +138,7 @@ final class FencedOrderTest {
             world.time.advance(0x0102_0304_0506L); // in most of its bytes
             byte[] before = bytes(gpa, length);
             List<byte[]> seen = new ArrayList<>();
-            during(write, point -> {
+            OnLooker.during(write, point -> {
                 if (point.equals("VarHandle.storeStoreFence")) {
                     seen.add(bytes(gpa, length));
                 }
@@ -195,7 +176,7 @@ final class FencedOrderTest {
                 seen.add("" + offset);
                 return 2;
             });
-            during(reader::read, seen::add);
+            OnLooker.during(reader::read, seen::add);
             String fence = "VarHandle.loadLoadFence";
             assertThat(seen).as("version, fence, body, fence, version").startsWith("0", fence).endsWith(fence, "0");
             assertThat(seen.subList(2, seen.size() - 2))
@@ -206,7 +187,7 @@ final class FencedOrderTest {
             world.register();
             long argument = world.guest.schedPoll(XenWorld.SCRATCH, XenWorld.SCRATCH + 0x40, 0, 15);
             List<String> seen = new ArrayList<>();
-            during(() -> world.cpu.startPoll(argument, false), point -> seen.add(
+            OnLooker.during(() -> world.cpu.startPoll(argument, false), point -> seen.add(
                     point.equals("VarHandle.fullFence") && world.xen.polling().isSet(0) ? "fence after bit" : point));
             assertThat(seen).as("fences").containsOnlyOnce("fence after bit").doesNotContain("VarHandle.fullFence");
             assertThat(seen.subList(0, seen.indexOf("fence after bit"))).doesNotContain("GuestAccess.testBit");
@@ -218,7 +199,7 @@ final class FencedOrderTest {
             world.cpu.setUpcallVector(0x30);
             world.cpu.setInterruptControllerEnabled(true);
             List<String> seen = new ArrayList<>();
-            during(() -> world.send(66), point -> seen.add(
+            OnLooker.during(() -> world.send(66), point -> seen.add(
                     point.equals("VarHandle.fullFence") && bytes(VCPU_INFO, 1)[0] != 0
                             ? "fence after upcall"
                             : point));
@@ -233,7 +214,7 @@ final class FencedOrderTest {
             world.register();
             world.cpu.setUpcallVector(0x30);
             List<String> seen = new ArrayList<>();
-            during(() -> world.cpu.setInterruptControllerEnabled(true), seen::add);
+            OnLooker.during(() -> world.cpu.setInterruptControllerEnabled(true), seen::add);
             assertThat(seen).startsWith("UpcallLine.enabled").containsOnlyOnce("VarHandle.fullFence");
             assertThat(seen.subList(0, seen.indexOf("VarHandle.fullFence")))
                     .as("looks at the upcall before")
@@ -248,7 +229,7 @@ final class FencedOrderTest {
             world.send(66);
             world.send(3000);
             List<Boolean> parked = new ArrayList<>();
-            during(() -> world.cpu.setVcpuInfo(world.target(VCPU_INFO)), point -> {
+            OnLooker.during(() -> world.cpu.setVcpuInfo(world.target(VCPU_INFO)), point -> {
                 if (point.equals("GuestAccess.testAndSetBit") || point.equals("GuestAccess.putByte")) {
                     parked.add(world.cpu.info().hasParked());
                 }
