@@ -8,8 +8,12 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.rules.HeldLocks;
 import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -88,5 +92,35 @@ class FreedBufferTest {
         assertThat(cache.loadLong(0, -1)).isEqualTo(-1);
         assertThat(cache.storeLong(0, 1)).isEqualTo(Outcome.FAULT);
         assertThat(tlb.deactivate()).isEqualTo(Outcome.OK);
+    }
+
+    /** The caller's mistake costs what lies there and nothing else: what was written before it is in the log. */
+    @Test
+    void whatIsFreedTooEarlyFailsTheAccessAlone() throws Exception {
+        assumeTrue(Runtime.version().feature() >= ARENAS_SINCE);
+        Freeable memory = new Freeable();
+        host.mapAnonymous(HVA + Pages.PAGE_SIZE, 1, Protection.READ_WRITE);
+        host.mapBuffer(HVA + 2 * Pages.PAGE_SIZE, memory.bytes, Protection.READ_WRITE);
+        memslots.set(2, Memslot.FLAG_LOG_DIRTY_PAGES, 2 * GPA, 2 * Pages.PAGE_SIZE, HVA + Pages.PAGE_SIZE);
+        GfnPfnCache cache = domain.newCache(8);
+        assertThat(cache.activate(2 * GPA + Pages.PAGE_SIZE)).isEqualTo(Outcome.OK);
+        GuestArea area = domain.newArea();
+        assertThat(area.activate(2 * GPA + Pages.PAGE_SIZE - 4, 8)).isEqualTo(Outcome.OK);
+        memory.arena.close();
+
+        assertThatThrownBy(() -> cache.storeLong(0, 1)).isInstanceOf(IllegalStateException.class);
+        HeldLocks.mightSleep("whatever comes after a store that failed");
+        List<Consumer<AreaAccess>> writes =
+                List.of(access -> access.putLong(0, 1), access -> access.put(0, new byte[Long.BYTES]));
+        for (Consumer<AreaAccess> write : writes) { // two
+            memslots.harvestDirty(2);
+            try (AreaAccess access = area.access()) {
+                assertThatThrownBy(() -> write.accept(access)).isInstanceOf(IllegalStateException.class);
+            }
+            assertThat(memslots.harvestDirty(2).harvest().pages()).contains(0);
+        }
+        assertThat(host.unmap(HVA + Pages.PAGE_SIZE, 2)).as("held by nobody").isEqualTo(HostResult.OK);
+        cache.deactivate();
+        area.deactivate();
     }
 }

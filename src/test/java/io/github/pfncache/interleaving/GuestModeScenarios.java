@@ -321,6 +321,25 @@ public final class GuestModeScenarios {
         });
     }
 
+    /** The caches close while a vCPU is about to hold a page: nobody has told it to keep that. */
+    public static void holdAgainstClose(ScenarioRun stage) {
+        Guest guest = Guest.touched();
+        Cpu cpu = new Cpu(guest);
+        stage.thread("vcpu", () -> {
+            cpu.mode.enter();
+            cpu.store(0, 5);
+            cpu.mode.leave();
+            cpu.mode.handOver();
+        });
+        stage.thread("close", () -> assertThat(guest.vm.caches().close()).as("in use").isEmpty());
+        stage.afterwards(() -> {
+            cpu.mode.enter(); // drops what is wanted
+            assertThat(cpu.pages[0]).as("held on").isNull();
+            cpu.end();
+            guest.atRest();
+        });
+    }
+
     /** Two vCPUs, a mover, a harvester and a slot that comes and goes. */
     public static void everybodyAtOnce(ScenarioRun stage) {
         Guest guest = Guest.logging();

@@ -34,6 +34,13 @@ final class SteppedCoreTest {
         return new Stepped("host.PageTable", "host.Chunk").tests(HostScenarios.class, PREEMPTIONS + 1, BUDGET);
     }
 
+    /** Where an area is: threads that stop at its own fields alone, and the more often. */
+    @TestFactory
+    Stream<DynamicTest> anAreaIsWhereItWasPointedLast() {
+        return new Stepped("cache.GuestArea", "cache.AreaAccess")
+                .tests(AreaScenarios.class, PREEMPTIONS + 1, BUDGET / 2);
+    }
+
     /** A watch is beside the core: a writer that has begun, one in between, and what is decided where marks are. */
     @TestFactory
     Stream<DynamicTest> aWatchMissesNoWrite() {

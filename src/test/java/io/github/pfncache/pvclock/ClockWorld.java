@@ -33,8 +33,25 @@ final class ClockWorld {
     final Kvmclock clock;
     final StealTime steal;
 
+    /** How long ago the current thread has looked at the clock, nanoseconds: it has been stopped since. */
+    final ThreadLocal<Long> behind = ThreadLocal.withInitial(() -> 0L);
+
+    /** The time, as a thread has seen it. */
+    private final class Seen implements HostClock {
+
+        @Override
+        public long monotonicNanos() {
+            return time.monotonicNanos() - behind.get();
+        }
+
+        @Override
+        public long realtimeNanos() {
+            return time.realtimeNanos() - behind.get();
+        }
+    }
+
     ClockWorld(int vcpus) {
-        vm = Vm.builder().host(host).clock(time).vcpus(vcpus).build();
+        vm = Vm.builder().host(host).clock(new Seen()).vcpus(vcpus).build();
         clock = Kvmclock.attach(vm, TscSource.of(time, TSC_HZ));
         steal = StealTime.attach(vm);
         host.mapAnonymous(HVA, NPAGES, Protection.READ_WRITE);

@@ -181,6 +181,27 @@ final class KvmclockUpdateTest {
             assertThat(world.flags(GPA + 0x100)).isEqualTo(STABLE | STOPPED);
         }
 
+        /** It is to come after the update that was cut short, however late that is made. */
+        @Test
+        void theUpdateALittleLaterIsOfTheEntryThatMadeTheFirst() {
+            world.fill((byte) 0);
+            world.settle(0, GPA + 0x100);
+            world.register(0, GPA + 0x100);
+            world.host.discard(HVA, 1);
+            PageFaultHandler broken = fault -> {
+                throw new IllegalStateException("no network");
+            };
+            world.host.registerFaultHandler(HvaRange.ofPages(HVA, 1), broken, true, false);
+            assertThatThrownBy(() -> world.run(0)).hasMessage("no network");
+            world.host.unregisterFaultHandler(broken);
+            world.time.advance(Kvmclock.DELAYED_UPDATE_NANOS);
+            world.run(0);
+            assertThat(world.version(GPA + 0x100)).isEqualTo(2);
+            world.time.advance(Kvmclock.DELAYED_UPDATE_NANOS);
+            world.run(0);
+            assertThat(world.version(GPA + 0x100)).as("a little later").isEqualTo(4);
+        }
+
         @Test
         void freshPagesStartAtVersionZero() {
             world.settle(0, GPA + 0x100);

@@ -208,4 +208,41 @@ public final class SteppedClockScenarios {
             world.audit();
         });
     }
+
+    /** A clock is registered elsewhere while its vCPU enters: in the end the guest finds it there. */
+    public static void registrationAgainstEntry(ScenarioRun stage) {
+        ClockWorld world = quiet(1);
+        stage.thread("entry", () -> world.run(0));
+        stage.thread("register", () -> world.register(0, ELSEWHERE));
+        stage.afterwards(() -> {
+            world.run(0);
+            assertThat(world.version(ELSEWHERE)).as("version where it is").isPositive();
+            world.audit();
+        });
+    }
+
+    /**
+     * The update a little later of one registration fires while the next is served, by a thread that has looked at the
+     * host's clock before: that registration has one of its own.
+     */
+    public static void delayedUpdateAgainstARegistration(ScenarioRun stage) {
+        ClockWorld world = quiet(2);
+        world.register(0, ELSEWHERE);
+        world.run(0);
+        world.register(1, PLACE);
+        world.time.advance(Kvmclock.DELAYED_UPDATE_NANOS);
+        stage.thread("fires", () -> world.run(0));
+        stage.thread("registered", () -> {
+            world.behind.set(1L);
+            world.run(1);
+            world.behind.remove();
+        });
+        stage.afterwards(() -> {
+            int before = world.version(PLACE);
+            world.time.advance(Kvmclock.DELAYED_UPDATE_NANOS);
+            world.run(1);
+            assertThat(world.version(PLACE)).as("version a little later").isEqualTo(before + 2);
+            world.audit();
+        });
+    }
 }

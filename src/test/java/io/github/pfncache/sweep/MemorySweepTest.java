@@ -38,6 +38,11 @@ final class MemorySweepTest {
     }
 
     @Test
+    void aRegisterIsWrittenOrNot() {
+        assertThat(RegisterSweep.run()).as("neither as before nor as after").isEmpty();
+    }
+
+    @Test
     void nothingIsHalfWrittenAcrossAPage() {
         assertThat(CrossingSweep.run()).as("versions left odd, flags left set").isEmpty();
     }

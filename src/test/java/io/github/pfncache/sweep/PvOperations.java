@@ -13,6 +13,7 @@ import io.github.pfncache.pvclock.GuestTsc;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.pvclock.PvclockField;
 import io.github.pfncache.pvclock.PvclockReader;
+import io.github.pfncache.pvclock.Registration;
 import io.github.pfncache.pvclock.StealTime;
 import io.github.pfncache.pvclock.TscSource;
 import io.github.pfncache.vm.Vm;
@@ -74,6 +75,10 @@ final class PvOperations {
                 msr("guest writes MSR_SYSTEM_TIME, old", Kvmclock.MSR_SYSTEM_TIME_OLD, COPIES | Kvmclock.ENABLE),
                 msr("guest writes MSR_SYSTEM_TIME, off", Kvmclock.MSR_SYSTEM_TIME, 0),
                 msr("guest writes MSR_WALL_CLOCK", Kvmclock.MSR_WALL_CLOCK, SweepMachine.WALL_CLOCK),
+                msr("guest writes MSR_WALL_CLOCK, old", Kvmclock.MSR_WALL_CLOCK_OLD, SweepMachine.WALL_CLOCK),
+                new Operation("host writes MSR_SYSTEM_TIME", m ->
+                        m.vm.vcpu(1).writeMsr(Kvmclock.MSR_SYSTEM_TIME, COPIES | Kvmclock.ENABLE)),
+                new Operation("registration", PvOperations::register),
                 msr("guest writes MSR_STEAL_TIME", StealTime.MSR_STEAL_TIME, SweepMachine.STEAL | StealTime.ENABLE),
                 msr("guest writes MSR_STEAL_TIME, off", StealTime.MSR_STEAL_TIME, 0),
                 new Operation("clock.setTsc", m -> {
@@ -119,6 +124,18 @@ final class PvOperations {
                     XenVm xen = XenVm.attach(fresh, clock, m.adopter);
                     return fresh.vcpu(0).run(m.adopter) + " " + xen.mode() + " " + clock.tsc().frequencyHz();
                 }));
+    }
+
+    /** An interface of the adopter's own. */
+    private static String register(SweepMachine m) {
+        Registration own = new Registration(m.vm, Long.BYTES);
+        m.atRest.add(() -> own.set(0, null));
+        CacheTarget place = new CacheTarget.ByGpa(COPIES + 0x300);
+        String set = own.set(1, place) + " " + own.point(2, place) + " " + own.bringIn();
+        String written = own.update(m.adopter::read, (access, tsc) -> access.putLong(0, tsc)) + " "
+                + Registration.retrying(m.vm, () -> own.exclusively(() ->
+                        own.tryUpdate(access -> access.putByte(0, (byte) 1))), own::bringIn);
+        return set + " " + own.isPlaced() + " " + written + " " + own.target() + " " + own.set(own.register(), null);
     }
 
     private static List<Operation> places() {

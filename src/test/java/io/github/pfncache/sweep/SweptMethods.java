@@ -3,9 +3,11 @@ package io.github.pfncache.sweep;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.objectweb.asm.ClassReader;
 import org.objectweb.asm.ClassVisitor;
 import org.objectweb.asm.Handle;
@@ -24,11 +26,16 @@ final class SweptMethods {
 
     private SweptMethods() {}
 
-    /** Class without the root, method and number of parameters: {@code cache.GfnPfnCache.storeInt/2}. */
+    /** Class without the root, method, parameters without packages: {@code cache.GfnPfnCache.storeInt(int,int)}. */
     static Set<String> all() {
         Set<String> all = new TreeSet<>();
         OPERATIONS.forEach(type -> collect(type, all));
         return all;
+    }
+
+    /** A type without its package and the class around it. */
+    static String simple(String type) {
+        return type.substring(Math.max(type.lastIndexOf('.'), type.lastIndexOf('$')) + 1);
     }
 
     private static void collect(Class<?> type, Set<String> into) {
@@ -55,8 +62,9 @@ final class SweptMethods {
 
         private void add(String owner, String name, String descriptor) {
             if (owner.startsWith(OURS)) {
-                into.add(owner.substring(OURS.length()).replace('/', '.') + "." + name + "/"
-                        + Type.getArgumentTypes(descriptor).length);
+                into.add(owner.substring(OURS.length()).replace('/', '.') + "." + name
+                        + Arrays.stream(Type.getArgumentTypes(descriptor)).map(Type::getClassName)
+                                .map(SweptMethods::simple).collect(Collectors.joining(",", "(", ")")));
             }
         }
 

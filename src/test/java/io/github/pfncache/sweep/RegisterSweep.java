@@ -1,0 +1,128 @@
+package io.github.pfncache.sweep;
+
+import io.github.pfncache.pvclock.Kvmclock;
+import io.github.pfncache.pvclock.StealTime;
+import io.github.pfncache.vm.HostClock;
+import io.github.pfncache.vm.Vcpu;
+import io.github.pfncache.vm.Vm;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import java.util.function.Predicate;
+
+/**
+ * Each allocation fails of a write of a register, by a guest or by its host: the register, where the guest finds what
+ * it asked for, and what is said there are as before the write, or as after it. Only the wall clock may have its
+ * register and no more, as where there is no memory.
+ */
+public final class RegisterSweep implements Function<String[], List<String>> {
+
+    private static final long GPA = 0x10_0000;
+    private static final int PAGE = 4096;
+    private static final long THERE = GPA + PAGE;
+    private static final int[] INDICES = {Kvmclock.MSR_SYSTEM_TIME, Kvmclock.MSR_SYSTEM_TIME_OLD,
+        Kvmclock.MSR_WALL_CLOCK, Kvmclock.MSR_WALL_CLOCK_OLD, StealTime.MSR_STEAL_TIME};
+    private static final int PLACE = 64;
+    private static final int STEAL_VERSION = 8;
+    private static final int NEVER = Integer.MAX_VALUE;
+
+    private final List<String> found = new ArrayList<>();
+    private int failed;
+
+    /** What is neither as before nor as after; empty if nothing is. */
+    static List<String> run() {
+        return AllocationLoader.counting(RegisterSweep.class).apply(new String[0]);
+    }
+
+    @Override
+    public List<String> apply(String[] none) {
+        for (int index : INDICES) {
+            for (long value : isWallClock(index) ? new long[] {THERE} : new long[] {THERE | 1, place(index, 0), 0}) {
+                for (int vcpu = 0; vcpu < 2; vcpu++) { // two
+                    sweep(index, vcpu, value, true);
+                    sweep(index, vcpu, value, false);
+                }
+            }
+        }
+        if (failed == 0) {
+            found.add("no write was cut short");
+        }
+        return found;
+    }
+
+    /** Where a machine has a structure at first, with the bit that turns it on. */
+    private static long place(int index, int vcpu) {
+        return GPA + PLACE * vcpu + (index == StealTime.MSR_STEAL_TIME ? 4 * PLACE : 0) | 1;
+    }
+
+    private void sweep(int index, int vcpu, long value, boolean byGuest) {
+        Predicate<Vcpu> write = byGuest
+                ? each -> each.guestWriteMsr(index, value)
+                : each -> each.writeMsr(index, value);
+        AtomicInteger count = new AtomicInteger();
+        View before = view(vcpu, each -> true, NEVER, new AtomicInteger());
+        View after = view(vcpu, write, NEVER, count);
+        for (int number = 0; number < count.get(); number++) { // bounded by the allocations of the write
+            View now = view(vcpu, write, number, new AtomicInteger());
+            boolean alone = isWallClock(index) && now.equals(new View(after.registers, before.memory));
+            if (!now.equals(before) && !now.equals(after) && !alone) {
+                found.add((byGuest ? "the guest" : "the host") + " of vCPU " + vcpu + " writes 0x"
+                        + Long.toHexString(value) + " to 0x" + Integer.toHexString(index) + ", allocation " + number
+                        + ": " + now + ", before " + before + ", after " + after + ", " + Allocations.place());
+            }
+        }
+    }
+
+    private static boolean isWallClock(int index) {
+        return index == Kvmclock.MSR_WALL_CLOCK || index == Kvmclock.MSR_WALL_CLOCK_OLD;
+    }
+
+    /** What all registers hold, and the sum of the guest's memory, but for versions. */
+    private record View(String registers, int memory) {}
+
+    /** A machine in which an allocation of a write has failed, once it has gone on. */
+    private View view(int vcpu, Predicate<Vcpu> write, int number, AtomicInteger count) {
+        HostClock.Manual time = new HostClock.Manual(1_700_000_000_000_000_000L);
+        Vm vm = Vm.builder().clock(time).vcpus(2).build();
+        vm.ram().add(0, 0, GPA, 2);
+        Kvmclock clock = Kvmclock.attach(vm);
+        StealTime steal = StealTime.attach(vm);
+        for (Vcpu each : vm.vcpus()) { // two
+            each.writeMsr(Kvmclock.MSR_SYSTEM_TIME, place(Kvmclock.MSR_SYSTEM_TIME, each.id()));
+            each.writeMsr(StealTime.MSR_STEAL_TIME, place(StealTime.MSR_STEAL_TIME, each.id()));
+        }
+        goOn(vm, time);
+        try {
+            Allocations.failing(number, () -> write.test(vm.vcpu(vcpu)), count::set);
+        } catch (OutOfMemoryError expected) {
+            failed++;
+        }
+        goOn(vm, time);
+        clock.requestUpdateOfAll(); // whenever it was last written before
+        vm.vcpus().forEach(each -> steal.addSteal(each, 1));
+        vm.vcpus().forEach(each -> each.run(() -> {}));
+        StringBuilder registers = new StringBuilder();
+        for (Vcpu each : vm.vcpus()) { // two
+            Arrays.stream(INDICES).forEach(i -> registers.append(Long.toHexString(each.readMsr(i))).append(' '));
+        }
+        byte[] memory = new byte[2 * PAGE];
+        vm.guestMemory().read(GPA, memory);
+        for (int at = 0; at < memory.length; at += PLACE) { // bounded by the memory; any even version will do
+            memory[at] &= 1;
+            memory[at + STEAL_VERSION] &= 1;
+        }
+        vm.close();
+        return new View(registers.toString(), Arrays.hashCode(memory));
+    }
+
+    /** Long enough that nothing is left to be updated. */
+    private static void goOn(Vm vm, HostClock.Manual time) {
+        for (int turn = 0; turn < 2; turn++) { // an entry, and the update a little later
+            vm.vcpus().forEach(each -> each.run(() -> {}));
+            time.advance(Kvmclock.DELAYED_UPDATE_NANOS);
+        }
+        vm.vcpus().forEach(each -> each.run(() -> {}));
+    }
+}
