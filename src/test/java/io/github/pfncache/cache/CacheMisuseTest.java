@@ -11,6 +11,8 @@ import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -81,6 +83,44 @@ class CacheMisuseTest {
             assertThat(cache.state().target()).isEqualTo(new CacheTarget.ByGpa(GPA));
             assertThat(cache).asString().contains("gpa=0x100000");
         }
+    }
+
+    /** Whether or not there is anything to load. */
+    @Test
+    void whatLiesOutsideOfTheWindowIsRefusedInEveryState() {
+        GfnPfnCache cache = domain.newCache(8);
+        requireRefusedOutside(cache); // inactive
+        cache.activate(GPA);
+        requireRefusedOutside(cache);
+        host.discard(HVA, 1); // to be refreshed
+        requireRefusedOutside(cache);
+        host.unmap(HVA, 1); // no memory
+        requireRefusedOutside(cache);
+        assertThat(cache.loadInt(4, 5)).isEqualTo(5);
+    }
+
+    private static void requireRefusedOutside(GfnPfnCache cache) {
+        for (int offset : new int[] {Integer.MIN_VALUE, -1, 5, 8, Integer.MAX_VALUE}) { // bounded by the offsets
+            assertThatThrownBy(() -> cache.loadInt(offset, 0)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> cache.storeInt(offset, 0)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> cache.tryLoad(offset, 4)).isInstanceOf(IllegalArgumentException.class);
+        }
+    }
+
+    @Test
+    void anAccessIsForItsThreadAndUntilItIsClosed() {
+        GfnPfnCache cache = domain.newCache(8);
+        cache.activate(GPA);
+        GuestAccess access = cache.readLock();
+        List<Runnable> calls = List.of(
+                access::check, () -> access.getInt(0), () -> access.putInt(0, 1),
+                () -> access.atomicInt(AtomicOp.ADD, 0, 1));
+        try (access) {
+            assertThat(access.check()).isTrue();
+            calls.forEach(call -> assertThatThrownBy(() -> CompletableFuture.runAsync(call).join())
+                    .hasCauseInstanceOf(IllegalStateException.class));
+        }
+        calls.forEach(call -> assertThatThrownBy(call::run).isInstanceOf(IllegalStateException.class));
     }
 
     @Test
