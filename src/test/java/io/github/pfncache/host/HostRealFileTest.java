@@ -417,6 +417,16 @@ class HostRealFileTest {
     }
 
     @Test
+    void aFileThatIsCutOffFurtherWhileItIsCutIsThatShortAfterTheNext() throws IOException {
+        file.truncate(2);
+        channel.beforeWrite = once(() -> file.truncate(1));
+        file.sync();
+        assertThat(Files.size(path)).isEqualTo(8192);
+        file.sync();
+        assertThat(Files.size(path)).isEqualTo(4096);
+    }
+
+    @Test
     void aNotifierThatFailsDuringASyncLosesNothing() throws IOException {
         world.store(A, 5);
         MmuNotifier broken = new MmuNotifier() {
