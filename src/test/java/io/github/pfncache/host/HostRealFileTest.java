@@ -416,6 +416,16 @@ class HostRealFileTest {
         assertThat(Files.size(path)).isEqualTo(4096);
     }
 
+    /** Of neither page anything was read before. */
+    @Test
+    void aWriteThatBeginsInOnePageAndEndsInTheNextLeavesTheRestOfBoth() throws IOException {
+        assertThat(file.write(2 * 4096 - 4, bytes(0))).isEqualTo(OK);
+        file.sync();
+        assertThat(onDisk(4096)).isEqualTo(0x0202020202020202L);
+        assertThat(onDisk(2 * 4096 - 4)).isZero();
+        assertThat(onDisk(2 * 4096 + 4)).isEqualTo(0x0303030303030303L);
+    }
+
     @Test
     void aFileThatIsCutOffFurtherWhileItIsCutIsThatShortAfterTheNext() throws IOException {
         file.truncate(2);
