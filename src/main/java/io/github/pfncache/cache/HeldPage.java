@@ -114,10 +114,10 @@ public final class HeldPage {
      * Whether the bytes may be written. That may be so although it was not asked for, where it costs nothing: the page
      * can be written already, and its slot has no dirty log.
      *
-     * @return true iff they may
+     * @return true iff they may; false once the page was given back
      */
     public boolean isWritable() {
-        return writable;
+        return writable && isHeld();
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.github.pfncache.sweep;
 
+import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.pvclock.StealTime;
 import io.github.pfncache.vm.HostClock;
@@ -26,6 +27,7 @@ public final class RegisterSweep implements Function<String[], List<String>> {
         Kvmclock.MSR_WALL_CLOCK, Kvmclock.MSR_WALL_CLOCK_OLD, StealTime.MSR_STEAL_TIME};
     private static final int PLACE = 64;
     private static final int STEAL_VERSION = 8;
+    private static final int CHUNK = 1 << 16;
     private static final int NEVER = Integer.MAX_VALUE;
 
     private final List<String> found = new ArrayList<>();
@@ -40,10 +42,8 @@ public final class RegisterSweep implements Function<String[], List<String>> {
     public List<String> apply(String[] none) {
         for (int index : INDICES) {
             for (long value : isWallClock(index) ? new long[] {THERE} : new long[] {THERE | 1, place(index, 0), 0}) {
-                for (int vcpu = 0; vcpu < 2; vcpu++) { // two
-                    sweep(index, vcpu, value, true);
-                    sweep(index, vcpu, value, false);
-                }
+                sweep(index, 0, value, true);
+                sweep(index, 1, value, false);
             }
         }
         if (failed == 0) {
@@ -85,7 +85,7 @@ public final class RegisterSweep implements Function<String[], List<String>> {
     /** A machine in which an allocation of a write has failed, once it has gone on. */
     private View view(int vcpu, Predicate<Vcpu> write, int number, AtomicInteger count) {
         HostClock.Manual time = new HostClock.Manual(1_700_000_000_000_000_000L);
-        Vm vm = Vm.builder().clock(time).vcpus(2).build();
+        Vm vm = Vm.builder().host(HostMemory.builder().chunkBytes(CHUNK, CHUNK).build()).clock(time).vcpus(2).build();
         vm.ram().add(0, 0, GPA, 2);
         Kvmclock clock = Kvmclock.attach(vm);
         StealTime steal = StealTime.attach(vm);
@@ -114,6 +114,7 @@ public final class RegisterSweep implements Function<String[], List<String>> {
             memory[at + STEAL_VERSION] &= 1;
         }
         vm.close();
+        vm.host().close();
         return new View(registers.toString(), Arrays.hashCode(memory));
     }
 
