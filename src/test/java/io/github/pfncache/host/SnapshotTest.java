@@ -387,6 +387,12 @@ class SnapshotTest {
             assertThat(rewind(snapshot, A, 16)).as("a hole here").isEqualTo(ENOMEM);
             world.file.truncate(3);
             assertThat(rewind(snapshot, M, 16)).as("behind the end here").isEqualTo(EFAULT);
+            RewindRange first = new RewindRange(A, A, 1);
+            for (RewindRange second : List.of(new RewindRange(A, A, 17), new RewindRange(M, M, 16))) {
+                assertThat(host.rewind(snapshot, List.of(first, second), changed::add)).as("a later one")
+                        .isNotEqualTo(OK);
+            }
+            assertThat(changed).isEmpty();
             world.file.truncate(4);
             assertThat(rewind(snapshot, M, 16)).as("zeros behind the end").isEqualTo(OK);
             assertThat(world.load(page(M, 3))).isEqualTo(2);

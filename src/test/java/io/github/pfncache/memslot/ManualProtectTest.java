@@ -183,6 +183,27 @@ class ManualProtectTest {
         assertThat(ring).hasToString("dirty ring of 128 entries, taken up 0");
     }
 
+    /** As by another thread, while the pages are taken back; what is marked after that stays. */
+    @Test
+    void anEntryThatIsFreedMeanwhileIsFreedOnce() {
+        Memslots map = new Memslots(DirtyMode.RING, Duration.ofSeconds(1));
+        Memslot logs = slotOf(map);
+        DirtyRing ring = map.newDirtyRing(128);
+        ring.bind();
+        logs.markDirty(5);
+        assertThat(ring.entries()).hasSize(1);
+        protecting = () -> {
+            for (int page = 6; page < 8; page++) {
+                assertThat(ring.reset()).isOne();
+                logs.markDirty(page);
+                assertThat(ring.entries()).hasSize(1);
+            }
+        };
+        assertThat(ring.reset()).isZero();
+        assertThat(ring).hasToString("dirty ring of 128 entries, taken up 1");
+        ring.unbind();
+    }
+
     @Test
     void whyThereIsNothingIsSaid() {
         assertThat(memslots.peekDirty(7).status()).isEqualTo(HarvestStatus.NO_SLOT);
