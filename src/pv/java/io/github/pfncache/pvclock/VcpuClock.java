@@ -49,7 +49,7 @@ final class VcpuClock {
     private volatile boolean toldStopped;
 
     /** The listeners that have not heard of the last update. Confined to the thread that runs the vCPU. */
-    private final Deque<ClockUpdateListener> untold = new ArrayDeque<>();
+    private Deque<ClockUpdateListener> untold = new ArrayDeque<>();
 
     /** Replaced as a whole, by any thread. */
     private volatile Kvmclock.VcpuTsc tsc;
@@ -127,10 +127,10 @@ final class VcpuClock {
      */
     void enter(List<ClockUpdateListener> listeners) {
         serve(Request.UPDATE, () -> {
+            Deque<ClockUpdateListener> all = new ArrayDeque<>(listeners); // first: the write is not to be made again
             toldStopped = false;
             write();
-            untold.clear();
-            untold.addAll(listeners);
+            untold = all;
         });
         for (int left = untold.size(); left > 0 && !untold.isEmpty(); left--) { // bounded by their number
             ClockUpdateListener listener = untold.remove(); // before the call, which may come back here

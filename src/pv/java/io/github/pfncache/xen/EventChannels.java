@@ -297,7 +297,9 @@ public final class EventChannels {
             for (int port = 1; port < MAX_PORTS; port++) { // bounded by the number of ports
                 bindings.set(port, null);
             }
-            xen.vcpus().forEach(XenVcpu::forgetDeferred);
+            for (int id = 0; id < xen.vcpus().size(); id++) { // the vCPUs; takes no memory: it is done whole, or not
+                xen.vcpus().get(id).forgetDeferred();
+            }
         } finally {
             lock.unlock();
         }

@@ -38,8 +38,8 @@ final class MemorySweepTest {
     }
 
     @Test
-    void aRegisterIsWrittenOrNot() {
-        assertThat(RegisterSweep.run()).as("neither as before nor as after").isEmpty();
+    void whatIsOneStepIsDoneOrNot() {
+        assertThat(OneStepSweep.run()).as("half done").isEmpty();
     }
 
     @Test

@@ -2,10 +2,12 @@ package io.github.pfncache.sweep;
 
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.pvclock.Kvmclock;
+import io.github.pfncache.pvclock.PvclockTimeInfo;
 import io.github.pfncache.pvclock.StealTime;
 import io.github.pfncache.vm.HostClock;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
+import io.github.pfncache.xen.XenVm;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -14,11 +16,14 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
- * Each allocation fails of a write of a register, by a guest or by its host: the register, where the guest finds what
- * it asked for, and what is said there are as before the write, or as after it. Only the wall clock may have its
- * register and no more, as where there is no memory.
+ * What is one step to its caller, and is not half done when an allocation in it fails.
+ *
+ * <p>A write of a register, by a guest or by its host: the register, where the guest finds what it asked for, and what
+ * is said there are as before the write, or as after it. Only the wall clock may have its register and no more, as
+ * where there is no memory. An entry that tells a guest that it was stopped: other clocks say so, too. A reset of the
+ * event channels takes no memory.
  */
-public final class RegisterSweep implements Function<String[], List<String>> {
+public final class OneStepSweep implements Function<String[], List<String>> {
 
     private static final long GPA = 0x10_0000;
     private static final int PAGE = 4096;
@@ -33,9 +38,9 @@ public final class RegisterSweep implements Function<String[], List<String>> {
     private final List<String> found = new ArrayList<>();
     private int failed;
 
-    /** What is neither as before nor as after; empty if nothing is. */
+    /** What is half done; empty if nothing is. */
     static List<String> run() {
-        return AllocationLoader.counting(RegisterSweep.class).apply(new String[0]);
+        return AllocationLoader.counting(OneStepSweep.class).apply(new String[0]);
     }
 
     @Override
@@ -49,7 +54,48 @@ public final class RegisterSweep implements Function<String[], List<String>> {
         if (failed == 0) {
             found.add("no write was cut short");
         }
+        AtomicInteger count = new AtomicInteger();
+        isToldStopped(NEVER, count);
+        for (int number = 0; number < count.get(); number++) { // bounded by the allocations of an entry
+            if (!isToldStopped(number, new AtomicInteger())) {
+                found.add("no other clock says that the guest was stopped, after " + Allocations.place());
+            }
+        }
+        reset();
         return found;
+    }
+
+    private void reset() {
+        Vm vm = Vm.builder().build();
+        XenVm xen = XenVm.attach(vm, Kvmclock.attach(vm), vcpu -> {});
+        try {
+            Allocations.failing(0, () -> {
+                xen.events().reset();
+                return true;
+            }, count -> {});
+        } catch (OutOfMemoryError e) {
+            found.add("a reset that is half done, after " + Allocations.place());
+        }
+        vm.close();
+    }
+
+    /** Whether a listener is told, by an entry of which an allocation fails or by the next. */
+    private static boolean isToldStopped(int number, AtomicInteger count) {
+        Vm vm = Vm.builder().clock(new HostClock.Manual(0)).build();
+        vm.ram().add(0, 0, GPA, 1);
+        Kvmclock clock = Kvmclock.attach(vm);
+        boolean[] told = new boolean[1];
+        clock.addUpdateListener(vcpu -> told[0] |= clock.timeFor(vcpu).has(PvclockTimeInfo.FLAG_GUEST_STOPPED));
+        vm.vcpu(0).writeMsr(Kvmclock.MSR_SYSTEM_TIME, GPA | Kvmclock.ENABLE);
+        vm.vcpu(0).run(() -> {});
+        clock.guestStopped(vm.vcpu(0));
+        try {
+            Allocations.failing(number, () -> vm.vcpu(0).run(() -> {}), count::set);
+        } catch (OutOfMemoryError expected) {
+            vm.vcpu(0).run(() -> {});
+        }
+        vm.close();
+        return told[0];
     }
 
     /** Where a machine has a structure at first, with the bit that turns it on. */
