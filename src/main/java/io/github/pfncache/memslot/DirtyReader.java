@@ -103,7 +103,7 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
             Memslot now = table.byId(log.slot.id());
             boolean over = now == null || now.log() != bitmap; // also if it was followed after this was told of its end
             // The table is looked at again last: the log may be of a slot that has come since, or be back by now.
-            if (log.gone || over && !memslots.changing.isTaken() && memslots.table() == table) {
+            if (log.gone || over && memslots.isSettled(table)) {
                 last.add(bitmap);
             }
         });
@@ -228,9 +228,8 @@ public final class DirtyReader extends LogUser implements AutoCloseable {
 
     @Override
     void markGone(int slotId, long page, DirtyBitmap current) {
-        boolean changing = memslots.changing.isTaken(); // before it is looked which have gone
-        logs.forEach((bitmap, log) -> { // also of a slot that goes, before this is told of its end
-            if (bitmap != current && (changing || log.gone) && log.slot.id() == slotId && page < log.kept.npages) {
+        logs.forEach((bitmap, log) -> { // also of a slot that goes, before this is told of its end, or is back by now
+            if (bitmap != current && log.slot.id() == slotId && page < log.kept.npages) {
                 Marks.mark(log.kept.wordsOf(page), page);
             }
         });

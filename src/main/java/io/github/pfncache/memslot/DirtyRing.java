@@ -159,7 +159,8 @@ public final class DirtyRing {
 
     /**
      * Frees the entries that were handed out. A vCPU that holds one of their pages for writing gives it back before
-     * this returns: so a page is to be copied after the reset of its entry. If that fails, nothing is freed.
+     * this returns: so a page is to be copied after the reset of its entry. If that fails, nothing is freed; nor while
+     * another thread changes the memory map.
      *
      * @return how many were freed
      */
@@ -175,7 +176,9 @@ public final class DirtyRing {
                 pages.computeIfAbsent(entry.slotId(), id -> new BitSet()).set((int) entry.page());
             }
         }
-        owner.protect(pages);
+        if (!owner.protect(pages)) {
+            return 0;
+        }
         reading.lock();
         try (reading) {
             int freed = (int) Math.max(0, end - reset); // another thread may have freed them meanwhile

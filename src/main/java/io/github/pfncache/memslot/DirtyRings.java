@@ -24,15 +24,22 @@ final class DirtyRings {
     /**
      * Entries are about to be freed: a vCPU that writes their pages without a mark for each write has to mark them
      * again. Where it does not stop in time they are marked again here, in the bitmaps.
+     *
+     * @return false, with nothing done, while the memory map is being changed: a slot that is not there may come back
      */
-    void protect(Map<Integer, BitSet> freed) {
+    boolean protect(Map<Integer, BitSet> freed) {
+        MemslotTable table = memslots.table();
+        if (!memslots.isSettled(table)) {
+            return false;
+        }
         freed.forEach((id, pages) -> {
-            Memslot slot = memslots.table().byId(id);
+            Memslot slot = table.byId(id);
             if (slot != null && !memslots.protect(slot, page -> pages.get((int) page))) {
                 DirtyBitmap log = slot.log();
                 pages.stream().filter(page -> log != null && page < slot.npages()).forEach(log::mark);
             }
         });
+        return true;
     }
 
     DirtyRing make(int entries) {

@@ -469,6 +469,11 @@ public final class Memslots {
         return harvest;
     }
 
+    /** Whether a table that was read is the current one, and no change was under way that may have taken it back. */
+    boolean isSettled(MemslotTable table) {
+        return !changing.isTaken() && table() == table; // in this order: the last table of a change is there before
+    }
+
     /** See {@link MemslotListener#protect}. */
     boolean protect(Memslot slot, LongPredicate pages) {
         return published.protect(slot, pages);

@@ -62,6 +62,35 @@ public final class HarvestScenarios {
         });
     }
 
+    /** A mark leaves a vCPU's ring while its slot goes, and comes back: it is read. */
+    public static void ringMarkAgainstDeletionThatIsTakenBack(ScenarioRun stage) {
+        Memslots memslots = takingBack(Memslots.DirtyMode.RING);
+        DirtyRing ring = memslots.newDirtyRing(128);
+        DirtyReader reader = memslots.newDirtyReader();
+        memslots.table().forEach(reader::follow);
+        ring.bind();
+        memslots.table().byId(Guest.SLOT).markDirty(Pages.gpaToGfn(Guest.gpa(1)));
+        ring.unbind();
+        Set<Long> read = new TreeSet<>();
+        stage.thread("harvest", () -> reader.harvest((slot, pages) -> Arrays.stream(pages).forEach(read::add)));
+        stage.thread("delete", () -> assertThat(memslots.delete(Guest.SLOT)).isEqualTo(Memslots.Change.BUSY));
+        stage.afterwards(() -> {
+            reader.harvest((slot, pages) -> Arrays.stream(pages).forEach(read::add));
+            assertThat(read).as("read").containsExactly(1L);
+        });
+    }
+
+    /** With one slot, and a user of slots that lets none go. */
+    private static Memslots takingBack(Memslots.DirtyMode mode) {
+        Memslots memslots = new Memslots(mode, Memslots.DEFAULT_TIMEOUT);
+        memslots.attach((publish, deadlineNanos) -> {
+            publish.run();
+            return InvalidationGate.Gate.DONE;
+        }, (former, deadlineNanos) -> false);
+        memslots.set(Guest.SLOT, Memslot.FLAG_LOG_DIRTY_PAGES, Guest.GPA, Guest.PAGES * 4096L, Guest.HVA);
+        return memslots;
+    }
+
     /** A reader begins with a log while the last other one leaves it: it is on, or that is said. */
     public static void followAgainstTheLastClose(ScenarioRun stage) {
         Guest guest = Guest.touched();
@@ -99,12 +128,7 @@ public final class HarvestScenarios {
 
     /** A harvest sees a table without the slot, which comes back: its log is read as before. */
     public static void harvestAgainstDeletionThatIsTakenBack(ScenarioRun stage) {
-        Memslots memslots = new Memslots();
-        memslots.attach((publish, deadlineNanos) -> {
-            publish.run();
-            return InvalidationGate.Gate.DONE;
-        }, (former, deadlineNanos) -> false);
-        memslots.set(Guest.SLOT, Memslot.FLAG_LOG_DIRTY_PAGES, Guest.GPA, Guest.PAGES * 4096L, Guest.HVA);
+        Memslots memslots = takingBack(Memslots.DirtyMode.BITMAP);
         DirtyReader reader = memslots.newDirtyReader();
         memslots.table().forEach(reader::follow);
         stage.thread("harvest", () -> reader.harvest((slot, pages) -> {}));

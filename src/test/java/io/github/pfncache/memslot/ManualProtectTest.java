@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongPredicate;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -28,6 +29,7 @@ class ManualProtectTest {
     private final Memslots memslots = new Memslots();
     private final List<LongPredicate> taken = new ArrayList<>();
     private Runnable protecting = () -> {};
+    private BooleanSupplier leaving = () -> true;
     private Memslot slot;
 
     @BeforeEach
@@ -40,7 +42,7 @@ class ManualProtectTest {
         map.attach(AT_ONCE, new MemslotListener() {
             @Override
             public boolean slotChanged(Memslot former, long deadlineNanos) {
-                return true;
+                return leaving.getAsBoolean();
             }
 
             @Override
@@ -202,6 +204,26 @@ class ManualProtectTest {
         assertThat(ring.reset()).isZero();
         assertThat(ring).hasToString("dirty ring of 128 entries, taken up 1");
         ring.unbind();
+    }
+
+    /** A slot that is deleted may come back, with a vCPU that has held its page all the time. */
+    @Test
+    void noEntryIsFreedWhileItsSlotIsDeleted() {
+        Memslots map = new Memslots(DirtyMode.RING, Duration.ofSeconds(1));
+        Memslot logs = slotOf(map);
+        DirtyRing ring = map.newDirtyRing(128);
+        ring.bind();
+        logs.markDirty(5);
+        ring.unbind();
+        assertThat(ring.entries()).hasSize(1);
+        leaving = () -> {
+            assertThat(ring.reset()).isZero();
+            return false;
+        };
+        assertThat(map.delete(1)).isEqualTo(Memslots.Change.BUSY);
+        assertThat(taken).isEmpty();
+        assertThat(ring.reset()).isOne();
+        assertThat(taken).hasSize(1);
     }
 
     @Test
