@@ -8,6 +8,7 @@ import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.pvclock.Registration;
+import io.github.pfncache.rules.Failures;
 import io.github.pfncache.rules.LockClass;
 import io.github.pfncache.rules.ReaderBias;
 import io.github.pfncache.rules.Patience;
@@ -310,7 +311,7 @@ public final class XenVm {
         try {
             return writesClock ? writeWallClockIfDue() : Outcome.INACTIVE;
         } finally {
-            EveryVcpu.each(vcpus, XenVcpu::catchUp);
+            Failures.each(vcpus, XenVcpu::catchUp);
         }
     }
 
@@ -531,7 +532,7 @@ public final class XenVm {
     public void runTimers(CallContext context) {
         context.call(() -> {
             try {
-                EveryVcpu.each(vcpus, vcpu -> vcpu.singleShot().fireIfDue(context));
+                Failures.each(vcpus, vcpu -> vcpu.singleShot().fireIfDue(context));
             } finally {
                 polling.forEach(id -> vcpus.get(id).poller().clockMoved());
             }
