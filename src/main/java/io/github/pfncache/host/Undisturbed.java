@@ -35,7 +35,7 @@ final class Undisturbed {
             return CompletableFuture.supplyAsync(() -> {
                 try {
                     return use.run();
-                } catch (IOException e) {
+                } catch (Throwable e) { // whatever a channel throws; one of this kind, too, goes out as it is
                     throw new CompletionException(e);
                 }
             }, THREADS).join();

@@ -16,6 +16,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.HvaRange;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.ClosedChannelException;
@@ -26,6 +27,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -434,6 +436,23 @@ class HostRealFileTest {
         assertThat(Files.size(path)).isEqualTo(8192);
         file.sync();
         assertThat(Files.size(path)).isEqualTo(4096);
+    }
+
+    /** As one of an emulator's own does whose backend answers later; this exception is the platform's own, too. */
+    @Test
+    void whatAChannelThrowsGoesOutAsItIs() throws IOException {
+        world.store(A, 5);
+        for (Throwable cause : new Throwable[] {null, new ConnectException()}) { // two
+            CompletionException failure = new CompletionException(cause);
+            channel.beforeWrite = (offset, length) -> {
+                throw failure;
+            };
+            assertThatThrownBy(file::sync).isSameAs(failure);
+            assertThat(file.changedPages()).isEqualTo(1);
+        }
+        channel.beforeWrite = HookedChannel.NOTHING;
+        file.sync();
+        assertThat(onDisk(0)).isEqualTo(5);
     }
 
     @Test
