@@ -53,6 +53,19 @@ final class GuestMemoryTest {
         return one[0];
     }
 
+    /** As a VMM that loads its firmware does. */
+    @Test
+    void theHostWritesWhatTheGuestMayOnlyRead() {
+        memslots.set(3, Memslot.FLAG_READONLY, GPA + BYTES, Pages.PAGE_SIZE, HVA);
+        byte[] written = numbered(7);
+        assertThat(memory.write(GPA + BYTES - 3, written)).isEqualTo(3);
+        assertThat(memory.writeAsHost(GPA + BYTES - 3, written, 0, 7)).isEqualTo(7);
+        byte[] read = new byte[7];
+        assertThat(memory.read(GPA + BYTES - 3, read)).isEqualTo(7);
+        assertThat(read).isEqualTo(written);
+        assertThat(memory.writeAsHost(GPA + BYTES + Pages.PAGE_SIZE - 3, written, 0, 7)).isEqualTo(3);
+    }
+
     @Property(tries = 150)
     void whatFitsIsWrittenReadBackAndDirtyAndNothingElse(
             @ForAll @IntRange(max = BYTES + 5) int start, @ForAll @IntRange(max = 2 * Pages.PAGE_SIZE + 9) int length) {

@@ -141,11 +141,11 @@ final class GuestTlbEdgesTest {
     void aStrangersCallIsRefusedAndChangesNothing(boolean inside) throws Exception {
         plug();
         ByteBuffer memory = memory();
-        tlb.fetchInt(0); // so that all of these would be hits
-        tlb.storeByte(0, memory.get(0));
         if (inside) {
             tlb.enter();
         }
+        tlb.storeByte(0, memory.get(0)); // so that all of these would be hits
+        tlb.fetchInt(0);
         HeldPage page = inside ? tlb.guestMode().hold(0, true) : null;
         Map<String, Runnable> calls = new LinkedHashMap<>();
         calls.put("enter", tlb::enter);

@@ -186,7 +186,11 @@ final class GuestViewTest {
         assertThatThrownBy(() -> vm.view(0, -5)).hasMessageContaining("length=-5");
         assertThatThrownBy(() -> vm.view(0, (1L << 40) + 1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> vm.view(-10, 20)).hasMessageContaining("wraps");
-        vm.view(0xfff, 1L << 40).close();
+        GuestView large = vm.view(0xfff, 1L << 40);
+        assertThat(large.gpa()).isEqualTo(0xfff);
+        assertThat(large.length()).isEqualTo(1L << 40);
+        assertThat(large.loadByte((1L << 40) - 1, (byte) 3)).isEqualTo((byte) 3);
+        large.close();
         assertThat(vm.view(Pages.INVALID_GPA - 10, 5).loadByte(0, (byte) 3)).isEqualTo((byte) 3);
     }
 
