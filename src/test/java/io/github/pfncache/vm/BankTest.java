@@ -21,6 +21,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -202,6 +203,63 @@ final class BankTest {
             end.countDown();
             threads.shutdown();
         }
+    }
+
+    /**
+     * A switch that waits for an access to the former bank is interrupted, and taken back while another access is open
+     * to the new bank: that one is not waited for, and the caches behind it show the former bank all the same.
+     */
+    @Test
+    void aSwitchThatIsTakenBackTakesEveryCacheBackThatIsNotInUse() throws Exception {
+        Vm patient = Vm.builder().host(vm.host()).slotChangeTimeout(Duration.ofMinutes(1)).build();
+        Memslots slots = patient.memslots();
+        slots.set(0, 0, 0, NPAGES * PAGE, A);
+        List<GfnPfnCache> caches = new ArrayList<>();
+        for (int page = 0; page < NPAGES; page++) { // bounded by the pages
+            caches.add(patient.newCache(8));
+            assertThat(caches.get(page).activate((long) page * PAGE)).isEqualTo(Outcome.OK);
+        }
+        CountDownLatch open = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        AtomicReference<Change> change = new AtomicReference<>();
+        Thread switching = new Thread(() -> change.set(slots.replace(0, B)), "switching");
+        ExecutorService threads = Executors.newSingleThreadExecutor();
+        try {
+            Future<?> user = threads.submit(() -> {
+                try (GuestAccess access = caches.get(0).access()) {
+                    open.countDown();
+                    end.await();
+                }
+                return null;
+            });
+            open.await();
+            long generation = slots.generation();
+            switching.start();
+            while (slots.generation() == generation) { // bounded by the begin of the switch
+                Thread.onSpinWait();
+            }
+            vm.host().migrate(A + PAGE); // both are translated anew
+            vm.host().migrate(A + 2 * PAGE);
+            assertThat(caches.get(2).loadByte(0, (byte) 9)).as("while it switches").isEqualTo((byte) 2);
+            try (GuestAccess access = caches.get(1).access()) {
+                assertThat(access.getByte(0)).isEqualTo((byte) 2);
+                switching.interrupt();
+                switching.join();
+            }
+            assertThat(change).hasValue(Change.BUSY);
+            assertThat(caches.get(2).loadByte(0, (byte) 9)).as("taken back").isEqualTo((byte) 1);
+            end.countDown();
+            user.get();
+        } finally {
+            end.countDown();
+            threads.shutdown();
+        }
+        assertThat(slots.replace(0, B)).isEqualTo(Change.DONE);
+        for (GfnPfnCache cache : caches) { // bounded by the pages
+            assertThat(cache.loadByte(0, (byte) 9)).isEqualTo((byte) 2);
+            cache.deactivate();
+        }
+        patient.close();
     }
 
     @Test
