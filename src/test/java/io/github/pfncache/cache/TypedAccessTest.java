@@ -331,6 +331,38 @@ final class TypedAccessTest {
         assertThatThrownBy(() -> cache.tryLoad(60, 8)).hasMessageContaining("exceeds length=64");
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void aHeldPageHasTheAtomicsOfATlb(Memory memory) {
+        memory.add(vm);
+        GuestMode mode = vm.newGuestMode(gpa -> {});
+        mode.enter();
+        try {
+            HeldPage page = mode.hold(GPA, true);
+            assertThat(page.atomicInt(AtomicOp.ADD, 8, -3)).isZero();
+            assertThat(page.atomicInt(AtomicOp.MAX_UNSIGNED, 8, 5)).isEqualTo(-3);
+            assertThat(page.atomicInt(AtomicOp.EXCHANGE, 8, 7)).isEqualTo(-3);
+            assertThat(page.compareAndSetInt(8, 6, 1)).isFalse();
+            assertThat(page.compareAndSetInt(8, 7, 2)).isTrue();
+            assertThat(page.atomicLong(AtomicOp.OR, 8, 1L << 40)).isEqualTo(2);
+            assertThat(page.compareAndSetLong(8, 2, 9)).isFalse();
+            assertThat(page.compareAndSetLong(8, 1L << 40 | 2, -9)).isTrue();
+            assertThat(page.atomicLong(AtomicOp.MIN, 8, 1)).isEqualTo(-9);
+            assertThat(page.bytes().getLong(8)).isEqualTo(-9);
+            assertThat(page.bytes().getLong(0)).as("beside it").isZero();
+            assertThat(page.bytes().getLong(16)).as("beside it").isZero();
+            for (int offset : new int[] {-4, 2, Pages.PAGE_SIZE - 2, Pages.PAGE_SIZE}) { // bounded by the offsets
+                assertThatThrownBy(() -> page.atomicInt(AtomicOp.ADD, offset, 1))
+                        .isInstanceOf(IllegalArgumentException.class);
+                assertThatThrownBy(() -> page.compareAndSetLong(offset, 0, 1))
+                        .isInstanceOf(IllegalArgumentException.class);
+            }
+        } finally {
+            mode.leave();
+        }
+        mode.close();
+    }
+
     @Test
     void aHeldPageThatMayNotBeWrittenIsRefused() {
         vm.ram().add(0, Memslot.FLAG_READONLY, GPA, NPAGES);
