@@ -25,7 +25,8 @@ final class Recorded {
     static Recorded whileRunning(Runnable body) throws IOException {
         Path file = Files.createTempFile("pfncache", ".jfr");
         try (Recording recording = new Recording()) {
-            for (String name : List.of("Refresh", "Invalidate", "Busy", "SlotChange")) { // bounded by our events
+            List<String> names = List.of("Refresh", "Invalidate", "Busy", "SlotChange", "HeldUp", "GuestWait");
+            for (String name : names) { // bounded by our events
                 recording.enable(PREFIX + name).withoutThreshold();
             }
             recording.start();
