@@ -15,7 +15,6 @@ import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.pvclock.Registration;
-import io.github.pfncache.rules.Interleaving;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,23 +54,7 @@ final class BusyAnswersTest {
 
     /** On another thread, for which every wait is over at once. */
     private static <T> T withoutPatience(Supplier<T> call) {
-        return new Background<>(() -> {
-            Interleaving.bind(new Interleaving.Explorer() {
-                @Override
-                public void reached(String point) {}
-
-                @Override
-                public boolean blocked(Object on, boolean timed) {
-                    assertThat(timed).as("waits for ever for " + on).isTrue();
-                    return false;
-                }
-            });
-            try {
-                return call.get();
-            } finally {
-                Interleaving.bind(null);
-            }
-        }).join();
+        return new Background<>(() -> OnLooker.withoutPatience(call)).join();
     }
 
     /** A call that needs a page, in whose page-fault handler another thread makes the calls. */
