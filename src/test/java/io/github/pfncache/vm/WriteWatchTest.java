@@ -338,6 +338,14 @@ class WriteWatchTest {
         assertThat(watch.watch(GFN)).as("nobody stores now").isTrue();
     }
 
+    /** As it would for a reader of the logs, for which a slot logs from its first moment. */
+    @Test
+    void aSlotThatIsMadeDoesNotLogForAWatch() {
+        vm.ram().add(5, 0, GPA + (1 << 30), 1);
+        assertThat(vm.memslots().table().byId(5).logsDirtyPages()).isFalse();
+        assertThat(watch.watch(vm.memslots().table().byId(5).baseGfn())).isTrue();
+    }
+
     private static Thread writer(GfnPfnCache cache, long value) {
         return new Thread(() -> cache.storeLong(0, value));
     }
