@@ -162,6 +162,7 @@ public final class GuestRam {
         List<HvaRange> ranges = new ArrayList<>(slots.size());
         int shown = 0;
         boolean done = false;
+        Throwable failure = null;
         try {
             for (RamImage.Slot slot : slots) { // bounded by the slots
                 long npages = slot.npages();
@@ -181,14 +182,22 @@ public final class GuestRam {
             }
             done = change == Memslots.Change.DONE;
             return change;
+        } catch (Throwable e) {
+            failure = e;
+            throw e;
         } finally {
-            takeBack(slots, ranges, done ? ranges.size() : 0, shown);
+            takeBack(slots, ranges, done ? ranges.size() : 0, shown, failure);
         }
     }
 
-    /** Takes slots and memory back, from one on: all, also when one of them throws. The last shown has failed. */
-    private void takeBack(List<RamImage.Slot> slots, List<HvaRange> ranges, int from, int shown) {
-        Throwable failure = null;
+    /**
+     * Takes slots and memory back, from one on: all, also when one of them throws. The last shown has failed.
+     *
+     * @param former why, if something was thrown: goes out before what is thrown here
+     */
+    private void takeBack(
+            List<RamImage.Slot> slots, List<HvaRange> ranges, int from, int shown, Throwable former) {
+        Throwable failure = former;
         for (int i = from; i < ranges.size(); i++) { // bounded by the slots
             try {
                 if (i < shown - 1) {

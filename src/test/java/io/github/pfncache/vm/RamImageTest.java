@@ -13,6 +13,7 @@ import io.github.pfncache.memslot.Memslots;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
@@ -147,7 +148,10 @@ final class RamImageTest {
         assertThat(other.guestMemory().write(2 * ARRAY, new byte[] {1})).isOne();
     }
 
-    /** Three slots are mapped and filled when the stream fails; to unmap the first fails, too, and only once. */
+    /**
+     * Three slots are mapped and filled when the stream fails; to unmap the first fails, too, and only once. What is
+     * wrong with the stream is said first.
+     */
     @Test
     void whenTakingBackFailsTheRestIsTakenBackAllTheSame() throws IOException {
         byte[] saved = saved();
@@ -173,7 +177,8 @@ final class RamImageTest {
                 }
             }
         }, false, false);
-        assertThatThrownBy(() -> other.ram().load(broken)).isInstanceOf(IllegalMonitorStateException.class);
+        assertThatThrownBy(() -> other.ram().load(broken)).isInstanceOf(EOFException.class)
+                .hasSuppressedException(new IllegalMonitorStateException("told"));
         assertThat(other.host().runs(0, HvaRange.USER_END / PAGE)).isEmpty();
         assertThat(other.host().framesInUse()).isZero();
         assertThat(other.memslots().table().size()).isZero();
