@@ -269,9 +269,10 @@ public final class CacheDomain {
                 drained[0] &= cache.drain(drained[0] ? deadlineNanos : System.nanoTime());
                 return true;
             };
-            return state.index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain)
-                    && drained[0]
-                    && takeBack(former, held -> held.slot == former, deadlineNanos);
+            state.index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);
+            return (drained[0] || former.isGivenUp())
+                    && takeBack(former, held -> held.slot == former, deadlineNanos)
+                    && drained[0];
         }
 
         @Override

@@ -67,7 +67,10 @@ abstract class FastPath extends ReaderBias {
     /** The name of the lock where brief holds are announced. */
     private final long briefName;
 
-    /** Of the last window; null without a mapping. Accessed through BYTES, written with the lock shut. */
+    /**
+     * Of the last window; null without a mapping. Accessed through BYTES, written with the lock shut; null is written
+     * without it as well, where the slot was given up.
+     */
     private ByteBuffer bytes;
 
     /** Marks the page of the bytes; null if there is no log. Written with the lock shut, read under a hold. */
@@ -80,7 +83,7 @@ abstract class FastPath extends ReaderBias {
 
     // ------------------------------------------------------------------ for the writer of the lock
 
-    /** Sets the bytes that the lock may be opened for; null if none. The lock is shut. Mostly nothing changes. */
+    /** Sets the bytes that the lock may be opened for; null if none. Mostly nothing changes. */
     final void install(ByteBuffer to, DirtyMark with) {
         if (bytes != to) {
             BYTES.setRelease(this, to); // what it leads to can be seen by a thread that finds it, however early

@@ -4,6 +4,7 @@ import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMapping;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostWindow;
+import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.rules.Rules;
@@ -56,7 +57,10 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     /** Grows with every invalidation that hits this cache; a refresh that sees it move resolves again. Read by all. */
     private volatile long invalidationSeq;
 
-    /** Whether accesses may go through the window: active, valid, and translated since the last change of the slot. */
+    /**
+     * Whether accesses may go through the window: active, valid, and translated since the last change of the slot. Also
+     * made false without the lock, by {@link #leaveIfGivenUp}.
+     */
     private boolean usable;
     /** The part of {@link #khva} that the cache is for, kept as long as it is that part; null without a mapping. */
     private HostWindow window;
@@ -274,8 +278,23 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
             usable = false;
             fastPath.openIf(false);
             lock.writeUnlock();
+        } else {
+            leaveIfGivenUp();
         }
         return drained;
+    }
+
+    /**
+     * Lets no access begin on a slot that was given up, though an access is open and the write side cannot be had. The
+     * next access translates again. A refresh that comes between renews the window, or is late: then it finds the slot
+     * given up at its end. At worst, a window that it has just renewed is left as well.
+     */
+    private void leaveIfGivenUp() {
+        Memslot slot = where.slot();
+        if (slot != null && slot.isGivenUp()) {
+            usable = false; // the one write without the write side
+            fastPath.install(null, fastPath.mark());
+        }
     }
 
     /** Ends a critical section of the write side: with the window usable if the mapping is valid. */
@@ -295,6 +314,7 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
             fastPath.openIf(readerBias && usable);
             lock.writeUnlock();
         }
+        leaveIfGivenUp(); // usable first, then the look, with the fence of the unlock; see PublishedTable.takeBack
     }
 
     /** Makes the window of a valid mapping, or keeps the one it had if that is still right. */
@@ -325,7 +345,6 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         int hold = lock.readLock(latest);
         if (hold == TrackedRwLock.NOT_TAKEN) {
             CacheEvents.busy("the end of an access", this);
-            return Hold.codeOf(Outcome.BUSY);
         }
         return keepIfUsable(hold);
     }
@@ -380,9 +399,9 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
         return isUsable() && where.isOf(memslots.generation());
     }
 
-    /** The window, to be used as long as the caller holds the read side; null if it is not usable. */
+    /** The window, to be used as long as the caller holds the read side, under which it was found usable. */
     HostWindow window() {
-        return usable ? window : null;
+        return window;
     }
 
     /** Marks the guest page dirty; the caller holds the read side, so it is the page it wrote ([rule L12]). */

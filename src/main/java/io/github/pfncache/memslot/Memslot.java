@@ -34,6 +34,9 @@ public final class Memslot {
     private final long hva;
     private final DirtyRings rings;
 
+    /** Set once, by the thread that changes the memory map. Read by any thread. */
+    volatile boolean givenUp;
+
     /** The same object for a slot and all that it becomes by changes, until it is deleted. */
     private final Object line;
 
@@ -114,6 +117,16 @@ public final class Memslot {
      */
     public int flags() {
         return flags;
+    }
+
+    /**
+     * Whether the slot was given up: the change that made it was taken back. A thread that has found it meanwhile must
+     * find another one.
+     *
+     * @return true from the moment on at which the former table is there again
+     */
+    public boolean isGivenUp() {
+        return givenUp;
     }
 
     /**

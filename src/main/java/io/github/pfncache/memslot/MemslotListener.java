@@ -15,7 +15,7 @@ public interface MemslotListener {
     /**
      * A slot is no longer in the table: it was deleted, or replaced by one at another place or with other flags. Called
      * after the table without it was published and its readers have left, with the {@code SLOTS} lock held. It must not
-     * ask for another change.
+     * ask for another change. Readers of a slot that was {@linkplain Memslot#isGivenUp given up} may be there still.
      *
      * @param former the slot as it was
      * @param deadlineNanos value of {@link System#nanoTime()} after which to give up

@@ -12,7 +12,10 @@ import java.util.function.LongPredicate;
  */
 final class PublishedTable {
 
-    private static final Neighbours NONE = new Neighbours(PublishedTable::runAtOnce, (former, deadline) -> true);
+    private static final Neighbours NONE = new Neighbours((publish, deadline) -> {
+        publish.run();
+        return InvalidationGate.Gate.DONE;
+    }, (former, deadline) -> true);
 
     private final long timeoutNanos;
     private final ReadSections readers;
@@ -33,11 +36,6 @@ final class PublishedTable {
     PublishedTable(ReadSections readers, long timeoutNanos) {
         this.readers = readers;
         this.timeoutNanos = timeoutNanos;
-    }
-
-    private static InvalidationGate.Gate runAtOnce(Runnable publish, long deadlineNanos) {
-        publish.run();
-        return InvalidationGate.Gate.DONE;
     }
 
     void attach(InvalidationGate gate, MemslotListener listener) {
@@ -120,6 +118,9 @@ final class PublishedTable {
             // Threads that found the attempted slot get the time to leave it. The caller has not been told that it
             // exists, so one that does not leave in time only holds up the next change.
             abandoned = step.successor();
+            if (abandoned != null) {
+                abandoned.givenUp = true; // then its users are looked for: pairs with GuardedMapping.unlock
+            }
         }
         drainAbandoned(deadline);
     }
@@ -128,7 +129,8 @@ final class PublishedTable {
         if (abandoned == null) {
             return true;
         }
-        boolean left = drain(abandoned, deadlineNanos);
+        // Both: who uses it through a cache stops now, although a reader of its table may still be about to begin.
+        boolean left = drain(null, deadlineNanos) & neighbours.listener.slotChanged(abandoned, deadlineNanos);
         if (left) {
             abandoned = null;
         }

@@ -47,7 +47,8 @@ final class ReadSections {
     private final AtomicLongArray inside = new AtomicLongArray((2 * stripes + 1) * SPACING);
 
     private final AtomicInteger threads = new AtomicInteger();
-    private final ThreadLocal<Mine> mine = ThreadLocal.withInitial(this::newThread);
+    private final ThreadLocal<Mine> mine =
+            ThreadLocal.withInitial(() -> new Mine(threads.getAndIncrement() & stripes - 1));
     private final TrackedLock waiting = new TrackedLock(LockClass.TABLE_READERS);
 
     /** Which counter of a stripe newcomers use: 0 or 1. Written by the one writer, under SLOTS. */
@@ -65,10 +66,6 @@ final class ReadSections {
         Mine(int stripe) {
             this.stripe = stripe;
         }
-    }
-
-    private Mine newThread() {
-        return new Mine(threads.getAndIncrement() & stripes - 1);
     }
 
     /**

@@ -11,11 +11,7 @@ public final class Rules {
      * True when this class was loaded with assertions on, or with {@code -Dpfncache.rules=true}. A constant: the code
      * under {@code if (Rules.ENABLED)} does not exist in a process that runs without.
      */
-    public static final boolean ENABLED = assertionsOn() || Boolean.getBoolean("pfncache.rules");
+    public static final boolean ENABLED = Rules.class.desiredAssertionStatus() || Boolean.getBoolean("pfncache.rules");
 
     private Rules() {}
-
-    private static boolean assertionsOn() {
-        return Rules.class.desiredAssertionStatus();
-    }
 }

@@ -135,6 +135,11 @@ final class OpenAccessRaceTest {
         });
     }
 
+    @Test
+    void aSlotThatIsTakenBackServesNobodyAlsoWhereAnAccessIsOpen() {
+        explore(AccessScenarios::lateAccessAgainstMoveThatIsTakenBack);
+    }
+
     /** One thread holds an access until another has given up moving its slot. */
     private static void moveWhileHeld(
             ScenarioRun stage, Guest guest, GfnPfnCache held, boolean[] open, Memslots.Change[] change) {

@@ -102,7 +102,7 @@ final class MuseumHarnessTest {
 
     @Test
     void aFailureForAnotherReasonDoesNotCount() {
-        Edit crash = new Edit(MAPPING, "return usable ? window : null;", "return null;");
+        Edit crash = new Edit(MAPPING, "        return window;\n", "        return null;\n");
         Finding finding = Finding.inOwnLibrary(STALE.id(), MutantCompiler.compile(List.of(crash)));
         assertThat(finding.reason()).isNotEmpty();
         assertThat(STALE.isFoundIn(finding)).as(finding.toString()).isFalse();

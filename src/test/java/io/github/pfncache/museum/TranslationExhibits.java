@@ -87,8 +87,7 @@ final class TranslationExhibits {
                                 "assert: pages marked"),
                 Exhibit.of("D04", "a slot change does not wait for the accesses that are under way")
                         .edit("cache/CacheDomain.java",
-                                "return state.index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain)\n",
-                                "return true\n")
+                                "state.index.walk(HvaRange.ofPages(former.hva(), former.npages()), drain);\n", "")
                         .foundBy("deleteAgainstCachedWrite", SlotScenarios::deleteAgainstCachedWrite,
                                 "assert: memory of a deleted slot"),
                 Exhibit.of("D05", "an access chases the generations of a stream of slot changes")

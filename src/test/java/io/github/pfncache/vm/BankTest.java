@@ -3,12 +3,17 @@ package io.github.pfncache.vm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.AreaAccess;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
 import io.github.pfncache.cache.GuestArea;
+import io.github.pfncache.cache.GuestMode;
+import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
@@ -17,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -210,8 +216,9 @@ final class BankTest {
      * to the new bank: that one is not waited for, and the caches behind it show the former bank all the same.
      */
     @Test
-    void aSwitchThatIsTakenBackTakesEveryCacheBackThatIsNotInUse() throws Exception {
-        Vm patient = Vm.builder().host(vm.host()).slotChangeTimeout(Duration.ofMinutes(1)).build();
+    void aSwitchThatIsTakenBackTakesEveryCacheBack() throws Exception {
+        Vm patient = Vm.builder().host(vm.host()).slotChangeTimeout(Duration.ofMinutes(1))
+                .retry(new RetryPolicy(64, Duration.ofMillis(50))).build();
         Memslots slots = patient.memslots();
         slots.set(0, 0, 0, NPAGES * PAGE, A);
         List<GfnPfnCache> caches = new ArrayList<>();
@@ -245,9 +252,15 @@ final class BankTest {
                 assertThat(access.getByte(0)).isEqualTo((byte) 2);
                 switching.interrupt();
                 switching.join();
+                assertThat(change).hasValue(Change.BUSY);
+                CompletableFuture<Byte> other =
+                        CompletableFuture.supplyAsync(() -> caches.get(1).loadByte(0, (byte) 9));
+                assertThat(other.join()).as("in use").isEqualTo((byte) 9);
+                assertThat(access.getByte(0)).as("what is open stays").isEqualTo((byte) 2);
             }
-            assertThat(change).hasValue(Change.BUSY);
             assertThat(caches.get(2).loadByte(0, (byte) 9)).as("taken back").isEqualTo((byte) 1);
+            assertThat(caches.get(1).loadByte(0, (byte) 9)).as("was in use").isEqualTo((byte) 1);
+            assertThat(caches.get(1).storeByte(1, (byte) 5)).isEqualTo(Outcome.OK);
             end.countDown();
             user.get();
         } finally {
@@ -260,6 +273,109 @@ final class BankTest {
             cache.deactivate();
         }
         patient.close();
+    }
+
+    /** Also where an access to a page of the former bank is what the switch waits for. */
+    @Test
+    void aVcpuGivesBackThePagesOfASwitchThatWasTakenBack() throws Exception {
+        Vm patient = Vm.builder().host(vm.host()).slotChangeTimeout(Duration.ofMinutes(1)).build();
+        Memslots slots = patient.memslots();
+        slots.set(0, 0, 0, NPAGES * PAGE, A);
+        GfnPfnCache used = patient.newCache(8);
+        assertThat(used.activate(0)).isEqualTo(Outcome.OK);
+        GuestMode mode = patient.newGuestMode(gpa -> {});
+        AtomicReference<Change> change = new AtomicReference<>();
+        CountDownLatch taken = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        ExecutorService threads = Executors.newSingleThreadExecutor();
+        Future<?> user = threads.submit(() -> {
+            try (GuestAccess before = used.access()) {
+                taken.countDown();
+                end.await();
+            }
+            return null;
+        });
+        taken.await();
+        long generation = slots.generation();
+        Thread switching = new Thread(() -> change.set(slots.replace(0, B)), "switching");
+        mode.enter();
+        try {
+            switching.start();
+            while (slots.generation() == generation) { // bounded by the begin of the switch
+                Thread.onSpinWait();
+            }
+            HeldPage page = mode.hold(PAGE, true);
+            assertThat(page.bytes().get(0)).isEqualTo((byte) 2);
+            assertThat(mode.poll()).as("nobody wants it yet").isFalse();
+            switching.interrupt();
+            switching.join();
+            assertThat(change).hasValue(Change.BUSY);
+            assertThat(mode.poll()).as("it is wanted back").isTrue();
+            assertThat(mode.hold(PAGE, true).bytes().get(0)).isEqualTo((byte) 1);
+        } finally {
+            end.countDown();
+            mode.leave();
+            threads.shutdown();
+        }
+        user.get();
+        mode.close();
+        patient.close();
+    }
+
+    /** A refresh has found the page in the other bank, and is late to install it. */
+    @Test
+    void aRefreshThatEndsAfterItsSwitchWasTakenBackIsOfTheFormerBank() throws Exception {
+        Vm patient = Vm.builder().host(vm.host()).slotChangeTimeout(Duration.ofMinutes(1)).build();
+        Memslots slots = patient.memslots();
+        slots.set(0, 0, 0, NPAGES * PAGE, A);
+        GfnPfnCache used = patient.newCache(8);
+        assertThat(used.activate(0)).isEqualTo(Outcome.OK);
+        GfnPfnCache late = patient.newCache(8);
+        CountDownLatch faulted = new CountDownLatch(1);
+        CountDownLatch resolve = new CountDownLatch(1);
+        vm.host().discard(B + PAGE, 1);
+        vm.host().registerFaultHandler(HvaRange.ofPages(B + PAGE, 1), fault -> {
+            faulted.countDown();
+            await(resolve);
+            return PageFaultHandler.Decision.RESOLVE;
+        }, true, false);
+        AtomicReference<Change> change = new AtomicReference<>();
+        Thread switching = new Thread(() -> change.set(slots.replace(0, B)), "switching");
+        ExecutorService threads = Executors.newSingleThreadExecutor();
+        try (GuestAccess access = used.access()) {
+            long generation = slots.generation();
+            switching.start();
+            while (slots.generation() == generation) { // bounded by the begin of the switch
+                Thread.onSpinWait();
+            }
+            Future<Outcome> activation = threads.submit(() -> late.activate(PAGE));
+            faulted.await();
+            switching.interrupt();
+            switching.join();
+            assertThat(change).hasValue(Change.BUSY);
+            resolve.countDown();
+            assertThat(activation.get()).isEqualTo(Outcome.OK);
+            assertThat(threads.submit(() -> late.loadByte(0, (byte) 9)).get()).isEqualTo((byte) 1);
+            assertThat(threads.submit(() -> late.storeByte(0, (byte) 7)).get()).isEqualTo(Outcome.OK);
+            assertThat(access.getByte(0)).isEqualTo((byte) 1);
+        } finally {
+            resolve.countDown();
+            threads.shutdown();
+        }
+        byte[] one = new byte[1];
+        patient.guestMemory().read(PAGE, one);
+        assertThat(one[0]).isEqualTo((byte) 7);
+        assertThat(slots.replace(0, B)).isEqualTo(Change.DONE);
+        assertThat(late.loadByte(0, (byte) 9)).as("of the bank, which was discarded").isZero();
+        patient.close();
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     @Test
