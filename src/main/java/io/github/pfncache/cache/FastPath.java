@@ -73,7 +73,7 @@ abstract class FastPath extends ReaderBias {
      */
     private ByteBuffer bytes;
 
-    /** Marks the page of the bytes; null if there is no log. Written with the lock shut, read under a hold. */
+    /** Marks the page of the last bytes; null if there is no log. Written with the lock shut, read under a hold. */
     private DirtyMark mark;
 
     FastPath(DomainState domain, int length) {
@@ -88,7 +88,7 @@ abstract class FastPath extends ReaderBias {
         if (bytes != to) {
             BYTES.setRelease(this, to); // what it leads to can be seen by a thread that finds it, however early
         }
-        if (mark != with) {
+        if (to != null && mark != with) { // without bytes no store asks for it
             mark = with;
         }
     }

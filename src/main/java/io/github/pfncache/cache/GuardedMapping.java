@@ -9,6 +9,7 @@ import io.github.pfncache.memslot.MemslotTable;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.rules.Rules;
 import io.github.pfncache.rules.TrackedRwLock;
+import java.lang.invoke.VarHandle;
 
 /**
  * The mapping of one cache, with the read-write lock that guards it. Every critical section of that lock is a method
@@ -285,15 +286,16 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
     }
 
     /**
-     * Lets no access begin on a slot that was given up, though an access is open and the write side cannot be had. The
-     * next access translates again. A refresh that comes between renews the window, or is late: then it finds the slot
-     * given up at its end. At worst, a window that it has just renewed is left as well.
+     * Lets no access begin on a slot that was given up: at the end of a critical section, or without the lock where an
+     * access is open and the write side cannot be had. The next access translates again. What is written without the
+     * lock never shows wrong memory. If a refresh comes between, a window that it has just renewed is left as well, and
+     * at worst the fast path stays without bytes until the next install.
      */
     private void leaveIfGivenUp() {
         Memslot slot = where.slot();
         if (slot != null && slot.isGivenUp()) {
-            usable = false; // the one write without the write side
-            fastPath.install(null, fastPath.mark());
+            fastPath.install(null, null);
+            usable = false; // last: a refresh that comes whole between the two is followed by another one
         }
     }
 
@@ -305,23 +307,23 @@ final class GuardedMapping implements Placed, CacheEvents.Subject {
             CacheRule.I4_VALID_IMPLIES_MAPPED.check(!valid || khva != null, where);
             if (valid) {
                 renewWindow();
+                usable = true;
+                VarHandle.fullFence(); // first, then the look at the slot: pairs with PublishedTable.takeBack
+                leaveIfGivenUp();
             } else if (khva == null) {
                 window = null;
                 fastPath.install(null, null);
             }
-            usable = valid;
         } finally {
             fastPath.openIf(readerBias && usable);
             lock.writeUnlock();
         }
-        leaveIfGivenUp(); // usable first, then the look, with the fence of the unlock; see PublishedTable.takeBack
     }
 
     /** Makes the window of a valid mapping, or keeps the one it had if that is still right. */
     private void renewWindow() {
-        int offset = where.offsetInPage();
-        if (window == null || window.mapping() != khva || window.start() != offset) {
-            window = khva.window(offset, length);
+        if (window == null || window.mapping() != khva || window.start() != where.offsetInPage()) {
+            window = khva.window(where.offsetInPage(), length);
         }
         CacheRule.I7_IN_BOUNDS.check(window.length() == length, window);
         fastPath.install(window.bytes(), where.dirtyMark(fastPath.mark()));

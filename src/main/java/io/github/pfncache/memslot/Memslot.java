@@ -123,7 +123,7 @@ public final class Memslot {
      * Whether the slot was given up: the change that made it was taken back. A thread that has found it meanwhile must
      * find another one.
      *
-     * @return true from the moment on at which the former table is there again
+     * @return true from soon after the former table is there again
      */
     public boolean isGivenUp() {
         return givenUp;

@@ -119,7 +119,7 @@ final class PublishedTable {
             // exists, so one that does not leave in time only holds up the next change.
             abandoned = step.successor();
             if (abandoned != null) {
-                abandoned.givenUp = true; // then its users are looked for: pairs with GuardedMapping.unlock
+                abandoned.givenUp = true; // first, then the look for its users: pairs with GuardedMapping.unlock
             }
         }
         drainAbandoned(deadline);

@@ -8,24 +8,37 @@ import java.util.function.Supplier;
 public final class OnLooker implements Interleaving.Explorer {
 
     private final Consumer<String> point;
-    private final boolean mayGiveUp;
+    private final Wait wait;
 
-    private OnLooker(Consumer<String> point, boolean mayGiveUp) {
+    private OnLooker(Consumer<String> point, Wait wait) {
         this.point = point;
-        this.mayGiveUp = mayGiveUp;
+        this.wait = wait;
     }
+
+    /** What becomes of a wait: there is none; one that has an end is over; others run by themselves. */
+    private enum Wait { NONE, IS_OVER, GOES_ON }
 
     /** Makes a call that has nothing to wait for. */
     public static void during(Runnable call, Consumer<String> point) {
         made(() -> {
             call.run();
             return null;
-        }, new OnLooker(point, false));
+        }, new OnLooker(point, Wait.NONE));
     }
 
     /** Makes a call for which a wait that has an end is over at once. */
     public static <T> T withoutPatience(Supplier<T> call) {
-        return made(call, new OnLooker(point -> {}, true));
+        return withoutPatience(call, point -> {});
+    }
+
+    /** The same, looked at. */
+    public static <T> T withoutPatience(Supplier<T> call, Consumer<String> point) {
+        return made(call, new OnLooker(point, Wait.IS_OVER));
+    }
+
+    /** Makes a call while other threads run. */
+    public static <T> T amongOthers(Supplier<T> call, Consumer<String> point) {
+        return made(call, new OnLooker(point, Wait.GOES_ON));
     }
 
     private static <T> T made(Supplier<T> call, OnLooker onLooker) {
@@ -44,9 +57,10 @@ public final class OnLooker implements Interleaving.Explorer {
 
     @Override
     public boolean blocked(Object on, boolean timed) {
-        if (!timed || !mayGiveUp) {
+        if (wait == Wait.NONE || wait == Wait.IS_OVER && !timed) {
             throw new AssertionError("waits for " + on);
         }
-        return false;
+        Thread.onSpinWait();
+        return wait == Wait.GOES_ON;
     }
 }

@@ -41,6 +41,13 @@ final class SteppedCoreTest {
                 .tests(AreaScenarios.class, PREEMPTIONS + 1, BUDGET / 2);
     }
 
+    /** What was refused is left: threads that stop at the fields of a cache's mapping alone. */
+    @TestFactory
+    Stream<DynamicTest> aCacheLeavesWhatWasRefused() {
+        return new Stepped("cache.GuardedMapping", "cache.FastPath")
+                .tests(GivenUpScenarios.class, PREEMPTIONS + 1, BUDGET / 2);
+    }
+
     /** A watch is beside the core: a writer that has begun, one in between, and what is decided where marks are. */
     @TestFactory
     Stream<DynamicTest> aWatchMissesNoWrite() {

@@ -20,7 +20,6 @@ final class RefreshExhibits {
         return List.of(
                 Exhibit.of("B00", "usable as long as the memslots do not change")
                         .edit(MAPPING, "if (valid) {\n                renew", "if (khva != null) {\n renew")
-                        .edit(MAPPING, "usable = valid;", "usable = khva != null;")
                         .foundBy("migratedPage", SingleThread::migratedPage, STALE),
                 Exhibit.of("B01", "in progress only after the caches were walked")
                         .edit(DOMAIN, "state.invalidations.start(range); // before", "// before")

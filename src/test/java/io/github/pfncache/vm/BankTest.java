@@ -15,6 +15,7 @@ import io.github.pfncache.cache.RetryPolicy;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.memslot.Memslots.Change;
@@ -348,13 +349,19 @@ final class BankTest {
             while (slots.generation() == generation) { // bounded by the begin of the switch
                 Thread.onSpinWait();
             }
-            Future<Outcome> activation = threads.submit(() -> late.activate(PAGE));
+            List<Boolean> usable = new ArrayList<>(); // by another thread, each time that the window has been renewed
+            Future<Outcome> activation = threads.submit(() -> OnLooker.amongOthers(() -> late.activate(PAGE), point -> {
+                if (point.startsWith("write-unlock") && change.get() != null) {
+                    usable.add(CompletableFuture.supplyAsync(() -> isUsable(late)).join());
+                }
+            }));
             faulted.await();
             switching.interrupt();
             switching.join();
             assertThat(change).hasValue(Change.BUSY);
             resolve.countDown();
             assertThat(activation.get()).isEqualTo(Outcome.OK);
+            assertThat(usable).as("of the bank that was refused").isNotEmpty().doesNotContain(true);
             assertThat(threads.submit(() -> late.loadByte(0, (byte) 9)).get()).isEqualTo((byte) 1);
             assertThat(threads.submit(() -> late.storeByte(0, (byte) 7)).get()).isEqualTo(Outcome.OK);
             assertThat(access.getByte(0)).isEqualTo((byte) 1);
@@ -368,6 +375,12 @@ final class BankTest {
         assertThat(slots.replace(0, B)).isEqualTo(Change.DONE);
         assertThat(late.loadByte(0, (byte) 9)).as("of the bank, which was discarded").isZero();
         patient.close();
+    }
+
+    private static boolean isUsable(GfnPfnCache cache) {
+        try (GuestAccess access = cache.tryAccess()) {
+            return access.isUsable();
+        }
     }
 
     private static void await(CountDownLatch latch) {
