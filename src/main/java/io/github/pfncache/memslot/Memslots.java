@@ -67,7 +67,7 @@ public final class Memslots {
     /** The rings of the vCPUs, or null in bitmap mode. */
     private final DirtyRings rings;
 
-    final TrackedLock changing = new TrackedLock(LockClass.SLOTS);
+    private final TrackedLock changing = new TrackedLock(LockClass.SLOTS);
 
     /**
      * The readers and watches of dirty logs. An immutable array, replaced, so that to tell them of a change takes no

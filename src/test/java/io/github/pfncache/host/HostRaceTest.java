@@ -8,7 +8,7 @@ import static io.github.pfncache.host.Protection.READ_WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.pfncache.address.HvaRange;
-import io.github.pfncache.rules.Interleaving;
+import io.github.pfncache.interleaving.OnLooker;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -86,25 +86,11 @@ class HostRaceTest {
         try (HostWorld world = new HostWorld()) {
             world.store(A, 1);
             AtomicBoolean done = new AtomicBoolean();
-            Interleaving.bind(new Interleaving.Explorer() {
-                @Override
-                public void reached(String point) {
-                    if (point.equals("host.resident.seen") && done.compareAndSet(false, true)) {
-                        meanwhile.change(world);
-                    }
-                }
-
-                @Override
-                public boolean blocked(Object on, boolean timed) {
-                    return false;
+            HostPage page = OnLooker.withoutPatience(() -> world.host.hvaToPage(A), point -> {
+                if (point.equals("host.resident.seen") && done.compareAndSet(false, true)) {
+                    meanwhile.change(world);
                 }
             });
-            HostPage page;
-            try {
-                page = world.host.hvaToPage(A);
-            } finally {
-                Interleaving.bind(null);
-            }
             assertThat(done).isTrue();
             HostMapping khva = world.host.map(page);
             assertThat(khva.get(0, 8)).isEqualTo(1);

@@ -10,7 +10,6 @@ import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.Protection;
-import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.rules.HeldLocks;
 import io.github.pfncache.scenario.Guest;
 
@@ -34,41 +33,6 @@ public final class AccessScenarios {
         });
         stage.afterwards(() -> {
             assertThat(guest.peek(0)).as("value at rest").isEqualTo(5);
-            guest.atRest();
-        });
-    }
-
-    /** A slot is moved to where a cache points, and back because of an access: nobody is served by it any more. */
-    public static void lateAccessAgainstMoveThatIsTakenBack(ScenarioRun stage) {
-        Guest guest = Guest.touched();
-        GfnPfnCache held = guest.cacheOf(0);
-        GfnPfnCache late = guest.vm.newCache(8);
-        long elsewhere = 0x80000;
-        assertThat(late.activate(elsewhere)).as("activation").isEqualTo(Outcome.FAULT);
-        boolean[] open = new boolean[1];
-        Memslots.Change[] change = new Memslots.Change[1];
-        stage.thread("hold", () -> {
-            try (GuestAccess access = held.access()) {
-                open[0] = true;
-                stage.waitUntil("move given up", () -> change[0] != null);
-            }
-        });
-        stage.thread("move", () -> {
-            stage.waitUntil("open", () -> open[0]);
-            change[0] = guest.vm.memslots().move(Guest.SLOT, elsewhere);
-        });
-        stage.thread("late", () -> {
-            stage.waitUntil("open", () -> open[0]);
-            try (GuestAccess access = late.access()) {
-                assertThat(access.outcome()).as("outcome").isIn(Outcome.OK, Outcome.FAULT);
-                stage.waitUntil("move given up", () -> change[0] != null);
-            }
-        });
-        stage.afterwards(() -> {
-            assertThat(change[0]).isEqualTo(Memslots.Change.BUSY);
-            assertThat(Guest.read(late)).as("value where no slot is").isNull();
-            assertThat(late.loadLong(0, 9)).as("value where no slot is").isEqualTo(9);
-            assertThat(Guest.read(held)).as("value").isEqualTo(1);
             guest.atRest();
         });
     }

@@ -9,7 +9,6 @@ import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.explore.Scenario;
 import io.github.pfncache.explore.ScheduleExplorer;
-import io.github.pfncache.explore.ScenarioRun;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.scenario.Guest;
@@ -20,8 +19,7 @@ final class OpenAccessRaceTest {
 
     private static final int LENGTH = 16;
 
-    /** A guest address without a slot, and what is loaded from there. */
-    private static final long ELSEWHERE = 0x80000;
+    /** What is loaded from where no slot is. */
     private static final long NOTHING = -1;
 
     private static void explore(Scenario scenario) {
@@ -93,10 +91,10 @@ final class OpenAccessRaceTest {
         explore(stage -> {
             Guest guest = Guest.touched();
             GfnPfnCache held = guest.cacheOf(0);
-            GfnPfnCache late = lateCache(guest);
+            GfnPfnCache late = GivenUpScenarios.lateCache(guest);
             boolean[] open = new boolean[1];
             Memslots.Change[] change = new Memslots.Change[1];
-            moveWhileHeld(stage, guest, held, open, change);
+            GivenUpScenarios.moveWhileHeld(stage, guest, held, open, change);
             stage.thread("late", () -> {
                 stage.waitUntil("open", () -> open[0]);
                 assertThat(late.loadLong(0, NOTHING)).as("value meanwhile").isIn(2L, NOTHING);
@@ -114,10 +112,10 @@ final class OpenAccessRaceTest {
         explore(stage -> {
             Guest guest = Guest.touched();
             GfnPfnCache held = guest.cacheOf(0);
-            GfnPfnCache late = lateCache(guest);
+            GfnPfnCache late = GivenUpScenarios.lateCache(guest);
             boolean[] open = new boolean[1];
             Memslots.Change[] change = new Memslots.Change[1];
-            moveWhileHeld(stage, guest, held, open, change);
+            GivenUpScenarios.moveWhileHeld(stage, guest, held, open, change);
             stage.thread("late", () -> {
                 stage.waitUntil("open", () -> open[0]);
                 try (GuestAccess access = late.access()) {
@@ -127,7 +125,7 @@ final class OpenAccessRaceTest {
             });
             stage.afterwards(() -> {
                 // Page 2 of the host where the late cache found page 1, if it came in time.
-                assertThat(guest.vm.memslots().set(2, 0, ELSEWHERE + 0x1000, 0x1000, Guest.hva(2)))
+                assertThat(guest.vm.memslots().set(2, 0, GivenUpScenarios.ELSEWHERE + 0x1000, 0x1000, Guest.hva(2)))
                         .isEqualTo(Memslots.Change.DONE);
                 assertThat(late.loadLong(0, NOTHING)).as("value in the new slot").isEqualTo(3);
                 guest.atRest();
@@ -137,30 +135,7 @@ final class OpenAccessRaceTest {
 
     @Test
     void aSlotThatIsTakenBackServesNobodyAlsoWhereAnAccessIsOpen() {
-        explore(AccessScenarios::lateAccessAgainstMoveThatIsTakenBack);
-    }
-
-    /** One thread holds an access until another has given up moving its slot. */
-    private static void moveWhileHeld(
-            ScenarioRun stage, Guest guest, GfnPfnCache held, boolean[] open, Memslots.Change[] change) {
-        stage.thread("hold", () -> {
-            try (GuestAccess access = held.access()) {
-                open[0] = true;
-                stage.waitUntil("move given up", () -> change[0] != null);
-                assertThat(access.getLong(0)).as("value in use").isEqualTo(1);
-            }
-        });
-        stage.thread("move", () -> {
-            stage.waitUntil("open", () -> open[0]);
-            change[0] = guest.vm.memslots().move(Guest.SLOT, ELSEWHERE);
-        });
-    }
-
-    /** A cache that points where page 1 would be, were the slot moved. */
-    private static GfnPfnCache lateCache(Guest guest) {
-        GfnPfnCache late = guest.vm.newCache(8);
-        assertThat(late.activate(ELSEWHERE + 0x1000)).as("activation").isEqualTo(Outcome.FAULT);
-        return late;
+        explore(GivenUpScenarios::lateAccessAgainstMoveThatIsTakenBack);
     }
 
     @Test

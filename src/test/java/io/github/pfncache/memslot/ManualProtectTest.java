@@ -166,16 +166,21 @@ class ManualProtectTest {
         assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(5);
     }
 
+    /** Bound to this thread; the entry was handed out. */
+    private static DirtyRing ringWithOneEntry(Memslots map, Memslot logs) {
+        DirtyRing ring = map.newDirtyRing(128);
+        ring.bind();
+        logs.markDirty(5);
+        assertThat(ring.entries()).hasSize(1);
+        return ring;
+    }
+
     /** Else a vCPU could use an entry again for a page that it has held all the time. */
     @Test
     void anEntryIsFreedAfterItsPageWasTakenBackAndNotIfThatFails() {
         Memslots map = new Memslots(DirtyMode.RING, Duration.ofSeconds(1));
-        Memslot logs = slotOf(map);
-        DirtyRing ring = map.newDirtyRing(128);
-        ring.bind();
-        logs.markDirty(5);
+        DirtyRing ring = ringWithOneEntry(map, slotOf(map));
         ring.unbind();
-        assertThat(ring.entries()).hasSize(1);
         protecting = () -> {
             assertThat(ring).hasToString("dirty ring of 128 entries, taken up 1");
             throw new IllegalStateException("not now");
@@ -190,10 +195,7 @@ class ManualProtectTest {
     void anEntryThatIsFreedMeanwhileIsFreedOnce() {
         Memslots map = new Memslots(DirtyMode.RING, Duration.ofSeconds(1));
         Memslot logs = slotOf(map);
-        DirtyRing ring = map.newDirtyRing(128);
-        ring.bind();
-        logs.markDirty(5);
-        assertThat(ring.entries()).hasSize(1);
+        DirtyRing ring = ringWithOneEntry(map, logs);
         protecting = () -> {
             for (int page = 6; page < 8; page++) {
                 assertThat(ring.reset()).isOne();
@@ -210,12 +212,8 @@ class ManualProtectTest {
     @Test
     void noEntryIsFreedWhileItsSlotIsDeleted() {
         Memslots map = new Memslots(DirtyMode.RING, Duration.ofSeconds(1));
-        Memslot logs = slotOf(map);
-        DirtyRing ring = map.newDirtyRing(128);
-        ring.bind();
-        logs.markDirty(5);
+        DirtyRing ring = ringWithOneEntry(map, slotOf(map));
         ring.unbind();
-        assertThat(ring.entries()).hasSize(1);
         leaving = () -> {
             assertThat(ring.reset()).isZero();
             return false;

@@ -139,18 +139,8 @@ final class BankTest {
         harvest();
         GfnPfnCache cache = vm.newCache(8);
         cache.activate(PAGE);
-        CountDownLatch open = new CountDownLatch(1);
-        CountDownLatch end = new CountDownLatch(1);
-        ExecutorService threads = Executors.newFixedThreadPool(2);
-        try {
-            Future<?> user = threads.submit(() -> {
-                try (GuestAccess access = cache.access()) {
-                    open.countDown();
-                    end.await();
-                }
-                return null;
-            });
-            open.await();
+        ExecutorService threads = Executors.newSingleThreadExecutor();
+        try (OpenAccess access = OpenAccess.to(cache)) {
             long generation = slots().generation();
             Future<Change> change = threads.submit(() -> slots().replace(0, B));
             while (slots().generation() == generation && !change.isDone()) { // bounded by the change's deadline
@@ -158,8 +148,6 @@ final class BankTest {
             }
             assertThat(harvest()).as("while it shows the other").containsExactly(0, 1);
             assertThat(change.get()).isEqualTo(Change.BUSY);
-            end.countDown();
-            user.get();
         } finally {
             threads.shutdown();
         }
@@ -171,43 +159,30 @@ final class BankTest {
     /** An access that is open to the third page stops the switch half way: the first pages show the other bank. */
     @Test
     void anAccessToAnAreaIsOfOneBank() throws Exception {
-        CountDownLatch open = new CountDownLatch(1);
-        CountDownLatch end = new CountDownLatch(1);
-        ExecutorService threads = Executors.newFixedThreadPool(2);
+        ExecutorService threads = Executors.newSingleThreadExecutor();
         try (Vm patient = Vm.builder().host(vm.host()).slotChangeTimeout(Duration.ofMinutes(1)).build()) {
             patient.memslots().set(0, 0, 0, NPAGES * PAGE, A);
             GuestArea area = patient.newArea();
             assertThat(area.activate(0, NPAGES * PAGE)).isEqualTo(Outcome.OK);
             GfnPfnCache third = patient.newCache(8);
             assertThat(third.activate(2 * PAGE)).isEqualTo(Outcome.OK);
-            Future<?> user = threads.submit(() -> {
-                try (GuestAccess access = third.access()) {
-                    open.countDown();
-                    end.await();
-                }
-                return null;
-            });
-            open.await();
-            Future<Change> change = threads.submit(() -> patient.memslots().replace(0, B));
+            Future<Change> change;
             boolean refused = false;
-            try {
+            try (OpenAccess used = OpenAccess.to(third)) {
+                change = threads.submit(() -> patient.memslots().replace(0, B));
                 while (!refused && !change.isDone()) { // bounded by the change's deadline
                     try (AreaAccess access = area.access()) {
                         refused = !access.isUsable();
                         assertThat(refused || access.getByte(0) == access.getByte(3 * PAGE)).as("of one bank").isTrue();
                     }
                 }
-            } finally {
-                end.countDown();
             }
             assertThat(refused).as("while half of it shows the other bank").isTrue();
-            user.get();
             assertThat(change.get()).isEqualTo(Change.DONE);
             try (AreaAccess access = area.access()) {
                 assertThat(access.getByte(0)).isEqualTo(access.getByte(3 * PAGE)).isEqualTo((byte) 2);
             }
         } finally {
-            end.countDown();
             threads.shutdown();
         }
     }
@@ -227,33 +202,15 @@ final class BankTest {
             caches.add(patient.newCache(8));
             assertThat(caches.get(page).activate((long) page * PAGE)).isEqualTo(Outcome.OK);
         }
-        CountDownLatch open = new CountDownLatch(1);
-        CountDownLatch end = new CountDownLatch(1);
         AtomicReference<Change> change = new AtomicReference<>();
-        Thread switching = new Thread(() -> change.set(slots.replace(0, B)), "switching");
-        ExecutorService threads = Executors.newSingleThreadExecutor();
-        try {
-            Future<?> user = threads.submit(() -> {
-                try (GuestAccess access = caches.get(0).access()) {
-                    open.countDown();
-                    end.await();
-                }
-                return null;
-            });
-            open.await();
-            long generation = slots.generation();
-            switching.start();
-            while (slots.generation() == generation) { // bounded by the begin of the switch
-                Thread.onSpinWait();
-            }
+        try (OpenAccess used = OpenAccess.to(caches.get(0))) {
+            Thread switching = begun(slots, change);
             vm.host().migrate(A + PAGE); // both are translated anew
             vm.host().migrate(A + 2 * PAGE);
             assertThat(caches.get(2).loadByte(0, (byte) 9)).as("while it switches").isEqualTo((byte) 2);
             try (GuestAccess access = caches.get(1).access()) {
                 assertThat(access.getByte(0)).isEqualTo((byte) 2);
-                switching.interrupt();
-                switching.join();
-                assertThat(change).hasValue(Change.BUSY);
+                takenBack(switching, change);
                 CompletableFuture<Byte> other =
                         CompletableFuture.supplyAsync(() -> caches.get(1).loadByte(0, (byte) 9));
                 assertThat(other.join()).as("in use").isEqualTo((byte) 9);
@@ -262,11 +219,6 @@ final class BankTest {
             assertThat(caches.get(2).loadByte(0, (byte) 9)).as("taken back").isEqualTo((byte) 1);
             assertThat(caches.get(1).loadByte(0, (byte) 9)).as("was in use").isEqualTo((byte) 1);
             assertThat(caches.get(1).storeByte(1, (byte) 5)).isEqualTo(Outcome.OK);
-            end.countDown();
-            user.get();
-        } finally {
-            end.countDown();
-            threads.shutdown();
         }
         assertThat(slots.replace(0, B)).isEqualTo(Change.DONE);
         for (GfnPfnCache cache : caches) { // bounded by the pages
@@ -286,39 +238,18 @@ final class BankTest {
         assertThat(used.activate(0)).isEqualTo(Outcome.OK);
         GuestMode mode = patient.newGuestMode(gpa -> {});
         AtomicReference<Change> change = new AtomicReference<>();
-        CountDownLatch taken = new CountDownLatch(1);
-        CountDownLatch end = new CountDownLatch(1);
-        ExecutorService threads = Executors.newSingleThreadExecutor();
-        Future<?> user = threads.submit(() -> {
-            try (GuestAccess before = used.access()) {
-                taken.countDown();
-                end.await();
-            }
-            return null;
-        });
-        taken.await();
-        long generation = slots.generation();
-        Thread switching = new Thread(() -> change.set(slots.replace(0, B)), "switching");
         mode.enter();
-        try {
-            switching.start();
-            while (slots.generation() == generation) { // bounded by the begin of the switch
-                Thread.onSpinWait();
-            }
+        try (OpenAccess before = OpenAccess.to(used)) {
+            Thread switching = begun(slots, change);
             HeldPage page = mode.hold(PAGE, true);
             assertThat(page.bytes().get(0)).isEqualTo((byte) 2);
             assertThat(mode.poll()).as("nobody wants it yet").isFalse();
-            switching.interrupt();
-            switching.join();
-            assertThat(change).hasValue(Change.BUSY);
+            takenBack(switching, change);
             assertThat(mode.poll()).as("it is wanted back").isTrue();
             assertThat(mode.hold(PAGE, true).bytes().get(0)).isEqualTo((byte) 1);
         } finally {
-            end.countDown();
             mode.leave();
-            threads.shutdown();
         }
-        user.get();
         mode.close();
         patient.close();
     }
@@ -341,14 +272,9 @@ final class BankTest {
             return PageFaultHandler.Decision.RESOLVE;
         }, true, false);
         AtomicReference<Change> change = new AtomicReference<>();
-        Thread switching = new Thread(() -> change.set(slots.replace(0, B)), "switching");
         ExecutorService threads = Executors.newSingleThreadExecutor();
         try (GuestAccess access = used.access()) {
-            long generation = slots.generation();
-            switching.start();
-            while (slots.generation() == generation) { // bounded by the begin of the switch
-                Thread.onSpinWait();
-            }
+            Thread switching = begun(slots, change);
             List<Boolean> usable = new ArrayList<>(); // by another thread, each time that the window has been renewed
             Future<Outcome> activation = threads.submit(() -> OnLooker.amongOthers(() -> late.activate(PAGE), point -> {
                 if (point.startsWith("write-unlock") && change.get() != null) {
@@ -356,9 +282,7 @@ final class BankTest {
                 }
             }));
             faulted.await();
-            switching.interrupt();
-            switching.join();
-            assertThat(change).hasValue(Change.BUSY);
+            takenBack(switching, change);
             resolve.countDown();
             assertThat(activation.get()).isEqualTo(Outcome.OK);
             assertThat(usable).as("of the bank that was refused").isNotEmpty().doesNotContain(true);
@@ -375,6 +299,24 @@ final class BankTest {
         assertThat(slots.replace(0, B)).isEqualTo(Change.DONE);
         assertThat(late.loadByte(0, (byte) 9)).as("of the bank, which was discarded").isZero();
         patient.close();
+    }
+
+    /** A switch to the other bank, by another thread; back when that one shows. */
+    private static Thread begun(Memslots slots, AtomicReference<Change> change) {
+        long generation = slots.generation();
+        Thread switching = new Thread(() -> change.set(slots.replace(0, B)), "switching");
+        switching.start();
+        while (slots.generation() == generation) { // bounded by the begin of the switch
+            Thread.onSpinWait();
+        }
+        return switching;
+    }
+
+    /** It is interrupted while it waits for an access, and answers that. */
+    private static void takenBack(Thread switching, AtomicReference<Change> change) throws InterruptedException {
+        switching.interrupt();
+        switching.join();
+        assertThat(change).hasValue(Change.BUSY);
     }
 
     private static boolean isUsable(GfnPfnCache cache) {

@@ -478,28 +478,16 @@ class VmCloseTest {
         GfnPfnCache used = vm.newCache(8);
         used.activate(GPA);
         GfnPfnCache late = vm.newCache(8);
-        CountDownLatch open = new CountDownLatch(1);
-        CountDownLatch end = new CountDownLatch(1);
-        ExecutorService threads = Executors.newFixedThreadPool(2);
-        try {
-            Future<?> user = threads.submit(() -> {
-                try (GuestAccess access = used.access()) {
-                    open.countDown();
-                    end.await();
-                }
-                return null;
-            });
-            open.await();
+        ExecutorService threads = Executors.newSingleThreadExecutor();
+        try (OpenAccess access = OpenAccess.to(used)) {
             Future<List<Object>> close = threads.submit(() -> vm.caches().close());
             while (late.activate(GPA) != Outcome.INACTIVE) { // bounded by the patience of the close
                 late.deactivate();
             }
             assertThat(close).as("a close that waits for an access").isNotDone();
-            end.countDown();
-            user.get();
+            access.end();
             assertThat(close.get()).isEmpty();
         } finally {
-            end.countDown();
             threads.shutdown();
         }
         vm.close();
