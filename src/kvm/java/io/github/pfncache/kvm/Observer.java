@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Looks at every byte of every arena after each operation, and prints what changed since it last looked: structures at
@@ -113,6 +115,9 @@ public final class Observer {
     /** In the order of first registration. */
     private final List<Watched> watched = new ArrayList<>();
 
+    /** Where in a page a number begins that a wall clock shows; negative if it begins in the page before. */
+    private final Set<Integer> numbers = new TreeSet<>();
+
     /** Seconds since 1970 that a wall clock shows, about. */
     private final long realtime;
 
@@ -170,6 +175,18 @@ public final class Observer {
         }
     }
 
+    /**
+     * A wall clock will be written, where nothing is watched: its seconds and its nanoseconds. A byte of them may hold
+     * already what is written, at some time of day.
+     */
+    public void expectWallClock(long gpa) {
+        for (int number = 4; number <= 8; number += 4) { // two
+            int offset = (int) (gpa + number) & 0xfff;
+            numbers.add(offset);
+            numbers.add(offset - Pages.PAGE_SIZE);
+        }
+    }
+
     private void watch(Watched place) {
         boolean known = watched.stream().anyMatch(each -> each.kind == place.kind && each.offset == place.offset);
         int most = xen ? MAX_XEN_WATCHED : MAX_WATCHED;
@@ -212,13 +229,28 @@ public final class Observer {
         }
         BitSet rest = new BitSet();
         for (int at = 0; at < now.length; at++) { // the bytes of a page
-            rest.set(at, now[at] != old[at] && !explained.get(at));
+            rest.set(at, now[at] != old[at]);
         }
+        if (!xen) {
+            completeNumbers(rest);
+        }
+        rest.andNot(explained);
         if (xen && rest.cardinality() <= MAX_BYTES) {
             rest.stream().forEach(at -> items.add("b@%s%x:%02x>%02x".formatted(where, at, old[at], now[at])));
         } else if (!rest.isEmpty()) {
             items.add("STRAY@" + where + Integer.toHexString(rest.nextSetBit(0)) + "-"
                     + Integer.toHexString(rest.length() - 1));
+        }
+    }
+
+    /** Of a number of which a byte has changed, all bytes in this page were written. */
+    private void completeNumbers(BitSet changed) {
+        for (int number : numbers) { // four for each wall clock of a script
+            int from = Math.max(number, 0);
+            int to = Math.min(number + Integer.BYTES, Pages.PAGE_SIZE);
+            if (from < to && changed.get(from, to).cardinality() > 0) {
+                changed.set(from, to);
+            }
         }
     }
 

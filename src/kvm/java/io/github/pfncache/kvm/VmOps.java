@@ -7,6 +7,8 @@ import java.util.Map;
 /** The operations on the virtual machine and its vCPUs. */
 final class VmOps {
 
+    private static final int WALL_CLOCK_OLD = 0x11;
+    private static final int WALL_CLOCK = 0x4b564d00;
     private static final int SYSTEM_TIME_OLD = 0x12;
     private static final int SYSTEM_TIME = 0x4b564d01;
     private static final int STEAL_TIME = 0x4b564d03;
@@ -35,8 +37,8 @@ final class VmOps {
         operations.put("greg_old", op -> guestWrite(op, SYSTEM_TIME_OLD));
         operations.put("streg", op -> hostWrite(op, STEAL_TIME));
         operations.put("gstreg", op -> guestWrite(op, STEAL_TIME));
-        operations.put("msr", op -> written(calls().writeMsr(vcpu(op), op.integer(2), op.number(3))));
-        operations.put("gmsr", op -> calls().guestWriteMsr(vcpu(op), op.integer(2), op.number(3)));
+        operations.put("msr", op -> written(calls().writeMsr(vcpu(op), index(op), op.number(3))));
+        operations.put("gmsr", op -> calls().guestWriteMsr(vcpu(op), index(op), op.number(3)));
         operations.put("getmsr", op -> calls().readMsr(vcpu(op), op.integer(2)));
 
         operations.put("run", op -> run(vcpu(op), op.countOr(2, 1)));
@@ -105,6 +107,15 @@ final class VmOps {
         } else {
             machine.observer().watchClock(value);
         }
+    }
+
+    /** A clock or a steal time that is registered so is not watched. */
+    private int index(Script.Op op) {
+        int index = op.integer(2);
+        if (index == WALL_CLOCK || index == WALL_CLOCK_OLD) {
+            machine.observer().expectWallClock(op.number(3));
+        }
+        return index;
     }
 
     private String hostWrite(Script.Op op, int index) {

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.kvm.Script;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The interpreter sees and says what it should, also what is outside of the recordings' sequential model. */
 final class ScriptRunTest {
@@ -22,6 +24,22 @@ final class ScriptRunTest {
     void whatIsWrittenWhereNothingIsRegisteredIsStray() {
         assertThat(run("slot 1 0x100000 4 A0 -;msr 0 0x4b564d01 0x100101;run 0"))
                 .isEqualTo("0 ; ok ; IOf8 STRAY@A0+100-11f");
+    }
+
+    /** A byte of the time is that of the fill for 256 seconds in 65,536: on a live kernel a row differed then. */
+    @ParameterizedTest
+    @ValueSource(ints = {0xffa, 0xff8, 0xff6})
+    void aWallClockIsStrayAsAWholeAlsoWhereItIsTheFill(int offset) {
+        for (int fill = 0; fill < 256; fill++) {
+            String script = "slot 1 0x100000 4 A0 -;poison A0 4 " + fill + ";gmsr 0 0x4b564d00 0x100" + hex(offset);
+            assertThat(run(script))
+                    .as("fill %#x", fill)
+                    .endsWith(" STRAY@A0+" + hex(offset) + "-fff,STRAY@A1+0-" + hex(offset + 11 - 4096));
+        }
+    }
+
+    private static String hex(int number) {
+        return Integer.toHexString(number);
     }
 
     @Test
