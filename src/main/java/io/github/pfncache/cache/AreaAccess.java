@@ -112,8 +112,7 @@ public final class AreaAccess extends TypedAccess {
     }
 
     /** Gives back the holds of the first pages, in the reverse of the order of locking. */
-    private static void unlock(
-            GuestArea.Segments segments, int written, int pages, int first, int second, int[] more) {
+    private static void unlock(GuestArea.Segments segments, int written, int pages, int first, int second, int[] more) {
         for (int page = pages - 1; page >= 0; page--) { // bounded by the pages of the area
             GuardedMapping mapping = mapping(segments, page);
             try {
@@ -213,8 +212,7 @@ public final class AreaAccess extends TypedAccess {
     }
 
     /** Copies bytes into the area or out of it, page by page. */
-    private static void copy(
-            GuestArea.Segments segments, int offset, byte[] array, int at, int count, boolean in) {
+    private static void copy(GuestArea.Segments segments, int offset, byte[] array, int at, int count, boolean in) {
         int done = 0;
         while (done < count) { // bounded by the pages of the area
             int inPage = inPage(segments, offset + done);

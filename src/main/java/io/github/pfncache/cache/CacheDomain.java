@@ -24,8 +24,7 @@ import java.util.function.Predicate;
 public final class CacheDomain {
 
     /** Whether the locks of caches have a reader bias unless told otherwise: yes, or as the process was started. */
-    public static final boolean READER_BIAS =
-            Boolean.parseBoolean(System.getProperty("pfncache.readerBias", "true"));
+    public static final boolean READER_BIAS = Boolean.parseBoolean(System.getProperty("pfncache.readerBias", "true"));
 
     final DomainState state;
 

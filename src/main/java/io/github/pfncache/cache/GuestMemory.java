@@ -174,8 +174,7 @@ public final class GuestMemory {
         if (from >= 0 && from < to && to - from < length) { // there is no memory at negative addresses
             return copyDescending(to, from, length);
         }
-        return inArrays(length, (array, done, width) ->
-                write(to + done, array, 0, read(from + done, array, 0, width)));
+        return inArrays(length, (array, done, width) -> write(to + done, array, 0, read(from + done, array, 0, width)));
     }
 
     /** Each part lies in one page on both sides: it is copied whole, or not. */

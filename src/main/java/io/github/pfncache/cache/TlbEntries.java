@@ -238,9 +238,7 @@ abstract class TlbEntries {
         mode.requireOwner(true);
         boolean entered = begin();
         try {
-            return Pages.fitsInPage(gpa, width)
-                    ? within(gpa, width, writes, value)
-                    : across(gpa, width, writes, value);
+            return Pages.fitsInPage(gpa, width) ? within(gpa, width, writes, value) : across(gpa, width, writes, value);
         } finally {
             end(entered);
         }

@@ -32,7 +32,8 @@ import java.util.stream.LongStream;
  *
  * <p>Ranges are given as a page-aligned hva and a number of pages; one that is not a range of user pages is a caller's
  * bug and throws {@link IllegalArgumentException}, with nothing changed. What depends on the state of the memory is a
- * {@link HostResult}. A call answers BUSY if other threads have changed the mappings under it in each of 16 attempts.
+ * {@link HostResult}. A call answers BUSY if other threads have changed the mappings under it in each of 16 attempts,
+ * or if a notifier refused the change: a vCPU in guest mode has not given a page back in time.
  *
  * <p>Kernel counterpart: {@code struct mm_struct} with its page tables and the {@code mmap()} family of calls;
  * {@code hva_to_pfn()} and {@code gpc_map()} of KVM. Thread-safe.

@@ -73,7 +73,8 @@ public final class HostMemoryBuilder {
     }
 
     /**
-     * Most mappings of one memory ({@code vm.max_map_count}); beyond it calls answer ENOMEM. Default 65,530.
+     * Most mappings of one memory ({@code vm.max_map_count}). A call after which there were more answers ENOMEM; one
+     * that makes no more is done at the limit, too. Default 65,530.
      *
      * @param maxMappings at least 2
      * @return this builder

@@ -39,7 +39,7 @@ final class RangeOps extends SpaceOps {
         List<Runnable> told = new ArrayList<>();
         return change(vma.range(), told, () -> {
             space.checkOpen();
-            return lacksRoom(2) ? HostResult.ENOMEM : replaceLocked(vma.start(), vma.end(), List.of(vma), told);
+            return replaceLocked(vma.start(), vma.end(), List.of(vma), told);
         });
     }
 
@@ -57,20 +57,20 @@ final class RangeOps extends SpaceOps {
         }
     }
 
-    /** Maps pages without access where nothing is. Nothing is taken away, so no notifier has to be told. */
+    /**
+     * Maps pages without access where nothing is, nor beside them: what is one mapping is unmapped at any limit. Of
+     * what is there nothing is taken away, so no notifier has to be told.
+     */
     long reserve(long npages) {
         return family.getLocked(() -> {
             space.checkOpen();
             long end = PageTable.PAGES_END;
-            long page = vmas.gap(nextReserved, npages, end);
-            if (page < 0) {
-                page = vmas.gap(end / 2, npages, end);
-            }
-            if (page < 0 || lacksRoom(1)) {
+            long room = Math.min(npages, end) + 2;
+            long page = Math.max(vmas.gap(nextReserved, room, end), vmas.gap(end / 2, room, end)) + 1;
+            Vma reserved = page == 0 ? null : Vma.anonymous(PageTable.rangeOf(page, page + npages), Protection.NONE);
+            if (reserved == null || replaceLocked(page, page + npages, List.of(reserved), List.of()) != HostResult.OK) {
                 return -1L;
             }
-            Vma reserved = Vma.anonymous(PageTable.rangeOf(page, page + npages), Protection.NONE);
-            replaceLocked(page, page + npages, List.of(reserved), List.of());
             nextReserved = page + npages;
             return PageTable.hvaOf(page);
         });
@@ -78,9 +78,8 @@ final class RangeOps extends SpaceOps {
 
     HostResult unmap(HvaRange range) {
         List<Runnable> told = new ArrayList<>();
-        return change(range, told, () -> lacksRoom(1)
-                ? HostResult.ENOMEM
-                : replaceLocked(PageTable.firstPage(range), PageTable.endPage(range), List.of(), told));
+        return change(range, told, () ->
+                replaceLocked(PageTable.firstPage(range), PageTable.endPage(range), List.of(), told));
     }
 
     /**
@@ -118,16 +117,17 @@ final class RangeOps extends SpaceOps {
             if (parts.isEmpty()) {
                 return result;
             }
-            if (lacksRoom(2)) {
-                return HostResult.ENOMEM;
-            }
             long start = parts.get(0).start();
             long end = parts.get(parts.size() - 1).end();
             VmaSet draft = vmas.draft(start, end);
             for (Vma part : parts) { // bounded by the number of mappings
                 draft.replace(part.start(), part.end(), List.of(part.withProtection(protection)));
             }
-            vmas.replace(start, end, draft.all());
+            Runnable replacement = vmas.replacement(start, end, draft.all(), family.maxMappings);
+            if (replacement == null) {
+                return HostResult.ENOMEM;
+            }
+            replacement.run();
             family.layoutChanged();
             // Raised to read-write, the entries stay: the next write faults, and finds out about copy on write there.
             for (int i = 0; protection != Protection.READ_WRITE && i < parts.size(); i++) {
@@ -186,15 +186,12 @@ final class RangeOps extends SpaceOps {
             if (parts.isEmpty() || parts.get(0).start() != from) {
                 return HostResult.EFAULT;
             }
-            if (lacksRoom(parts.size() + 2)) {
-                return HostResult.ENOMEM;
-            }
-            moveLocked(parts, from, PageTable.firstPage(destination), PageTable.endPage(source) - from, told);
-            return HostResult.OK;
+            long npages = PageTable.endPage(source) - from;
+            return moveLocked(parts, from, PageTable.firstPage(destination), npages, told);
         });
     }
 
-    private void moveLocked(List<Vma> parts, long from, long target, long npages, List<Runnable> told) {
+    private HostResult moveLocked(List<Vma> parts, long from, long target, long npages, List<Runnable> told) {
         long shift = target - from;
         long start = Math.min(from, target);
         long end = Math.max(from, target) + npages;
@@ -206,6 +203,10 @@ final class RangeOps extends SpaceOps {
             discarded.move(part.start(), part.end(), shift);
             gone.addAll(vmas.within(part.start() + shift, part.end() + shift));
             draft.replace(part.start() + shift, part.end() + shift, List.of(part.movedTo(part.start() + shift)));
+        }
+        Runnable replacement = vmas.replacement(start, end, draft.all(), family.maxMappings);
+        if (replacement == null) {
+            return HostResult.ENOMEM;
         }
         table.forEach(from, from + npages, (page, pte) -> {
             table.reserve(page);
@@ -227,8 +228,8 @@ final class RangeOps extends SpaceOps {
             table.set(page, 0);
             store.drop(pte);
         };
-        vmas.replace(start, end, draft.all());
         // From here on nothing is allocated.
+        replacement.run();
         space.discarded = discarded;
         family.layoutChanged();
         for (int i = 0; i < gone.size(); i++) {
@@ -237,6 +238,7 @@ final class RangeOps extends SpaceOps {
         table.forEach(from, from + npages, moveOne);
         table.drop(from, from + npages);
         forgetLocked(gone);
+        return HostResult.OK;
     }
 
     /** Arms or disarms the write-protect faults of the pages that are there. */
@@ -244,8 +246,7 @@ final class RangeOps extends SpaceOps {
         return change(range, List.of(), () -> {
             HostResult covered = space.coverageLocked(range);
             int round = armings + 1;
-            PageTable.Visitor one =
-                    (page, pte) -> table.set(page, armed ? Pte.armed(pte, round) : Pte.disarmed(pte));
+            PageTable.Visitor one = (page, pte) -> table.set(page, armed ? Pte.armed(pte, round) : Pte.disarmed(pte));
             table.forEach(PageTable.firstPage(range), PageTable.endPage(range), (page, pte) -> table.reserve(page));
             armings = round;
             table.forEach(PageTable.firstPage(range), PageTable.endPage(range), one);
@@ -301,12 +302,18 @@ final class RangeOps extends SpaceOps {
         }
     }
 
-    /** Puts mappings without pages in place of what was there; without memory for that, nothing has changed. */
+    /**
+     * Puts mappings without pages in place of what was there; without memory for that, nothing has changed. ENOMEM if
+     * there were too many mappings then, as the kernel does where one is split; what makes none more is always done.
+     */
     private HostResult replaceLocked(long from, long to, List<Vma> parts, List<Runnable> told) {
+        Runnable replacement = vmas.replacement(from, to, parts, family.maxMappings);
+        if (replacement == null) {
+            return HostResult.ENOMEM;
+        }
         List<Vma> gone = vmas.within(from, to);
         tellUnmappedLocked(gone, told);
         table.reserveEnds(from, to);
-        Runnable replacement = vmas.replacement(from, to, parts);
         space.discarded.change(from, to, -1, 0);
         // From here on nothing is allocated.
         replacement.run();
@@ -332,9 +339,5 @@ final class RangeOps extends SpaceOps {
                 family.forgetUnmapped(gone.get(i).file());
             }
         }
-    }
-
-    private boolean lacksRoom(int more) {
-        return vmas.size() > family.maxMappings - more;
     }
 }

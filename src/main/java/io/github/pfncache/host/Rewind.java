@@ -219,8 +219,7 @@ final class Rewind extends SpaceOps {
     private HostResult eachLocked(List<Vma> targets, Step step) {
         for (int i = 0; i < targets.size(); i++) { // bounded by the number of mappings
             Vma part = targets.get(i);
-            boolean each = asks
-                    || part.file() != null && (part.file().backing != null || !part.shared());
+            boolean each = asks || part.file() != null && (part.file().backing != null || !part.shared());
             long end = part.endInFile();
             for (long page = part.start(); page < end && !isPassedOver(part); page++) { // bounded by the range
                 page = each ? page : nextLocked(part, page);

@@ -104,11 +104,15 @@ final class VmaSet {
      * @param parts ascending, disjoint and inside the range
      */
     void replace(long start, long end, List<Vma> parts) {
-        replacement(start, end, parts).run();
+        replacement(start, end, parts, Integer.MAX_VALUE).run();
     }
 
-    /** As {@link #replace}, which is done when it is run: that allocates nothing. Until then the set stays as it is. */
-    Runnable replacement(long start, long end, List<Vma> parts) {
+    /**
+     * As {@link #replace}, which is done when it is run: that allocates nothing. Until then the set stays as it is.
+     *
+     * @param most null is answered if there were more mappings afterwards than this, and more than there are now
+     */
+    Runnable replacement(long start, long end, List<Vma> parts, int most) {
         int first = firstEndingAfter(start - 1); // a neighbour too: it may be continued
         List<Vma> merged = new ArrayList<>(parts.size() + 2);
         if (first < size && vmas[first].start() < start) {
@@ -125,6 +129,9 @@ final class VmaSet {
         }
         int after = last;
         int newSize = size - (after - first) + merged.size();
+        if (newSize > Math.max(size, most)) {
+            return null;
+        }
         Vma[] room = newSize <= vmas.length ? vmas : Arrays.copyOf(vmas, 2 * newSize);
         return () -> {
             for (int i = first; i < after; i++) {

@@ -517,8 +517,7 @@ public final class Memslots {
 
     /** Lets go of the users that have been closed, this time or when memory was short, and of their logs. */
     void endUsers() {
-        logUsers.updateAndGet(now ->
-                Arrays.stream(now).filter(user -> !user.hasEnded()).toArray(LogUser[]::new));
+        logUsers.updateAndGet(now -> Arrays.stream(now).filter(user -> !user.hasEnded()).toArray(LogUser[]::new));
         turnOffIdleLogs();
     }
 

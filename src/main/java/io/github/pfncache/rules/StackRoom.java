@@ -36,7 +36,6 @@ public final class StackRoom {
 
     /** Recurses so many times. The values are needed afterwards: a frame has to keep them. */
     private static long deeper(int frames, long a, long b, long c, long d, long e, long f, long g, long h) {
-        return frames == 0 ? a
-                : (((deeper(frames - 1, b, c, d, e, f, g, h, a) + a ^ b) + c ^ d) + e ^ f) + g ^ h;
+        return frames == 0 ? a : (((deeper(frames - 1, b, c, d, e, f, g, h, a) + a ^ b) + c ^ d) + e ^ f) + g ^ h;
     }
 }

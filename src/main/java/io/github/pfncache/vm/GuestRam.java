@@ -22,10 +22,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.LongConsumer;
 import java.util.function.LongFunction;
 import java.util.function.Predicate;
-import java.util.stream.LongStream;
 
 /**
  * The RAM of a VM, plugged in and out in one call each: host memory, and the memslot that shows it to the guest. The
@@ -195,8 +193,7 @@ public final class GuestRam {
      *
      * @param former why, if something was thrown: goes out before what is thrown here
      */
-    private void takeBack(
-            List<RamImage.Slot> slots, List<HvaRange> ranges, int from, int shown, Throwable former) {
+    private void takeBack(List<RamImage.Slot> slots, List<HvaRange> ranges, int from, int shown, Throwable former) {
         Throwable failure = former;
         for (int i = from; i < ranges.size(); i++) { // bounded by the slots
             try {
@@ -233,24 +230,24 @@ public final class GuestRam {
         if (hva < 0) {
             throw new IllegalStateException("slot " + id + ": the host has no room for npages=" + npages);
         }
-        HvaRange range = HvaRange.ofPages(hva, npages);
-        HostResult mapped = null;
+        List<HvaRange> range = List.of(HvaRange.ofPages(hva, npages));
         try {
-            mapped = mapping.apply(hva);
-        } finally {
+            HostResult mapped = mapping.apply(hva);
             if (mapped != HostResult.OK) {
-                giveUp(range);
+                throw new IllegalStateException("slot " + id + ": " + mapped + " mapping npages=" + npages);
             }
+            return range.get(0);
+        } catch (Throwable e) {
+            takeBack(List.of(), range, 0, 0, e);
+            throw e;
         }
-        if (mapped != HostResult.OK) {
-            throw new IllegalStateException("slot " + id + ": " + mapped + " mapping npages=" + npages);
-        }
-        return range;
     }
 
     /** Shows memory to the guest; gives it up if that is not done. */
     private Memslots.Change show(int id, int flags, long gpa, HvaRange range) {
         boolean added = false;
+        List<HvaRange> one = List.of(range);
+        Throwable failure = null;
         try {
             // Last, and the host address is fresh: a slot that has the number already makes this a broken rule.
             long size = range.npages() << Pages.PAGE_SHIFT;
@@ -274,9 +271,12 @@ public final class GuestRam {
                 }
             }
             return change;
+        } catch (Throwable e) {
+            failure = e;
+            throw e;
         } finally {
             if (!added) {
-                giveUp(range);
+                takeBack(List.of(), one, 0, 0, failure);
             }
         }
     }
@@ -285,8 +285,9 @@ public final class GuestRam {
      * Takes out what was added under a number: the slot, wherever it is by now, and the memory behind it.
      *
      * @param id number of the slot
-     * @return DONE; UNCHANGED if nothing was added under the number, or it has been removed; BUSY, with nothing
-     *     changed, if the memory map could not be changed now
+     * @return DONE; UNCHANGED if nothing was added under the number, or it has been removed; BUSY if the memory map
+     *     could not be changed now, or, with the slot gone, the memory not be unmapped, which a vCPU holds through
+     *     another slot: the next call takes out what is left
      */
     public Memslots.Change remove(int id) {
         Block block = blocks.remove(id); // the thread that gets it removes it
@@ -296,12 +297,13 @@ public final class GuestRam {
         Memslots.Change change = Memslots.Change.BUSY;
         try {
             change = deleteIfThere(block.slot);
+            if (change == Memslots.Change.DONE && unmap(block.range) != HostResult.OK) {
+                change = Memslots.Change.BUSY;
+            }
             return change;
         } finally {
-            if (change == Memslots.Change.DONE) {
+            if (change == Memslots.Change.BUSY && blocks.putIfAbsent(id, block) != null) { // another has the number
                 giveUp(block.range);
-            } else {
-                blocks.putIfAbsent(id, block);
             }
         }
     }
@@ -309,29 +311,27 @@ public final class GuestRam {
     /** Deletes a slot; it may have been deleted by other means, and the number given to something else. */
     private Memslots.Change deleteIfThere(Memslot made) {
         Memslot now = made == null ? null : memslots.table().byId(made.id());
-        boolean there = now != null && now.isSameSlotAs(made);
-        return there ? memslots.delete(now.id()) : Memslots.Change.DONE;
+        try {
+            return now != null && now.isSameSlotAs(made) ? memslots.delete(now.id()) : Memslots.Change.DONE;
+        } catch (Memslots.Rejected e) {
+            return Memslots.Change.DONE; // deleted by another call
+        }
     }
 
     /** Empties the memory map, and gives back what was added here; the slots that are still in use. */
     List<Memslot> close() {
         List<Memslot> left = new ArrayList<>();
         Failures.each(memslots.table(), slot -> {
-            if (!isGone(slot)) {
+            if (deleteIfThere(slot) == Memslots.Change.BUSY) {
                 left.add(slot);
             }
         });
-        Failures.each(blocks.keySet(), this::remove); // of slots that were deleted by other means
+        Failures.each(blocks.values(), block -> {
+            if (left.stream().noneMatch(block.slot::isSameSlotAs) && remove(block.slot.id()) == Memslots.Change.BUSY) {
+                left.add(block.slot); // it is gone, and its memory in use by another VM
+            }
+        });
         return left;
-    }
-
-    private boolean isGone(Memslot slot) {
-        try {
-            boolean added = blocks.containsKey(slot.id());
-            return (added ? remove(slot.id()) : memslots.delete(slot.id())) != Memslots.Change.BUSY;
-        } catch (Memslots.Rejected e) {
-            return true; // deleted by another call
-        }
     }
 
     /** The snapshots that are not closed. */
@@ -339,9 +339,15 @@ public final class GuestRam {
         return snapshots;
     }
 
-    /** Unmaps the memory of a slot that is not there any more. */
+    private HostResult unmap(HvaRange range) {
+        return host.unmap(range.start(), range.npages());
+    }
+
+    /** Unmaps memory that no slot shows. */
     private void giveUp(HvaRange range) {
-        host.unmap(range.start(), range.npages());
+        if (unmap(range) != HostResult.OK) {
+            throw new IllegalStateException(range + " stays mapped");
+        }
     }
 
     /**
@@ -449,7 +455,7 @@ public final class GuestRam {
             for (int i = 0; i < slots.size(); i++) { // bounded by the slots
                 ranges.add(new RewindRange(formers.get(i).hva(), slots.get(i).hva(), slots.get(i).npages()));
             }
-            Changed changed = new Changed();
+            RewoundPages changed = new RewoundPages();
             try {
                 return host.rewind(snapshot.memory(), ranges, changed);
             } finally {
@@ -457,45 +463,6 @@ public final class GuestRam {
             }
         } finally {
             memslots.exitRead(readers);
-        }
-    }
-
-    /** The pages that a rewind has changed. Confined to one thread. */
-    private static final class Changed implements LongConsumer {
-        private final LongStream.Builder hvas = LongStream.builder();
-        private boolean lost;
-
-        @Override
-        public void accept(long hva) {
-            boolean kept = false;
-            try {
-                hvas.add(hva);
-                kept = true;
-            } finally {
-                lost |= !kept;
-            }
-        }
-
-        /** After the bytes: a follower of the log copies the page again [rule L12]; at all its addresses. */
-        void mark(MemslotTable now, SharedMemory shared) {
-            boolean marked = false;
-            try {
-                if (!lost) {
-                    shared.pagesAt(hvas.build()).forEach((slot, pages) ->
-                            pages.stream().forEach(page -> slot.markDirty(slot.baseGfn() + page)));
-                    marked = true;
-                }
-            } finally {
-                if (!marked) { // no memory to find out which: all
-                    now.forEach(Changed::markWhole);
-                }
-            }
-        }
-
-        private static void markWhole(Memslot slot) {
-            for (long gfn = slot.baseGfn(); slot.hasLog() && gfn < slot.endGfn(); gfn++) { // bounded by the slot
-                slot.markDirty(gfn);
-            }
         }
     }
 

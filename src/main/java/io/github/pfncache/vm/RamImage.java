@@ -139,8 +139,7 @@ final class RamImage {
     private static void put(HostMemory host, HvaRange memory, long number, byte[] page) {
         HostResult put = host.poke(memory.start() + (number << Pages.PAGE_SHIFT), page);
         if (put != HostResult.OK) {
-            throw new IllegalStateException(put + " filling page " + number + " of " + memory + ", "
-                    + host.shortage());
+            throw new IllegalStateException(put + " filling page " + number + " of " + memory + ", " + host.shortage());
         }
     }
 }

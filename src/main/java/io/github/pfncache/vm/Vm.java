@@ -14,6 +14,7 @@ import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.memslot.DirtyRing;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
+import io.github.pfncache.rules.Failures;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -79,8 +80,7 @@ public final class Vm implements AutoCloseable {
                     throw new IllegalStateException("msr 0x" + Integer.toHexString(index) + " has a handler");
                 }
             });
-            return new Interfaces(
-                    Map.copyOf(all), Stream.concat(hooks.stream(), moreHooks.stream()).toList());
+            return new Interfaces(Map.copyOf(all), Stream.concat(hooks.stream(), moreHooks.stream()).toList());
         }
     }
 
@@ -88,8 +88,7 @@ public final class Vm implements AutoCloseable {
         ownsHost = builder.host == null;
         host = builder.host == null ? HostMemory.builder().build() : builder.host;
         boolean rings = builder.dirtyRingEntries > 0;
-        memslots = new Memslots(
-                rings ? Memslots.DirtyMode.RING : Memslots.DirtyMode.BITMAP, builder.slotChangeTimeout);
+        memslots = new Memslots(rings ? Memslots.DirtyMode.RING : Memslots.DirtyMode.BITMAP, builder.slotChangeTimeout);
         caches = new CacheDomain(memslots, host, builder.retry, builder.readerBias);
         clock = builder.clock;
         ram = new GuestRam(this);
@@ -449,7 +448,7 @@ public final class Vm implements AutoCloseable {
     @Override
     public void close() {
         closed = true; // first: nothing new begins
-        followers.forEach(DirtyLogFollower::close);
+        Failures.each(followers, DirtyLogFollower::close);
         List<Object> left = new ArrayList<>(caches.close());
         left.addAll(ram.close());
         if (!left.isEmpty()) {

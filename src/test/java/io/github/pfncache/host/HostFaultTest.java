@@ -400,10 +400,10 @@ class HostFaultTest {
     @Test
     void whereNothingWasMappedNothingWasDiscarded() {
         long reserved = host.reserve(1);
-        assertThat(host.discard(page(reserved, 1), 1)).isEqualTo(ENOMEM);
-        assertThat(host.reserve(1)).isEqualTo(page(reserved, 1));
-        assertThat(host.protect(page(reserved, 1), 1, READ_WRITE)).isEqualTo(OK);
-        assertThat(reasons(host, page(reserved, 1))).containsExactly(MISSING);
+        assertThat(host.discard(page(reserved, 2), 1)).isEqualTo(ENOMEM);
+        assertThat(host.reserve(1)).isEqualTo(page(reserved, 2));
+        assertThat(host.protect(page(reserved, 2), 1, READ_WRITE)).isEqualTo(OK);
+        assertThat(reasons(host, page(reserved, 2))).containsExactly(MISSING);
     }
 
     /** A handler that still reads when its page is discarded has the content of what is gone. */

@@ -17,6 +17,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.pfncache.address.HvaRange;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -339,10 +341,54 @@ class HostMemoryTest {
             assertThat(small.protect(page(A, 2), 1, READ)).isEqualTo(OK); // now 3
             assertThat(small.protect(page(A, 4), 1, READ)).isEqualTo(ENOMEM);
             assertThat(HostWorld.store(small, page(A, 4), 1)).as("nothing changed").isTrue();
-            assertThat(small.protect(page(A, 2), 1, READ_WRITE)).isEqualTo(ENOMEM);
-            assertThat(small.unmap(page(A, 3), 5)).isEqualTo(OK); // now 2
             assertThat(small.protect(page(A, 2), 1, READ_WRITE)).as("merges").isEqualTo(OK);
             assertThat(small.space().vmas.size()).isEqualTo(1);
+        }
+    }
+
+    /** As measured on Linux 6.18: what makes no more mappings is done, however many there are. */
+    @Test
+    void whatMakesNoMoreMappingsIsDoneAtTheLimit() {
+        try (HostMemory small = HostMemory.builder().maxMappings(4).build()) {
+            for (int i = 0; i < 4; i++) {
+                assertThat(small.mapAnonymous(page(A, 10 * i), 5, READ_WRITE)).isEqualTo(OK);
+            }
+            List<HvaRange> told = new ArrayList<>();
+            small.registerFaultHandler(HvaRange.WHOLE, new PageFaultHandler() {
+                @Override
+                public Decision onFault(PageFault fault) {
+                    return Decision.REFUSE;
+                }
+
+                @Override
+                public void onUnmap(HvaRange range) {
+                    told.add(range);
+                }
+
+                @Override
+                public void onMove(HvaRange range, long to) {
+                    told.add(range);
+                }
+            }, false, false);
+            assertThat(small.mapAnonymous(page(A, 50), 1, READ_WRITE)).isEqualTo(ENOMEM);
+            assertThat(small.reserve(1)).isNegative();
+            assertThat(small.unmap(page(A, 2), 1)).as("two from one").isEqualTo(ENOMEM);
+            assertThat(small.mapAnonymous(page(A, 2), 1, READ)).as("three from one").isEqualTo(ENOMEM);
+            assertThat(small.protect(page(A, 2), 1, READ)).isEqualTo(ENOMEM);
+            assertThat(small.protect(page(A, 4), 1, READ)).as("two from one").isEqualTo(ENOMEM);
+            assertThat(small.move(page(A, 2), 1, page(A, 50))).isEqualTo(ENOMEM);
+            assertThat(told).as("nothing has changed").isEmpty();
+            assertThat(HostWorld.store(small, page(A, 2), 1)).isTrue();
+
+            assertThat(small.mapAnonymous(page(A, 5), 1, READ_WRITE)).as("merges").isEqualTo(OK);
+            assertThat(small.unmap(page(A, 4), 2)).as("an end").isEqualTo(OK);
+            assertThat(small.unmap(A, 1)).as("a begin").isEqualTo(OK);
+            assertThat(small.protect(page(A, 10), 5, READ)).as("a whole one").isEqualTo(OK);
+            assertThat(small.mapAnonymous(page(A, 10), 5, READ_WRITE)).as("over a whole one").isEqualTo(OK);
+            assertThat(small.move(page(A, 20), 5, page(A, 60))).as("a whole one").isEqualTo(OK);
+            assertThat(small.unmap(page(A, 30), 5)).as("a whole one").isEqualTo(OK);
+            assertThat(small.space().vmas.size()).isEqualTo(3);
+            small.audit();
         }
     }
 

@@ -367,13 +367,15 @@ class UserMemoryTest {
         long first = host.reserve(16);
         long second = host.reserve(1);
         assertThat(first).isGreaterThanOrEqualTo(1L << 55);
-        assertThat(second).isEqualTo(first + 16 * PAGE);
+        assertThat(second).as("with a page between them").isEqualTo(first + 17 * PAGE);
         assertThat(world.store(first, 1)).as("without access").isFalse();
         host.unmap(first, 16);
-        assertThat(host.reserve(1)).as("used again as late as possible").isEqualTo(second + PAGE);
-        long rest = (1L << 56) - second - 2 * PAGE;
-        assertThat(host.reserve(rest / PAGE)).isEqualTo(second + 2 * PAGE);
+        assertThat(host.reserve(1)).as("used again as late as possible").isEqualTo(second + 2 * PAGE);
+        long rest = (1L << 56) - second - 5 * PAGE;
+        assertThat(host.reserve(rest / PAGE)).isEqualTo(second + 4 * PAGE);
+        assertThat(host.reserve(17)).as("one too many").isEqualTo(-1);
         assertThat(host.reserve(16)).as("from the start again").isEqualTo(first);
+        assertThat(host.reserve(Long.MAX_VALUE)).isEqualTo(-1);
         assertThat(host.reserve(1)).isEqualTo(-1);
         assertThatIllegalArgumentException().isThrownBy(() -> host.reserve(0));
     }

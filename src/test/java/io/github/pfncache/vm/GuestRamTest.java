@@ -4,12 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestAccess;
+import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
+import io.github.pfncache.host.HostResult;
+import io.github.pfncache.host.PageFault;
+import io.github.pfncache.host.PageFaultHandler;
+import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.memslot.Memslots.Rejected;
@@ -29,6 +36,7 @@ class GuestRamTest {
 
     private static final int PAGE = 4096;
     private static final long GPA = 0x100000;
+    private static final long OTHERS = 0x7000_0000;
 
     /** As few mappings as will do: what is not given back is found missing. */
     private final HostMemory host = HostMemory.builder().maxMappings(6).build();
@@ -40,6 +48,74 @@ class GuestRamTest {
         vm.caches().activeCaches().forEach(GfnPfnCache::deactivate);
         VmAudit.atRest(vm);
         host.audit();
+    }
+
+    /** A host that has no mapping to spare: what is removed is gone, wherever it lies between others. */
+    @Test
+    void whatIsRemovedIsGoneAtTheLimitOfMappingsToo() {
+        for (int first = 0; first < 3; first++) {
+            for (int id = 0; id < 3; id++) {
+                vm.ram().add(id, 0, GPA + (long) id * PAGE, 1);
+                store(GPA + (long) id * PAGE, 1);
+            }
+            int others = 0;
+            while (host.mapAnonymous(OTHERS + 2 * PAGE * others, 1, Protection.READ_WRITE) == HostResult.OK) {
+                others++; // up to the limit
+            }
+            for (int i = 0; i < 3; i++) {
+                int id = (first + i) % 3;
+                long hva = vm.memslots().table().byId(id).hva();
+                assertThat(vm.ram().remove(id)).isEqualTo(Change.DONE);
+                assertThat(host.peek(hva, new byte[1])).isEqualTo(HostResult.EFAULT);
+                assertThat(host.framesInUse()).isEqualTo(2 - i);
+            }
+            host.unmap(OTHERS, 2L * others);
+            assertThat(host).asString().startsWith("HostMemory[0 mappings");
+        }
+    }
+
+    /** A vCPU that does not poll holds the memory through another slot: it is not the caller's again before it is. */
+    @Test
+    void whatAnotherSlotsUserHoldsIsNotGivenBack() throws InterruptedException, ExecutionException {
+        byte[] ram = new byte[PAGE];
+        vm.ram().add(0, 0, GPA, ram);
+        long hva = vm.memslots().table().byId(0).hva();
+        vm.memslots().set(1, 0, 2 * GPA, PAGE, hva);
+        ExecutorService remover = Executors.newSingleThreadExecutor();
+        try (GuestMode mode = vm.newGuestMode(gpa -> {})) {
+            mode.enter();
+            assertThat(mode.hold(2 * GPA, true).outcome()).isEqualTo(Outcome.OK);
+            assertThat(remover.submit(() -> vm.ram().remove(0)).get()).isEqualTo(Change.BUSY);
+            assertThat(host.peek(hva, new byte[1])).isEqualTo(HostResult.OK);
+            mode.poll();
+            assertThat(remover.submit(() -> vm.ram().remove(0)).get()).isEqualTo(Change.DONE);
+            assertThat(host.peek(hva, new byte[1])).isEqualTo(HostResult.EFAULT);
+            mode.leave();
+        } finally {
+            remover.shutdown();
+        }
+        assertThat(vm.ram().remove(0)).isEqualTo(Change.UNCHANGED);
+        vm.memslots().delete(1);
+    }
+
+    /** What the call is refused for goes out, with what the callback has thrown in it. */
+    @Test
+    void theFirstFailureGoesOut() {
+        vm.ram().add(0, 0, GPA, 1);
+        host.registerFaultHandler(HvaRange.WHOLE, new PageFaultHandler() {
+            @Override
+            public Decision onFault(PageFault fault) {
+                return Decision.REFUSE;
+            }
+
+            @Override
+            public void onUnmap(HvaRange range) {
+                throw new UnsupportedOperationException(range.toString());
+            }
+        }, false, false);
+        Throwable thrown = catchThrowable(() -> vm.ram().add(1, 0, GPA, 1));
+        assertThat(thrown).isInstanceOf(Rejected.class);
+        assertThat(thrown.getSuppressed()).hasSize(1).allMatch(UnsupportedOperationException.class::isInstance);
     }
 
     private Outcome store(long gpa, long value) {
@@ -131,7 +207,7 @@ class GuestRamTest {
 
     @Test
     void aHostWithoutRoomSaysSo() {
-        List.of(0, 1, 2, 3).forEach(id -> vm.ram().add(id, 0, GPA + id * PAGE, new byte[PAGE]));
+        List.of(0, 1, 2, 3, 4, 5).forEach(id -> vm.ram().add(id, 0, GPA + id * PAGE, new byte[PAGE]));
         assertThatIllegalStateException()
                 .isThrownBy(() -> vm.ram().add(6, 0, GPA + 6 * PAGE, new byte[PAGE]))
                 .withMessageContaining("slot 6");

@@ -221,6 +221,43 @@ class VmCloseTest {
         vm.close();
     }
 
+    /** A number that was used again by other means: both the slot and the memory that was added go. */
+    @Test
+    void whatTookTheNumberGoesToo() {
+        Vm vm = Vm.builder().host(host).build();
+        vm.ram().add(0, 0, GPA, 1);
+        vm.memslots().delete(0);
+        host.mapAnonymous(HVA, 1, Protection.READ_WRITE);
+        vm.memslots().set(0, 0, GPA, PAGE, HVA);
+        vm.close();
+        assertThat(vm.memslots().table().size()).isZero();
+        host.unmap(HVA, 1);
+        assertNothingIsLeft();
+    }
+
+    /** Of another VM on the same host: memory that is not given back is named. */
+    @Test
+    void memoryThatAnotherVmsVcpuHoldsIsNamed() throws InterruptedException, ExecutionException {
+        Vm vm = Vm.builder().host(host).build();
+        Vm other = Vm.builder().host(host).build();
+        vm.ram().add(0, 0, GPA, 1);
+        other.memslots().set(3, 0, GPA, PAGE, vm.memslots().table().byId(0).hva());
+        ExecutorService pool = Executors.newSingleThreadExecutor();
+        try (GuestMode mode = other.newGuestMode(gpa -> {})) {
+            mode.enter();
+            assertThat(mode.hold(GPA, true).outcome()).isEqualTo(Outcome.OK);
+            Throwable refused = pool.submit(() -> catchThrowable(vm::close)).get();
+            assertThat(refused).isInstanceOf(IllegalStateException.class).hasMessageContaining("still in use");
+            mode.poll();
+            pool.submit(vm::close).get();
+            mode.leave();
+        } finally {
+            pool.shutdown();
+        }
+        other.close();
+        assertNothingIsLeft();
+    }
+
     @Test
     void nothingBeginsOnceItIsBeingClosed() {
         Vm vm = vm();
