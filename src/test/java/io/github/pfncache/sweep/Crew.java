@@ -1,5 +1,6 @@
 package io.github.pfncache.sweep;
 
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,6 +20,7 @@ import java.util.concurrent.atomic.AtomicReference;
 final class Crew implements AutoCloseable {
 
     static final long PATIENCE_SECONDS = 6;
+    private static final int MOST_WAITS = 20;
 
     /** A thread hangs: with where. */
     static final class Hangs extends AssertionError {
@@ -77,12 +79,30 @@ final class Crew implements AutoCloseable {
             });
         }
 
+        /** Who wants the processor or the disk, and has not had them for long, does not hang: others are busy. */
+        private <T> T await(Future<T> future) throws ExecutionException, InterruptedException {
+            long had = processorNanos();
+            for (int waits = 1; ; waits++) { // ends at the most
+                try {
+                    return future.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+                } catch (TimeoutException e) {
+                    boolean runs = thread.get().getState() == Thread.State.RUNNABLE
+                            && processorNanos() - had < TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+                    if (!runs || waits == MOST_WAITS) {
+                        throw new Hangs(name, thread.get());
+                    }
+                }
+            }
+        }
+
+        private long processorNanos() {
+            return ManagementFactory.getThreadMXBean().getThreadCpuTime(thread.get().getId());
+        }
+
         <T> T call(Callable<T> body) {
             Future<T> future = executor.submit(body);
             try {
-                return future.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
-            } catch (TimeoutException e) {
-                throw new Hangs(name, thread.get());
+                return await(future);
             } catch (ExecutionException e) {
                 if (e.getCause() instanceof Error error) {
                     throw error;
