@@ -30,6 +30,9 @@ final class KernelChurn {
     /** By then the update of all vCPUs is due that a write of a register brings about later. */
     private static final long SETTLED_MILLIS = 200;
 
+    /** So many of these may come late to a vCPU, if other programs take the time: two registers are written at most. */
+    private static final int MOST_LATE = 2;
+
     private static final Protection ALL = Protection.READ_WRITE;
 
     private final Kvm kvm;
@@ -191,7 +194,7 @@ final class KernelChurn {
             rig.vm.setClock();
             String exit = rig.vm.run(0);
             int after = rig.version(rig.page + OFFSET);
-            violated(!exit.equals("IOf8") || after - before != 2, each.name,
+            violated(!exit.equals("IOf8") || after - before != 2 && after - before != 4, each.name, // the later update
                     "afterwards " + exit + ", version " + before + " to " + after);
         }
     }
@@ -221,7 +224,7 @@ final class KernelChurn {
             errors += rig.vm.run(0).equals("IOf8") ? 0 : 1;
             int next = rig.version(rig.page + OFFSET);
             odd += next & 1;
-            landed += next == version + 2 ? 1 : 0;
+            landed += next != version ? 1 : 0; // by more than one update, where the later one is due within the entry
             version = next;
             String log = rig.vm.harvest(SLOT);
             logged += log.equals("{0}") ? 1 : 0;
@@ -266,8 +269,8 @@ final class KernelChurn {
                 int version = rig.version(rig.page + offsets[id]);
                 int increments = (version - before[id]) / 2;
                 violated((version & 1) != 0, name, "an odd version afterwards");
-                violated(same ? increments > 2 * updates : increments != updates && !interrupted.getAsBoolean(), name,
-                        increments + " updates of vCPU " + id);
+                violated(increments > (same ? 2 : 1) * (updates + MOST_LATE) || !same && increments < updates
+                        && !interrupted.getAsBoolean(), name, increments + " updates of vCPU " + id);
             }
         }
     }
