@@ -3,12 +3,14 @@ package io.github.pfncache.kvm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import io.github.pfncache.address.Pages;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -147,8 +149,14 @@ final class KvmCommandTest {
         }
     }
 
+    /** What is mapped from the first arena to the last. By number: the JVM's own memory may begin at 0x20000000. */
     private static List<String> arenas() throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/maps")).stream().filter(line -> line.startsWith("2000")).toList();
+        long begin = Collections.min(Arenas.claims());
+        long end = Collections.max(Arenas.claims()) + (long) Arenas.PAGES * Pages.PAGE_SIZE;
+        return Files.readAllLines(Path.of("/proc/self/maps")).stream().filter(line -> {
+            long address = Long.parseUnsignedLong(line.substring(0, line.indexOf('-')), 16);
+            return address >= begin && address < end;
+        }).toList();
     }
 
     @Test
