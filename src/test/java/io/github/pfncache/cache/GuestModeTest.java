@@ -56,7 +56,7 @@ final class GuestModeTest {
     private void again(Memslots.DirtyMode dirtyMode, Duration timeout, int flags) {
         mode.close();
         memslots = new Memslots(dirtyMode, timeout);
-        domain = new CacheDomain(memslots, host, new RetryPolicy(4, Duration.ofMillis(50)));
+        domain = new CacheDomain(memslots, host, new RetryPolicy(4, Duration.ofMinutes(1)));
         mode = domain.newGuestMode(dropped::add);
         plug(flags);
     }

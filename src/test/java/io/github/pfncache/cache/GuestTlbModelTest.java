@@ -66,9 +66,10 @@ class GuestTlbModelTest {
         private static final long OPEN_BUS = 0x7766_5544_3322_1100L;
 
         private final HostMemory host = HostMemory.builder().checked(true).chunkBytes(0x8000, 0x10000).build();
-        private final Memslots memslots = new Memslots(Memslots.DirtyMode.BITMAP, Duration.ofMillis(50));
-        private final CacheDomain domain =
-                new CacheDomain(memslots, host, new RetryPolicy(4, Duration.ofMillis(50)));
+        /** Nothing waits for longer than the other thread needs, however long the system lets it wait. */
+        private static final Duration PATIENCE = Duration.ofMinutes(1);
+        private final Memslots memslots = new Memslots(Memslots.DirtyMode.BITMAP, PATIENCE);
+        private final CacheDomain domain = new CacheDomain(memslots, host, new RetryPolicy(4, PATIENCE));
         private final GuestTlb tlb;
 
         private final byte[] bytes = new byte[HOST_PAGES * PAGE];

@@ -611,7 +611,7 @@ final class GuestTlbTest {
     void twoHartsThatAddAtomicallyLoseNothing() throws InterruptedException {
         int rounds = 20_000;
         tlb.deactivate();
-        Vm vm = Vm.builder().host(host).build();
+        Vm vm = Vm.builder().host(host).retry(new RetryPolicy(64, Duration.ofMinutes(1))).build();
         vm.memslots().set(1, 0, RAM, PAGE, HVA);
         Runnable hart = () -> {
             GuestTlb own = vm.newTlb(4, bus);

@@ -32,7 +32,7 @@ final class GuestViewTest {
     private static final long SLOT = 0x1000_0000L;
     private static final int NPAGES = 4;
 
-    private final Vm vm = Vm.builder().build();
+    private final Vm vm = Vm.builder().retry(new RetryPolicy(64, Duration.ofMinutes(1))).build();
     private final GuestView view = vm.view(GPA, 1L << 32);
 
     GuestViewTest() {

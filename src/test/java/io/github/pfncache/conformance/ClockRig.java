@@ -14,6 +14,7 @@ import io.github.pfncache.vm.Vm;
 import io.github.pfncache.vm.VmAudit;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.Arrays;
 
 /** A VM whose vCPUs have clocks in the first page of its only slot, at rest: no update is pending. */
@@ -49,6 +50,7 @@ final class ClockRig implements AutoCloseable {
                 .host(host)
                 .clock(time)
                 .vcpus(vcpus)
+                .slotChangeTimeout(Duration.ofMinutes(1)) // however long the system lets a reader wait
                 .build();
         clock = Kvmclock.attach(vm);
         mapFresh(HVA, PAGES);

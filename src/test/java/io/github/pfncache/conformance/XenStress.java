@@ -61,7 +61,11 @@ final class XenStress {
     private final String change;
     private final boolean polls;
     private final HostMemory host = HostMemory.builder().checked(true).build();
-    private final Vm vm = Vm.builder().host(host).clock(HostClock.system()).build();
+    private final Vm vm = Vm.builder()
+            .host(host)
+            .clock(HostClock.system())
+            .slotChangeTimeout(Duration.ofMinutes(1)) // however long the system lets a reader wait
+            .build();
     private final Kvmclock clock = Kvmclock.attach(vm);
     private final XenVm xen = XenVm.attach(vm, clock, new UpcallListener() {
         @Override

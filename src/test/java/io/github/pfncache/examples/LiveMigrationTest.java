@@ -18,6 +18,7 @@ import io.github.pfncache.xen.CallContext;
 import io.github.pfncache.xen.RunState;
 import io.github.pfncache.xen.UpcallListener;
 import io.github.pfncache.xen.XenVm;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -81,7 +82,7 @@ class LiveMigrationTest {
     @ParameterizedTest
     @CsvSource({"0, false", "0, true", "128, false", "128, true"})
     void bothSidesAreEqualByteForByte(int ringEntries, boolean hotPlug) {
-        Vm vm = Vm.builder().vcpus(2).dirtyRing(ringEntries).build();
+        Vm vm = Vm.builder().vcpus(2).dirtyRing(ringEntries).slotChangeTimeout(Duration.ofMinutes(1)).build();
         assertThat(vm.ram().add(0, 0, LOW, LOW_PAGES)).isEqualTo(Change.DONE);
         assertThat(vm.ram().add(1, 0, OWN, own)).isEqualTo(Change.DONE);
         startGuest(vm);

@@ -10,6 +10,7 @@ import io.github.pfncache.memslot.Memslots.DirtyMode;
 import io.github.pfncache.rules.Interleaving;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -25,6 +26,8 @@ import org.junit.jupiter.api.Test;
 /** Threads at once, with nothing to keep them apart but the classes under test. */
 final class MemslotsRaceTest {
 
+    /** Of a change that waits for readers which leave as soon as they have the processor. */
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
     private static final VarHandle DATA = MethodHandles.arrayElementVarHandle(int[].class);
     /** Words far enough apart that they share no cache line. */
     private static final int FAR = 64;
@@ -46,7 +49,7 @@ final class MemslotsRaceTest {
 
     @Test
     void nobodyInASectionHoldsASlotWhoseDeleteHasReturned() throws Exception {
-        Memslots memslots = new Memslots();
+        Memslots memslots = new Memslots(DirtyMode.BITMAP, PATIENCE);
         int rounds = 2000;
         AtomicIntegerArray gone = new AtomicIntegerArray(rounds);
         List<Future<Integer>> readers = new ArrayList<>();
@@ -84,7 +87,7 @@ final class MemslotsRaceTest {
     /** A reader held up after it has read the phase counts itself in under a phase that has become the idle one. */
     @Test
     void aReaderHeldUpBetweenPhaseAndCounterIsWaitedFor() throws Exception {
-        Memslots memslots = new Memslots();
+        Memslots memslots = new Memslots(DirtyMode.BITMAP, PATIENCE);
         assertThat(memslots.set(1, 0, 0x100000, 0x1000, HVA)).isEqualTo(Change.DONE);
         HoldUp holdUp = new HoldUp("table phase read");
         CountDownLatch inside = new CountDownLatch(1);
@@ -142,7 +145,7 @@ final class MemslotsRaceTest {
 
     @Test
     void concurrentChangesAreOneAfterAnother() throws Exception {
-        Memslots memslots = new Memslots();
+        Memslots memslots = new Memslots(DirtyMode.BITMAP, PATIENCE);
         List<Future<Integer>> writers = new ArrayList<>();
         for (int w = 0; w < 3; w++) {
             int id = w;
@@ -250,7 +253,7 @@ final class MemslotsRaceTest {
 
     @Test
     void everyMarkIsInTheRingOrInTheBitmapAndInOrder() throws Exception {
-        Memslots memslots = new Memslots(DirtyMode.RING, Memslots.DEFAULT_TIMEOUT);
+        Memslots memslots = new Memslots(DirtyMode.RING, PATIENCE);
         int marks = 100_000;
         memslots.set(1, FLAG_LOG_DIRTY_PAGES, 0, (long) marks << 12, HVA);
         Memslot slot = memslots.table().byId(1);

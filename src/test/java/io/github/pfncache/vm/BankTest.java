@@ -69,7 +69,11 @@ final class BankTest {
     }
 
     private long[] harvest() {
-        return slots().harvestDirty(0).harvest().pages();
+        return harvest(slots());
+    }
+
+    private static long[] harvest(Memslots slots) {
+        return slots.harvestDirty(0).harvest().pages();
     }
 
     @Test
@@ -135,25 +139,24 @@ final class BankTest {
     /** The copy that a harvest in between led to has to be made once more. */
     @Test
     void aSwitchThatIsTakenBackMarksTheFormerBank() throws Exception {
-        slots().set(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0, 2 * PAGE, A);
-        harvest();
-        GfnPfnCache cache = vm.newCache(8);
+        Vm patient = Vm.builder().host(vm.host()).slotChangeTimeout(Duration.ofMinutes(1)).build();
+        Memslots slots = patient.memslots();
+        slots.set(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0, 2 * PAGE, A);
+        harvest(slots);
+        GfnPfnCache cache = patient.newCache(8);
         cache.activate(PAGE);
-        ExecutorService threads = Executors.newSingleThreadExecutor();
+        AtomicReference<Change> change = new AtomicReference<>();
         try (OpenAccess access = OpenAccess.to(cache)) {
-            long generation = slots().generation();
-            Future<Change> change = threads.submit(() -> slots().replace(0, B));
-            while (slots().generation() == generation && !change.isDone()) { // bounded by the change's deadline
-                Thread.onSpinWait();
-            }
-            assertThat(harvest()).as("while it shows the other").containsExactly(0, 1);
-            assertThat(change.get()).isEqualTo(Change.BUSY);
-        } finally {
-            threads.shutdown();
+            Thread switching = begun(slots, change);
+            assertThat(harvest(slots)).as("while it shows the other").containsExactly(0, 1);
+            takenBack(switching, change);
         }
-        assertThat(read(0)).isEqualTo((byte) 1);
-        assertThat(harvest()).containsExactly(0, 1);
+        byte[] one = new byte[1];
+        assertThat(patient.guestMemory().read(0, one)).isOne();
+        assertThat(one[0]).isEqualTo((byte) 1);
+        assertThat(harvest(slots)).containsExactly(0, 1);
         cache.deactivate();
+        patient.close();
     }
 
     /** An access that is open to the third page stops the switch half way: the first pages show the other bank. */

@@ -22,6 +22,7 @@ import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.memslot.Memslots.Rejected;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -41,7 +42,7 @@ class GuestRamTest {
     /** As few mappings as will do: what is not given back is found missing. */
     private final HostMemory host = HostMemory.builder().maxMappings(6).build();
 
-    private final Vm vm = Vm.builder().host(host).build();
+    private final Vm vm = Vm.builder().host(host).slotChangeTimeout(Duration.ofMinutes(1)).build();
 
     @AfterEach
     void audit() {

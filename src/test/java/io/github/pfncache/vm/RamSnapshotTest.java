@@ -17,6 +17,7 @@ import io.github.pfncache.memslot.Memslots;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -38,7 +39,7 @@ class RamSnapshotTest {
     private static final long GPA = 0x100000;
     private static final long OTHER = 0x200000;
 
-    private final Vm vm = Vm.builder().build();
+    private final Vm vm = Vm.builder().slotChangeTimeout(Duration.ofMinutes(1)).build();
     private final byte[] own = new byte[4 * PAGE];
 
     @AfterEach
