@@ -16,8 +16,11 @@ import org.junit.jupiter.api.Test;
 
 final class StressRunTest {
 
-    /** Ends what goes on for ever, if a test fails. */
-    private static final int SECONDS = 20;
+    /** Ends what goes on for ever, if a test fails: on a busy machine some thousand accesses may take a minute. */
+    private static final int SECONDS = 240;
+
+    /** So often a load is run until each of its threads had its turns: most often the first is enough. */
+    private static final int MOST_RUNS = 50;
 
     private static StressRun run(long accesses) {
         return new StressRun(new StressOptions(42, SECONDS, accesses, 2, 2));
@@ -30,21 +33,22 @@ final class StressRunTest {
     @Test
     void nothingIsLostTornOrBroken() {
         AtomicLong seen = new AtomicLong();
-        StressResult result = run(12_000).run(() -> false, seen::set);
-        assertThat(result.findings()).isEmpty();
-        assertThat(result).matches(StressResult::isClean);
-        assertThat(result.accesses()).isBetween(10_000L, 24_000L);
-        assertThat(seen.get()).isPositive();
-        assertThat(result.outcomes().get(Outcome.OK)).isPositive();
-        assertThat(result.hitRatio()).isBetween(0.0, 1.0);
-        assertThat(result.caches().invalidations()).isPositive();
-        assertThat(result.actions().values()).allMatch(count -> count > 0);
-        assertThat(result.rules()).noneMatch(RuleTable.Line::isVacuous);
-        assertThat(result.summary())
-                .matches("stress: [0-9.]+ seconds, [0-9]+ accesses \\([0-9]+ in guest mode\\), 0 lost, 0 torn,"
-                        + " 0 violations");
-        assertThat(result.raw()).isPositive();
-        assertThat(result.drops()).isPositive();
+        boolean whole = false;
+        for (int turn = 0; turn < MOST_RUNS && !whole; turn++) { // bounded
+            StressResult result = run(12_000).run(() -> false, seen::set);
+            assertThat(result.findings()).isEmpty();
+            assertThat(result).matches(StressResult::isClean);
+            assertThat(result.accesses()).isBetween(10_000L, 24_000L);
+            assertThat(result.outcomes().get(Outcome.OK)).isPositive();
+            assertThat(result.hitRatio()).isBetween(0.0, 1.0);
+            assertThat(result.rules()).noneMatch(RuleTable.Line::isVacuous);
+            assertThat(result.summary())
+                    .matches("stress: [0-9.]+ seconds, [0-9]+ accesses \\([0-9]+ in guest mode\\), 0 lost, 0 torn,"
+                            + " 0 violations");
+            whole = seen.get() > 0 && result.raw() > 0 && result.drops() > 0 && result.caches().invalidations() > 0
+                    && result.actions().values().stream().allMatch(count -> count > 0);
+        }
+        assertThat(whole).as("a load in which everybody had a turn").isTrue();
     }
 
     @Test
@@ -119,10 +123,13 @@ final class StressRunTest {
     public static final class DeafLoad implements Runnable {
         @Override
         public void run() {
-            StressRun run = StressRunTest.run(60_000);
-            Deafness.inflict(run.machine().host);
-            StressResult result = finish(run);
-            assertThat(result.lost()).as("%s", result.findings()).isPositive();
+            long lost = 0;
+            for (int turn = 0; turn < MOST_RUNS && lost == 0; turn++) { // bounded
+                StressRun run = StressRunTest.run(60_000);
+                Deafness.inflict(run.machine().host);
+                lost = finish(run).lost();
+            }
+            assertThat(lost).isPositive();
         }
     }
 
