@@ -41,7 +41,11 @@ final class ReportCommandTest {
         String[] words = new String[args.length + 1];
         words[0] = "report";
         Arrays.setAll(words, i -> i == 0 ? "report" : args[i - 1].toString());
-        return Main.run(words, new PrintStream(out), new PrintStream(err), false, new Interruption());
+        return Main.run(words, stream(out), stream(err), false, new Interruption());
+    }
+
+    private static PrintStream stream(ByteArrayOutputStream to) {
+        return new PrintStream(to, false, StandardCharsets.UTF_8); // it says µs
     }
 
     private List<String> lines(ByteArrayOutputStream of) {

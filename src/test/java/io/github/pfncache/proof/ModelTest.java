@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -122,7 +123,7 @@ final class ModelTest {
             if (each.fault() != null) {
                 line(found, each.fault(), "a loop");
             } else {
-                table.append(String.format("| `%s` | %s | %,d | %d |%n",
+                table.append(String.format(Locale.ROOT, "| `%s` | %s | %,d | %d |%n",
                         each.name(), each.says(), ran.states(), ran.depth()));
                 for (Tlc.Found one : each.isOfFaults() ? ran.found() : List.<Tlc.Found>of()) {
                     line(found, each.faults().stream().filter(fault -> fault.id().equals(one.fault()))
@@ -136,7 +137,7 @@ final class ModelTest {
 
     private static void line(StringBuilder table, Configuration.Fault fault, String after) {
         String says = fault.says() != null ? fault.says() : RecordedExhibit.of(fault.id()).orElseThrow().fault();
-        table.append(String.format("| %s | %s | %s | %s |%n", fault.id(), says, fault.breaks(), after));
+        table.append(String.format(Locale.ROOT, "| %s | %s | %s | %s |%n", fault.id(), says, fault.breaks(), after));
     }
 
     /** A table of the page, between comments. */

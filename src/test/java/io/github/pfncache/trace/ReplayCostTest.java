@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.pfncache.vm.Vm;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 
 /** However hostile a trace is, its replay costs what its operations cost: counted in looks, not in time. */
@@ -17,7 +18,7 @@ final class ReplayCostTest {
         StringBuilder text = new StringBuilder(HEADER);
         for (int i = 0; i < operations; i++) {
             boolean create = i % 2 == 0;
-            text.append(String.format("%d\t%d\t%s\t0\t0x0\t0x7000\t%s\tram\t0x%x\t0\n",
+            text.append(String.format(Locale.ROOT, "%d\t%d\t%s\t0\t0x0\t0x7000\t%s\tram\t0x%x\t0\n",
                     i, i, create ? "create" : "delete", create ? "0x1000" : "0x0", i / 2 * 0x1000L));
         }
         return text.toString();
@@ -27,7 +28,7 @@ final class ReplayCostTest {
     private static String manyLogs(int operations) {
         StringBuilder text = new StringBuilder(HEADER);
         for (int i = 0; i < operations; i++) {
-            text.append(String.format("%d\t%d\tcreate\t%d\t0x1\t0x%x\t0x1000\tram\t0x%x\t0\n",
+            text.append(String.format(Locale.ROOT, "%d\t%d\tcreate\t%d\t0x1\t0x%x\t0x1000\tram\t0x%x\t0\n",
                     i, i, i, i * 0x1000L, i * 0x1000L));
         }
         return text.toString();
@@ -84,7 +85,7 @@ final class ReplayCostTest {
         int rows = MemslotTrace.MAX_PLACES / 8 + 1; // eight probes are below 1 MiB
         for (int i = 0; i < 2 * rows; i++) {
             boolean create = i % 2 == 0;
-            text.append(String.format("%d\t0\t%s\t0\t0x0\t0x0\t%s\tram\t0x%x\t0\n",
+            text.append(String.format(Locale.ROOT, "%d\t0\t%s\t0\t0x0\t0x0\t%s\tram\t0x%x\t0\n",
                     i, create ? "create" : "delete", create ? "0x100000" : "0x0", i / 2 * 0x1000L));
         }
         int last = 2 * rows - 1;
