@@ -2,6 +2,7 @@ package io.github.pfncache.sweep;
 
 import io.github.pfncache.cache.CacheTarget;
 import io.github.pfncache.pvclock.Kvmclock;
+import io.github.pfncache.vm.HostClock;
 import io.github.pfncache.vm.Vcpu;
 import io.github.pfncache.vm.Vm;
 import io.github.pfncache.xen.RunState;
@@ -83,7 +84,7 @@ public final class CrossingSweep implements Function<String[], List<String>> {
     /** One update, with one allocation that fails; how many there were. */
     private int update(String what, int before, int number, Function<Vm, Runnable> prepare, HalfWritten half) {
         AtomicInteger count = new AtomicInteger();
-        Vm vm = Vm.builder().build();
+        Vm vm = Vm.builder().clock(new HostClock.Manual(0)).build(); // a time past 2^31 would look like a flag
         vm.ram().add(0, 0, GPA, 4);
         Runnable update = prepare.apply(vm);
         try {
