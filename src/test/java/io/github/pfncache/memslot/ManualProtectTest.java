@@ -3,6 +3,7 @@ package io.github.pfncache.memslot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.memslot.Memslots.DirtyMode;
 import io.github.pfncache.memslot.Memslots.HarvestStatus;
 import java.time.Duration;
@@ -30,6 +31,7 @@ class ManualProtectTest {
     private final List<LongPredicate> taken = new ArrayList<>();
     private Runnable protecting = () -> {};
     private BooleanSupplier leaving = () -> true;
+    private boolean givesBack = true;
     private Memslot slot;
 
     @BeforeEach
@@ -51,7 +53,7 @@ class ManualProtectTest {
                 Runnable once = protecting;
                 protecting = () -> {};
                 once.run();
-                return true;
+                return givesBack;
             }
         });
         map.set(1, Memslot.FLAG_LOG_DIRTY_PAGES, 0, (long) NPAGES << 12, HVA);
@@ -75,6 +77,23 @@ class ManualProtectTest {
         assertThat(taken).isEmpty();
         assertThat(memslots.harvestDirty(1).harvest().pages()).containsExactly(3, 69_999);
         assertThat(memslots.peekDirty(1).harvest().pages()).isEmpty();
+    }
+
+    /** The harvest takes the marks out of the bitmap, for the one who looks too. */
+    @Test
+    void aLookSeesWhatAnotherReaderTakesOutAsItBegins() {
+        DirtyReader other = memslots.newDirtyReader();
+        assertThat(other.follow(slot)).isSameAs(slot);
+        slot.markDirty(3);
+        boolean[] harvested = {false};
+        OnLooker.during(() -> assertThat(memslots.peekDirty(1).harvest().pages()).containsExactly(3), point -> {
+            if (point.equals("lock DIRTY") && !harvested[0]) {
+                harvested[0] = true;
+                assertThat(other.harvest((of, pages) -> assertThat(pages).containsExactly(3))).isTrue();
+            }
+        });
+        assertThat(harvested[0]).isTrue();
+        other.close();
     }
 
     @Test
@@ -222,6 +241,23 @@ class ManualProtectTest {
         assertThat(taken).isEmpty();
         assertThat(ring.reset()).isOne();
         assertThat(taken).hasSize(1);
+    }
+
+    /** A vCPU keeps its pages: they are marked again, and nothing where only the former slot had any. */
+    @Test
+    void anEntryOfAFormerSlotMarksNothingBehindTheEndOfTheSlot() {
+        Memslots map = new Memslots(DirtyMode.RING, Duration.ofSeconds(1));
+        Memslot logs = slotOf(map);
+        DirtyRing ring = ringWithOneEntry(map, logs);
+        logs.markDirty(6);
+        logs.markDirty(69_999);
+        ring.unbind();
+        assertThat(ring.entries()).hasSize(2);
+        map.delete(1);
+        map.set(1, Memslot.FLAG_LOG_DIRTY_PAGES, 0, 6 << 12, HVA);
+        givesBack = false;
+        assertThat(ring.reset()).isEqualTo(3);
+        assertThat(map.harvestDirtyOutsideRings(1).harvest().pages()).containsExactly(5);
     }
 
     @Test

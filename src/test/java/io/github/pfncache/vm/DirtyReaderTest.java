@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestMode;
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.DirtyRing;
 import io.github.pfncache.memslot.Memslot;
@@ -298,10 +299,55 @@ class DirtyReaderTest {
         write(0, 0);
         vm.ram().remove(0);
         vm.ram().add(0, 0, gpa(0, 0), NPAGES);
+        write(0, 1); // right behind the end of the smaller one
         write(0, 3);
         vm.ram().remove(0);
         vm.ram().add(0, 0, gpa(0, 0), 1);
-        assertThat(harvest()).contains("0:0", "0:3");
+        assertThat(harvest()).contains("0:0", "0:1", "0:3");
+    }
+
+    /** The rings have been looked through, and the slots not yet. */
+    @Test
+    void whatIsInARingOfASlotThatGoesAsAHarvestBeginsIsReadOnceMore() {
+        begin(128);
+        boolean[] gone = {false};
+        OnLooker.during(this::harvest, point -> {
+            if (point.equals("unlock DIRTY") && !gone[0]) {
+                gone[0] = true;
+                write(0, 1);
+                vm.ram().remove(0);
+            }
+        });
+        assertThat(gone[0]).isTrue();
+        assertThat(harvest()).containsExactly("0:1");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 128})
+    void aSlotThatHasGoneIsHandedOutUntilItIsTaken(int ringEntries) {
+        begin(ringEntries);
+        write(0, 1);
+        vm.ram().remove(0);
+        assertThatIllegalStateException().isThrownBy(() -> reader.harvest((slot, pages) -> {
+            throw new IllegalStateException("full");
+        }));
+        assertThat(harvest()).containsExactly("0:1");
+    }
+
+    /** Another thread turns the log off between the two looks. */
+    @Test
+    void aSlotThatIsAnotherOneByThenIsNotFollowed() {
+        begin(0);
+        Memslot first = vm.memslots().table().byId(0);
+        boolean[] off = {false};
+        OnLooker.during(() -> assertThat(reader.follow(first)).isNull(), point -> {
+            if (point.equals("unlock DIRTY") && !off[0]) {
+                off[0] = true;
+                assertThat(vm.memslots().setFlags(0, 0)).isEqualTo(Memslots.Change.DONE);
+            }
+        });
+        Memslot now = vm.memslots().table().byId(0);
+        assertThat(reader.follow(now)).isSameAs(now).isNotSameAs(first);
     }
 
     /** The reader's own code makes a mark, in a ring, of a slot that goes before its log is read. */

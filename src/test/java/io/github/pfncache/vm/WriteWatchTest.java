@@ -11,6 +11,7 @@ import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.cache.GuestTlb;
 import io.github.pfncache.cache.HeldPage;
 import io.github.pfncache.cache.Outcome;
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
@@ -276,6 +277,20 @@ class WriteWatchTest {
         vm.ram().remove(0);
         assertThat(take(watch)).containsExactly(GFN);
         assertThat(watch).hasToString("watch of pages in []");
+    }
+
+    /** The slot has gone from the table, and the watch has not been told of it. */
+    @Test
+    void whatIsTakenInTheMidstOfAChangeIsNotAllOfTheSlot() {
+        assertThat(watch.watch(GFN + 1)).isTrue();
+        assertThat(watch.watch(GFN + 63)).isTrue();
+        write(1);
+        OnLooker.during(() -> vm.memslots().move(0, 2 * GPA), point -> {
+            if (point.equals("memslot table published")) {
+                assertThat(take(watch)).containsExactly(1L);
+            }
+        });
+        assertThat(take(watch)).containsExactly(63L);
     }
 
     @Test
