@@ -314,8 +314,10 @@ public final class Memslots {
             HeldLocks.mightSleep("memslot change"); // in guest mode, nothing may ask for what would wait
             // Judged all the same: a bad request is rejected on every thread, and a void one needs no waiting. Not so a
             // reader's: the change that turned the log on may still wait for what is written without a mark.
-            boolean isVoid = judged(wish, flagsAreAsked, table()) == MemslotRequest.Step.NONE;
-            return isVoid && (flagsAreAsked || !changing.isTaken()) ? Change.UNCHANGED : Change.BUSY;
+            MemslotTable now = table();
+            MemslotRequest request = wish.apply(now);
+            boolean isVoid = judged(request, now) == MemslotRequest.Step.NONE && (flagsAreAsked || !changing.isTaken());
+            return answered(isVoid ? Change.UNCHANGED : Change.BUSY, flagsAreAsked, request);
         }
         StackRoom.require(); // what is begun ends
         long deadline = published.deadlineFromNow();
@@ -324,24 +326,26 @@ public final class Memslots {
         }
         try (changing) {
             MemslotTable now = table();
-            MemslotRequest.Step step = judged(wish, flagsAreAsked, now);
+            MemslotRequest request = wish.apply(now);
+            MemslotRequest.Step step = judged(request, now);
             SlotEvents.isJudged(event, step);
-            return install(step, deadline);
+            return answered(install(step, deadline), flagsAreAsked, request);
         }
     }
 
     /** What a request does. A slot that is new logs from its first moment where there are readers. */
-    private MemslotRequest.Step judged(
-            Function<MemslotTable, MemslotRequest> wish, boolean flagsAreAsked, MemslotTable now) {
-        MemslotRequest request = wish.apply(now);
-        Memslot former = now.byId(request.id());
-        boolean read = former == null && Arrays.stream(logUsers.get()).anyMatch(user -> user.readsAll);
-        MemslotRequest.Step step = (read ? request.withLog() : request).against(now, rings);
-        Memslot slot = step.successor() == null ? former : step.successor();
-        if (flagsAreAsked && request.wantsLog() && slot != null && slot.log() != null) {
-            slot.log().wanted = true; // it may have been on for its readers
+    private MemslotRequest.Step judged(MemslotRequest request, MemslotTable now) {
+        boolean read = now.byId(request.id()) == null && Arrays.stream(logUsers.get()).anyMatch(user -> user.readsAll);
+        return (read ? request.withLog() : request).against(now, rings);
+    }
+
+    /** A log that the slot's maker has asked for stays: it may have been on for its readers. Allocates nothing. */
+    private Change answered(Change change, boolean flagsAreAsked, MemslotRequest wish) {
+        Memslot slot = flagsAreAsked && wish.wantsLog() && change != Change.BUSY ? table().byId(wish.id()) : null;
+        if (slot != null && slot.log() != null) {
+            slot.log().wanted = true;
         }
-        return step;
+        return change;
     }
 
     private Change install(MemslotRequest.Step step, long deadline) {
@@ -534,9 +538,8 @@ public final class Memslots {
         for (Memslot each : table()) { // bounded by the slots
             if (each.logsDirtyPages() && each.log() != null && each.log().isIdle()) {
                 changeIfThere(each.id(), slot -> {
-                    boolean idle = slot.log() != null && slot.log().isIdle();
-                    int off = slot.flags() & ~Memslot.FLAG_LOG_DIRTY_PAGES;
-                    return MemslotRequest.setFlags(slot, idle ? off : slot.flags());
+                    int off = slot.log() != null && slot.log().isIdle() ? Memslot.FLAG_LOG_DIRTY_PAGES : 0;
+                    return MemslotRequest.setFlags(slot, slot.flags() & ~off);
                 });
             }
         }

@@ -125,8 +125,7 @@ public final class DirtyLogFollower implements AutoCloseable {
 
     private long[] deliver(Memslot slot, BitSet pages, LongPredicate delivery) {
         long[] counts = new long[2];
-        int page = pages.nextSetBit(0);
-        for (; page >= 0 && !closed; page = pages.nextSetBit(page + 1)) { // bounded by the slot
+        for (int page = pages.nextSetBit(0); page >= 0 && !closed; page = pages.nextSetBit(page + 1)) { // by the slot
             boolean delivered = false;
             try {
                 delivered = delivery.test(slot.baseGfn() + page);

@@ -141,6 +141,28 @@ final class MemslotsBusyTest {
         assertThat(ring.entries()).isEmpty();
     }
 
+    /** A log that is on for a reader goes with it: that it should stay was asked for by what did not happen. */
+    @Test
+    void aLogThatARefusedChangeAskedForIsNotKept() {
+        Memslots memslots = withSlot(NONE, 0);
+        boolean[] leaves = {true};
+        memslots.attach(MemslotsBusyTest::publish, (former, deadline) -> leaves[0]);
+        for (boolean inside : new boolean[] {true, false}) {
+            DirtyReader reader = memslots.newDirtyReader();
+            assertThat(reader.follow(memslots.table().byId(1))).isNotNull();
+            leaves[0] = inside;
+            int token = inside ? memslots.enterRead() : 0;
+            assertThat(memslots.set(1, FLAG_LOG_DIRTY_PAGES, 0x200000, 0x4000, HVA)).isEqualTo(Change.BUSY);
+            if (inside) {
+                memslots.exitRead(token);
+            }
+            leaves[0] = true;
+            assertThat(memslots.table().byId(1).askedFlags()).as("inside=" + inside).isZero();
+            reader.close();
+            assertThat(memslots.table().byId(1).logsDirtyPages()).as("inside=" + inside).isFalse();
+        }
+    }
+
     @Test
     void whatTheGateRefusesHasNotHappened() {
         Memslots memslots = withSlot(LONG, 0);
