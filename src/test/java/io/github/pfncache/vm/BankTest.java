@@ -16,6 +16,7 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.interleaving.OnLooker;
+import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import io.github.pfncache.memslot.Memslots.Change;
@@ -134,6 +135,42 @@ final class BankTest {
             assertThat(follower.deliver(delivered::add).complete()).isTrue();
             assertThat(delivered).contains(0x100L).isSubsetOf(0x100L, 0x101L);
         }
+    }
+
+    /** The log is asked for with the slot, whichever bank it shows. */
+    @Test
+    void theLogStaysWithTheSlotWhenItsReaderGoes() {
+        slots().set(0, Memslot.FLAG_LOG_DIRTY_PAGES, 0, 2 * PAGE, A);
+        assertThat(slots().replace(0, B)).isEqualTo(Change.DONE);
+        try (DirtyReader reader = slots().newDirtyReader()) {
+            assertThat(reader.follow(slots().table().byId(0))).isNotNull();
+        }
+        assertThat(slots().table().byId(0).logsDirtyPages()).isTrue();
+    }
+
+    /** A thread stays with the table from before, so the switch is taken back, and that is not waited for either. */
+    @Test
+    void aSwitchThatAReaderMakesBusyTakesTheCachesBack() throws Exception {
+        slots().set(0, 0, 0, 2 * PAGE, A);
+        GfnPfnCache cache = vm.newCache(8);
+        ExecutorService reader = Executors.newSingleThreadExecutor();
+        try {
+            int token = reader.submit(() -> slots().enterRead()).get();
+            boolean[] between = {false};
+            Change change = OnLooker.withoutPatience(() -> slots().replace(0, B), point -> {
+                if (point.equals("memslot table published") && !between[0]) {
+                    between[0] = true;
+                    assertThat(cache.activate(PAGE)).isEqualTo(Outcome.OK);
+                    assertThat(cache.loadByte(0, (byte) 9)).isEqualTo((byte) 2);
+                }
+            });
+            assertThat(change).isEqualTo(Change.BUSY);
+            assertThat(cache.loadByte(0, (byte) 9)).isEqualTo((byte) 1);
+            reader.submit(() -> slots().exitRead(token)).get();
+        } finally {
+            reader.shutdown();
+        }
+        cache.deactivate();
     }
 
     /** The copy that a harvest in between led to has to be made once more. */

@@ -3,11 +3,13 @@ package io.github.pfncache.vm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.vm.DirtyLogFollower.Round;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -91,6 +93,27 @@ class DirtyLogFollowerTest {
             assertThat(deliver(log)).as("what is gone is not copied").containsExactly(GFN);
             vm.ram().add(1, 0, 3 * GPA, 1);
             assertThat(deliver(log)).as("another slot of the same number").containsExactly(3 * GFN);
+        }
+    }
+
+    /** More slots have gone than are remembered, and the round that is told so ends in its middle. */
+    @Test
+    void whatARoundThatFailsWasToldIsForgottenIsDeliveredByTheNext() {
+        Vm vm = vm(0);
+        IllegalStateException stop = new IllegalStateException("in the middle");
+        try (DirtyLogFollower log = vm.followDirtyLog()) {
+            deliver(log);
+            for (int gone = 0; gone <= 1024; gone++) {
+                vm.memslots().set(1, 0, 2 * GPA, PAGE, vm.memslots().table().byId(0).hva());
+                write(vm, 2 * GFN);
+                vm.memslots().delete(1);
+            }
+            assertThatThrownBy(() -> OnLooker.during(() -> log.deliver(gfn -> true), point -> {
+                if (point.equals("lock HOST_PAGES")) {
+                    throw stop;
+                }
+            })).isSameAs(stop);
+            assertThat(deliver(log)).containsExactly(GFN, GFN + 1, GFN + 2, GFN + 3);
         }
     }
 
