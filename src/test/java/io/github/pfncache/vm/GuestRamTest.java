@@ -1,6 +1,7 @@
 package io.github.pfncache.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -17,6 +18,7 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.PageFault;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.memslot.Memslots.Rejected;
@@ -245,6 +247,55 @@ class GuestRamTest {
             assertThat(vm.memslots().table().byId(0).hva()).as("another's slot").isEqualTo(0x7000_0000L);
             vm.memslots().delete(0);
         }
+    }
+
+    /** The handler of the former memory under the number throws when it is told that it goes. */
+    @Test
+    void aSlotIsThereAlsoIfTheEndOfTheFormerMemoryFails() {
+        vm.ram().add(0, 0, GPA, new byte[PAGE]);
+        HvaRange former = HvaRange.ofPages(vm.memslots().table().byId(0).hva(), 1);
+        vm.memslots().delete(0);
+        IllegalStateException failure = new IllegalStateException("the handler's");
+        PageFaultHandler handler = new PageFaultHandler() {
+            @Override
+            public Decision onFault(PageFault fault) {
+                return Decision.RESOLVE;
+            }
+
+            @Override
+            public void onUnmap(HvaRange range) {
+                throw failure;
+            }
+        };
+        host.registerFaultHandler(former, handler, true, false);
+        assertThatThrownBy(() -> vm.ram().add(0, 0, GPA, new byte[PAGE])).isSameAs(failure);
+        assertThat(store(GPA, 7)).isEqualTo(Outcome.OK);
+        assertThat(vm.ram().remove(0)).isEqualTo(Change.DONE);
+        assertThat(vm.ram()).hasToString("RAM in slots {}");
+        host.unregisterFaultHandler(handler);
+    }
+
+    /** The slot goes by other means, and the number to another, as soon as it could not be removed. */
+    @Test
+    void aRemovalThatWasBusyGivesBackWhatHasGoneMeanwhileAndKeepsWhatHasCome() throws Exception {
+        vm.ram().add(0, 0, GPA, 1);
+        long former = vm.memslots().table().byId(0).hva();
+        GfnPfnCache cache = vm.newCache(8);
+        cache.activate(GPA);
+        OpenAccess access = OpenAccess.to(cache);
+        boolean[] gone = {false};
+        assertThat(OnLooker.withoutPatience(() -> vm.ram().remove(0), point -> {
+            if (point.equals("unlock SLOTS") && !gone[0]) {
+                gone[0] = true;
+                assertThatCode(access::end).doesNotThrowAnyException();
+                assertThat(vm.memslots().delete(0)).isEqualTo(Change.DONE);
+                assertThat(vm.ram().add(0, 0, GPA, 1)).isEqualTo(Change.DONE);
+            }
+        })).isEqualTo(Change.BUSY);
+        assertThat(host.peek(former, new byte[1])).isEqualTo(HostResult.EFAULT);
+        assertThat(store(GPA, 7)).isEqualTo(Outcome.OK);
+        assertThat(vm.ram().remove(0)).isEqualTo(Change.DONE);
+        assertThat(vm.memslots().table().size()).isZero();
     }
 
     @Test

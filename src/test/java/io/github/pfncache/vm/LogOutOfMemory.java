@@ -29,6 +29,8 @@ public final class LogOutOfMemory implements Function<String[], List<String>> {
     private static final long HELD = 5;
     private static final long WATCHED = 70_000;
     private static final int NPAGES = 70_001;
+    /** Of a slot that the follower has not seen yet. */
+    private static final long NEW = 100_000;
 
     private interface Call {
         void on(World world);
@@ -55,6 +57,9 @@ public final class LogOutOfMemory implements Function<String[], List<String>> {
             snapshot = vm.ram().snapshot();
             settle();
             settled = false;
+            if (follows) {
+                vm.ram().add(1, 0, Pages.gfnToGpa(NEW), 1);
+            }
             mode.enter();
             mode.hold(Pages.gfnToGpa(HELD), true);
             mode.leave();
@@ -121,6 +126,7 @@ public final class LogOutOfMemory implements Function<String[], List<String>> {
             String missing = read.containsAll(all) ? "" : " the reader has " + read + " of " + all;
             if (follower != null) {
                 deliver();
+                all.add(NEW);
             }
             missing += follower == null || delivered.containsAll(all) ? ""
                     : " the follower has " + delivered + " of " + all;
