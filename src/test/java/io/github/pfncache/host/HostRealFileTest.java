@@ -3,6 +3,7 @@ package io.github.pfncache.host;
 import static io.github.pfncache.host.HostResult.EACCES;
 import static io.github.pfncache.host.HostResult.EFAULT;
 import static io.github.pfncache.host.HostResult.EIO;
+import static io.github.pfncache.host.HostResult.ENOMEM;
 import static io.github.pfncache.host.HostResult.OK;
 import static io.github.pfncache.host.HostWorld.A;
 import static io.github.pfncache.host.HostWorld.B;
@@ -319,6 +320,80 @@ class HostRealFileTest {
         channel.beforeWrite = HookedChannel.NOTHING;
         assertThat(file.sync()).isEqualTo(OK);
         assertThat(onDisk(8192)).isEqualTo(6);
+    }
+
+    /** What was about to be written lies behind the end by the time it is read. */
+    @Test
+    void aFileThatANotifierOfASyncCutsOffIsShortAfterTheNext() throws IOException {
+        world.store(page(A, 2), 6);
+        boolean[] cut = {false};
+        MmuNotifier cuts = new MmuNotifier() {
+            @Override
+            public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
+                if (!cut[0]) {
+                    cut[0] = true;
+                    assertThat(file.truncate(1)).isEqualTo(OK);
+                }
+                return true;
+            }
+
+            @Override
+            public void invalidateRangeEnd(HvaRange range) {}
+        };
+        host.registerNotifier(cuts);
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(cut[0]).isTrue();
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(Files.size(path)).isEqualTo(4096);
+        host.unregisterNotifier(cuts);
+    }
+
+    /** The first of the two pages is there. */
+    @Test
+    void aReadThatFailsHasReadNothing() {
+        world.load(A);
+        assertThat(world.store(A, 5)).isTrue();
+        channel.beforeRead = (offset, length) -> {
+            throw new IOException("bad sector");
+        };
+        byte[] into = new byte[2 * 4096];
+        Arrays.fill(into, (byte) 9);
+        assertThat(file.read(0, into)).isEqualTo(-1);
+        assertThat(into).containsOnly(9);
+        assertThat(host.peek(A, into)).isEqualTo(EIO);
+        assertThat(into).containsOnly(9);
+    }
+
+    @Test
+    void whatWasCutOffTwiceNeverComesBack() throws IOException {
+        assertThat(file.truncate(1)).isEqualTo(OK);
+        assertThat(file.truncate(4)).isEqualTo(OK);
+        assertThat(file.truncate(3)).isEqualTo(OK);
+        assertThat(file.sync()).isEqualTo(OK);
+        assertThat(Files.size(path)).isEqualTo(3 * 4096);
+        assertThat(onDisk(4096)).isZero();
+        assertThat(onDisk(2 * 4096)).isZero();
+    }
+
+    /** A rewind finds no memory for a page that it has not read here yet, and has marked by then. */
+    @Test
+    void aPageThatWasMarkedInVainIsNotWrittenBack() throws IOException {
+        HostMemory small = HostMemory.builder().chunkBytes(4096, 4096).maxBytes(3 * 4096).build();
+        HostFile again = small.openFile(channel);
+        small.mapShared(A, 2, again, 0, READ_WRITE);
+        small.mapAnonymous(B, 2, READ_WRITE);
+        for (int page = 0; page < 2; page++) {
+            assertThat(HostWorld.store(small, page(B, page), 7)).isTrue();
+        }
+        try (HostMemory snapshot = small.snapshot(List.of(HvaRange.ofPages(B, 2)))) {
+            assertThat(HostWorld.store(small, A, 5)).isTrue();
+            assertThat(small.rewind(snapshot, List.of(new RewindRange(B, A, 2)), hva -> {})).isEqualTo(ENOMEM);
+        }
+        assertThat(again.changedPages()).isEqualTo(2);
+        assertThat(again.sync()).isEqualTo(OK);
+        assertThat(onDisk(0)).isEqualTo(5);
+        assertThat(onDisk(4096)).isEqualTo(0x0202020202020202L);
+        small.close();
     }
 
     @Test
