@@ -244,6 +244,15 @@ class HostFileTest {
         assertThat(fileLong(0)).isEqualTo(1);
     }
 
+    /** The two mappings are alike, but for what they allow. */
+    @Test
+    void aMappingOfAReadOnlyHandleBesideOneOfAWritableStaysReadOnly() {
+        assertThat(host.mapShared(A, 1, file, 0, READ)).isEqualTo(OK);
+        assertThat(host.mapShared(page(A, 1), 1, file.asReadOnly(), 1, READ)).isEqualTo(OK);
+        assertThat(host.protect(page(A, 1), 1, READ_WRITE)).isEqualTo(EACCES);
+        assertThat(host.protect(A, 1, READ_WRITE)).isEqualTo(OK);
+    }
+
     @Test
     void aChildKeepsWhatThePrivatePagesWereAndSharesFiles() {
         world.store(A, 1);
