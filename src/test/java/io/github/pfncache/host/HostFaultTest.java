@@ -20,7 +20,6 @@ import io.github.pfncache.address.HvaRange;
 import java.nio.ReadOnlyBufferException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -66,10 +65,6 @@ class HostFaultTest {
         assertThat(host.evict(page(A, 2), 2)).isEqualTo(BUSY);
         assertThat(host.isPresent(page(A, 2))).isTrue();
         assertThat(host.isPresent(page(A, 3))).isFalse();
-        world.store(M, 4);
-        host.mapShared(page(A, 3), 1, world.file, 0, READ_WRITE);
-        assertThat(host.evict(page(A, 2), 2)).as("of two mappings").isEqualTo(BUSY);
-        assertThat(host.isPresent(M)).isFalse();
         host.release(held);
         assertThat(host.evict(page(A, 2), 1)).isEqualTo(OK);
     }
@@ -322,35 +317,6 @@ class HostFaultTest {
             assertThat(asked).containsExactly(MISSING);
             assertThat(HostWorld.load(child, A)).isEqualTo(9);
             assertThat(world.load(A)).isEqualTo(1);
-        }
-    }
-
-    /** Another thread does it, between the look at the page and the copy. */
-    @Test
-    void aPageThatIsProtectedWhileItIsAboutToBeCopiedAsksFirst() {
-        world.store(A, 1);
-        handle(fault -> REFUSE);
-        try (HostMemory child = host.fork()) {
-            boolean[] armed = {false};
-            MmuNotifier arms = new MmuNotifier() {
-                @Override
-                public boolean invalidateRangeStart(HvaRange range, boolean mayBlock) {
-                    if (!armed[0]) {
-                        armed[0] = true;
-                        CompletableFuture.runAsync(() -> host.writeProtect(A, 1, true)).join();
-                    }
-                    return true;
-                }
-
-                @Override
-                public void invalidateRangeEnd(HvaRange range) {}
-            };
-            host.registerNotifier(arms);
-            assertThat(world.store(A, 2)).isFalse();
-            assertThat(asked).containsExactly(WRITE_PROTECTED);
-            assertThat(world.load(A)).isEqualTo(1);
-            host.unregisterNotifier(arms);
-            assertThat(HostWorld.load(child, A)).isEqualTo(1);
         }
     }
 

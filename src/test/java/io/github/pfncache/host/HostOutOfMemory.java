@@ -43,7 +43,7 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
     /** So many small objects are more than any call needs. */
     private static final int MOST = 8000;
     private static final Set<String> OF_REAL_FILES = Set.of(
-            "touch of an unread page", "evict what was only read", "rewind of a real file");
+            "touch of an unread page", "evict what was only read", "rewind of a real file", "write a file");
 
     /** One call. Keeps nothing. */
     private interface Call {
@@ -259,6 +259,8 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
         calls.put("arm of a shared leaf", w -> ok(w.host.writeProtect(L, 512, true)));
         calls.put("write to a shared leaf", w -> require(w.host.copyToUser(L, w.bytes, 0, 8), "stored"));
         calls.put("snapshot", w -> w.host.snapshot().close());
+        calls.put("snapshot of what is evicted",
+                w -> w.host.snapshot(List.of(HvaRange.ofPages(M + 3 * PAGE, 1))).close());
         calls.put("fork", w -> w.host.fork().close());
         calls.put("rewind", w -> ok(w.host.rewind(w.child, List.of(new RewindRange(A, A, 8), new RewindRange(L, M, 3),
                 new RewindRange(A, U + 4 * PAGE, 2), new RewindRange(A, L + 2 * PAGE, 4)), hva -> w.told++)));
@@ -456,7 +458,12 @@ public final class HostOutOfMemory implements Function<String[], List<String>> {
         HostFamily family = world.host.space().family;
         int contents = family.store.swap.size();
         boolean nothing = world.host.framesInUse() == 0 && contents == 0 && family.files.stream()
-                .allMatch(file -> !file.userMemory && file.mappedPages == 0);
-        return nothing ? null : world.host.framesInUse() + " frames and " + contents + " contents are left";
+                .allMatch(file -> !file.userMemory && file.mappedPages == 0 && file.handles == handlesOf(file, world));
+        return nothing ? null : world.host.framesInUse() + " frames, " + contents + " contents and "
+                + family.files.size() + " files are left";
+    }
+
+    private static long handlesOf(FilePages file, World world) {
+        return world.host.openFiles().stream().filter(handle -> handle.pages == file).count();
     }
 }

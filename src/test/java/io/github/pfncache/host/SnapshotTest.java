@@ -64,18 +64,6 @@ class SnapshotTest {
         }
     }
 
-    @Test
-    void ofRangesThatContainOthersAllIsKept() {
-        world.store(page(A, 3), 5);
-        try (HostMemory snapshot = host.snapshot(
-                List.of(HvaRange.ofPages(A, 4), HvaRange.ofPages(page(A, 1), 1), HvaRange.ofPages(page(A, 2), 1)))) {
-            assertThat(HostWorld.load(snapshot, page(A, 3))).isEqualTo(5);
-            world.store(page(A, 3), 6);
-            assertThat(rewind(snapshot, A, 4)).isEqualTo(OK);
-            assertThat(world.load(page(A, 3))).isEqualTo(5);
-        }
-    }
-
     /** One page of a file gets a content, and then, where it is mapped again, another. */
     @Test
     void aPageThatIsPutBackTwiceIsToldOfTwice() {

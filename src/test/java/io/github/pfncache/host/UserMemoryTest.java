@@ -332,14 +332,16 @@ class UserMemoryTest {
     void aStaleNumberNamesNothingOrAnotherBlocksPage() {
         FrameStore frames = new FrameStore(
                 new FrameSupply(true, 4, 4, 1 << 20, 1, ByteBuffer::allocateDirect), true);
-        int[] two = frames.supply.adopt(List.of(ByteBuffer.allocate(2 * PAGE)));
-        IntStream.of(two).forEach(frames::dropOwner);
-        assertThat(frames.tryGet(two[0])).as("nothing has the number").isFalse();
+        int[] twenty = frames.supply.adopt(List.of(ByteBuffer.allocate(20 * PAGE)));
+        IntStream.of(twenty).forEach(frames::dropOwner);
+        assertThat(frames.tryGet(twenty[0])).as("nothing has the number").isFalse();
         int[] one = frames.supply.adopt(List.of(ByteBuffer.allocate(PAGE)));
-        assertThat(one[0]).as("the number is used again").isEqualTo(two[0]);
-        assertThat(frames.tryGet(two[1])).as("behind the end of the smaller block").isFalse();
-        assertThat(frames.tryGet(two[0])).isTrue();
-        frames.put(two[0]);
+        assertThat(one[0]).as("the number is used again").isEqualTo(twenty[0]);
+        for (int page = 1; page < 20; page++) {
+            assertThat(frames.tryGet(twenty[page])).as("behind the end of the smaller block").isFalse();
+        }
+        assertThat(frames.tryGet(twenty[0])).isTrue();
+        frames.put(twenty[0]);
         frames.dropOwner(one[0]);
         assertThat(frames.supply.adopt(List.of(ByteBuffer.allocate(PAGE)))).isNotNull();
     }

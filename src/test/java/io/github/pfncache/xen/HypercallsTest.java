@@ -134,6 +134,8 @@ final class HypercallsTest {
         world.guest.putLong(SCRATCH, expires);
         assertThat(call(mode, VCPU, SET_SINGLESHOT, 0, SCRATCH)).as("another vCPU").isEqualTo(answer(-22));
         assertThat(call(mode, VCPU, STOP_SINGLESHOT, 4094)).isEqualTo(answer(-22));
+        assertThat(call(mode, VCPU, STOP_SINGLESHOT, 1L << 32 | 4095)).as("32 bits of a register, or all of it")
+                .isEqualTo(mode == GuestMode.COMPAT ? OK : answer(-22));
         assertThat(call(mode, VCPU, SET_SINGLESHOT, 4095, NOWHERE)).isEqualTo(answer(-14));
         assertThat(world.cpu.timer().expiresNanos()).as("not set by any of these").isZero();
         assertThat(call(mode, VCPU, SET_SINGLESHOT, 4095, SCRATCH)).isEqualTo(OK);

@@ -25,6 +25,8 @@ class KickKeptTest {
     private final Vm vm = Vm.builder().vcpus(2).build();
     private final AtomicInteger kicks = new AtomicInteger();
     private volatile boolean refuses;
+    /** Runs in the next kick. */
+    private Runnable kicked = () -> {};
     private final XenVm xen;
     private final XenVcpu cpu;
     private int asked;
@@ -38,6 +40,9 @@ class KickKeptTest {
                     throw new IllegalStateException("no kick now");
                 }
                 kicks.incrementAndGet();
+                Runnable once = kicked;
+                kicked = () -> {};
+                once.run();
             }
 
             @Override
@@ -156,5 +161,16 @@ class KickKeptTest {
     private static byte[] bytesOfAPoll(int port) {
         return ByteBuffer.allocate(28).order(ByteOrder.LITTLE_ENDIAN)
                 .putLong(0x11818).putInt(1).putInt(0).putLong(0).putInt(port).array();
+    }
+
+    /** Whether the emulator may wait when it is called is up to the sender. */
+    @Test
+    void aKickOfAtomicContextMayNotWait() {
+        Runnable waits = () -> vm.guestMemory().read(0x10000, new byte[1]);
+        kicked = waits;
+        assertThatThrownBy(() -> xen.events().deliver(cpu, 66, CallContext.ATOMIC))
+                .hasMessageContaining("NO_WAIT_IN_ATOMIC_CONTEXT");
+        kicked = waits;
+        assertThat(xen.events().deliver(cpu, 130, CallContext.MAY_SLEEP)).isEqualTo(Delivery.RAISED);
     }
 }
