@@ -86,10 +86,8 @@ final class Backing {
         long offset = page << Pages.PAGE_SHIFT;
         try {
             return Undisturbed.call(() -> {
-                while (bytes.hasRemaining()) { // each turn reads at least one byte, or is the last
-                    if (channel.read(bytes, offset + bytes.position()) <= 0) {
-                        break;
-                    }
+                for (int read = 1; read > 0 && bytes.hasRemaining(); ) { // a turn reads at least a byte, or is the last
+                    read = channel.read(bytes, offset + bytes.position());
                 }
                 return bytes.array();
             });

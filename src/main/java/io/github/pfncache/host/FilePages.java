@@ -72,6 +72,13 @@ final class FilePages {
         }
     }
 
+    /** What mappings have put behind the end is of the file when that grows. Before it does: this may fail. */
+    void markTail(long newSize) {
+        if (newSize > size && Pages.offsetInPage(size) != 0 && !isClean(npages() - 1)) {
+            markChanged(npages() - 1);
+        }
+    }
+
     /** Whether a page that can be written without a word will be written back. */
     boolean isChanged(long page) {
         return backing == null || backing.marks.has(PageMarks.CHANGED, page);
@@ -89,6 +96,7 @@ final class FilePages {
 
     /** Sets the size to whole pages; what is after a smaller end is about to go, and is zeros should it come back. */
     void resize(long npages) {
+        markTail(npages << Pages.PAGE_SHIFT);
         marks.change(npages, npages(), PageMarks.UNSAVED | PageMarks.DROPPED, PageMarks.ZEROED);
         if (backing != null && npages < npages()) {
             backing.shrunk(npages);
@@ -107,10 +115,8 @@ final class FilePages {
         if (Pte.isPresent(entry)) {
             return Pte.index(entry);
         }
-        if (Pte.isSwapped(entry)) {
-            return install(page, store.swap.content(Pte.index(entry)));
-        }
-        return install(page, isUnread(page) ? fetched.get(this, page) : null);
+        return install(page, Pte.isSwapped(entry) ? store.swap.content(Pte.index(entry))
+                : isUnread(page) ? fetched.get(this, page) : null);
     }
 
     /**

@@ -199,6 +199,7 @@ public final class HostFile implements AutoCloseable {
         if (from.length == 0 || lacks(offset, offset, end, fetched) | lacks(end - 1, offset, end, fetched)) {
             return HostResult.OK; // nothing to do, or not yet
         }
+        pages.markTail(end);
         for (int at = 0; at < from.length; ) { // bounded by the pages of the array
             long page = (offset + at) >>> Pages.PAGE_SHIFT;
             int within = Pages.offsetInPage(offset + at);

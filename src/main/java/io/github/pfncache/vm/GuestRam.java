@@ -250,8 +250,7 @@ public final class GuestRam {
         Throwable failure = null;
         try {
             // Last, and the host address is fresh: a slot that has the number already makes this a broken rule.
-            long size = range.npages() << Pages.PAGE_SHIFT;
-            Memslots.Change change = memslots.set(id, flags, gpa, size, range.start());
+            Memslots.Change change = memslots.set(id, flags, gpa, range.npages() << Pages.PAGE_SHIFT, range.start());
             if (change == Memslots.Change.DONE) {
                 Memslot made = memslots.table().byId(id);
                 try {

@@ -322,6 +322,22 @@ class HostRealFileTest {
         assertThat(onDisk(8192)).isEqualTo(6);
     }
 
+    /** What was written behind the end is in the file when it grows, and is not forgotten by a sync before. */
+    @Test
+    void whatWasBehindTheEndReachesTheFileWhenItGrows() throws IOException {
+        for (boolean byWriting : new boolean[] {true, false}) {
+            int end = 3 * 4096 + 100;
+            assertThat(file.truncate(3)).isEqualTo(OK);
+            assertThat(file.write(end - 8, bytes(5))).isEqualTo(OK);
+            world.store(page(A, 3) + 2000, 7);
+            assertThat(file.sync()).isEqualTo(OK);
+            assertThat(byWriting ? file.write(4 * 4096, bytes(1)) : file.truncate(5)).isEqualTo(OK);
+            assertThat(file.sync()).isEqualTo(OK);
+            assertThat(world.load(page(A, 3) + 2000)).isEqualTo(7);
+            assertThat(onDisk(3 * 4096 + 2000)).as("by writing: " + byWriting).isEqualTo(7);
+        }
+    }
+
     /** What was about to be written lies behind the end by the time it is read. */
     @Test
     void aFileThatANotifierOfASyncCutsOffIsShortAfterTheNext() throws IOException {
