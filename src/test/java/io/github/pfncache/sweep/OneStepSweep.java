@@ -1,5 +1,7 @@
 package io.github.pfncache.sweep;
 
+import io.github.pfncache.cache.GuestTlb;
+import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.pvclock.Kvmclock;
 import io.github.pfncache.pvclock.PvclockTimeInfo;
@@ -21,7 +23,7 @@ import java.util.function.Predicate;
  * <p>A write of a register, by a guest or by its host: the register, where the guest finds what it asked for, and what
  * is said there are as before the write, or as after it. Only the wall clock may have its register and no more, as
  * where there is no memory. An entry that tells a guest that it was stopped: other clocks say so, too. A reset of the
- * event channels takes no memory.
+ * event channels takes no memory. The first access of a TLB makes all of its tables, or none.
  */
 public final class OneStepSweep implements Function<String[], List<String>> {
 
@@ -62,7 +64,42 @@ public final class OneStepSweep implements Function<String[], List<String>> {
             }
         }
         reset();
+        firstAccess();
         return found;
+    }
+
+    private void firstAccess() {
+        int[] tries = {1};
+        for (int number = 0; number < tries[0]; number++) { // bounded by the allocations of the access
+            Vm vm = Vm.builder().build();
+            vm.ram().add(0, 0, GPA, 1);
+            try (GuestTlb tlb = vm.newTlb(GuestTlb.MIN_ENTRIES, new Nothing())) {
+                tries[0] += Allocations.failing(number, () -> {
+                    try {
+                        return (int) tlb.loadLong(GPA);
+                    } catch (OutOfMemoryError e) {
+                        return 1;
+                    }
+                }, count -> {});
+                tlb.loadLong(GPA);
+            } catch (RuntimeException e) {
+                found.add("a TLB ends with " + e + ", after " + Allocations.place());
+            }
+            vm.close();
+        }
+    }
+
+    /** There is memory at each address that is used. */
+    private static final class Nothing implements GuestTlb.Unbacked {
+        @Override
+        public long load(long gpa, int width, Outcome why) {
+            throw new IllegalStateException(why.name());
+        }
+
+        @Override
+        public void store(long gpa, int width, long value, Outcome why) {
+            throw new IllegalStateException(why.name());
+        }
     }
 
     private void reset() {

@@ -279,6 +279,16 @@ class WriteWatchTest {
         assertThat(watch).hasToString("watch of pages in []");
     }
 
+    @Test
+    void aPageThatIsWrittenWhenAnotherIsToldIsDue() {
+        assertThat(watch.watch(GFN + 1)).isTrue();
+        assertThat(watch.watch(GFN + 5)).isTrue();
+        write(1);
+        watch.take(gfn -> write(5));
+        assertThat(watch.isDue()).isTrue();
+        assertThat(take(watch)).containsExactly(5L);
+    }
+
     /** The slot has gone from the table, and the watch has not been told of it. */
     @Test
     void whatIsTakenInTheMidstOfAChangeIsNotAllOfTheSlot() {
