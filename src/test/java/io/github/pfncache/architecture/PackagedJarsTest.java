@@ -29,7 +29,7 @@ final class PackagedJarsTest {
     private static final long MAX_LIBRARY_BYTES = 400 * 1024;
     private static final String ROOT = "io/github/pfncache/";
     private static final String MODULE_INFO = "module-info.class";
-    private static final long PATIENCE_SECONDS = 60;
+    private static final long PATIENCE_SECONDS = 300;
     /** What follows the name of a jar that is a module, and its packages. */
     private static final Map<String, Set<String>> PUBLISHED =
             Map.of("", Jars.LIBRARY, "-pv", Jars.PV, "-testkit", Jars.TESTKIT);

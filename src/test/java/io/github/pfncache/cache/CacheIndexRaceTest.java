@@ -73,7 +73,7 @@ final class CacheIndexRaceTest {
             }
         } finally {
             over.set(true);
-            mover.get(30, TimeUnit.SECONDS);
+            mover.get(300, TimeUnit.SECONDS);
         }
     }
 
@@ -89,22 +89,22 @@ final class CacheIndexRaceTest {
         Future<?> refresh = threads.submit(() -> {
             for (int round = 0; round < rounds; round++) {
                 Translation where = at(round * 67L);
-                together.await(30, TimeUnit.SECONDS);
+                together.await(300, TimeUnit.SECONDS);
                 index.move(entry, where);
                 seen[round] = invalidations.covers(where.uhva());
-                together.await(30, TimeUnit.SECONDS);
+                together.await(300, TimeUnit.SECONDS);
             }
             return null;
         });
         for (int round = 0; round < rounds; round++) {
             int now = round;
-            together.await(30, TimeUnit.SECONDS);
+            together.await(300, TimeUnit.SECONDS);
             invalidations.start(range);
             index.walk(pageOf(now * 67L), cache -> found[now] = true);
-            together.await(30, TimeUnit.SECONDS);
+            together.await(300, TimeUnit.SECONDS);
             invalidations.end(range);
         }
-        refresh.get(30, TimeUnit.SECONDS);
+        refresh.get(300, TimeUnit.SECONDS);
         for (int round = 0; round < rounds; round++) {
             assertThat(found[round] || seen[round]).as("round %s", round).isTrue();
         }

@@ -50,7 +50,7 @@ class CacheNotifierTest {
     void aRefusedInvalidationIsNotLeftInProgress() throws Exception {
         try (GuestAccess access = cache.access()) {
             assertThat(access.isUsable()).isTrue();
-            assertThat(CompletableFuture.supplyAsync(() -> host.tryEvict(HVA, 1)).get(10, TimeUnit.SECONDS))
+            assertThat(CompletableFuture.supplyAsync(() -> host.tryEvict(HVA, 1)).get(300, TimeUnit.SECONDS))
                     .isEqualTo(HostResult.BUSY);
             assertThat(host.isPresent(HVA)).isTrue();
         }

@@ -228,7 +228,7 @@ class GfnPfnCacheTest {
 
     static void joinOf(Thread thread) {
         try {
-            thread.join(10_000);
+            thread.join(300_000);
         } catch (InterruptedException e) {
             throw new AssertionError(e);
         }

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Uses of one guest mode that overlap: one out of another, beside a TLB, after a thread's death, while it ends. */
-@Timeout(60)
+@Timeout(600)
 final class GuestModeOverlapTest {
 
     private static final int PAGE = Pages.PAGE_SIZE;

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Pages that a vCPU holds raw: what holds them there, and what takes them back. */
-@Timeout(60)
+@Timeout(600)
 final class GuestModeTest {
 
     private static final int PAGE = Pages.PAGE_SIZE;

@@ -95,7 +95,7 @@ class RefreshProgressPropertyTest {
     }
 
     @Test
-    @Timeout(30)
+    @Timeout(600)
     void anAccessToAPageThatIsTakenAwayEachTimeEndsAtTheBound() {
         cache.activate(GPA);
         host.discard(HVA, 1);
@@ -108,7 +108,7 @@ class RefreshProgressPropertyTest {
     }
 
     @Test
-    @Timeout(30)
+    @Timeout(600)
     void anInvalidationThatDoesNotEndIsWaitedForUpToThePatience() throws InterruptedException {
         cache.activate(GPA);
         Outcome[] refreshed = new Outcome[1];
@@ -138,7 +138,7 @@ class RefreshProgressPropertyTest {
     }
 
     @Test
-    @Timeout(30)
+    @Timeout(600)
     void fromInsideAnInvalidationNobodyIsWaitedFor() {
         HostMemory patientHost = HostMemory.builder().checked(true).build();
         patientHost.mapAnonymous(HVA, 1, Protection.READ_WRITE);
@@ -170,7 +170,7 @@ class RefreshProgressPropertyTest {
     }
 
     @Test
-    @Timeout(30)
+    @Timeout(600)
     void anInvalidationThatEndsLetsTheWaitingRefreshGoOn() {
         cache.activate(GPA);
         Outcome[] refreshed = new Outcome[1];

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Timeout;
  * Another thread changes the slot's flags at each step where a call could be undone by that. One change gets in
  * between, and no stream of them: the call succeeds.
  */
-@Timeout(60)
+@Timeout(600)
 final class SlotStreamTest {
 
     private static final int PAGE = Pages.PAGE_SIZE;

@@ -20,7 +20,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class BlockedFault implements PageFaultHandler, AutoCloseable {
 
-    private static final long DEADLINE_SECONDS = 30;
+    private static final long DEADLINE_SECONDS = 300;
     private static final byte KEEP_CONTENT = 0;
 
     private final ClockRig rig;

@@ -322,7 +322,7 @@ class HostRaceTest {
     }
 
     private static Void faultAndSet(HostWorld world, CyclicBarrier both, int offset) throws Exception {
-        both.await(10, TimeUnit.SECONDS);
+        both.await(300, TimeUnit.SECONDS);
         world.store(A + offset, 1);
         return null;
     }
@@ -337,7 +337,7 @@ class HostRaceTest {
                 running.add(pool.submit(body));
             }
             for (Future<Void> one : running) {
-                one.get(60, TimeUnit.SECONDS);
+                one.get(300, TimeUnit.SECONDS);
             }
         } finally {
             pool.shutdownNow();

@@ -196,12 +196,12 @@ class HostRealFileModelTest {
             Future<Void> second = pool.submit(copying);
             Future<Void> third = pool.submit(syncing);
             try {
-                first.get(30, TimeUnit.SECONDS);
-                second.get(30, TimeUnit.SECONDS);
+                first.get(300, TimeUnit.SECONDS);
+                second.get(300, TimeUnit.SECONDS);
             } finally {
                 stop.set(true);
             }
-            third.get(30, TimeUnit.SECONDS);
+            third.get(300, TimeUnit.SECONDS);
             file.sync();
             assertThat(file.changedPages()).isZero();
             byte[] inMemory = new byte[PAGES * Pages.PAGE_SIZE];

@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Memory is short: soon said, said why, and nobody else is held up. */
 class HostShortageTest {
 
-    private static final long PATIENCE_SECONDS = 60;
+    private static final long PATIENCE_SECONDS = 300;
 
     private final AtomicInteger asked = new AtomicInteger();
 

@@ -124,7 +124,7 @@ class HostStaleAnswerTest {
 
     private static void join(Thread thread) {
         try {
-            thread.join(10_000);
+            thread.join(300_000);
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }

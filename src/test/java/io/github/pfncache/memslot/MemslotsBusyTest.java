@@ -105,7 +105,7 @@ final class MemslotsBusyTest {
             })).isFalse();
             assertThat(published.await(0, TimeUnit.SECONDS)).isTrue();
             memslots.exitRead(token);
-            assertThat(change.get(30, TimeUnit.SECONDS)).isEqualTo(Change.DONE);
+            assertThat(change.get(300, TimeUnit.SECONDS)).isEqualTo(Change.DONE);
         }
     }
 

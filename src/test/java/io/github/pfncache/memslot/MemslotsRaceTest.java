@@ -44,7 +44,7 @@ final class MemslotsRaceTest {
     void allThreadsEnd() throws InterruptedException {
         over.set(true);
         threads.shutdown();
-        assertThat(threads.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(threads.awaitTermination(300, TimeUnit.SECONDS)).isTrue();
     }
 
     @Test
@@ -79,7 +79,7 @@ final class MemslotsRaceTest {
         }
         over.set(true);
         for (Future<Integer> reader : readers) {
-            assertThat(reader.get(30, TimeUnit.SECONDS)).isNotNegative();
+            assertThat(reader.get(300, TimeUnit.SECONDS)).isNotNegative();
         }
         assertThat(memslots.generation()).isEqualTo(2L * rounds);
     }
@@ -99,23 +99,23 @@ final class MemslotsRaceTest {
             Interleaving.bind(null);
             Memslot slot = memslots.table().byId(1);
             inside.countDown();
-            assertThat(leave.await(30, TimeUnit.SECONDS)).isTrue();
+            assertThat(leave.await(300, TimeUnit.SECONDS)).isTrue();
             left.set(true);
             memslots.exitRead(token);
             return slot;
         });
-        assertThat(holdUp.there.await(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(holdUp.there.await(300, TimeUnit.SECONDS)).isTrue();
         assertThat(memslots.move(1, 0x200000)).as("the reader holds nothing yet").isEqualTo(Change.DONE);
         holdUp.goOn.countDown();
-        assertThat(inside.await(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(inside.await(300, TimeUnit.SECONDS)).isTrue();
         MemslotTable before = memslots.table();
         Future<Boolean> delete = threads.submit(() -> memslots.delete(1) == Change.DONE && left.get());
         while (memslots.table() == before && !delete.isDone()) { // ends with the publication
             Thread.onSpinWait();
         }
         leave.countDown();
-        assertThat(delete.get(30, TimeUnit.SECONDS)).as("the delete came after the reader").isTrue();
-        assertThat(reader.get(30, TimeUnit.SECONDS).baseGfn()).isEqualTo(0x200);
+        assertThat(delete.get(300, TimeUnit.SECONDS)).as("the delete came after the reader").isTrue();
+        assertThat(reader.get(300, TimeUnit.SECONDS).baseGfn()).isEqualTo(0x200);
     }
 
     /** Holds one thread up at one point until it is told to go on. */
@@ -130,7 +130,7 @@ final class MemslotsRaceTest {
             if (point.equals(at)) {
                 there.countDown();
                 try {
-                    assertThat(goOn.await(30, TimeUnit.SECONDS)).isTrue();
+                    assertThat(goOn.await(300, TimeUnit.SECONDS)).isTrue();
                 } catch (InterruptedException e) {
                     throw new AssertionError(e);
                 }
@@ -166,7 +166,7 @@ final class MemslotsRaceTest {
         }
         int done = 0;
         for (Future<Integer> writer : writers) {
-            done += writer.get(30, TimeUnit.SECONDS);
+            done += writer.get(300, TimeUnit.SECONDS);
         }
         assertThat(memslots.generation()).isEqualTo(done);
         assertThat(memslots.table().size()).isZero();
@@ -203,7 +203,7 @@ final class MemslotsRaceTest {
             copy = copyIfDirty(bitmap, memory, copy);
             lost += copy == round ? 0 : 1;
         }
-        writer.get(30, TimeUnit.SECONDS);
+        writer.get(300, TimeUnit.SECONDS);
         assertThat(lost).as("writes that no copy has").isZero();
     }
 
@@ -246,7 +246,7 @@ final class MemslotsRaceTest {
             }
         }
         for (Future<?> writer : writers) {
-            writer.get(30, TimeUnit.SECONDS);
+            writer.get(300, TimeUnit.SECONDS);
         }
         assertThat(bitmap.harvest(bitmap.unnamed, PageMask.ALL).pages()).isEmpty();
     }
@@ -280,7 +280,7 @@ final class MemslotsRaceTest {
             }
             ring.reset();
         } while (!last);
-        vcpu.get(30, TimeUnit.SECONDS);
+        vcpu.get(300, TimeUnit.SECONDS);
         for (long page : memslots.harvestDirtyOutsideRings(1).harvest().pages()) {
             assertThat(logged[(int) page]).isFalse();
             logged[(int) page] = true;

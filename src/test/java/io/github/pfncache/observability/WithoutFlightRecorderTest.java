@@ -26,7 +26,7 @@ final class WithoutFlightRecorderTest {
     private static final long GPA = 0x100000;
     private static final long HVA = 0x7f00_0000_0000L;
     private static final int ACCESSES = 100_000;
-    private static final long PATIENCE_SECONDS = 60;
+    private static final long PATIENCE_SECONDS = 300;
 
     /** What another JVM runs: everything that would report, on an image of the base module alone. */
     static final class Program {

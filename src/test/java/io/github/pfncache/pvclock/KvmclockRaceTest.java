@@ -52,7 +52,7 @@ final class KvmclockRaceTest {
     @AfterEach
     void audit() throws InterruptedException {
         threads.shutdown();
-        assertThat(threads.awaitTermination(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(threads.awaitTermination(300, TimeUnit.SECONDS)).isTrue();
         VmAudit.atRest(vm);
     }
 

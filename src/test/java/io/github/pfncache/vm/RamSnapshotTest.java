@@ -276,7 +276,7 @@ class RamSnapshotTest {
         try {
             Future<Long> pages = pool.submit(() -> countInTwoPages(base, stop, writing));
             Future<Long> area = pool.submit(() -> countInAnArea(base + 3 * PAGE - 8, stop, writing));
-            assertThat(writing.await(30, TimeUnit.SECONDS)).as("both write").isTrue();
+            assertThat(writing.await(300, TimeUnit.SECONDS)).as("both write").isTrue();
             try (RamSnapshot first = vm.ram().snapshot()) {
                 for (int round = 0; round < 30; round++) {
                     try (RamSnapshot snapshot = vm.ram().snapshot()) {

@@ -40,7 +40,7 @@ final class XenWorld implements UpcallListener {
     static final long BOOT_REALTIME = 1_700_000_000_123_456_789L;
     static final long SECOND = 1_000_000_000;
     static final int TIMER_PORT = 13;
-    static final long PATIENCE_SECONDS = 20;
+    static final long PATIENCE_SECONDS = 300;
 
     final By by;
     final HostClock.Manual time = new HostClock.Manual(BOOT_REALTIME);
