@@ -12,6 +12,7 @@ import io.github.pfncache.cache.GuestArea;
 import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.MmuNotifier;
 import io.github.pfncache.host.Protection;
+import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import java.io.OutputStream;
@@ -156,6 +157,23 @@ class RamSnapshotTest {
         snapshot.close();
         assertThat(vm.stillOpen()).isEmpty();
         assertThat(reads).singleElement().isInstanceOf(IllegalStateException.class);
+    }
+
+    /** It is open when the read begins, and its memory has gone when the bytes are looked for. */
+    @Test
+    void aPageOfASnapshotThatIsClosedMeanwhileIsNotOfZeros() {
+        plug();
+        vm.guestMemory().write(GPA, new byte[] {1});
+        RamSnapshot snapshot = vm.ram().snapshot();
+        boolean[] closed = {false};
+        OnLooker.during(() -> assertThatIllegalStateException()
+                .isThrownBy(() -> snapshot.page(snapshot.slots().get(0), GPA / PAGE)), point -> {
+            if (point.equals("lock HOST_PAGES") && !closed[0]) {
+                closed[0] = true;
+                snapshot.close();
+            }
+        });
+        assertThat(closed[0]).isTrue();
     }
 
     /** Slots of one snapshot lie one in another now, or next to each other. */
