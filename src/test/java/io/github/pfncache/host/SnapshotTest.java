@@ -77,6 +77,17 @@ class SnapshotTest {
         }
     }
 
+    /** Else all pages would be unlike its. */
+    @Test
+    void withASnapshotThatIsClosedNothingIsCompared() {
+        HostMemory snapshot = host.snapshot();
+        world.store(A, 5);
+        assertThat(host.unlikePages(snapshot, new RewindRange(A, A, 4)).toArray()).containsExactly(A);
+        snapshot.close();
+        assertThatIllegalStateException()
+                .isThrownBy(() -> host.unlikePages(snapshot, new RewindRange(A, A, 4)).toArray());
+    }
+
     /** Where the snapshot has nothing, a file that has got something since does not show through. */
     @Test
     void aPrivateMappingIsZerosAgainThoughItsFileIsNot() {
