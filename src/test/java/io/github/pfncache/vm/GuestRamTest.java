@@ -88,7 +88,8 @@ class GuestRamTest {
         try (GuestMode mode = vm.newGuestMode(gpa -> {})) {
             mode.enter();
             assertThat(mode.hold(2 * GPA, true).outcome()).isEqualTo(Outcome.OK);
-            assertThat(remover.submit(() -> vm.ram().remove(0)).get()).isEqualTo(Change.BUSY);
+            assertThat(remover.submit(() -> OnLooker.withoutPatience(() -> vm.ram().remove(0))).get())
+                    .isEqualTo(Change.BUSY);
             assertThat(host.peek(hva, new byte[1])).isEqualTo(HostResult.OK);
             mode.poll();
             assertThat(remover.submit(() -> vm.ram().remove(0)).get()).isEqualTo(Change.DONE);

@@ -1,6 +1,7 @@
 package io.github.pfncache.vm;
 
 import io.github.pfncache.address.Pages;
+import io.github.pfncache.cache.GfnToHvaCache;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.memslot.DirtyBitmap;
 import io.github.pfncache.memslot.DirtyReader;
@@ -70,6 +71,12 @@ public final class LogOutOfMemory implements Function<String[], List<String>> {
 
         void write(long gfn, int value) {
             vm.guestMemory().write(Pages.gfnToGpa(gfn), new byte[] {(byte) value});
+        }
+
+        void update(long gfn, int value) {
+            GfnToHvaCache half = vm.caches().newGfnToHvaCache(1);
+            half.activate(Pages.gfnToGpa(gfn));
+            half.update(window -> window.put(0, Byte.BYTES, value));
         }
 
         byte at(long gfn) {
@@ -146,6 +153,7 @@ public final class LogOutOfMemory implements Function<String[], List<String>> {
         calls.put("deliver", World::deliver);
         calls.put("write", world -> world.write(WATCHED, 7));
         calls.put("first write", world -> world.write(WATCHED, 7));
+        calls.put("first update", world -> world.update(WATCHED, 7));
         calls.put("rewind", world -> world.vm.ram().rewind(world.snapshot));
         return calls;
     }
@@ -173,7 +181,7 @@ public final class LogOutOfMemory implements Function<String[], List<String>> {
         if (name.equals("rewind")) {
             world.settle();
         }
-        boolean watched = !name.equals("first write") && world.watch.watch(WATCHED);
+        boolean watched = !name.startsWith("first") && world.watch.watch(WATCHED);
         boolean more = Allocations.failing(n, () -> {
             try {
                 call.on(world);
