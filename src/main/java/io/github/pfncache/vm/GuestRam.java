@@ -189,7 +189,8 @@ public final class GuestRam {
     }
 
     /**
-     * Takes slots and memory back, from one on: all, also when one of them throws. The last shown has failed.
+     * Takes slots and memory back, from one on: all, also when one of them throws. The last shown has failed: it is
+     * there only if what came after it failed.
      *
      * @param former why, if something was thrown: goes out before what is thrown here
      */
@@ -197,10 +198,11 @@ public final class GuestRam {
         Throwable failure = former;
         for (int i = from; i < ranges.size(); i++) { // bounded by the slots
             try {
-                if (i < shown - 1) {
-                    remove(slots.get(i).id());
-                } else if (i >= shown) {
+                Block there = i < shown ? blocks.get(slots.get(i).id()) : null;
+                if (i >= shown) {
                     giveUp(ranges.get(i));
+                } else if (there != null && there.range == ranges.get(i)) { // the last one failed: there, or taken back
+                    remove(slots.get(i).id());
                 }
             } catch (Throwable e) { // whatever a handler throws
                 failure = Failures.joined(failure, e);

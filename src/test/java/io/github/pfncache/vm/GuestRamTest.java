@@ -250,13 +250,13 @@ class GuestRamTest {
         }
     }
 
-    /** The handler of the former memory under the number throws when it is told that it goes. */
-    @Test
-    void aSlotIsThereAlsoIfTheEndOfTheFormerMemoryFails() {
+    private final IllegalStateException failure = new IllegalStateException("the handler's");
+
+    /** A slot was deleted, and its memory is there: the handler of that throws when it is told that it goes. */
+    private PageFaultHandler formerMemoryThatFails() {
         vm.ram().add(0, 0, GPA, new byte[PAGE]);
         HvaRange former = HvaRange.ofPages(vm.memslots().table().byId(0).hva(), 1);
         vm.memslots().delete(0);
-        IllegalStateException failure = new IllegalStateException("the handler's");
         PageFaultHandler handler = new PageFaultHandler() {
             @Override
             public Decision onFault(PageFault fault) {
@@ -269,9 +269,30 @@ class GuestRamTest {
             }
         };
         host.registerFaultHandler(former, handler, true, false);
+        return handler;
+    }
+
+    @Test
+    void aSlotIsThereAlsoIfTheEndOfTheFormerMemoryFails() {
+        PageFaultHandler handler = formerMemoryThatFails();
         assertThatThrownBy(() -> vm.ram().add(0, 0, GPA, new byte[PAGE])).isSameAs(failure);
         assertThat(store(GPA, 7)).isEqualTo(Outcome.OK);
         assertThat(vm.ram().remove(0)).isEqualTo(Change.DONE);
+        assertThat(vm.ram()).hasToString("RAM in slots {}");
+        host.unregisterFaultHandler(handler);
+    }
+
+    @Test
+    void ofSeveralSlotsNoneIsThereIfTheEndOfTheFormerMemoryFails() {
+        PageFaultHandler handler = formerMemoryThatFails();
+        try (Vm other = Vm.builder().build()) {
+            other.ram().add(0, 0, GPA, 1);
+            other.ram().add(1, 0, 2 * GPA, 1);
+            try (RamSnapshot snapshot = other.ram().snapshot()) {
+                assertThatThrownBy(() -> vm.ram().addAll(snapshot)).isSameAs(failure);
+            }
+        }
+        assertThat(vm.memslots().table().size()).isZero();
         assertThat(vm.ram()).hasToString("RAM in slots {}");
         host.unregisterFaultHandler(handler);
     }
