@@ -64,9 +64,9 @@ final class RangeOps extends SpaceOps {
     long reserve(long npages) {
         return family.getLocked(() -> {
             space.checkOpen();
-            long end = PageTable.PAGES_END;
-            long room = Math.min(npages, end) + 2;
-            long page = Math.max(vmas.gap(nextReserved, room, end), vmas.gap(end / 2, room, end)) + 1;
+            long room = Math.min(npages, PageTable.PAGES_END) + 2;
+            long gap = vmas.gap(nextReserved, room, PageTable.PAGES_END); // is found at once, as a rule
+            long page = (gap < 0 ? vmas.gap(PageTable.PAGES_END / 2, room, PageTable.PAGES_END) : gap) + 1;
             Vma reserved = page == 0 ? null : Vma.anonymous(PageTable.rangeOf(page, page + npages), Protection.NONE);
             if (reserved == null || replaceLocked(page, page + npages, List.of(reserved), List.of()) != HostResult.OK) {
                 return -1L;

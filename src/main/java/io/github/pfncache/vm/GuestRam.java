@@ -232,15 +232,14 @@ public final class GuestRam {
         if (hva < 0) {
             throw new IllegalStateException("slot " + id + ": the host has no room for npages=" + npages);
         }
-        List<HvaRange> range = List.of(HvaRange.ofPages(hva, npages));
         try {
             HostResult mapped = mapping.apply(hva);
             if (mapped != HostResult.OK) {
                 throw new IllegalStateException("slot " + id + ": " + mapped + " mapping npages=" + npages);
             }
-            return range.get(0);
+            return HvaRange.ofPages(hva, npages);
         } catch (Throwable e) {
-            takeBack(List.of(), range, 0, 0, e);
+            takeBack(List.of(), List.of(HvaRange.ofPages(hva, npages)), 0, 0, e);
             throw e;
         }
     }
@@ -248,18 +247,21 @@ public final class GuestRam {
     /** Shows memory to the guest; gives it up if that is not done. */
     private Memslots.Change show(int id, int flags, long gpa, HvaRange range) {
         boolean added = false;
-        List<HvaRange> one = List.of(range);
         Throwable failure = null;
         try {
             // Last, and the host address is fresh: a slot that has the number already makes this a broken rule.
             Memslots.Change change = memslots.set(id, flags, gpa, range.npages() << Pages.PAGE_SHIFT, range.start());
-            if (change == Memslots.Change.DONE) {
-                Memslot made = memslots.table().byId(id);
+            Memslot made = memslots.table().byId(id);
+            // Else the slot was deleted at once, by another thread: its memory goes with it.
+            if (change == Memslots.Change.DONE && made != null && made.hva() == range.start()) {
                 try {
                     Block former = blocks.put(id, new Block(range, made));
                     added = true;
-                    if (former != null) {
-                        giveUp(former.range);
+                    if (former != null && unmap(former.range) != HostResult.OK) { // held: as if nothing was tried
+                        if (remove(id) == Memslots.Change.BUSY || blocks.putIfAbsent(id, former) != null) {
+                            giveUp(former.range);
+                        }
+                        return Memslots.Change.BUSY;
                     }
                 } finally {
                     if (!added) { // no memory to remember it: taken out again, or it stays as the slot's
@@ -277,7 +279,7 @@ public final class GuestRam {
             throw e;
         } finally {
             if (!added) {
-                takeBack(List.of(), one, 0, 0, failure);
+                takeBack(List.of(), List.of(range), 0, 0, failure);
             }
         }
     }
@@ -288,7 +290,7 @@ public final class GuestRam {
      * @param id number of the slot
      * @return DONE; UNCHANGED if nothing was added under the number, or it has been removed; BUSY if the memory map
      *     could not be changed now, or, with the slot gone, the memory not be unmapped, which a vCPU holds through
-     *     another slot: the next call takes out what is left
+     *     another slot: the next call takes out what is left, and an {@link #add} under the number is BUSY before
      */
     public Memslots.Change remove(int id) {
         Block block = blocks.remove(id); // the thread that gets it removes it
@@ -311,7 +313,7 @@ public final class GuestRam {
 
     /** Deletes a slot; it may have been deleted by other means, and the number given to something else. */
     private Memslots.Change deleteIfThere(Memslot made) {
-        Memslot now = made == null ? null : memslots.table().byId(made.id());
+        Memslot now = memslots.table().byId(made.id());
         try {
             return now != null && now.isSameSlotAs(made) ? memslots.delete(now.id()) : Memslots.Change.DONE;
         } catch (Memslots.Rejected e) {

@@ -22,6 +22,7 @@ import io.github.pfncache.interleaving.OnLooker;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.memslot.Memslots.Rejected;
+import io.github.pfncache.rules.Interleaving;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -40,6 +41,7 @@ class GuestRamTest {
     private static final int PAGE = 4096;
     private static final long GPA = 0x100000;
     private static final long OTHERS = 0x7000_0000;
+    private static final long OF_FIRST = (1L << 55) + PAGE;
 
     /** As few mappings as will do: what is not given back is found missing. */
     private final HostMemory host = HostMemory.builder().maxMappings(6).build();
@@ -65,6 +67,7 @@ class GuestRamTest {
             while (host.mapAnonymous(OTHERS + 2 * PAGE * others, 1, Protection.READ_WRITE) == HostResult.OK) {
                 others++; // up to the limit
             }
+            assertThat(others).as("nothing is left of what was removed before").isEqualTo(3);
             for (int i = 0; i < 3; i++) {
                 int id = (first + i) % 3;
                 long hva = vm.memslots().table().byId(id).hva();
@@ -73,7 +76,6 @@ class GuestRamTest {
                 assertThat(host.framesInUse()).isEqualTo(2 - i);
             }
             host.unmap(OTHERS, 2L * others);
-            assertThat(host).asString().startsWith("HostMemory[0 mappings");
         }
     }
 
@@ -91,6 +93,10 @@ class GuestRamTest {
             assertThat(remover.submit(() -> OnLooker.withoutPatience(() -> vm.ram().remove(0))).get())
                     .isEqualTo(Change.BUSY);
             assertThat(host.peek(hva, new byte[1])).isEqualTo(HostResult.OK);
+            assertThat(remover.submit(() -> OnLooker.withoutPatience(() -> vm.ram().add(0, 0, GPA, 1))).get())
+                    .as("added again").isEqualTo(Change.BUSY);
+            assertThat(vm.memslots().table().byId(0)).as("nothing has changed").isNull();
+            assertThat(vm.ram()).hasToString("RAM in slots {0=" + HvaRange.ofPages(hva, 1) + "}");
             mode.poll();
             assertThat(remover.submit(() -> vm.ram().remove(0)).get()).isEqualTo(Change.DONE);
             assertThat(host.peek(hva, new byte[1])).isEqualTo(HostResult.EFAULT);
@@ -100,6 +106,51 @@ class GuestRamTest {
         }
         assertThat(vm.ram().remove(0)).isEqualTo(Change.UNCHANGED);
         vm.memslots().delete(1);
+    }
+
+    /** Another thread deletes the slot before the call that made it has looked: nobody has to remove the memory. */
+    @Test
+    void memoryOfASlotThatIsDeletedAtOnceGoesWithIt() {
+        afterTheSlotIsSet(() -> vm.memslots().delete(0));
+        assertThat(vm.ram().add(0, 0, GPA, 1)).isEqualTo(Change.DONE);
+        assertThat(vm.ram()).hasToString("RAM in slots {}");
+        assertThat(host.peek(OF_FIRST, new byte[1])).isEqualTo(HostResult.EFAULT);
+        assertThat(vm.ram().remove(0)).isEqualTo(Change.UNCHANGED);
+        vm.close();
+    }
+
+    /** The number is another call's by then: its slot and its memory stay. */
+    @Test
+    void memoryOfASlotThatIsDeletedAndAddedAtOnceStays() {
+        byte[] ram = new byte[PAGE];
+        afterTheSlotIsSet(() -> {
+            vm.memslots().delete(0);
+            vm.ram().add(0, 0, GPA, ram);
+        });
+        assertThat(vm.ram().add(0, 0, GPA, 1)).isEqualTo(Change.DONE);
+        assertThat(host.peek(OF_FIRST, new byte[1])).isEqualTo(HostResult.EFAULT);
+        assertThat(store(GPA, 42)).isEqualTo(Outcome.OK);
+        assertThat(little(ram).getLong(0)).isEqualTo(42);
+        assertThat(vm.ram().remove(0)).isEqualTo(Change.DONE);
+        assertThat(vm.memslots().table()).isEmpty();
+    }
+
+    /** Once, on this thread, as another thread might: when the next change of the memory map is complete. */
+    private static void afterTheSlotIsSet(Runnable meanwhile) {
+        Interleaving.bind(new Interleaving.Explorer() {
+            @Override
+            public void reached(String point) {
+                if (point.equals("unlock SLOTS")) {
+                    Interleaving.bind(null);
+                    meanwhile.run();
+                }
+            }
+
+            @Override
+            public boolean blocked(Object on, boolean timed) {
+                throw new AssertionError(on + " is free");
+            }
+        });
     }
 
     /** What the call is refused for goes out, with what the callback has thrown in it. */
