@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.github.pfncache.interleaving.OnLooker;
+import io.github.pfncache.interleaving.Once;
 import io.github.pfncache.memslot.Memslots.DirtyMode;
 import io.github.pfncache.memslot.Memslots.HarvestStatus;
 import java.time.Duration;
@@ -85,14 +86,10 @@ class ManualProtectTest {
         DirtyReader other = memslots.newDirtyReader();
         assertThat(other.follow(slot)).isSameAs(slot);
         slot.markDirty(3);
-        boolean[] harvested = {false};
-        OnLooker.during(() -> assertThat(memslots.peekDirty(1).harvest().pages()).containsExactly(3), point -> {
-            if (point.equals("lock DIRTY") && !harvested[0]) {
-                harvested[0] = true;
-                assertThat(other.harvest((of, pages) -> assertThat(pages).containsExactly(3))).isTrue();
-            }
-        });
-        assertThat(harvested[0]).isTrue();
+        Once harvest = new Once("lock DIRTY", () ->
+                assertThat(other.harvest((of, pages) -> assertThat(pages).containsExactly(3))).isTrue());
+        OnLooker.during(() -> assertThat(memslots.peekDirty(1).harvest().pages()).containsExactly(3), harvest);
+        assertThat(harvest.isDone()).isTrue();
         other.close();
     }
 

@@ -16,6 +16,7 @@ import io.github.pfncache.host.HostResult;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.interleaving.OnLooker;
+import io.github.pfncache.interleaving.Once;
 import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
@@ -156,14 +157,11 @@ final class BankTest {
         ExecutorService reader = Executors.newSingleThreadExecutor();
         try {
             int token = reader.submit(() -> slots().enterRead()).get();
-            boolean[] between = {false};
-            Change change = OnLooker.withoutPatience(() -> slots().replace(0, B), point -> {
-                if (point.equals("memslot table published") && !between[0]) {
-                    between[0] = true;
-                    assertThat(cache.activate(PAGE)).isEqualTo(Outcome.OK);
-                    assertThat(cache.loadByte(0, (byte) 9)).isEqualTo((byte) 2);
-                }
+            Once activation = new Once("memslot table published", () -> {
+                assertThat(cache.activate(PAGE)).isEqualTo(Outcome.OK);
+                assertThat(cache.loadByte(0, (byte) 9)).isEqualTo((byte) 2);
             });
+            Change change = OnLooker.withoutPatience(() -> slots().replace(0, B), activation);
             assertThat(change).isEqualTo(Change.BUSY);
             assertThat(cache.loadByte(0, (byte) 9)).isEqualTo((byte) 1);
             reader.submit(() -> slots().exitRead(token)).get();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import io.github.pfncache.cache.GfnPfnCache;
 import io.github.pfncache.cache.GuestMode;
 import io.github.pfncache.interleaving.OnLooker;
+import io.github.pfncache.interleaving.Once;
 import io.github.pfncache.memslot.DirtyReader;
 import io.github.pfncache.memslot.DirtyRing;
 import io.github.pfncache.memslot.Memslot;
@@ -310,15 +311,12 @@ class DirtyReaderTest {
     @Test
     void whatIsInARingOfASlotThatGoesAsAHarvestBeginsIsReadOnceMore() {
         begin(128);
-        boolean[] gone = {false};
-        OnLooker.during(this::harvest, point -> {
-            if (point.equals("unlock DIRTY") && !gone[0]) {
-                gone[0] = true;
-                write(0, 1);
-                vm.ram().remove(0);
-            }
+        Once removal = new Once("unlock DIRTY", () -> {
+            write(0, 1);
+            vm.ram().remove(0);
         });
-        assertThat(gone[0]).isTrue();
+        OnLooker.during(this::harvest, removal);
+        assertThat(removal.isDone()).isTrue();
         assertThat(harvest()).containsExactly("0:1");
     }
 
@@ -339,13 +337,8 @@ class DirtyReaderTest {
     void aSlotThatIsAnotherOneByThenIsNotFollowed() {
         begin(0);
         Memslot first = vm.memslots().table().byId(0);
-        boolean[] off = {false};
-        OnLooker.during(() -> assertThat(reader.follow(first)).isNull(), point -> {
-            if (point.equals("unlock DIRTY") && !off[0]) {
-                off[0] = true;
-                assertThat(vm.memslots().setFlags(0, 0)).isEqualTo(Memslots.Change.DONE);
-            }
-        });
+        OnLooker.during(() -> assertThat(reader.follow(first)).isNull(), new Once("unlock DIRTY", () ->
+                assertThat(vm.memslots().setFlags(0, 0)).isEqualTo(Memslots.Change.DONE)));
         Memslot now = vm.memslots().table().byId(0);
         assertThat(reader.follow(now)).isSameAs(now).isNotSameAs(first);
     }

@@ -15,14 +15,13 @@ import io.github.pfncache.cache.Outcome;
 import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostResult;
-import io.github.pfncache.host.PageFault;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.interleaving.OnLooker;
+import io.github.pfncache.interleaving.Once;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots.Change;
 import io.github.pfncache.memslot.Memslots.Rejected;
-import io.github.pfncache.rules.Interleaving;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
@@ -111,8 +110,7 @@ class GuestRamTest {
     /** Another thread deletes the slot before the call that made it has looked: nobody has to remove the memory. */
     @Test
     void memoryOfASlotThatIsDeletedAtOnceGoesWithIt() {
-        afterTheSlotIsSet(() -> vm.memslots().delete(0));
-        assertThat(vm.ram().add(0, 0, GPA, 1)).isEqualTo(Change.DONE);
+        assertThat(addedWhile(() -> vm.memslots().delete(0))).isEqualTo(Change.DONE);
         assertThat(vm.ram()).hasToString("RAM in slots {}");
         assertThat(host.peek(OF_FIRST, new byte[1])).isEqualTo(HostResult.EFAULT);
         assertThat(vm.ram().remove(0)).isEqualTo(Change.UNCHANGED);
@@ -123,11 +121,11 @@ class GuestRamTest {
     @Test
     void memoryOfASlotThatIsDeletedAndAddedAtOnceStays() {
         byte[] ram = new byte[PAGE];
-        afterTheSlotIsSet(() -> {
+        Change added = addedWhile(() -> {
             vm.memslots().delete(0);
             vm.ram().add(0, 0, GPA, ram);
         });
-        assertThat(vm.ram().add(0, 0, GPA, 1)).isEqualTo(Change.DONE);
+        assertThat(added).isEqualTo(Change.DONE);
         assertThat(host.peek(OF_FIRST, new byte[1])).isEqualTo(HostResult.EFAULT);
         assertThat(store(GPA, 42)).isEqualTo(Outcome.OK);
         assertThat(little(ram).getLong(0)).isEqualTo(42);
@@ -135,39 +133,18 @@ class GuestRamTest {
         assertThat(vm.memslots().table()).isEmpty();
     }
 
-    /** Once, on this thread, as another thread might: when the next change of the memory map is complete. */
-    private static void afterTheSlotIsSet(Runnable meanwhile) {
-        Interleaving.bind(new Interleaving.Explorer() {
-            @Override
-            public void reached(String point) {
-                if (point.equals("unlock SLOTS")) {
-                    Interleaving.bind(null);
-                    meanwhile.run();
-                }
-            }
-
-            @Override
-            public boolean blocked(Object on, boolean timed) {
-                throw new AssertionError(on + " is free");
-            }
-        });
+    /** Adds a slot; another thread might do something when the change of the memory map is complete. */
+    private Change addedWhile(Runnable meanwhile) {
+        return OnLooker.withoutPatience(() -> vm.ram().add(0, 0, GPA, 1), new Once("unlock SLOTS", meanwhile));
     }
 
     /** What the call is refused for goes out, with what the callback has thrown in it. */
     @Test
     void theFirstFailureGoesOut() {
         vm.ram().add(0, 0, GPA, 1);
-        host.registerFaultHandler(HvaRange.WHOLE, new PageFaultHandler() {
-            @Override
-            public Decision onFault(PageFault fault) {
-                return Decision.REFUSE;
-            }
-
-            @Override
-            public void onUnmap(HvaRange range) {
-                throw new UnsupportedOperationException(range.toString());
-            }
-        }, false, false);
+        host.registerFaultHandler(HvaRange.WHOLE, new UnmapListener(range -> {
+            throw new UnsupportedOperationException(range.toString());
+        }), false, false);
         Throwable thrown = catchThrowable(() -> vm.ram().add(1, 0, GPA, 1));
         assertThat(thrown).isInstanceOf(Rejected.class);
         assertThat(thrown.getSuppressed()).hasSize(1).allMatch(UnsupportedOperationException.class::isInstance);
@@ -308,18 +285,10 @@ class GuestRamTest {
         vm.ram().add(0, 0, GPA, new byte[PAGE]);
         HvaRange former = HvaRange.ofPages(vm.memslots().table().byId(0).hva(), 1);
         vm.memslots().delete(0);
-        PageFaultHandler handler = new PageFaultHandler() {
-            @Override
-            public Decision onFault(PageFault fault) {
-                return Decision.RESOLVE;
-            }
-
-            @Override
-            public void onUnmap(HvaRange range) {
-                throw failure;
-            }
-        };
-        host.registerFaultHandler(former, handler, true, false);
+        PageFaultHandler handler = new UnmapListener(range -> {
+            throw failure;
+        });
+        host.registerFaultHandler(former, handler, false, false);
         return handler;
     }
 
@@ -356,15 +325,11 @@ class GuestRamTest {
         GfnPfnCache cache = vm.newCache(8);
         cache.activate(GPA);
         OpenAccess access = OpenAccess.to(cache);
-        boolean[] gone = {false};
-        assertThat(OnLooker.withoutPatience(() -> vm.ram().remove(0), point -> {
-            if (point.equals("unlock SLOTS") && !gone[0]) {
-                gone[0] = true;
-                assertThatCode(access::end).doesNotThrowAnyException();
-                assertThat(vm.memslots().delete(0)).isEqualTo(Change.DONE);
-                assertThat(vm.ram().add(0, 0, GPA, 1)).isEqualTo(Change.DONE);
-            }
-        })).isEqualTo(Change.BUSY);
+        assertThat(OnLooker.withoutPatience(() -> vm.ram().remove(0), new Once("unlock SLOTS", () -> {
+            assertThatCode(access::end).doesNotThrowAnyException();
+            assertThat(vm.memslots().delete(0)).isEqualTo(Change.DONE);
+            assertThat(vm.ram().add(0, 0, GPA, 1)).isEqualTo(Change.DONE);
+        }))).isEqualTo(Change.BUSY);
         assertThat(host.peek(former, new byte[1])).isEqualTo(HostResult.EFAULT);
         assertThat(store(GPA, 7)).isEqualTo(Outcome.OK);
         assertThat(vm.ram().remove(0)).isEqualTo(Change.DONE);

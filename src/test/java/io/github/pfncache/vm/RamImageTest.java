@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.pfncache.address.HvaRange;
 import io.github.pfncache.address.Pages;
 import io.github.pfncache.host.HostMemory;
-import io.github.pfncache.host.PageFault;
-import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.memslot.Memslot;
 import io.github.pfncache.memslot.Memslots;
 import java.io.ByteArrayInputStream;
@@ -163,20 +161,12 @@ final class RamImageTest {
                 return due[0] ? -1 : super.read(into, at, length);
             }
         };
-        other.host().registerFaultHandler(HvaRange.WHOLE, new PageFaultHandler() {
-            @Override
-            public Decision onFault(PageFault fault) {
-                return Decision.RESOLVE;
+        other.host().registerFaultHandler(HvaRange.WHOLE, new UnmapListener(range -> {
+            if (due[0]) {
+                due[0] = false;
+                throw new IllegalMonitorStateException("told");
             }
-
-            @Override
-            public void onUnmap(HvaRange range) {
-                if (due[0]) {
-                    due[0] = false;
-                    throw new IllegalMonitorStateException("told");
-                }
-            }
-        }, false, false);
+        }), false, false);
         assertThatThrownBy(() -> other.ram().load(broken)).isInstanceOf(EOFException.class)
                 .hasSuppressedException(new IllegalMonitorStateException("told"));
         assertThat(other.host().runs(0, HvaRange.USER_END / PAGE)).isEmpty();

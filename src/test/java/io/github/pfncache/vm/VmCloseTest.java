@@ -18,7 +18,6 @@ import io.github.pfncache.host.HostFile;
 import io.github.pfncache.host.HostMemory;
 import io.github.pfncache.host.HostPage;
 import io.github.pfncache.host.MmuNotifier;
-import io.github.pfncache.host.PageFault;
 import io.github.pfncache.host.PageFaultHandler;
 import io.github.pfncache.host.Protection;
 import io.github.pfncache.memslot.Memslot;
@@ -199,21 +198,12 @@ class VmCloseTest {
         Vm vm = vm();
         vm.ram().add(1, 0, 2 * GPA, 1);
         vm.ram().add(2, 0, 3 * GPA, 1);
-        PageFaultHandler handler = new PageFaultHandler() {
-            @Override
-            public Decision onFault(PageFault fault) {
-                return Decision.REFUSE;
+        host.registerFaultHandler(HvaRange.WHOLE, new UnmapListener(range -> {
+            if (error) {
+                throw new AssertionError(range.toString());
             }
-
-            @Override
-            public void onUnmap(HvaRange range) {
-                if (error) {
-                    throw new AssertionError(range.toString());
-                }
-                throw new UnsupportedOperationException(range.toString());
-            }
-        };
-        host.registerFaultHandler(HvaRange.WHOLE, handler, false, false);
+            throw new UnsupportedOperationException(range.toString());
+        }), false, false);
         Throwable thrown = catchThrowable(vm::close);
         assertThat(thrown).isInstanceOf(error ? AssertionError.class : UnsupportedOperationException.class);
         assertThat(thrown.getSuppressed()).as("of the other slots").hasSize(2);
